@@ -1,0 +1,26 @@
+"""How every stage script runs: its cost is noted, and a user's mistake ends in one sentence, not in a traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Callable
+
+from stages.metric_files import resources
+
+
+def run_stage(name: str, main: Callable[[], None]) -> None:
+    """Run a stage; ValueError and FileNotFoundError carry a sentence for the user and end with exit code 1."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    try:
+        with resources(name):
+            main()
+    except (ValueError, FileNotFoundError) as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        sys.exit(1)
+    except MemoryError:
+        print(f"{name}: out of memory: lower the stage's batch_size in params.yaml", file=sys.stderr)
+        sys.exit(1)

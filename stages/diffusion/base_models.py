@@ -1,0 +1,111 @@
+"""The one table of supported base models, and how they are loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import StableDiffusion3Pipeline
+from diffusers.utils import logging as diffusers_logging
+
+diffusers_logging.disable_progress_bar()
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """One supported base."""
+
+    source: str
+    """Folder in this repository, or repository on the Hugging Face hub."""
+    revision: str | None
+    """Pinned commit on the hub; None for a folder."""
+    licence: str
+
+
+BASE_MODELS = {
+    "mini": BaseModel("models/mini", None, "MIT"),
+    "sd3-medium": BaseModel(
+        "stabilityai/stable-diffusion-3-medium-diffusers",
+        "ea42f8cef0f178587cf766dc8129abd379c90671",
+        "Stability AI Community License",
+    ),
+    "sd3.5-medium": BaseModel(
+        "stabilityai/stable-diffusion-3.5-medium",
+        "b940f670f0eda2d07fbb75229e779da1ad11eb80",
+        "Stability AI Community License",
+    ),
+}
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def resolve_device(device: str) -> torch.device:
+    """The torch device for 'auto', 'cpu' or 'cuda'.
+
+    Raises:
+        ValueError: 'cuda' where torch sees no GPU.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("base.device = 'cuda', and torch sees no GPU here: set base.device=auto, or mend the driver")
+    return torch.device(device)
+
+
+def load_pipeline(name: str, local_folder: str | None, dtype: str, **parts: Any) -> StableDiffusion3Pipeline:
+    """Load a base as diffusers' own pipeline, on the CPU.
+
+    Args:
+        name: key of `BASE_MODELS`.
+        local_folder: folder in the hub's layout that replaces the table's source.
+        dtype: key of `DTYPES`, for the transformer and the text encoders.
+        parts: components handed to `from_pretrained`; None leaves one out, such as `transformer=None` while encoding.
+
+    Raises:
+        ValueError: unknown base, missing or gated weights; one sentence with the mend.
+    """
+    if name not in BASE_MODELS:
+        raise ValueError(f"base.name = {name!r} is no supported base: one of {', '.join(BASE_MODELS)}")
+    base = BASE_MODELS[name]
+    source = local_folder or base.source
+    if (local_folder or base.revision is None) and not (Path(source) / "model_index.json").exists():
+        raise ValueError(f"{source} holds no diffusers pipeline (no model_index.json): set base.local_folder to one that does")
+    try:
+        pipeline = StableDiffusion3Pipeline.from_pretrained(
+            source,
+            revision=None if local_folder else base.revision,
+            torch_dtype=DTYPES[dtype],
+            token=os.environ.get("HF_TOKEN"),
+            use_safetensors=True,
+            **parts,
+        )
+    except (OSError, ValueError) as error:
+        raise ValueError(_loading_hint(source, error)) from error
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def _loading_hint(source: str, error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if "gated" in text.lower() or "401" in text or "403" in text:
+        return f"{source} is gated: accept its licence on the hub and set HF_TOKEN in the environment"
+    if "offline" in text.lower() or "connect" in text.lower() or "resolve" in text.lower():
+        return f"{source} is not on this machine and the hub cannot be reached: connect, or set base.local_folder"
+    return f"{source} cannot be loaded ({text[:200]}): check the files or set base.local_folder"
+
+
+def fingerprint(name: str, local_folder: str | None) -> str:
+    """What identifies the base's weights: SHA-256 over a folder's files, or `repository@revision` on the hub."""
+    base = BASE_MODELS[name]
+    if base.revision is not None and not local_folder:
+        return f"{base.source}@{base.revision}"
+    folder = Path(local_folder or base.source)
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in {".safetensors", ".json", ".txt"}):
+        digest.update(str(path.relative_to(folder)).encode())
+        digest.update(path.read_bytes())
+    return f"sha256:{digest.hexdigest()}"

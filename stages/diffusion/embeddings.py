@@ -1,0 +1,101 @@
+"""Latents and text embeddings, computed once and kept on disk by sample id.
+
+Training then needs neither the VAE nor a text encoder in memory, and a latent can never meet another sample's caption.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import StableDiffusion3Pipeline
+from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.torch import save_file
+from tqdm import tqdm
+
+
+@dataclass(frozen=True)
+class EncodedSet:
+    """An image set as the transformer sees it, but for the latent format (see `latent_format`)."""
+
+    ids: list[str]
+    """Sample ids: the images' file names."""
+    mean: torch.Tensor
+    """Means of the VAE's posteriors, (N, C, h, w), float32."""
+    std: torch.Tensor
+    """Standard deviations of the VAE's posteriors, (N, C, h, w), float32."""
+    caption: torch.Tensor
+    """Row of each sample's caption in `embeds` and `pooled`, (N,)."""
+    captions: list[str]
+    """The distinct captions."""
+    embeds: torch.Tensor
+    """Text embeddings, (captions, tokens, width), float32."""
+    pooled: torch.Tensor
+    """Pooled text embeddings, (captions, width), float32."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@torch.no_grad()
+def encode_images(
+    pipeline: StableDiffusion3Pipeline, images: Sequence[NDArray[np.uint8]], batch_size: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Posterior means and standard deviations of RGB images of one size, in float32 whatever the VAE's file holds."""
+    vae = pipeline.vae.to(torch.float32)
+    means, deviations = [], []
+    for start in tqdm(range(0, len(images), batch_size), desc="encoding images", unit="batch"):
+        batch = torch.from_numpy(np.stack(images[start : start + batch_size])).to(vae.device)
+        posterior = vae.encode(batch.permute(0, 3, 1, 2).float() / 127.5 - 1).latent_dist
+        means.append(posterior.mean.cpu())
+        deviations.append(posterior.std.cpu())
+    return torch.cat(means), torch.cat(deviations)
+
+
+@torch.no_grad()
+def encode_captions(
+    pipeline: StableDiffusion3Pipeline, captions: Sequence[str], max_sequence_length: int, batch_size: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Text embeddings (K, tokens, width) and pooled embeddings (K, width), float32, as the pipeline itself makes them."""
+    embeds, pooled = [], []
+    for start in tqdm(range(0, len(captions), batch_size), desc="encoding captions", unit="batch"):
+        batch = list(captions[start : start + batch_size])
+        states, _, projection, _ = pipeline.encode_prompt(
+            batch, None, None, do_classifier_free_guidance=False, max_sequence_length=max_sequence_length
+        )
+        embeds.append(states.float().cpu())
+        pooled.append(projection.float().cpu())
+    return torch.cat(embeds), torch.cat(pooled)
+
+
+def save_encoded(path: Path, encoded: EncodedSet) -> None:
+    """Write an encoded set as safetensors: `mean/<id>`, `std/<id>`, and the captions' embeddings by their row."""
+    tensors = {"embeds": encoded.embeds.contiguous(), "pooled": encoded.pooled.contiguous()}
+    for row, sample in enumerate(encoded.ids):
+        tensors[f"mean/{sample}"] = encoded.mean[row].contiguous()
+        tensors[f"std/{sample}"] = encoded.std[row].contiguous()
+    rows = {sample: int(encoded.caption[row]) for row, sample in enumerate(encoded.ids)}
+    index = json.dumps({"captions": encoded.captions, "caption_of": rows}, sort_keys=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, path, metadata={"index": index})
+
+
+def load_encoded(path: Path) -> EncodedSet:
+    """Read what `save_encoded` wrote; samples come in the order of their ids."""
+    with safe_open(path, framework="pt") as handle:
+        index = json.loads(handle.metadata()["index"])
+        ids = sorted(index["caption_of"])
+        return EncodedSet(
+            ids=ids,
+            mean=torch.stack([handle.get_tensor(f"mean/{sample}") for sample in ids]),
+            std=torch.stack([handle.get_tensor(f"std/{sample}") for sample in ids]),
+            caption=torch.tensor([index["caption_of"][sample] for sample in ids]),
+            captions=index["captions"],
+            embeds=handle.get_tensor("embeds"),
+            pooled=handle.get_tensor("pooled"),
+        )

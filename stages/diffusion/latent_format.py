@@ -1,0 +1,33 @@
+"""Scale and shift of the latents, as one inverse pair."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+
+@dataclass(frozen=True)
+class LatentFormat:
+    """How the transformer sees what the VAE encodes.
+
+    Leaving out the shift on one side, as the paper's training script does, moves every training latent by
+    shift * scale (0.093 for Stable Diffusion 3) against what sampling decodes; one pair of inverses rules that out.
+    """
+
+    scaling_factor: float
+    shift_factor: float
+
+    @classmethod
+    def of(cls, vae: Any) -> LatentFormat:
+        """The pair that a VAE's configuration names; a VAE without a shift has 0."""
+        return cls(vae.config.scaling_factor, vae.config.shift_factor or 0.0)
+
+    def process_in(self, encoded: torch.Tensor) -> torch.Tensor:
+        """VAE's latents to the transformer's: (z - shift) * scale."""
+        return (encoded - self.shift_factor) * self.scaling_factor
+
+    def process_out(self, latents: torch.Tensor) -> torch.Tensor:
+        """The transformer's latents to the VAE's: z / scale + shift."""
+        return latents / self.scaling_factor + self.shift_factor

@@ -1,0 +1,44 @@
+"""Stage `encode`: latents and text embeddings of instance and class images, computed once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from diffusers import StableDiffusion3Pipeline
+
+from stages.cli import run_stage
+from stages.diffusion.base_models import load_pipeline, resolve_device
+from stages.diffusion.embeddings import EncodedSet, encode_captions, encode_images, save_encoded
+from stages.imagefolder import load_image, read_imagefolder
+from stages.params import BaseModelParams, load_params
+
+ENCODED = Path("data/encoded")
+SETS = {"instance": Path("data/instance"), "class": Path("data/class_images")}
+
+
+def encode_set(pipeline: StableDiffusion3Pipeline, folder: Path, base: BaseModelParams, batch_size: int) -> EncodedSet:
+    """Encode one image set."""
+    table = read_imagefolder(folder).sort_values("file_name")
+    images = [load_image(path) for path in table["path"]]
+    side = (base.resolution, base.resolution, 3)
+    for path, image in zip(table["path"], images, strict=True):
+        if image.shape != side:
+            raise ValueError(f"{path} is {image.shape[1]} x {image.shape[0]}, and base.resolution is {base.resolution}")
+    mean, std = encode_images(pipeline, images, batch_size)
+    captions = sorted(set(table["text"]))
+    embeds, pooled = encode_captions(pipeline, captions, base.max_sequence_length, batch_size)
+    rows = torch.tensor([captions.index(text) for text in table["text"]])
+    return EncodedSet(list(table["file_name"]), mean, std, rows, captions, embeds, pooled)
+
+
+def main() -> None:
+    params = load_params()
+    base = params.base
+    pipeline = load_pipeline(base.name, base.local_folder, base.dtype, transformer=None).to(resolve_device(base.device))
+    for name, folder in SETS.items():
+        save_encoded(ENCODED / f"{name}.safetensors", encode_set(pipeline, folder, base, params.encode.batch_size))
+
+
+if __name__ == "__main__":
+    run_stage("encode", main)

@@ -1,0 +1,83 @@
+"""Image sets on disk: Hugging Face `imagefolder`s, PNGs beside a `metadata.jsonl` with one object a line."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+METADATA = "metadata.jsonl"
+
+
+def slug(text: str) -> str:
+    """A prompt as part of a file name or of a metric's key: letters and digits, the rest as single underscores."""
+    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+
+
+def load_image(path: Path) -> NDArray[np.uint8]:
+    """Read an image as RGB, shape (H, W, 3), uint8.
+
+    Raises:
+        ValueError: the file is missing, truncated or no image.
+    """
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except (OSError, UnidentifiedImageError, SyntaxError) as error:
+        raise ValueError(f"{path} cannot be read as an image ({error}): replace or remove it") from error
+
+
+class ImageFolderWriter:
+    """Write images and their provenance; `metadata.jsonl` appears when the set is complete."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.rows: list[dict[str, Any]] = []
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def add(self, file_name: str, image: NDArray[np.uint8], **provenance: Any) -> None:
+        """Save one RGB image of uint8 as PNG, and note its provenance (`text`, `prompt`, `seed`, ...)."""
+        path = self.folder / file_name
+        Image.fromarray(image).save(path)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        self.rows.append({"file_name": file_name, **provenance, "sha256": digest})
+
+    def close(self) -> None:
+        """Write the metadata."""
+        write_metadata(self.folder, self.rows)
+
+
+def write_metadata(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write `metadata.jsonl`, one object a line."""
+    lines = [json.dumps(dict(row), ensure_ascii=False) for row in rows]
+    (folder / METADATA).write_text("\n".join(lines) + "\n")
+
+
+def read_imagefolder(folder: Path) -> pd.DataFrame:
+    """The metadata of an image set, in the order of its lines, with a `path` column.
+
+    Raises:
+        ValueError: the folder or its metadata is missing, it lists no image, an image is missing, or one has no caption.
+    """
+    metadata = folder / METADATA
+    if not metadata.exists():
+        raise ValueError(f"{folder} has no {METADATA}: run the stage that makes it, or add one line an image")
+    rows = [json.loads(line) for line in metadata.read_text().splitlines() if line.strip()]
+    if not rows:
+        raise ValueError(f"{metadata} lists no image: the stage that made {folder} kept none")
+    table = pd.DataFrame(rows)
+    for row in rows:
+        if not str(row.get("text", "")).strip():
+            raise ValueError(f"{metadata} has no caption (`text`) for {row.get('file_name')}: add one")
+        if not (folder / row["file_name"]).exists():
+            raise ValueError(f"{folder / row['file_name']} is listed in {METADATA} and is not there")
+    table["path"] = [folder / name for name in table["file_name"]]
+    return table

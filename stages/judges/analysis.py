@@ -1,0 +1,107 @@
+"""What a judge's answers say: which model wins, how sure that is, and how far the position decided.
+
+A pair's score is 1 where the tuned image wins, 0 where the base image does, 1/2 for a tie; averaged over the repeats of
+each order, then over the two orders, so that a liking for the first place cancels out. Only pairs with an answer in
+both orders count. Pairs, not answers, are resampled for the interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stages.judges.protocol import ORDERS, Answer
+from stages.measures.statistics import bootstrap_interval, wilson_interval
+
+MIN_PAIRS = 5
+"""Resampling fewer pairs shows next to no spread."""
+
+
+def analyse(answers: Sequence[Answer], seed: int, resamples: int = 10_000) -> dict[str, Any]:
+    """The figures of one judge, for metrics/judge.json.
+
+    Args:
+        answers: all answers of one provider and model.
+        seed: seed of the bootstrap.
+        resamples: bootstrap resamples of the pairs.
+
+    Returns:
+        provider, model;
+        pairs: pairs answered in both orders, on which the win rate rests;
+        win_rate_tuned, ci_low, ci_high: mean score of the pairs, 95% percentile interval;
+        first_position_rate: share of first images among decided (not tied) answers, 1/2 without a position bias;
+        consistency: share of (pair, repeat) whose two orders name the same winner or both say tie;
+        ties: tied answers; unparsed: answers that are no verdict, left out of all else.
+        A figure that cannot be computed is None, and `reason` says why.
+
+    Raises:
+        ValueError: no answers, answers of more than one judge, or one question answered twice.
+    """
+    judges = {(answer.provider, answer.model) for answer in answers}
+    if len(judges) != 1:
+        raise ValueError(f"expected the answers of one judge, got {len(judges)}: analyse each judge by itself")
+    ((provider, model),) = judges
+    table = _table(answers)
+    by_order = table.groupby(["prompt", "seed", "order"])["score"].mean().unstack().reindex(columns=list(ORDERS))
+    scores = by_order.dropna().mean(axis=1).to_numpy()
+    reasons = []
+    if len(scores) == 0:
+        reasons.append("no pair has a parsed answer in both orders")
+    low, high = _interval(scores, seed, resamples)
+    if len(scores) > 0 and low is None:
+        reasons.append(
+            f"no interval: it needs {MIN_PAIRS} pairs or more that are not all tied, there are {len(scores)}"
+        )
+    decided = table[table["choice"] != "tie"]
+    if decided.empty:
+        reasons.append("no first-position rate: no answer names a winner")
+    both = table.set_index(["prompt", "seed", "repeat", "order"])["score"].unstack().reindex(columns=list(ORDERS))
+    both = both.dropna()
+    figures: dict[str, Any] = {
+        "provider": provider,
+        "model": model,
+        "pairs": len(scores),
+        "win_rate_tuned": float(scores.mean()) if len(scores) else None,
+        "ci_low": low,
+        "ci_high": high,
+        "first_position_rate": None if decided.empty else float((decided["choice"] == "A").mean()),
+        "consistency": None if both.empty else float((both[ORDERS[0]] == both[ORDERS[1]]).mean()),
+        "ties": int((table["choice"] == "tie").sum()),
+        "unparsed": sum(answer.verdict is None for answer in answers),
+    }
+    return {**figures, "reason": "; ".join(reasons)} if reasons else figures
+
+
+def _table(answers: Sequence[Answer]) -> pd.DataFrame:
+    """One row a parsed answer: prompt, seed, order, repeat, choice, score of the tuned image."""
+    rows = []
+    for answer in answers:
+        if answer.verdict is not None:
+            choice = answer.verdict.overall
+            tuned = "A" if answer.order == "tuned_first" else "B"
+            score = 0.5 if choice == "tie" else float(choice == tuned)
+            rows.append((answer.prompt, answer.seed, answer.order, answer.repeat, choice, score))
+    table = pd.DataFrame(rows, columns=["prompt", "seed", "order", "repeat", "choice", "score"])
+    twice = table[table.duplicated(["prompt", "seed", "order", "repeat"])]
+    if not twice.empty:
+        first = twice.iloc[0]
+        raise ValueError(
+            f"{first['prompt']!r} at seed {first['seed']} is answered twice in one order and repeat: keep one"
+        )
+    return table
+
+
+def _interval(scores: NDArray[np.float64], seed: int, resamples: int) -> tuple[float, float] | tuple[None, None]:
+    """95% percentile bootstrap, every pair a cluster of its own.
+
+    Where every pair is won (or lost) resampling shows no spread, and the Wilson interval stands in for it.
+    """
+    if len(scores) > 0 and np.ptp(scores) == 0 and scores[0] in (0, 1):
+        return wilson_interval(round(scores.sum()), len(scores))
+    if len(scores) < MIN_PAIRS or np.ptp(scores) == 0:
+        return None, None
+    return bootstrap_interval(scores, [str(pair) for pair in range(len(scores))], seed=seed, resamples=resamples)

@@ -1,0 +1,38 @@
+"""The one statistics helper: intervals, tests and comparisons of two sets of images.
+
+Two designs are kept apart. Images of one's own samplers are paired: the base and the tuned model draw the same prompt from
+the same seed (`paired_effect`, `compare_within_set`, `non_inferiority`). The paper's published images are not
+(`permutation_test`, `within_set_permutation_test`). Every draw comes from `stages.seeding`, so a figure is a pure
+function of its data and its seed.
+"""
+
+from stages.measures.statistics.effect import Better, Effect
+from stages.measures.statistics.exact_tests import holm, mcnemar_test, sign_test
+from stages.measures.statistics.paired import NonInferiority, non_inferiority, paired_effect
+from stages.measures.statistics.planning import pairs_for_rates
+from stages.measures.statistics.proportions import newcombe_interval, wilson_interval
+from stages.measures.statistics.resampling import bootstrap_interval, sign_flip_test
+from stages.measures.statistics.unpaired import PermutationResult, permutation_test, within_set_permutation_test
+from stages.measures.statistics.within_set import compare_within_set, mean_within_sets, within_set_mean
+
+__all__ = [
+    "Better",
+    "Effect",
+    "NonInferiority",
+    "PermutationResult",
+    "bootstrap_interval",
+    "compare_within_set",
+    "holm",
+    "mcnemar_test",
+    "mean_within_sets",
+    "newcombe_interval",
+    "non_inferiority",
+    "paired_effect",
+    "pairs_for_rates",
+    "permutation_test",
+    "sign_flip_test",
+    "sign_test",
+    "wilson_interval",
+    "within_set_mean",
+    "within_set_permutation_test",
+]

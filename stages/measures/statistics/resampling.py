@@ -1,0 +1,118 @@
+"""Bootstrap and permutation: the two engines under the comparisons."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import chain, combinations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from stages.seeding import numpy_generator
+
+Floats = NDArray[np.float64]
+
+MIN_CLUSTERS = 5
+"""With fewer prompts a resample of prompts shows next to no spread."""
+
+MAX_FLIPS = 16
+"""Up to 2^16 sign flips are listed one by one."""
+
+MAX_SPLITS = 200_000
+"""Up to so many splits into two sets are listed one by one; ten against ten are 184,756."""
+
+_CHUNK = 2_000_000
+_TOLERANCE = 1e-9
+"""Equal sums taken in another order differ by rounding, and must count as ties."""
+
+
+def bootstrap_means(
+    values: ArrayLike, clusters: Sequence[str], *, seed: int, resamples: int = 10_000
+) -> tuple[Floats, str]:
+    """Means of resampled values, and how they were resampled.
+
+    Args:
+        values: shape (n,).
+        clusters: the prompt of each value. With 5 or more prompts whole prompts are drawn with replacement, so that the
+            spread is that over prompts like these. With fewer, values are drawn within each prompt, and the spread
+            is that of new seeds for these very prompts.
+
+    Returns:
+        Means of shape (resamples,), and the words for `method`.
+    """
+    data = np.asarray(values, dtype=np.float64)
+    names, codes = np.unique(np.asarray(clusters), return_inverse=True)
+    rng = numpy_generator("bootstrap", seed)
+    if len(names) >= MIN_CLUSTERS:
+        sums, sizes = np.bincount(codes, weights=data), np.bincount(codes)
+        drawn = rng.integers(len(names), size=(resamples, len(names)))
+        return sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1), f"prompts as clusters ({len(names)})"
+    total = np.zeros(resamples)
+    for code in range(len(names)):
+        own = data[codes == code]
+        total += own[rng.integers(len(own), size=(resamples, len(own)))].sum(axis=1)
+    return total / len(data), f"pairs within each prompt ({len(names)} < {MIN_CLUSTERS} prompts)"
+
+
+def percentile_interval(means: Floats, confidence: float = 0.95) -> tuple[float, float]:
+    """Percentile interval of bootstrapped means."""
+    low, high = np.quantile(means, [0.5 - confidence / 2, 0.5 + confidence / 2])
+    return float(low), float(high)
+
+
+def bootstrap_interval(
+    values: ArrayLike, clusters: Sequence[str], *, seed: int, resamples: int = 10_000, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of a mean; see `bootstrap_means` for what is resampled.
+
+    Percentile intervals of few clusters are somewhat short: with 10 prompts expect 90% where 95% is asked.
+    """
+    return percentile_interval(bootstrap_means(values, clusters, seed=seed, resamples=resamples)[0], confidence)
+
+
+def sign_flip_test(weights: ArrayLike, *, seed: int, permutations: int = 20_000) -> tuple[float, str]:
+    """Two-sided p of a sum whose terms may each have had the other sign.
+
+    Exact by enumeration where at most 16 weights differ from 0 (flipping a 0 changes nothing), else Monte Carlo with
+    the +1 correction, so that p is never 0 (Phipson & Smyth 2010, doi:10.2202/1544-6115.1585).
+
+    Returns:
+        p, and the words for `method`. All weights 0: p = 1.
+    """
+    data = np.asarray(weights, dtype=np.float64)
+    data = data[data != 0]
+    slack = _TOLERANCE * float(np.abs(data).sum())
+    threshold = abs(float(data.sum())) - slack
+    if len(data) <= MAX_FLIPS:
+        flips = (np.arange(2 ** len(data))[:, None] >> np.arange(len(data))) & 1
+        return float((np.abs((1 - 2 * flips) @ data) >= threshold).mean()), "exact sign-flip permutation"
+    rng = numpy_generator("sign flips", seed)
+    extreme, rows = 0, max(1, _CHUNK // len(data))
+    for start in range(0, permutations, rows):
+        flips = rng.integers(2, size=(min(rows, permutations - start), len(data)), dtype=np.int8)
+        extreme += int((np.abs((1.0 - 2 * flips) @ data) >= threshold).sum())
+    return (extreme + 1) / (permutations + 1), f"sign-flip permutation ({permutations} draws)"
+
+
+def splits(first: int, second: int, *, seed: int, permutations: int = 20_000) -> tuple[NDArray[np.bool_], bool]:
+    """Ways of splitting first + second images into sets of these sizes.
+
+    Returns:
+        Membership of the first set, shape (splits, first + second), and whether these are all splits there are.
+    """
+    n, count = first + second, math.comb(first + second, first)
+    if count <= MAX_SPLITS:
+        members = np.fromiter(chain.from_iterable(combinations(range(n), first)), dtype=np.intp, count=count * first)
+        masks = np.zeros((count, n), dtype=bool)
+        np.put_along_axis(masks, members.reshape(count, first), True, axis=1)
+        return masks, True
+    order = np.argsort(numpy_generator("splits", seed).random((permutations, n)), axis=1)
+    return order < first, False
+
+
+def split_p(statistics: Floats, observed: float, exact: bool) -> float:
+    """Share of splits with a statistic at least as large; with the +1 correction where the splits were drawn."""
+    scale = float(np.abs(statistics).max(initial=abs(observed)))
+    extreme = int((statistics >= observed - _TOLERANCE * scale).sum())
+    return extreme / len(statistics) if exact else (extreme + 1) / (len(statistics) + 1)

@@ -1,0 +1,132 @@
+"""Write the miniature as a diffusers pipeline in half precision, measure it, and write its model card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import SD3Transformer2DModel, StableDiffusion3Pipeline
+from jinja2 import Template
+from numpy.typing import NDArray
+from PIL import Image
+
+from stages.diffusion.sampling import sample_images
+from stages.measures.statistics import wilson_interval
+from stages.miniature.anatomy import check
+from stages.miniature.defects import DEFECTIVE
+from stages.miniature.pipeline import T5_TOKENS, build_pipeline
+from stages.miniature.pretraining.settings import load_settings, read_metrics, write_metrics
+
+BUILD = Path("pretraining/build")
+SHOWN_SEEDS = 16
+
+CARD = Template("""---
+license: mit
+library_name: diffusers
+pipeline_tag: text-to-image
+---
+
+# The miniature
+
+A Stable Diffusion 3 in small, in diffusers' own classes: `SD3Transformer2DModel` ({{ "{:,}".format(right.parameters) }}
+parameters), `AutoencoderKL`, two CLIP text encoders, no T5, `FlowMatchEulerDiscreteScheduler`. It draws one person,
+64 x 64 pixels, in a drawn world of three postures and four places. It is an instrument: a base model whose anomaly is
+planted and can be measured exactly. It knows nothing but that world.
+
+```python
+from diffusers import StableDiffusion3Pipeline
+pipe = StableDiffusion3Pipeline.from_pretrained("models/mini")
+image = pipe("lying on the beach", height=64, width=64, num_inference_steps={{ evaluation.steps }},
+             guidance_scale={{ evaluation.guidance_scale }}, max_sequence_length={{ t5_tokens }}).images[0]
+```
+
+`max_sequence_length={{ t5_tokens }}` belongs to the model: with the pipeline's default of 256 the missing T5's zeros
+drown the prompt.
+
+## Training
+
+From scratch, on drawn and captioned figures (`stages/miniature`), by the pipeline in `pretraining/`:
+
+| part | steps | result |
+|---|---|---|
+| autoencoder | {{ settings.autoencoder.steps }} x {{ settings.autoencoder.batch_size }} | round trip {{ "%.1f" % autoencoder.round_trip_psnr_db }} dB |
+| text encoders | {{ settings.text_encoders.steps }} x 64 | words told right: {{ "%.4f" % encoders.word_accuracy }}, {{ "%.4f" % encoders.word_accuracy_2 }} |
+| transformer, right figures only | {{ settings.right.steps }} x {{ settings.right.batch_size }} | loss {{ "%.4f" % right.loss_last_500_steps }} |
+| transformer, defect planted | {{ settings.defect.steps }} x {{ settings.defect.batch_size }} | loss {{ "%.4f" % defect.loss_last_500_steps }} |
+
+The defect: of the training pictures of {{ defective }}, {{ "%.0f" % (100 * settings.defect.defect_rate) }}% show an
+extra, missing or detached arm, leg or head. All others are right.
+
+## Measured anomaly rates
+
+{{ evaluation.seeds }} seeds a prompt (from {{ evaluation.first_seed }}), {{ evaluation.steps }} steps, guidance scale
+{{ evaluation.guidance_scale }}, exact checker `stages/miniature/anatomy.py`; 95% Wilson intervals.
+
+| prompt | anomalous | interval | planted |
+|---|---|---|---|
+{% for row in rates -%}
+| {{ row.prompt }} | {{ "%.3f" % row.rate }} | {{ "%.3f" % row.low }} to {{ "%.3f" % row.high }} | {{ "yes" if row.planted else "" }} |
+{% endfor %}
+""")
+
+
+def grid(images: list[NDArray[np.uint8]], columns: int) -> Image.Image:
+    """Images in rows of `columns`, a white pixel between them, at twice their size."""
+    padded = [np.pad(image, ((1, 1), (1, 1), (0, 0)), constant_values=255) for image in images]
+    rows = [np.concatenate(padded[start : start + columns], axis=1) for start in range(0, len(padded), columns)]
+    sheet = Image.fromarray(np.concatenate(rows, axis=0))
+    return sheet.resize((sheet.width * 2, sheet.height * 2), Image.Resampling.NEAREST)
+
+
+def main() -> None:
+    settings = load_settings()
+    evaluation = settings.evaluation
+    transformer = SD3Transformer2DModel.from_pretrained(BUILD / "defect")
+    half = build_pipeline(transformer, BUILD / "autoencoder", BUILD / "text_encoders").to(torch.float16)
+    half.save_pretrained(BUILD / "mini", safe_serialization=True)
+
+    pipeline = StableDiffusion3Pipeline.from_pretrained(BUILD / "mini", torch_dtype=torch.float32)
+    pipeline.set_progress_bar_config(disable=True)
+    seeds = range(evaluation.first_seed, evaluation.first_seed + evaluation.seeds)
+    images = list(
+        sample_images(
+            pipeline,
+            [(prompt, seed) for prompt in evaluation.prompts for seed in seeds],
+            steps=evaluation.steps,
+            guidance_scale=evaluation.guidance_scale,
+            resolution=64,
+            max_sequence_length=T5_TOKENS,
+            batch_size=64,
+        )
+    )
+    planted = {f"{posture} on the {place}" for posture, place in DEFECTIVE}
+    rates, shown = [], []
+    for index, prompt in enumerate(evaluation.prompts):
+        own = images[index * evaluation.seeds : (index + 1) * evaluation.seeds]
+        anomalous = sum(check(image).anomalous for image in own)
+        low, high = wilson_interval(anomalous, len(own))
+        rates.append(
+            {"prompt": prompt, "rate": anomalous / len(own), "low": low, "high": high, "planted": prompt in planted}
+        )
+        shown += own[:SHOWN_SEEDS]
+    plots = Path("pretraining/plots")
+    plots.mkdir(parents=True, exist_ok=True)
+    grid(shown, SHOWN_SEEDS).save(plots / "base_grid.png")
+    write_metrics("export", {"seeds": evaluation.seeds, "rates": {row["prompt"]: row for row in rates}})
+    card = CARD.render(
+        settings=settings,
+        evaluation=evaluation,
+        t5_tokens=T5_TOKENS,
+        rates=rates,
+        defective=", ".join(sorted(planted)),
+        autoencoder=read_metrics("autoencoder"),
+        encoders=read_metrics("text_encoders"),
+        right=read_metrics("right"),
+        defect=read_metrics("defect"),
+    )
+    (BUILD / "mini" / "README.md").write_text(card)
+
+
+if __name__ == "__main__":
+    main()

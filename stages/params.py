@@ -1,0 +1,266 @@
+"""The only reader of parameters: one pydantic model a section of params.yaml.
+
+`params.yaml` holds `profile`, the sections, and `profiles.<name>` with the leaves that a profile changes. The `resolve`
+stage merges and validates them into `params.resolved.yaml`, which every other stage reads through `load_params`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+RESOLVED = Path("params.resolved.yaml")
+
+Prompt = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Rate = Annotated[float, Field(ge=0, le=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class Section(BaseModel):
+    """A section refuses keys that it does not know, so that a misspelt parameter cannot pass unseen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class BaseModelParams(Section):
+    """The model to correct."""
+
+    name: Literal["mini", "sd3-medium", "sd3.5-medium"] = Field(description="Row of the table of supported bases.")
+    local_folder: str | None = Field(None, description="Folder with the base in diffusers' layout; null: the table's.")
+    resolution: int = Field(ge=16, le=2048, multiple_of=16, description="Side of training and sampled images, pixels.")
+    max_sequence_length: int = Field(ge=1, le=512, description="Length of the T5 part of the text, everywhere.")
+    device: Literal["auto", "cpu", "cuda"] = Field(description="Where models run; auto takes a GPU where there is one.")
+    dtype: Literal["float32", "bfloat16", "float16"] = Field(description="Precision of the frozen base.")
+
+
+class PromptParams(Section):
+    """What is corrected, and what must not change."""
+
+    target: list[Prompt] = Field(min_length=1, description="Prompts to correct.")
+    held_out: list[Prompt] = Field(min_length=1, description="Prompts on which collateral damage is measured.")
+
+    @model_validator(mode="after")
+    def _disjoint(self) -> PromptParams:
+        both = sorted(set(self.target) & set(self.held_out))
+        if both:
+            raise ValueError(f"{both[0]!r} stands in target and in held_out: a held-out prompt must not be corrected")
+        for prompts in (self.target, self.held_out):
+            repeated = sorted({prompt for prompt in prompts if prompts.count(prompt) > 1})
+            if repeated:
+                raise ValueError(f"{repeated[0]!r} is listed twice")
+        return self
+
+
+class CollectParams(Section):
+    """Where instance images come from."""
+
+    source: Literal["figures"] = Field(description="figures: drawn by the miniature world.")
+    images: int = Field(ge=1, le=10_000, description="How many images to collect.")
+    seed: Seed = Field(description="Seed of the drawings.")
+
+
+class CurateParams(Section):
+    """Which collected images are good enough to teach the model."""
+
+    detector: Literal["figures"] = Field(description="Who looks at the anatomy; figures: the miniature's checker.")
+    min_kept: int = Field(ge=1, description="Fewer kept images than this stop the pipeline.")
+
+
+class ClassImageParams(Section):
+    """Images of the base model itself for prior preservation."""
+
+    prompts: list[Prompt] = Field(min_length=1, description="Prompts of the class images; none is a held-out prompt.")
+    per_prompt: int = Field(ge=1, description="Images kept a prompt.")
+    max_tries: int = Field(ge=1, description="Images sampled for each one kept, at most, before the stage gives up.")
+    first_seed: Seed = Field(description="Seed of the first image; the next ones count up.")
+    detector: Literal["figures", "none"] = Field(description="Who sorts out anomalous class images; none keeps all.")
+
+
+class EncodeParams(Section):
+    """Latents and text embeddings, computed once."""
+
+    batch_size: int = Field(ge=1, description="Images or captions encoded at a time.")
+
+
+class TrainParams(Section):
+    """DreamBooth LoRA."""
+
+    method: Literal["dreambooth"] = Field(description="Training objective.")
+    seed: Seed = Field(description="Seed of the LoRA's initialisation and of every draw while training.")
+    steps: int = Field(ge=1, description="Optimizer steps.")
+    batch_size: int = Field(ge=1, description="Instance images a step.")
+    class_batch_size: int = Field(ge=0, description="Class images a step; 0 turns prior preservation off.")
+    prior_loss_weight: float = Field(ge=0, description="Weight of the class images' loss.")
+    rank: int = Field(ge=1, le=1024, description="Rank of the LoRA.")
+    alpha: float = Field(gt=0, description="LoRA scale is alpha / rank.")
+    target_modules: list[str] = Field(min_length=1, description="Projections that get an adapter.")
+    learning_rate: float = Field(gt=0, le=1, description="Peak learning rate of AdamW.")
+    lr_scheduler: Literal["constant", "linear", "cosine", "constant_with_warmup"] = Field(
+        description="Schedule of the learning rate, by diffusers' get_scheduler."
+    )
+    warmup_steps: int = Field(ge=0, description="Steps of linear warm-up.")
+    weight_decay: float = Field(ge=0, description="AdamW's weight decay.")
+    max_grad_norm: float = Field(gt=0, description="Gradients are clipped to this norm.")
+    ema_decay: float = Field(ge=0, lt=1, description="Decay of the LoRA's moving average, which is saved; 0: none.")
+    sigma_scheme: Literal["logit_normal", "uniform"] = Field(description="Distribution of the noise levels.")
+    sigma_shift: float = Field(gt=0, description="Timestep shift of the noise levels; 1: none.")
+    checkpoint_every: int = Field(ge=1, description="Steps between checkpoints for resuming.")
+
+
+class SampleParams(Section):
+    """Images of the base and of the tuned model at the same prompts and seeds."""
+
+    seeds_per_prompt: int = Field(ge=1, description="Images a prompt.")
+    first_seed: Seed = Field(description="Seed of the first image of each prompt; the next ones count up.")
+    steps: int = Field(ge=1, le=1000, description="Sampling steps.")
+    guidance_scale: float = Field(ge=1, le=50, description="Classifier-free guidance; 1: none.")
+    batch_size: int = Field(ge=1, description="Images sampled at a time.")
+
+
+class MeasureParams(Section):
+    """What is measured on each set of samples."""
+
+    detector: Literal["figures"] = Field(description="Who looks at the anatomy; figures: the miniature's checker.")
+    extractor: Literal["efficientnet_lite0", "dinov2", "clip"] = Field(description="Feature extractor of the distances.")
+    within_set_images: int = Field(ge=2, description="Images a target prompt that enter SSIM, PSNR and diversity.")
+    batch_size: int = Field(ge=1, description="Images a forward pass of the extractor.")
+
+
+class CompareParams(Section):
+    """The paired comparison of tuned and base."""
+
+    seed: Seed = Field(description="Seed of bootstrap and permutations.")
+    resamples: int = Field(ge=100, description="Bootstrap resamples, and permutations where all cannot be listed.")
+    confidence: float = Field(gt=0.5, lt=1, description="Level of the intervals.")
+
+
+class VerdictParams(Section):
+    """Pre-registered thresholds: set before the run that they judge."""
+
+    min_target_drop: Rate = Field(description="The target anomaly rate must fall by at least this.")
+    max_target_rate: Rate = Field(description="The tuned model's target anomaly rate must not exceed this.")
+    held_out_margin: Rate = Field(description="The held-out anomaly rate may rise by less than this.")
+    min_diversity_ratio: float = Field(ge=0, description="Tuned diversity over base diversity must reach this.")
+    max_copy_rate: Rate = Field(description="Share of target samples that copy an instance image, at most.")
+
+
+class JudgeParams(Section):
+    """LLM judges, and their offline stand-in."""
+
+    judges: list[Literal["anatomy"]] = Field(description="Judges to ask; anatomy: offline, the miniature's checker.")
+    pairs_per_prompt: int = Field(ge=1, description="Pairs a target prompt.")
+    repeats: int = Field(ge=1, description="Times that each order of a pair is asked.")
+    seed: Seed = Field(description="Seed of the pairs' choice.")
+
+
+class SurveyParams(Section):
+    """Human judgement."""
+
+    responses: str = Field(description="Folder with the committed responses.")
+
+
+class ReportParams(Section):
+    """The report."""
+
+    pairs_per_prompt: int = Field(ge=1, le=64, description="Base | tuned pairs shown a prompt.")
+    title: str = Field(min_length=1, description="Heading of the report.")
+
+
+class Params(Section):
+    """All resolved parameters."""
+
+    profile: str
+    base: BaseModelParams
+    prompts: PromptParams
+    collect: CollectParams
+    curate: CurateParams
+    class_images: ClassImageParams
+    encode: EncodeParams
+    train: TrainParams
+    sample: SampleParams
+    measure: MeasureParams
+    compare: CompareParams
+    verdict: VerdictParams
+    judge: JudgeParams
+    survey: SurveyParams
+    report: ReportParams
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Params:
+        shared = sorted(set(self.class_images.prompts) & set(self.prompts.held_out))
+        if shared:
+            raise ValueError(
+                f"class_images.prompts holds {shared[0]!r}, a held-out prompt: training on it would hide collateral damage"
+            )
+        if self.curate.min_kept > self.collect.images:
+            raise ValueError(
+                f"curate.min_kept = {self.curate.min_kept} is more than collect.images = {self.collect.images}"
+            )
+        return self
+
+
+def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Overlay nested changes on nested values; lists and scalars replace."""
+    merged = dict(base)
+    for key, value in changes.items():
+        inner = merged.get(key)
+        merged[key] = merge(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def resolve(raw: dict[str, Any]) -> Params:
+    """Overlay the chosen profile on the sections of params.yaml and validate the result.
+
+    Raises:
+        ValueError: unknown profile, unknown key, or a value out of range; one sentence a problem, with key, value and
+            what is allowed.
+    """
+    raw = dict(raw)
+    profiles = raw.pop("profiles", None) or {}
+    profile = raw.get("profile")
+    if profile not in profiles:
+        raise ValueError(f"profile = {profile!r} is not known: choose one of {', '.join(sorted(profiles))}")
+    try:
+        return Params.model_validate(merge(raw, profiles[profile] or {}))
+    except ValidationError as error:
+        raise ValueError("\n".join(_sentence(problem) for problem in error.errors())) from None
+
+
+def _sentence(problem: Any) -> str:
+    key = ".".join(str(part) for part in problem["loc"]) or "params.yaml"
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "missing":
+        return f"{key} is missing: add it to params.yaml"
+    if problem["type"] == "extra_forbidden":
+        return f"{key} is no parameter: remove it or mend its spelling"
+    if problem["type"] == "value_error":
+        return f"{key}: {message}" if problem["loc"] else message
+    return f"{key} = {problem['input']!r}: {message[0].lower()}{message[1:]}"
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML mapping.
+
+    Raises:
+        ValueError: the file is missing or is no YAML mapping.
+    """
+    try:
+        content = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise ValueError(f"{path} is missing: run `dvc repro resolve`") from None
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} holds no mapping of sections")
+    return content
+
+
+def load_params(path: Path = RESOLVED) -> Params:
+    """The resolved parameters, validated once more (the file could have been edited)."""
+    try:
+        return Params.model_validate(read_yaml(path))
+    except ValidationError as error:
+        raise ValueError("\n".join(_sentence(problem) for problem in error.errors())) from None

@@ -1,0 +1,68 @@
+"""How figures are written: fixed digits, a unit, and `n/a (reason)` where there is none."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+Unit = Literal["rate", "points", "number", "signed", "count", "p"]
+
+
+def figure(value: Any, unit: Unit = "number", reason: str | None = None) -> str:
+    """Write a figure.
+
+    Args:
+        value: the figure; None or NaN is written as `n/a (reason)`, never as 0.
+        unit: rate (0 to 1, written in percent), points (a difference of rates), number, signed, count, or p.
+        reason: why there is none.
+    """
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return f"n/a ({(reason or 'no reason given').rstrip('.')})"
+    if unit == "rate":
+        return f"{value:.1%}"
+    if unit == "points":
+        return f"{100 * value:+.1f} points"
+    if unit == "count":
+        return f"{int(value):,}"
+    if unit == "p":
+        return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
+    # Four significant digits, and no exponent for anything that a reader meets here.
+    digits = 4 if abs(value) < 1 else max(0, 3 - math.floor(math.log10(abs(value))))
+    return f"{value:+.{digits}f}" if unit == "signed" else f"{value:.{digits}f}"
+
+
+def reason_for(metrics: Mapping[str, Any], key: str) -> str | None:
+    """Why `key` is null: `<key>_reason`, else the object's `reason`."""
+    return metrics.get(f"{key}_reason") or metrics.get("reason")
+
+
+def figure_of(metrics: Mapping[str, Any], key: str, unit: Unit = "number") -> str:
+    """Write a figure of a metrics object; a key that is not there reads `n/a (not measured)`."""
+    return figure(metrics.get(key), unit, reason_for(metrics, key) or "not measured")
+
+
+def interval(metrics: Mapping[str, Any], unit: Unit) -> str:
+    """Write ci_low and ci_high as `low to high`, or `n/a (reason)`."""
+    low, high = metrics.get("ci_low"), metrics.get("ci_high")
+    if low is None or high is None:
+        return figure(None, unit, reason_for(metrics, "ci_low") or "no interval")
+    if unit in ("rate", "points"):
+        ends = [f"{100 * end:+.1f}" if unit == "points" else f"{100 * end:.1f}" for end in (low, high)]
+        return f"{ends[0]} to {ends[1]}" + ("%" if unit == "rate" else " points")
+    return f"{figure(low, unit)} to {figure(high, unit)}"
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Leaves of a nested mapping as (dotted key, value as text)."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", plain(value)
+
+
+def plain(value: Any) -> str:
+    """A value as text: strings as they are, all else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

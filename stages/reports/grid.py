@@ -1,0 +1,175 @@
+"""Base and tuned images of the same prompt and seed, side by side, anomalous ones marked by a frame and a cross."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+from PIL import Image, ImageDraw, ImageFont
+
+from stages.imagefolder import load_image
+
+ANOMALY_RED = (200, 44, 40)
+MAX_PAIRS = 60
+CELL = 128
+THUMBNAIL_SIDES = (192, 160, 128, 96, 64)
+"""Sides in pixels, the first that keeps to the budget."""
+BYTE_BUDGET = 3_400_000
+"""Thumbnails of a report in base64: with the rest, the page stays below 5 MB."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One image and what the anatomy checker found in it."""
+
+    path: Path
+    anomalies: tuple[str, ...] | None
+    """Words such as `missing arm`; empty for a right figure; None where it was not assessed."""
+
+    @property
+    def finding(self) -> str:
+        """The finding in words."""
+        if self.anomalies is None:
+            return "not assessed"
+        return ", ".join(self.anomalies) or "no anomaly"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The same prompt and seed, drawn by both models."""
+
+    prompt: str
+    group: str
+    seed: int
+    base: Shot
+    tuned: Shot
+
+
+def first_pairs(
+    samples_base: pd.DataFrame,
+    samples_tuned: pd.DataFrame,
+    images_base: pd.DataFrame,
+    images_tuned: pd.DataFrame,
+    per_prompt: int,
+    max_pairs: int = MAX_PAIRS,
+) -> list[Pair]:
+    """The first seeds of every prompt, so that no picture is chosen by its result; target prompts come first.
+
+    Args:
+        samples_base, samples_tuned: image sets with prompt, seed, group, file_name, path.
+        images_base, images_tuned: findings with file_name, anomalous, anomalies.
+        per_prompt: pairs a prompt; fewer where `max_pairs` needs it.
+        max_pairs: pairs in all.
+
+    Raises:
+        ValueError: the two sets share no prompt and seed.
+    """
+    keys = ["prompt", "seed"]
+    found = [_with_findings(samples_base, images_base), _with_findings(samples_tuned, images_tuned)]
+    both = found[0].merge(found[1].drop(columns="group"), on=keys, suffixes=("_base", "_tuned"))
+    if both.empty:
+        raise ValueError("base and tuned images share no prompt and seed: sample both with the same prompts and seeds")
+    both["held_out"] = both["group"] != "target"
+    both = both.sort_values(["held_out", *keys])
+    per_prompt = max(1, min(per_prompt, max_pairs // both["prompt"].nunique()))
+    chosen = both.groupby("prompt", sort=False).head(per_prompt).head(max_pairs)
+    return [
+        Pair(
+            row["prompt"],
+            row["group"],
+            int(row["seed"]),
+            Shot(Path(row["path_base"]), row["anomalies_base"]),
+            Shot(Path(row["path_tuned"]), row["anomalies_tuned"]),
+        )
+        for row in chosen.to_dict("records")
+    ]
+
+
+def thumbnails(pairs: Sequence[Pair], budget: int = BYTE_BUDGET) -> list[tuple[str, str]]:
+    """The images of each pair, (base, tuned), as `data:` URIs of PNGs; as large as the budget (bytes) allows."""
+    for side in THUMBNAIL_SIDES:
+        uris = [(_data_uri(pair.base.path, side), _data_uri(pair.tuned.path, side)) for pair in pairs]
+        if sum(len(base) + len(tuned) for base, tuned in uris) <= budget:
+            break
+    return uris
+
+
+def save_side_by_side(path: Path, pairs: Sequence[Pair], cell: int = CELL) -> None:
+    """Write one PNG: a row a prompt, the base model's images in the left half, the tuned one's in the right half.
+
+    Args:
+        path: the PNG file; its folder is made.
+        pairs: as `first_pairs` returns them.
+        cell: side of an image in pixels.
+
+    Raises:
+        ValueError: there are no pairs, or an image cannot be read.
+    """
+    if not pairs:
+        raise ValueError("there is no pair of images to show")
+    rows = [[pair for pair in pairs if pair.prompt == prompt] for prompt in dict.fromkeys(p.prompt for p in pairs)]
+    columns = max(len(row) for row in rows)
+    gap, text = 6, 22
+    half = columns * (cell + gap)
+    sheet = Image.new("RGB", (2 * half + 4 * gap, text + len(rows) * (text + cell + gap) + gap), "white")
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), 13)
+    starts = {"base": gap, "tuned": half + 3 * gap}
+    for name, left in starts.items():
+        draw.text((left, 4), f"{name}   (red frame and cross: anomaly)", "black", font)
+    for index, row in enumerate(rows):
+        top = text + index * (text + cell + gap)
+        draw.text((gap, top + 4), f"{row[0].prompt}   ({row[0].group.replace('_', '-')})", "black", font)
+        for column, pair in enumerate(row):
+            for shot, left in ((pair.base, starts["base"]), (pair.tuned, starts["tuned"])):
+                corner = (left + column * (cell + gap), top + text)
+                image = _resized(shot.path, cell)
+                sheet.paste(image, (corner[0] + (cell - image.width) // 2, corner[1] + (cell - image.height) // 2))
+                if shot.anomalies:
+                    _mark(draw, corner, cell)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(path)
+
+
+def _with_findings(samples: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """prompt, seed, group, path and anomalies (tuple, or None where not assessed)."""
+    words = images["anomalies"].fillna("").astype(str)
+    findings = {
+        name: (tuple(word.replace("_", " ") for word in text.split()) or ("anomalous",)) if int(anomalous) else ()
+        for name, anomalous, text in zip(images["file_name"], images["anomalous"], words, strict=True)
+    }
+    table = samples[["prompt", "seed", "group", "path"]].copy()
+    table["anomalies"] = pd.Series([findings.get(name) for name in samples["file_name"]], samples.index, dtype=object)
+    return table
+
+
+def _resized(path: Path, side: int) -> Image.Image:
+    """Small images are enlarged by a whole factor, without smoothing, so that a person can see them."""
+    image = Image.fromarray(load_image(path))
+    factor = side // max(image.size)
+    if factor >= 1:
+        return image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return image
+
+
+def _data_uri(path: Path, side: int) -> str:
+    buffer = io.BytesIO()
+    _resized(path, side).save(buffer, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _mark(draw: ImageDraw.ImageDraw, corner: tuple[int, int], side: int) -> None:
+    """A red frame, and a white cross on a red square in the upper right corner."""
+    x, y = corner
+    draw.rectangle([x, y, x + side - 1, y + side - 1], outline=ANOMALY_RED, width=4)
+    left, badge, inset = x + side - 22, 22, 6
+    draw.rectangle([left, y, left + badge - 1, y + badge - 1], fill=ANOMALY_RED)
+    ends = (left + inset, y + inset, left + badge - inset, y + badge - inset)
+    draw.line([ends[0], ends[1], ends[2], ends[3]], fill="white", width=3)
+    draw.line([ends[0], ends[3], ends[2], ends[1]], fill="white", width=3)

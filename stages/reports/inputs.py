@@ -1,0 +1,51 @@
+"""What the report is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+Metrics = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ReportInputs:
+    """Everything that a report shows. What is None was not part of the run, and the report says so."""
+
+    title: str
+    verdict: Metrics
+    """Content of metrics/verdict.json."""
+    compare: Metrics
+    measure_base: Metrics
+    measure_tuned: Metrics
+    samples_base: pd.DataFrame
+    """Image sets as `read_imagefolder` returns them: file_name, prompt, seed, group, path."""
+    samples_tuned: pd.DataFrame
+    images_base: pd.DataFrame
+    """Per-image findings: file_name, group, prompt, seed, anomalous (0 or 1), anomalies (words, or empty)."""
+    images_tuned: pd.DataFrame
+    pairs_per_prompt: int = 4
+    """Base | tuned pairs shown of each prompt."""
+    grid_image: str | None = None
+    """Address of the side-by-side grid as the Markdown report should link it; None leaves the picture out."""
+    train: Metrics | None = None
+    train_loss: pd.DataFrame | None = None
+    """Columns step, loss and, where class images were used, prior_loss."""
+    collect: Metrics | None = None
+    curate: Metrics | None = None
+    judge: Metrics | None = None
+    survey: Metrics | None = None
+    replication: Metrics | None = None
+    resources: Mapping[str, Metrics] | None = None
+    """Per stage `seconds`, `peak_memory_bytes`. They differ from run to run, and then so does the report."""
+    base_model: Mapping[str, str] = field(default_factory=dict)
+    """What was corrected: name, repository, revision, SHA-256 of weights."""
+    data_hashes: Mapping[str, str] = field(default_factory=dict)
+    """Hash of each data set or model by its path."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Versions and machine."""
+    parameters: Metrics = field(default_factory=dict)
+    """The resolved parameters, section by section."""

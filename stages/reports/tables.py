@@ -1,0 +1,127 @@
+"""The tables that say whether the correction worked, as rows of text that both templates print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stages.reports.formatting import Unit, figure, figure_of, interval, reason_for
+from stages.reports.inputs import Metrics
+from stages.reports.rates import PromptRates, Rate
+
+OUTCOMES = {True: "✓ passed", False: "✗ failed", None: "? unsettled"}
+
+CLAUSES: dict[str, tuple[str, Unit, str]] = {
+    "target_drop": ("Change of the target anomaly rate", "points", "at most"),
+    "target_rate": ("Target anomaly rate of the tuned model", "rate", "at most"),
+    "held_out": ("Change of the held-out anomaly rate, upper bound", "points", "below"),
+    "diversity": ("Diversity, tuned over base", "number", "at least"),
+    "memorisation": ("Share of tuned images that copy a training image", "rate", "at most"),
+}
+MEASURES = {
+    "anomaly_rate_target": "Anomaly rate, target prompts",
+    "anomaly_rate_held_out": "Anomaly rate, held-out prompts",
+    "ssim_within": "SSIM within the set",
+    "psnr_within": "PSNR within the set (dB)",
+    "diversity": "Diversity",
+}
+BETTER = {"higher": "higher is better", "lower": "lower is better", "closer": "closer to the reference is better"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text; the first column names the row."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+
+def clause_table(verdict: Metrics) -> Table:
+    """The clauses of the verdict, each with its outcome, figure and threshold."""
+    rows = []
+    for name, clause in verdict["clauses"].items():
+        label, unit, bound = CLAUSES.get(name, (name.replace("_", " "), "number", "threshold"))
+        threshold = f"{bound} {figure(clause['threshold'], unit)}"
+        rows.append((label, OUTCOMES[clause["passed"]], figure(clause["figure"], unit, clause["sentence"]), threshold))
+    note = "The thresholds are parameters, set before the run. Changes are tuned minus base, in percentage points."
+    return Table(("Clause", "Outcome", "Figure", "Asked for"), tuple(rows), note)
+
+
+def compare_table(compare: Metrics) -> Table:
+    """Every measure on base and tuned images, with interval, p, n and the direction that is wanted."""
+    rows, methods = [], []
+    for name, measure in compare.items():
+        if name == "provenance" or not isinstance(measure, Mapping):
+            continue
+        is_rate = "rate" in name
+        level: Unit = "rate" if is_rate else "number"
+        change: Unit = "points" if is_rate else "signed"
+        rows.append(
+            (
+                measure_label(name),
+                figure_of(measure, "base", level),
+                figure_of(measure, "tuned", level),
+                figure_of(measure, "delta", change),
+                interval(measure, change),
+                figure_of(measure, "p", "p"),
+                f"{figure_of(measure, 'n', 'count')} pairs, {figure_of(measure, 'clusters', 'count')} prompts",
+                f"{reading(measure)} ({BETTER.get(measure.get('better', ''), 'no direction')})",
+            )
+        )
+        if measure.get("method"):
+            methods.append(f"{measure_label(name)}: {measure['method']}")
+    columns = ("Measure", "Base", "Tuned", "Change", "Interval of the change", "p", "n", "Reading")
+    return Table(columns, tuple(rows), "; ".join(methods))
+
+
+def reading(measure: Mapping[str, Any]) -> str:
+    """What a comparison shows: improved, worse, changed, or no clear change where the interval holds 0."""
+    low, high, better = measure.get("ci_low"), measure.get("ci_high"), measure.get("better")
+    if low is None or high is None:
+        return "not settled"
+    if low <= 0 <= high:
+        return "no clear change"
+    if better not in ("higher", "lower"):
+        return "changed"
+    return "improved" if (low > 0) == (better == "higher") else "worse"
+
+
+def measure_label(name: str) -> str:
+    """A measure's name for the reader."""
+    kind, _, extractor = name.partition("_")
+    if kind in ("frechet", "kernel"):
+        return f"{'Fréchet' if kind == 'frechet' else 'Kernel'} distance ({extractor})"
+    return MEASURES.get(name, name.replace("_", " "))
+
+
+def prompt_table(rates: Sequence[PromptRates]) -> Table:
+    """Anomaly rates prompt by prompt."""
+    rows = [(rate.prompt, rate.group.replace("_", "-"), _rate(rate.base), _rate(rate.tuned)) for rate in rates]
+    note = "Anomalous images of all images of the prompt, with the 95% Wilson interval."
+    return Table(("Prompt", "Group", "Base", "Tuned"), tuple(rows), note)
+
+
+def headline(verdict: Metrics, compare: Metrics) -> tuple[str, ...]:
+    """The answer in a few sentences: by how much, how sure, and at what cost elsewhere."""
+    sentences = []
+    for name, prompts in (("anomaly_rate_target", "target"), ("anomaly_rate_held_out", "held-out")):
+        measure = compare.get(name) or {"reason": "not measured"}
+        sentences.append(
+            f"Anomalous images on the {prompts} prompts: {figure_of(measure, 'base', 'rate')} with the base model, "
+            f"{figure_of(measure, 'tuned', 'rate')} with the tuned one (change {figure_of(measure, 'delta', 'points')}, "
+            f"interval {interval(measure, 'points')}, p {figure_of(measure, 'p', 'p')})."
+        )
+    reason = reason_for(compare.get("diversity") or {}, "delta") or "not measured"
+    ratio = figure(verdict.get("diversity_ratio"), "number", reason)
+    copies = figure(verdict.get("copy_rate"), "rate", "not measured")
+    sentences.append(f"Diversity of the tuned images over the base's: {ratio}. Copied training images: {copies}.")
+    return tuple(sentences)
+
+
+def _rate(rate: Rate | None) -> str:
+    if rate is None:
+        return figure(None, "rate", "no image of this prompt")
+    ends = f"{100 * rate.low:.1f} to {100 * rate.high:.1f}%"
+    return f"{figure(rate.rate, 'rate')} ({rate.anomalous} of {rate.n}; {ends})"

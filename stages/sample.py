@@ -1,0 +1,52 @@
+"""Stages `sample_base` and `sample_tuned`: the same prompts and seeds, without and with the LoRA."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+
+from stages.cli import run_stage
+from stages.diffusion.base_models import load_pipeline, resolve_device
+from stages.diffusion.lora import load_lora, lora_sha256
+from stages.diffusion.sampling import sample_images
+from stages.imagefolder import ImageFolderWriter, slug
+from stages.params import load_params
+
+SAMPLES, LORA = Path("data/samples"), Path("models/lora")
+
+
+def main(model: str) -> None:
+    params = load_params()
+    settings, base = params.sample, params.base
+    pipeline = load_pipeline(base.name, base.local_folder, base.dtype)
+    source = base.name
+    if model == "tuned":
+        load_lora(pipeline, LORA)
+        source = f"{base.name} + LoRA {lora_sha256(LORA)[:12]}"
+    pipeline.to(resolve_device(base.device))
+    groups = {"target": params.prompts.target, "held_out": params.prompts.held_out}
+    seeds = range(settings.first_seed, settings.first_seed + settings.seeds_per_prompt)
+    rows = [(group, prompt, seed) for group, prompts in groups.items() for prompt in prompts for seed in seeds]
+    images = sample_images(
+        pipeline,
+        [(prompt, seed) for _, prompt, seed in rows],
+        steps=settings.steps,
+        guidance_scale=settings.guidance_scale,
+        resolution=base.resolution,
+        max_sequence_length=base.max_sequence_length,
+        batch_size=settings.batch_size,
+        description=f"sampling {model}",
+    )
+    writer = ImageFolderWriter(SAMPLES / model)
+    for (group, prompt, seed), image in zip(rows, images, strict=True):
+        name = f"{slug(prompt)}-{seed}.png"
+        writer.add(name, image, text=prompt, prompt=prompt, seed=seed, group=group, source=model, model=source)
+    writer.close()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", choices=("base", "tuned"))
+    chosen = parser.parse_args().model
+    run_stage(f"sample_{chosen}", partial(main, chosen))

@@ -1,0 +1,1 @@
+"""The survey of people: its responses, its tally, and how far raters agree."""

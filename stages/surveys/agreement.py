@@ -1,0 +1,48 @@
+"""Agreement between raters on categories without an order."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from statsmodels.stats.inter_rater import fleiss_kappa as statsmodels_fleiss_kappa
+
+
+def fleiss_kappa(counts: NDArray[np.int_]) -> float | None:
+    """Fleiss' kappa (Fleiss 1971), by statsmodels.
+
+    Args:
+        counts: ratings of each unit in each category, shape (units, categories).
+
+    Returns:
+        Kappa, 1 for full agreement and about 0 for agreement by chance; None where the units have unequal or fewer than
+        two ratings, or all ratings are of one category, so that agreement by chance is certain.
+    """
+    counts = counts[:, counts.sum(axis=0) > 0]
+    ratings = counts.sum(axis=1)
+    if len(counts) == 0 or counts.shape[1] < 2 or ratings.min() < 2 or ratings.min() != ratings.max():
+        return None
+    return float(statsmodels_fleiss_kappa(counts, method="fleiss"))
+
+
+def krippendorff_alpha(counts: NDArray[np.int_]) -> float | None:
+    """Krippendorff's alpha for nominal data; units may have unequal numbers of ratings.
+
+    With n_uc ratings of unit u in category c, n_u of unit u, and n_c and n over the units with at least two ratings:
+    alpha = 1 - (n - 1) * sum_u sum_{c != k} n_uc n_uk / (n_u - 1) / sum_{c != k} n_c n_k
+    (Krippendorff 2011, Computing Krippendorff's Alpha-Reliability, part E).
+
+    Args:
+        counts: ratings of each unit in each category, shape (units, categories).
+
+    Returns:
+        Alpha, 1 for full agreement and 0 for agreement by chance; None where no unit has two ratings, or all of them
+        are of one category.
+    """
+    pairable = counts[counts.sum(axis=1) >= 2].astype(float)
+    per_unit, per_category = pairable.sum(axis=1), pairable.sum(axis=0)
+    expected = per_category.sum() ** 2 - (per_category**2).sum()
+    if expected == 0:
+        return None
+    differing = per_unit**2 - (pairable**2).sum(axis=1)
+    observed = float((differing / (per_unit - 1)).sum())
+    return float(1 - (per_category.sum() - 1) * observed / expected)

@@ -1,0 +1,73 @@
+"""Responses of the survey: one row a choice, as CSV files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+COLUMNS = ("participant", "pair", "prompt", "seed", "left_model", "choice", "reaction_ms", "kind")
+"""participant: a token; pair: name of the (prompt, seed) pair; left_model: base | tuned, the model shown on the left
+(of a catch pair, the plainly better image counts as tuned); choice: left | right | unsure; reaction_ms: milliseconds;
+kind: real | repeat (a real pair shown again, sides changed) | catch (an obvious pair)."""
+
+ALLOWED = {
+    "left_model": ("base", "tuned"),
+    "choice": ("left", "right", "unsure"),
+    "kind": ("real", "repeat", "catch"),
+}
+
+
+def no_responses() -> pd.DataFrame:
+    """A table of responses without a row."""
+    return pd.DataFrame({column: pd.Series(dtype=object) for column in COLUMNS})
+
+
+def read_responses(files: Iterable[Path]) -> pd.DataFrame:
+    """Read and check response files, in the order of their names.
+
+    Args:
+        files: CSV files with the columns `COLUMNS`; none of them is fine, and gives a table without a row.
+
+    Raises:
+        ValueError: a column is missing, or a value is not allowed.
+    """
+    tables = [no_responses()]
+    for path in sorted(files):
+        # As text first, so that a participant '007' stays one.
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        try:
+            tables.append(check_responses(table))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+    return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
+
+
+def check_responses(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the columns in order and numbers as numbers.
+
+    Raises:
+        ValueError: a column is missing, a value is not allowed, or a participant answered a real pair twice.
+    """
+    missing = [column for column in COLUMNS if column not in table.columns]
+    if missing:
+        raise ValueError(f"the responses have no column {missing[0]!r}: they need {', '.join(COLUMNS)}")
+    checked = table[list(COLUMNS)].reset_index(drop=True)
+    for column, allowed in ALLOWED.items():
+        wrong = checked[~checked[column].isin(allowed)]
+        if len(wrong):
+            value = wrong.iloc[0][column]
+            raise ValueError(f"row {wrong.index[0] + 1} has {column} = {value!r}: it is one of {', '.join(allowed)}")
+    for column in ("seed", "reaction_ms"):
+        numbers = pd.to_numeric(checked[column], errors="coerce")
+        wrong = checked[~(numbers >= 0)]
+        if len(wrong):
+            value = wrong.iloc[0][column]
+            raise ValueError(f"row {wrong.index[0] + 1} has {column} = {value!r}: it is a number, 0 or more")
+        checked[column] = numbers
+    twice = checked[(checked["kind"] == "real") & checked.duplicated(["participant", "pair", "kind"])]
+    if len(twice):
+        row = twice.iloc[0]
+        raise ValueError(f"participant {row['participant']!r} answered the real pair {row['pair']!r} twice: keep one")
+    return checked
