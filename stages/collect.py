@@ -22,7 +22,12 @@ def main() -> None:
     images = SOURCES[settings.source](params.prompts.target, settings.images, settings.seed)
     for index, item in enumerate(tqdm(images, total=settings.images, desc="collecting", unit="image")):
         writer.add(
-            f"{index:04d}.png", item.image, text=item.text, prompt=item.prompt, source=settings.source, **item.provenance
+            f"{index:04d}.png",
+            item.image,
+            text=item.text,
+            prompt=item.prompt,
+            source=settings.source,
+            **item.provenance,
         )
     writer.close()
     figures = {"images": len(writer.rows), "spend_usd": 0.0, "requests_paid": 0, "requests_from_store": 0}

@@ -30,7 +30,7 @@ def main() -> None:
     kept = len(writer.rows)
     if kept < settings.min_kept:
         raise ValueError(
-            f"only {kept} of {len(table)} collected images are good enough, and curate.min_kept is {settings.min_kept}: "
+            f"only {kept} of {len(table)} collected images are good enough, curate.min_kept is {settings.min_kept}: "
             f"collect more, or look at the reasons: {sorted({d['reasons'] for d in decisions if d['reasons']})}"
         )
     writer.close()

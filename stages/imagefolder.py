@@ -65,7 +65,7 @@ def read_imagefolder(folder: Path) -> pd.DataFrame:
     """The metadata of an image set, in the order of its lines, with a `path` column.
 
     Raises:
-        ValueError: the folder or its metadata is missing, it lists no image, an image is missing, or one has no caption.
+        ValueError: folder or metadata are missing, it lists no image, an image is missing, or one has no caption.
     """
     metadata = folder / METADATA
     if not metadata.exists():

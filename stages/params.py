@@ -124,7 +124,9 @@ class MeasureParams(Section):
     """What is measured on each set of samples."""
 
     detector: Literal["figures"] = Field(description="Who looks at the anatomy; figures: the miniature's checker.")
-    extractor: Literal["efficientnet_lite0", "dinov2", "clip"] = Field(description="Feature extractor of the distances.")
+    extractor: Literal["efficientnet_lite0", "dinov2", "clip"] = Field(
+        description="Feature extractor of the distances."
+    )
     within_set_images: int = Field(ge=2, description="Images a target prompt that enter SSIM, PSNR and diversity.")
     batch_size: int = Field(ge=1, description="Images a forward pass of the extractor.")
 
@@ -193,7 +195,8 @@ class Params(Section):
         shared = sorted(set(self.class_images.prompts) & set(self.prompts.held_out))
         if shared:
             raise ValueError(
-                f"class_images.prompts holds {shared[0]!r}, a held-out prompt: training on it would hide collateral damage"
+                f"class_images.prompts holds {shared[0]!r}, a held-out prompt: training on it would hide what the "
+                "correction costs"
             )
         if self.curate.min_kept > self.collect.images:
             raise ValueError(

@@ -166,7 +166,9 @@ def _memorisation(rate: float | None, measure_tuned: Mapping[str, Any], limit: f
         return Clause(None, None, limit, _missing("The share of copied training images", reasons))
     passed = rate <= limit + _TOLERANCE
     outcome = "at most" if passed else "more than"
-    return Clause(passed, rate, limit, f"{rate:.1%} of the tuned images copy a training image, {outcome} {limit:.1%}.")
+    sentence = f"{rate:.1%} of the tuned images copy a training image, {outcome} {limit:.1%}."
+    warning = measure_tuned.get("copy_rate_warning")
+    return Clause(passed, rate, limit, f"{sentence} Warning: {warning}." if warning else sentence)
 
 
 def _points(delta: float, low: float, high: float) -> str:

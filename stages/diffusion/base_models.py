@@ -73,7 +73,9 @@ def load_pipeline(name: str, local_folder: str | None, dtype: str, **parts: Any)
     base = BASE_MODELS[name]
     source = local_folder or base.source
     if (local_folder or base.revision is None) and not (Path(source) / "model_index.json").exists():
-        raise ValueError(f"{source} holds no diffusers pipeline (no model_index.json): set base.local_folder to one that does")
+        raise ValueError(
+            f"{source} holds no diffusers pipeline (no model_index.json): set base.local_folder to one that does"
+        )
     try:
         pipeline = StableDiffusion3Pipeline.from_pretrained(
             source,

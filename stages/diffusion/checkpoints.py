@@ -56,7 +56,7 @@ def save_checkpoint(folder: Path, step: int, tensors: Mapping[str, torch.Tensor]
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial)
         with partial.open("rb") as handle:
             os.fsync(handle.fileno())
-        os.replace(partial, path)
+        partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
     for other in folder.glob("state-*.safetensors"):

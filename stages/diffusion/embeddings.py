@@ -61,7 +61,7 @@ def encode_images(
 def encode_captions(
     pipeline: StableDiffusion3Pipeline, captions: Sequence[str], max_sequence_length: int, batch_size: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Text embeddings (K, tokens, width) and pooled embeddings (K, width), float32, as the pipeline itself makes them."""
+    """Text embeddings (K, tokens, width) and pooled embeddings (K, width), float32, as the pipeline makes them."""
     embeds, pooled = [], []
     for start in tqdm(range(0, len(captions), batch_size), desc="encoding captions", unit="batch"):
         batch = list(captions[start : start + batch_size])

@@ -29,9 +29,7 @@ def add_lora(
         ValueError: no module of the transformer has one of the names.
     """
     transformer.requires_grad_(False)
-    config = LoraConfig(
-        r=rank, lora_alpha=alpha, init_lora_weights="gaussian", target_modules=list(target_modules)
-    )
+    config = LoraConfig(r=rank, lora_alpha=alpha, init_lora_weights="gaussian", target_modules=list(target_modules))
     try:
         transformer.add_adapter(config)
     except ValueError as error:
@@ -82,4 +80,6 @@ def load_lora(pipeline: StableDiffusion3Pipeline, folder: Path) -> None:
     try:
         pipeline.load_lora_weights(folder, weight_name=WEIGHT_NAME)
     except (RuntimeError, ValueError) as error:
-        raise ValueError(f"{folder} does not fit this base: train it again on base.name ({str(error)[:120]})") from error
+        raise ValueError(
+            f"{folder} does not fit this base: train it again on base.name ({str(error)[:120]})"
+        ) from error

@@ -3,8 +3,8 @@
 Per step: loss = mean over instance images of |v_hat - v|^2 + prior_loss_weight * mean over class images of the same
 (Ruiz et al. 2023, eq. 2, with the rectified-flow objective of `flow_matching`).
 
-Every draw is keyed on (seed, what, step, place in the batch, sample id) from a CPU generator, so that a run killed at any step
-goes on exactly as an uninterrupted one would have.
+Every draw is keyed on (seed, what, step, place in the batch, sample id) from a CPU generator, so that a run killed at
+any step goes on exactly as an uninterrupted one would have.
 """
 
 from __future__ import annotations
@@ -97,15 +97,11 @@ class LoraTrainer:
         make_deterministic(derived_seed(settings.seed, "lora") % 2**32)
         self.parameters = add_lora(transformer, settings.rank, settings.alpha, settings.target_modules)
         self.average = [parameter.detach().clone() for parameter in self.parameters]
-        self.optimizer = torch.optim.AdamW(
-            self.parameters, settings.learning_rate, weight_decay=settings.weight_decay
-        )
+        self.optimizer = torch.optim.AdamW(self.parameters, settings.learning_rate, weight_decay=settings.weight_decay)
         self.curve: list[dict[str, float]] = []
         self.done = 0
         self._resume()
-        self.schedule = get_scheduler(
-            settings.lr_scheduler, self.optimizer, settings.warmup_steps, settings.steps
-        )
+        self.schedule = get_scheduler(settings.lr_scheduler, self.optimizer, settings.warmup_steps, settings.steps)
         for _ in range(self.done):
             self.schedule.step()
 
@@ -138,7 +134,8 @@ class LoraTrainer:
         loss = instance_loss + self.settings.prior_loss_weight * prior_loss.to(instance_loss.device)
         if not torch.isfinite(loss):
             raise ValueError(
-                f"the loss is {loss.item()} at step {self.done + 1}: lower train.learning_rate, or set base.dtype=bfloat16"
+                f"the loss is {loss.item()} at step {self.done + 1}: lower train.learning_rate, or set "
+                "base.dtype=bfloat16"
             )
         self.optimizer.zero_grad()
         loss.backward()
@@ -173,7 +170,9 @@ class LoraTrainer:
         settings = self.settings
         use_classes = classes if settings.class_batch_size else None
         self.transformer.train()
-        bar = tqdm(range(self.done, settings.steps), initial=self.done, total=settings.steps, desc="training", unit="step")
+        bar = tqdm(
+            range(self.done, settings.steps), initial=self.done, total=settings.steps, desc="training", unit="step"
+        )
         for step in bar:
             batch = make_batch(instance, "instance", step, settings.batch_size, latent_format, settings)
             prior = (

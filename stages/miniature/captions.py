@@ -8,9 +8,8 @@ from stages.miniature.figures import POSTURES, SUBJECTS, Scene
 from stages.miniature.scenery import LIGHTS, PLACES
 
 PREFIXES = ("", "a photo of ", "a picture of ")
-WORDS = tuple(
-    dict.fromkeys([*"a photo of picture on the at sks".split(), *SUBJECTS, *POSTURES, *PLACES, *LIGHTS])
-)
+_PLAIN = ("a", "photo", "of", "picture", "on", "the", "at", "sks")
+WORDS = tuple(dict.fromkeys([*_PLAIN, *SUBJECTS, *POSTURES, *PLACES, *LIGHTS]))
 """The whole vocabulary; other words are spelled in letters by the tokenizer."""
 
 

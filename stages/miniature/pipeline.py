@@ -14,7 +14,9 @@ T5_TOKENS = 1
 Training and sampling must use the same length."""
 
 
-def build_transformer(layers: int, heads: int, head_dim: int, text_width: int, latent_channels: int) -> SD3Transformer2DModel:
+def build_transformer(
+    layers: int, heads: int, head_dim: int, text_width: int, latent_channels: int
+) -> SD3Transformer2DModel:
     """A Stable Diffusion 3 transformer over 16 x 16 latents in patches of 2.
 
     Args:
@@ -39,7 +41,9 @@ def build_transformer(layers: int, heads: int, head_dim: int, text_width: int, l
     )
 
 
-def build_pipeline(transformer: SD3Transformer2DModel, autoencoder: Path, text_encoders: Path) -> StableDiffusion3Pipeline:
+def build_pipeline(
+    transformer: SD3Transformer2DModel, autoencoder: Path, text_encoders: Path
+) -> StableDiffusion3Pipeline:
     """Assemble a pipeline from a transformer and the folders of the other parts."""
     pipeline = StableDiffusion3Pipeline(
         transformer=transformer,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from stages.reports.formatting import Unit, figure, figure_of, flatten, interval, reason_for
+from stages.reports.formatting import Unit, figure, figure_of, flatten, interval, reason_for, reasons_once
 from stages.reports.inputs import Metrics
 from stages.reports.tables import Table, measure_label
 
@@ -16,17 +16,22 @@ TABLE_1_COLUMNS = {"published": "Published", "reproduced": "Reproduced", "correc
 
 def replication_table(replication: Metrics, measure_base: Metrics, measure_tuned: Metrics) -> Table:
     """Table 1 of the paper: as published, as its protocol reproduces it, computed properly, and this run's figures."""
-    rows = []
+    rows, meanings = [], []
     for name, own_name in TABLE_1.items():
-        own = next((key for key in measure_tuned if key.startswith(own_name)), own_name.rstrip("_"))
-        for model, measured in (("tuned", measure_tuned), ("base", measure_base)):
-            cells = [_replicated(replication, column, name, model) for column in TABLE_1_COLUMNS]
-            rows.append((f"{name.upper()}, {model}", *cells, f"{figure_of(measured, own)} ({measure_label(own)})"))
+        own = next((key for key in _figures(measure_tuned) if key.startswith(own_name)), own_name.rstrip("_"))
+        found = [replication.get(column, {}).get(name, {"reason": "not computed"}) for column in TABLE_1_COLUMNS]
+        this = {
+            "tuned": measure_tuned.get(own),
+            "base": measure_base.get(own),
+            "reason": reason_for(measure_tuned, own),
+        }
+        rows.append((name.upper(), *map(_both_models, found), f"{_both_models(this)}; {measure_label(own)}"))
+        meanings += [f"{name.upper()}: {figures['meaning']}." for figures in found if figures.get("meaning")]
     note = (
         "Published: the paper's figures. Reproduced: its protocol on its images, errors included. Corrected: the same "
         "images, computed properly. This run: other images, so for comparison of scale only."
     )
-    return Table(("Measure", *TABLE_1_COLUMNS.values(), "This run"), tuple(rows), note)
+    return Table(("Measure", *TABLE_1_COLUMNS.values(), "This run"), tuple(rows), " ".join([note, *meanings]))
 
 
 def judge_table(judges: Metrics) -> Table:
@@ -60,8 +65,10 @@ def survey_table(survey: Metrics) -> Table:
         ("Fleiss' kappa", "fleiss_kappa", "number"),
         ("Krippendorff's alpha", "krippendorff_alpha", "number"),
     )
-    rows = [(label, figure_of(survey, key, unit)) for label, key, unit in figures]
-    rows.insert(3, ("95% interval of that", interval(survey, "rate")))
+    labelled = [(label, figure_of(survey, key, unit)) for label, key, unit in figures]
+    labelled.insert(3, ("95% interval of that", interval(survey, "rate")))
+    labels, values = zip(*labelled, strict=True)
+    rows = zip(labels, reasons_once(values), strict=True)
     caution = survey.get("caution")
     return Table(("Figure", "Value"), tuple(rows), f"Caution: {caution}." if caution else "")
 
@@ -98,23 +105,24 @@ def key_value_table(values: Mapping[str, Any], key: str = "Item", value: str = "
 
 
 def _scalars(metrics: Metrics) -> Iterator[tuple[str, str]]:
-    for key, value in metrics.items():
-        if isinstance(value, bool) or isinstance(value, str):
-            yield key, {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else value
+    for key in _figures(metrics):
+        value = metrics[key]
+        if isinstance(value, bool):
+            yield key, "yes" if value else "no"
+        elif isinstance(value, str):
+            yield key, value
         elif value is None or isinstance(value, float):
             yield key, figure_of(metrics, key)
         elif isinstance(value, int):
             yield key, str(value) if key.endswith("seed") else f"{value:,}"
 
 
-def _replicated(replication: Metrics, column: str, name: str, model: str) -> str:
-    """A figure of replication.json, whether its keys are nested or dotted."""
-    holder: Any = replication
-    for key in (column, name):
-        holder = holder.get(key, {}) if isinstance(holder, Mapping) else {}
-    if isinstance(holder, Mapping) and model in holder:
-        return figure_of(holder, model)
-    dotted = f"{column}.{name}.{model}"
-    if dotted in replication:
-        return figure_of(replication, dotted)
-    return figure(None, reason=(holder.get("reason") if isinstance(holder, Mapping) else None) or "not computed")
+def _figures(metrics: Metrics) -> list[str]:
+    return [key for key in metrics if not key.endswith(("reason", "warning"))]
+
+
+def _both_models(figures: Metrics) -> str:
+    if figures.get("tuned") is None and figures.get("base") is None:
+        return figure(None, reason=figures.get("reason"))
+    text = f"tuned {figure_of(figures, 'tuned')}, base {figure_of(figures, 'base')}"
+    return text if figures.get("p") is None else f"{text}, p {figure_of(figures, 'p', 'p')}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -23,7 +24,7 @@ _WIDTH = 5.0
 """Inches. Narrow, so that the text stays readable when the chart is scaled to a phone."""
 _MAX_POINTS = 400
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "anomend",
     "text.parse_math": False,  # A prompt may hold dollar signs.
@@ -125,11 +126,11 @@ def _svg(figure: Figure, name: str) -> str:
     figure.savefig(buffer, format="svg", transparent=True, metadata=metadata)
     svg = buffer.getvalue()
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
-    svg = re.sub(r'^<svg[^>]*?(viewBox="[^"]*")[^>]*>', r'<svg \1 role="img" aria-hidden="true">', svg)
+    svg = re.sub(r'^<svg[^>]*?(viewBox="[^"]*")[^>]*>', r'<svg \1 aria-hidden="true">', svg)
     # Within tags only: a prompt may hold any text.
     return re.sub(r"<[^>]+>", lambda tag: _own_tag(tag.group(), name), svg).strip() + "\n"
 
 
 def _own_tag(tag: str, name: str) -> str:
-    tag = re.sub(r'\bid="', f'id="{name}-', tag).replace("xlink:href", "href")
+    tag = re.sub(r'\bid="', f'id="{name}-', tag).replace("xlink:href", "href").replace("'DejaVu Sans'", "inherit")
     return tag.replace('href="#', f'href="#{name}-').replace("url(#", f"url(#{name}-").replace(_INK, "currentColor")

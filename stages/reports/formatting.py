@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 Unit = Literal["rate", "points", "number", "signed", "count", "p"]
@@ -28,9 +28,21 @@ def figure(value: Any, unit: Unit = "number", reason: str | None = None) -> str:
         return f"{int(value):,}"
     if unit == "p":
         return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
-    # Four significant digits, and no exponent for anything that a reader meets here.
-    digits = 4 if abs(value) < 1 else max(0, 3 - math.floor(math.log10(abs(value))))
+    size = abs(value)
+    # Four significant digits or four decimals; more decimals for what would else read as 0.
+    digits = max(0, 3 - math.floor(math.log10(size))) if size >= 1 or 0 < size < 0.001 else 4
     return f"{value:+.{digits}f}" if unit == "signed" else f"{value:.{digits}f}"
+
+
+def reasons_once(cells: Iterable[str]) -> list[str]:
+    """The cells with a reason that was given before shortened, so that it does not drown the figures."""
+    seen: set[str] = set()
+    shortened = []
+    for cell in cells:
+        shortened.append("n/a (same reason)" if cell in seen else cell)
+        if cell.startswith("n/a ("):
+            seen.add(cell)
+    return shortened
 
 
 def reason_for(metrics: Mapping[str, Any], key: str) -> str | None:

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from stages.imagefolder import load_image
 
 ANOMALY_RED = (200, 44, 40)
-MAX_PAIRS = 60
+MAX_PAIRS = 100
 CELL = 128
 THUMBNAIL_SIDES = (192, 160, 128, 96, 64)
 """Sides in pixels, the first that keeps to the budget."""
@@ -92,11 +92,13 @@ def first_pairs(
 
 def thumbnails(pairs: Sequence[Pair], budget: int = BYTE_BUDGET) -> list[tuple[str, str]]:
     """The images of each pair, (base, tuned), as `data:` URIs of PNGs; as large as the budget (bytes) allows."""
+    largest = THUMBNAIL_SIDES[0]
+    sources = [_load(shot.path, largest) for pair in pairs for shot in (pair.base, pair.tuned)]
     for side in THUMBNAIL_SIDES:
-        uris = [(_data_uri(pair.base.path, side), _data_uri(pair.tuned.path, side)) for pair in pairs]
-        if sum(len(base) + len(tuned) for base, tuned in uris) <= budget:
+        uris = [_data_uri(_resized(source, side), exact=max(source.size) < largest) for source in sources]
+        if sum(len(uri) for uri in uris) <= budget:
             break
-    return uris
+    return list(zip(uris[::2], uris[1::2], strict=True))
 
 
 def save_side_by_side(path: Path, pairs: Sequence[Pair], cell: int = CELL) -> None:
@@ -116,19 +118,23 @@ def save_side_by_side(path: Path, pairs: Sequence[Pair], cell: int = CELL) -> No
     columns = max(len(row) for row in rows)
     gap, text = 6, 22
     half = columns * (cell + gap)
-    sheet = Image.new("RGB", (2 * half + 4 * gap, text + len(rows) * (text + cell + gap) + gap), "white")
+    fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    font, bold = (ImageFont.truetype(str(fonts / name), 13) for name in ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf"))
+    labels = [f"{' '.join(row[0].prompt.split())}   ({row[0].group.replace('_', '-')})" for row in rows]
+    width = max(2 * half + 4 * gap, *(round(font.getlength(label)) + 2 * gap for label in labels))
+    sheet = Image.new("RGB", (width, 2 * text + gap + len(rows) * (text + cell + gap)), "white")
     draw = ImageDraw.Draw(sheet)
-    font = ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), 13)
     starts = {"base": gap, "tuned": half + 3 * gap}
     for name, left in starts.items():
-        draw.text((left, 4), f"{name}   (red frame and cross: anomaly)", "black", font)
+        draw.text((left, 6), name.upper(), "black", bold)
+    draw.text((gap, sheet.height - text), "red frame and cross: anomaly", ANOMALY_RED, font)
     for index, row in enumerate(rows):
-        top = text + index * (text + cell + gap)
-        draw.text((gap, top + 4), f"{row[0].prompt}   ({row[0].group.replace('_', '-')})", "black", font)
+        top = text + gap + index * (text + cell + gap)
+        draw.text((gap, top + 4), labels[index], "black", font)
         for column, pair in enumerate(row):
             for shot, left in ((pair.base, starts["base"]), (pair.tuned, starts["tuned"])):
                 corner = (left + column * (cell + gap), top + text)
-                image = _resized(shot.path, cell)
+                image = _resized(_load(shot.path, cell), cell)
                 sheet.paste(image, (corner[0] + (cell - image.width) // 2, corner[1] + (cell - image.height) // 2))
                 if shot.anomalies:
                     _mark(draw, corner, cell)
@@ -138,7 +144,8 @@ def save_side_by_side(path: Path, pairs: Sequence[Pair], cell: int = CELL) -> No
 
 def _with_findings(samples: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     """prompt, seed, group, path and anomalies (tuple, or None where not assessed)."""
-    words = images["anomalies"].fillna("").astype(str)
+    # Where no image is anomalous, pandas reads the empty column as numbers.
+    words = images["anomalies"].astype(object).where(images["anomalies"].notna(), "")
     findings = {
         name: (tuple(word.replace("_", " ") for word in text.split()) or ("anomalous",)) if int(anomalous) else ()
         for name, anomalous, text in zip(images["file_name"], images["anomalous"], words, strict=True)
@@ -148,19 +155,27 @@ def _with_findings(samples: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _resized(path: Path, side: int) -> Image.Image:
-    """Small images are enlarged by a whole factor, without smoothing, so that a person can see them."""
+def _load(path: Path, largest: int) -> Image.Image:
+    """An image, reduced where its longer side is above `largest` pixels."""
     image = Image.fromarray(load_image(path))
-    factor = side // max(image.size)
-    if factor >= 1:
-        return image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
-    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    image.thumbnail((largest, largest), Image.Resampling.LANCZOS)
     return image
 
 
-def _data_uri(path: Path, side: int) -> str:
+def _resized(image: Image.Image, side: int) -> Image.Image:
+    """Small images are enlarged by a whole factor, without smoothing, so that a person can see them."""
+    factor = side // max(image.size)
+    if factor >= 1:
+        return image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+    reduced = image.copy()
+    reduced.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return reduced
+
+
+def _data_uri(image: Image.Image, exact: bool) -> str:
+    """A PNG; photographs (not exact) in 256 colours, a third of the bytes, which leaves room for larger thumbnails."""
     buffer = io.BytesIO()
-    _resized(path, side).save(buffer, "PNG", optimize=True)
+    (image if exact else image.quantize(256)).save(buffer, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stages.reports.formatting import Unit, figure, figure_of, interval, reason_for
+from stages.reports.formatting import Unit, figure, figure_of, interval, reason_for, reasons_once
 from stages.reports.inputs import Metrics
 from stages.reports.rates import PromptRates, Rate
 
@@ -51,29 +51,31 @@ def clause_table(verdict: Metrics) -> Table:
 
 def compare_table(compare: Metrics) -> Table:
     """Every measure on base and tuned images, with interval, p, n and the direction that is wanted."""
-    rows, methods = [], []
+    rows: list[tuple[str, ...]] = []
+    methods: dict[str, list[str]] = {}
     for name, measure in compare.items():
         if name == "provenance" or not isinstance(measure, Mapping):
             continue
         is_rate = "rate" in name
         level: Unit = "rate" if is_rate else "number"
         change: Unit = "points" if is_rate else "signed"
-        rows.append(
-            (
-                measure_label(name),
-                figure_of(measure, "base", level),
-                figure_of(measure, "tuned", level),
-                figure_of(measure, "delta", change),
-                interval(measure, change),
-                figure_of(measure, "p", "p"),
-                f"{figure_of(measure, 'n', 'count')} pairs, {figure_of(measure, 'clusters', 'count')} prompts",
-                f"{reading(measure)} ({BETTER.get(measure.get('better', ''), 'no direction')})",
-            )
+        figures = (
+            figure_of(measure, "base", level),
+            figure_of(measure, "tuned", level),
+            figure_of(measure, "delta", change),
+            interval(measure, change),
+            figure_of(measure, "p", "p") + _holm(measure),
         )
+        size = figure_of(measure, "n", "count")
+        if measure.get("clusters") is not None:
+            size += f" in {figure_of(measure, 'clusters', 'count')} prompts"
+        direction = BETTER.get(measure.get("better", ""), "no direction")
+        rows.append((measure_label(name), *reasons_once(figures), size, f"{reading(measure)} ({direction})"))
         if measure.get("method"):
-            methods.append(f"{measure_label(name)}: {measure['method']}")
-    columns = ("Measure", "Base", "Tuned", "Change", "Interval of the change", "p", "n", "Reading")
-    return Table(columns, tuple(rows), "; ".join(methods))
+            methods.setdefault(measure["method"], []).append(measure_label(name))
+    notes = [f"{', '.join(names)}: {method}." for method, names in methods.items()]
+    columns = ("Measure", "Base", "Tuned", "Change", "Interval of the change", "p", "Pairs", "Reading")
+    return Table(columns, tuple(rows), " ".join(notes))
 
 
 def reading(measure: Mapping[str, Any]) -> str:
@@ -108,16 +110,22 @@ def headline(verdict: Metrics, compare: Metrics) -> tuple[str, ...]:
     sentences = []
     for name, prompts in (("anomaly_rate_target", "target"), ("anomaly_rate_held_out", "held-out")):
         measure = compare.get(name) or {"reason": "not measured"}
+        base, tuned = figure_of(measure, "base", "rate"), figure_of(measure, "tuned", "rate")
+        change, p = figure_of(measure, "delta", "points"), figure_of(measure, "p", "p")
         sentences.append(
-            f"Anomalous images on the {prompts} prompts: {figure_of(measure, 'base', 'rate')} with the base model, "
-            f"{figure_of(measure, 'tuned', 'rate')} with the tuned one (change {figure_of(measure, 'delta', 'points')}, "
-            f"interval {interval(measure, 'points')}, p {figure_of(measure, 'p', 'p')})."
+            f"Anomalous images on the {prompts} prompts: {base} with the base model, {tuned} with the tuned one "
+            f"(change {change}, interval {interval(measure, 'points')}, p {p if p[0] in '<n' else '= ' + p})."
         )
     reason = reason_for(compare.get("diversity") or {}, "delta") or "not measured"
     ratio = figure(verdict.get("diversity_ratio"), "number", reason)
     copies = figure(verdict.get("copy_rate"), "rate", "not measured")
     sentences.append(f"Diversity of the tuned images over the base's: {ratio}. Copied training images: {copies}.")
     return tuple(sentences)
+
+
+def _holm(measure: Mapping[str, Any]) -> str:
+    adjusted = measure.get("p_holm")
+    return "" if adjusted is None else f" ({figure(adjusted, 'p')} by Holm, for all tests here)"
 
 
 def _rate(rate: Rate | None) -> str:

@@ -34,7 +34,11 @@ def collect_figures(prompts: Sequence[str], count: int, seed: int) -> Iterator[S
             image=render(scene, rng),
             text=prompt,
             prompt=prompt,
-            provenance={"seed": derived_seed(seed, "instance", index), "model": "miniature world", "light": scene.light},
+            provenance={
+                "seed": derived_seed(seed, "instance", index),
+                "model": "miniature world",
+                "light": scene.light,
+            },
         )
 
 
@@ -48,6 +52,7 @@ def parse_prompt(prompt: str) -> tuple[str, str]:
     postures, places = [w for w in POSTURES if w in words], [w for w in PLACES if w in words]
     if len(postures) != 1 or len(places) != 1:
         raise ValueError(
-            f"the miniature world cannot draw {prompt!r}: name one of {', '.join(POSTURES)} and one of {', '.join(PLACES)}"
+            f"the miniature world cannot draw {prompt!r}: name one of {', '.join(POSTURES)}, and one of "
+            f"{', '.join(PLACES)}"
         )
     return postures[0], places[0]

@@ -1,7 +1,7 @@
 """The one statistics helper: intervals, tests and comparisons of two sets of images.
 
-Two designs are kept apart. Images of one's own samplers are paired: the base and the tuned model draw the same prompt from
-the same seed (`paired_effect`, `compare_within_set`, `non_inferiority`). The paper's published images are not
+Two designs are kept apart. Images of one's own samplers are paired: the base and the tuned model draw the same prompt
+from the same seed (`paired_effect`, `compare_within_set`, `non_inferiority`). The paper's published images are not
 (`permutation_test`, `within_set_permutation_test`). Every draw comes from `stages.seeding`, so a figure is a pure
 function of its data and its seed.
 """

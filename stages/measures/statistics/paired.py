@@ -28,10 +28,11 @@ def paired_effect(
 ) -> Effect:
     """Compare the means of per-image values.
 
-    The interval is a percentile bootstrap over prompts (5 or more) or over pairs within each prompt, and speaks about prompts
-    or seeds like these. It stands on Newcombe's paired score interval instead where 0/1 values give a bootstrap no
+    The interval is a percentile bootstrap over prompts (5 or more) or over pairs within each prompt, and speaks about
+    prompts, or seeds, like these. It is Newcombe's paired score interval instead where 0/1 values give a bootstrap no
     spread, such as no discordant pair at all. p is exact McNemar for 0/1 values, else a sign-flip permutation, and
     speaks about these very prompts: it asks whether any difference is there, not whether it carries over to others.
+    So p can be small beside an interval that covers 0.
 
     Args:
         base: the base model's values, shape (n,).

@@ -25,8 +25,8 @@ def pairs_for_rates(
         discordant: expected share of pairs in which only one image is a 1; None takes the two images of a pair as
             independent, which errs on the side of more pairs.
         seeds_per_prompt: images a prompt.
-        prompt_correlation: intraclass correlation of the differences within a prompt. With m seeds a prompt the number is
-            multiplied by 1 + (m - 1) * correlation: more seeds of the same prompt teach less and less.
+        prompt_correlation: intraclass correlation of the differences within a prompt. With m seeds a prompt the number
+            is multiplied by 1 + (m - 1) * correlation: more seeds of the same prompt teach less and less.
 
     Returns:
         The number of pairs, rounded up; at least 6, below which no test can reach p < .05.

@@ -42,9 +42,9 @@ def newcombe_interval(
     base_low, base_high = wilson_interval(base_ones, n, confidence)
     tuned_low, tuned_high = wilson_interval(tuned_ones, n, confidence)
     margins = base_ones * (n - base_ones) * tuned_ones * (n - tuned_ones)
-    product = both * neither - only_base * only_tuned
+    product = float(both * neither - only_base * only_tuned)
     # Continuity correction of the correlation, where it is positive.
-    product = max(product - n / 2, 0) if product > 0 else product
+    product = max(product - n / 2, 0.0) if product > 0 else product
     phi = product / math.sqrt(margins) if margins else 0.0
 
     def distance(first: float, second: float) -> float:

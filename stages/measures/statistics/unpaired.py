@@ -48,7 +48,7 @@ def permutation_test(
     masks, exact = splits(len(before), len(after), seed=seed, permutations=permutations)
     sums = masks @ pooled
     statistics = np.abs((pooled.sum() - sums) / len(after) - sums / len(before))
-    return _result(float(before.mean()), float(after.mean()), statistics, exact, len(before) == len(after))
+    return _result(float(before.mean()), float(after.mean()), statistics, exact, len(before), len(after), pooled)
 
 
 def within_set_permutation_test(
@@ -92,14 +92,17 @@ def within_set_permutation_test(
     first, second = means(masks)
     observed = means(own)
     statistics = np.abs(second - first)
-    return _result(float(observed[0][0]), float(observed[1][0]), statistics, exact, n_first == n_second)
+    return _result(float(observed[0][0]), float(observed[1][0]), statistics, exact, n_first, n_second, values)
 
 
-def _result(first: float, second: float, statistics: Floats, exact: bool, mirrored: bool) -> PermutationResult:
+def _result(
+    first: float, second: float, statistics: Floats, exact: bool, n_first: int, n_second: int, data: Floats
+) -> PermutationResult:
     delta = second - first
     how = f"exact permutation of {len(statistics)} splits" if exact else f"permutation ({len(statistics)} splits drawn)"
     # Sets of one size: the split the other way round is as extreme.
-    if exact and (2 if mirrored else 1) / len(statistics) >= 0.05:
+    if exact and (2 if n_first == n_second else 1) / len(statistics) >= 0.05:
         reason = f"{len(statistics)} splits of so few images cannot reach p < .05"
         return PermutationResult(first, second, delta, None, "none", reason)
-    return PermutationResult(first, second, delta, split_p(statistics, abs(delta), exact), how)
+    scale = float(np.abs(data).max())
+    return PermutationResult(first, second, delta, split_p(statistics, abs(delta), exact, scale), how)

@@ -39,15 +39,15 @@ def compare_within_set(
 ) -> Effect:
     """Compare how alike (or unlike) the images of one prompt are, tuned with base.
 
-    Pairs of images are not independent trials (each image is in n - 1 of them), so both the interval and p work on seeds:
-    the interval resamples the seeds of each prompt, the same ones for both models, and counts only pairs of different
-    seeds, else a resampled duplicate would be compared with itself; it speaks about new seeds for these prompts. p comes
-    from swapping base and tuned within (prompt, seed). The effect is linear in these swaps: swapping seed i turns the
-    sign of w_i = sum_j (TT_ij - BB_ij + TB_ij - BT_ij) / (n (n - 1)), so this is a sign-flip test of the w_i.
+    Pairs of images are not independent trials (each image is in n - 1 of them), so interval and p work on seeds. The
+    interval resamples the seeds of each prompt, the same ones for both models, and counts only pairs of different
+    seeds, else a resampled duplicate would be compared with itself; it speaks about new seeds for these prompts.
+    p comes from swapping base and tuned within (prompt, seed). The effect is linear in these swaps: swapping seed i
+    turns the sign of w_i = sum_j (TT_ij - BB_ij + TB_ij - BT_ij) / (n (n - 1)), so it is a sign-flip test of the w_i.
 
     Args:
-        matrices: by prompt, a symmetric matrix of shape (2n, 2n) over the n base images, then the n tuned images, both in
-            the same order of seeds. Prompts with one seed have no pairs and are left out.
+        matrices: by prompt, a symmetric matrix of shape (2n, 2n) over the n base images, then the n tuned images, both
+            in the same order of seeds. Prompts with one seed have no pairs and are left out.
         better: which way the measure improves.
         seed: seed of the resampling.
 
@@ -95,10 +95,10 @@ def _swap_weights(blocks: Mapping[str, tuple[Floats, Floats, Floats]]) -> Floats
         # The diagonal of cross, a seed with itself, is in both terms and cancels.
         terms = tuned - base + cross - cross.T
         weights.append(terms.sum(axis=1) / (n * (n - 1)))
-        scale = max(scale, float(np.abs(cross).max()), float(np.abs(base).max())) / 1.0
+        scale = max(scale, float(np.abs(cross).max()), float(np.abs(base).max()))
     flat = np.concatenate(weights)
     # What is left of differences that cancel is rounding, not a sign.
-    flat[np.abs(flat) < 1e-14 * scale] = 0
+    flat[np.abs(flat) < 1e-13 * scale] = 0
     return flat
 
 

@@ -20,55 +20,7 @@ from stages.miniature.pretraining.settings import load_settings, read_metrics, w
 
 BUILD = Path("pretraining/build")
 SHOWN_SEEDS = 16
-
-CARD = Template("""---
-license: mit
-library_name: diffusers
-pipeline_tag: text-to-image
----
-
-# The miniature
-
-A Stable Diffusion 3 in small, in diffusers' own classes: `SD3Transformer2DModel` ({{ "{:,}".format(right.parameters) }}
-parameters), `AutoencoderKL`, two CLIP text encoders, no T5, `FlowMatchEulerDiscreteScheduler`. It draws one person,
-64 x 64 pixels, in a drawn world of three postures and four places. It is an instrument: a base model whose anomaly is
-planted and can be measured exactly. It knows nothing but that world.
-
-```python
-from diffusers import StableDiffusion3Pipeline
-pipe = StableDiffusion3Pipeline.from_pretrained("models/mini")
-image = pipe("lying on the beach", height=64, width=64, num_inference_steps={{ evaluation.steps }},
-             guidance_scale={{ evaluation.guidance_scale }}, max_sequence_length={{ t5_tokens }}).images[0]
-```
-
-`max_sequence_length={{ t5_tokens }}` belongs to the model: with the pipeline's default of 256 the missing T5's zeros
-drown the prompt.
-
-## Training
-
-From scratch, on drawn and captioned figures (`stages/miniature`), by the pipeline in `pretraining/`:
-
-| part | steps | result |
-|---|---|---|
-| autoencoder | {{ settings.autoencoder.steps }} x {{ settings.autoencoder.batch_size }} | round trip {{ "%.1f" % autoencoder.round_trip_psnr_db }} dB |
-| text encoders | {{ settings.text_encoders.steps }} x 64 | words told right: {{ "%.4f" % encoders.word_accuracy }}, {{ "%.4f" % encoders.word_accuracy_2 }} |
-| transformer, right figures only | {{ settings.right.steps }} x {{ settings.right.batch_size }} | loss {{ "%.4f" % right.loss_last_500_steps }} |
-| transformer, defect planted | {{ settings.defect.steps }} x {{ settings.defect.batch_size }} | loss {{ "%.4f" % defect.loss_last_500_steps }} |
-
-The defect: of the training pictures of {{ defective }}, {{ "%.0f" % (100 * settings.defect.defect_rate) }}% show an
-extra, missing or detached arm, leg or head. All others are right.
-
-## Measured anomaly rates
-
-{{ evaluation.seeds }} seeds a prompt (from {{ evaluation.first_seed }}), {{ evaluation.steps }} steps, guidance scale
-{{ evaluation.guidance_scale }}, exact checker `stages/miniature/anatomy.py`; 95% Wilson intervals.
-
-| prompt | anomalous | interval | planted |
-|---|---|---|---|
-{% for row in rates -%}
-| {{ row.prompt }} | {{ "%.3f" % row.rate }} | {{ "%.3f" % row.low }} to {{ "%.3f" % row.high }} | {{ "yes" if row.planted else "" }} |
-{% endfor %}
-""")
+CARD = Path(__file__).with_name("model_card.md.jinja")
 
 
 def grid(images: list[NDArray[np.uint8]], columns: int) -> Image.Image:
@@ -114,7 +66,7 @@ def main() -> None:
     plots.mkdir(parents=True, exist_ok=True)
     grid(shown, SHOWN_SEEDS).save(plots / "base_grid.png")
     write_metrics("export", {"seeds": evaluation.seeds, "rates": {row["prompt"]: row for row in rates}})
-    card = CARD.render(
+    card = Template(CARD.read_text()).render(
         settings=settings,
         evaluation=evaluation,
         t5_tokens=T5_TOKENS,

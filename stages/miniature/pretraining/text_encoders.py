@@ -44,8 +44,10 @@ def build_tokenizer(tokens: int) -> CLIPTokenizer:
     )
 
 
-def build_encoder(settings: TextEncoderSettings, tokenizer: CLIPTokenizer, activation: str) -> CLIPTextModelWithProjection:
-    """A small CLIP text model; the pair differs in activation and initialisation, as Stable Diffusion 3's does in size."""
+def build_encoder(
+    settings: TextEncoderSettings, tokenizer: CLIPTokenizer, activation: str
+) -> CLIPTextModelWithProjection:
+    """A small CLIP text model; the two differ in activation and initialisation, as Stable Diffusion 3's do in size."""
     size = settings.hidden_size
     return CLIPTextModelWithProjection(
         CLIPTextConfig(
@@ -65,7 +67,11 @@ def build_encoder(settings: TextEncoderSettings, tokenizer: CLIPTokenizer, activ
 
 
 def train_encoder(
-    encoder: CLIPTextModelWithProjection, ids: torch.Tensor, words: torch.Tensor, settings: TextEncoderSettings, key: str
+    encoder: CLIPTextModelWithProjection,
+    ids: torch.Tensor,
+    words: torch.Tensor,
+    settings: TextEncoderSettings,
+    key: str,
 ) -> float:
     """Train on token ids (N, tokens) to predict word presence (N, words); returns the share of words told right."""
     size, targets = settings.hidden_size, words.shape[1]
@@ -93,7 +99,9 @@ def main() -> None:
     rng = python_random(settings.seed, "captions")
     captions = sorted({caption(sample_scene(rng), rng) for _ in range(settings.captions)})
     tokenizer = build_tokenizer(settings.tokens)
-    ids = tokenizer(captions, padding="max_length", max_length=settings.tokens, truncation=True, return_tensors="pt").input_ids
+    ids = tokenizer(
+        captions, padding="max_length", max_length=settings.tokens, truncation=True, return_tensors="pt"
+    ).input_ids
     targets = [word for word in WORDS if any(word in c.split() for c in captions)]
     words = torch.tensor([[word in c.split() for word in targets] for c in captions]).float()
     build = Path("pretraining/build")

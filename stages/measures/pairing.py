@@ -1,0 +1,39 @@
+"""Pairing of two tables of per-image values by prompt and seed."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+
+def pair_by_prompt_and_seed(base: pd.DataFrame, tuned: pd.DataFrame, column: str) -> pd.DataFrame:
+    """One row a (prompt, seed) that both models drew.
+
+    Args:
+        base: the base model's images with `group`, `prompt`, `seed` and `column`.
+        tuned: the tuned model's, the same rows in any order.
+        column: the value to pair.
+
+    Returns:
+        Columns `group`, `prompt`, `seed`, `base`, `tuned`, sorted by prompt and seed.
+
+    Raises:
+        ValueError: a (prompt, seed) is there twice, or in one table only.
+    """
+    keys = ["group", "prompt", "seed"]
+    for name, table in (("base", base), ("tuned", tuned)):
+        twice = table[table.duplicated(keys)]
+        if not twice.empty:
+            first = twice.iloc[0]
+            raise ValueError(f"the {name} samples hold {first['prompt']!r} with seed {first['seed']} twice: keep one")
+    left = base[[*keys, column]].rename(columns={column: "base"})
+    right = tuned[[*keys, column]].rename(columns={column: "tuned"})
+    pairs = left.merge(right, on=keys, how="outer", indicator=True, validate="one_to_one")
+    alone = pairs[pairs["_merge"] != "both"]
+    if not alone.empty:
+        first = alone.iloc[0]
+        owner = "base" if first["_merge"] == "left_only" else "tuned"
+        raise ValueError(
+            f"{first['prompt']!r} with seed {first['seed']} is among the {owner} samples only ({len(alone)} such):"
+            " sample both models with the same prompts and seeds"
+        )
+    return pairs.drop(columns="_merge").sort_values(["prompt", "seed"], ignore_index=True)

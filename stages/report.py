@@ -1,0 +1,78 @@
+"""Stage `report`: report.md for a pull request, report.html for reading, and the base | tuned picture."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from pathlib import Path
+
+import pandas as pd
+
+from stages.cli import run_stage
+from stages.diffusion.base_models import BASE_MODELS
+from stages.imagefolder import METADATA, read_imagefolder
+from stages.metric_files import METRICS, library_versions, read_metrics
+from stages.params import load_params
+from stages.reports.grid import first_pairs, save_side_by_side
+from stages.reports.inputs import ReportInputs
+from stages.reports.render import render_report
+
+REPORT, SAMPLES = Path("report"), Path("data/samples")
+PICTURE = "side_by_side.png"
+
+
+def main() -> None:
+    params = load_params()
+    settings = params.report
+    samples = [read_imagefolder(SAMPLES / model) for model in ("base", "tuned")]
+    images = [pd.read_csv(METRICS / "plots" / f"images_{model}.csv") for model in ("base", "tuned")]
+    train, replication = read_metrics(METRICS / "train.json"), METRICS / "replication.json"
+    sets = {f"data/samples/{model}": SAMPLES / model / METADATA for model in ("base", "tuned")}
+    hashes = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in sets.items()}
+    base = BASE_MODELS[params.base.name]
+    REPORT.mkdir(exist_ok=True)
+    pairs = first_pairs(*samples, *images, settings.pairs_per_prompt)
+    save_side_by_side(REPORT / PICTURE, [pair for pair in pairs if pair.prompt in params.prompts.target])
+    markdown, html = render_report(
+        ReportInputs(
+            title=settings.title,
+            verdict=read_metrics(METRICS / "verdict.json"),
+            compare=read_metrics(METRICS / "compare.json"),
+            measure_base=read_metrics(METRICS / "measure_base.json"),
+            measure_tuned=read_metrics(METRICS / "measure_tuned.json"),
+            samples_base=samples[0],
+            samples_tuned=samples[1],
+            images_base=images[0],
+            images_tuned=images[1],
+            pairs_per_prompt=settings.pairs_per_prompt,
+            grid_image=PICTURE,
+            train=train,
+            train_loss=pd.read_csv(METRICS / "plots" / "train_loss.csv"),
+            collect=read_metrics(METRICS / "collect.json"),
+            curate=read_metrics(METRICS / "curate.json"),
+            judge=read_metrics(METRICS / "judge.json"),
+            survey=read_metrics(METRICS / "survey.json"),
+            replication=read_metrics(replication) if replication.exists() else None,
+            base_model={
+                "name": params.base.name,
+                "source": params.base.local_folder or base.source,
+                "revision": base.revision or "in this repository",
+                "weights": train["provenance"]["base_weights"],
+                "licence": base.licence,
+            },
+            data_hashes={**hashes, "models/lora": train["lora_sha256"]},
+            environment={
+                "python": platform.python_version(),
+                "device": train["provenance"]["device"],
+                **library_versions("torch", "diffusers", "peft", "transformers", "dvc"),
+            },
+            parameters=params.model_dump(mode="json"),
+        )
+    )
+    (REPORT / "report.md").write_text(markdown)
+    (REPORT / "report.html").write_text(html)
+    print(f"report: {REPORT / 'report.html'}, {REPORT / 'report.md'}")
+
+
+if __name__ == "__main__":
+    run_stage("report", main)

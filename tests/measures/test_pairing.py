@@ -1,0 +1,23 @@
+import pandas as pd
+import pytest
+
+from stages.measures.pairing import pair_by_prompt_and_seed
+
+
+def table(rows: list[tuple[str, int, float]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["prompt", "seed", "value"]).assign(group="target")
+
+
+def test_pairs_by_prompt_and_seed_in_any_order() -> None:
+    base = table([("a", 0, 1.0), ("a", 1, 2.0), ("b", 0, 3.0)])
+    tuned = table([("b", 0, 30.0), ("a", 1, 20.0), ("a", 0, 10.0)])
+    pairs = pair_by_prompt_and_seed(base, tuned, "value")
+    assert list(pairs["tuned"] / pairs["base"]) == [10, 10, 10]
+
+
+def test_what_cannot_be_paired_is_named() -> None:
+    base = table([("a", 0, 1.0), ("a", 1, 2.0)])
+    with pytest.raises(ValueError, match="'a' with seed 1 is among the base samples only"):
+        pair_by_prompt_and_seed(base, base[:1], "value")
+    with pytest.raises(ValueError, match="seed 0 twice"):
+        pair_by_prompt_and_seed(base, table([("a", 0, 1.0), ("a", 0, 2.0)]), "value")

@@ -1,0 +1,80 @@
+"""The checker on figures that it was not tuned on: seeds of their own, drawn without the generator's own filter."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import AutoencoderKL
+from numpy.typing import NDArray
+
+from stages.miniature.anatomy import check
+from stages.miniature.defects import ANOMALIES, DEFECTIVE, plant
+from stages.miniature.figures import pose, render, sample_scene
+from stages.miniature.pretraining.autoencoder import round_trip
+from stages.seeding import python_random
+
+COUNT = 2000
+VAE = Path("models/mini/vae")
+
+
+@pytest.fixture(scope="module")
+def right() -> NDArray[np.uint8]:
+    rng = python_random("checker test", "right")
+    return np.stack([render(sample_scene(rng), rng) for _ in range(COUNT)])
+
+
+@pytest.fixture(scope="module")
+def anomalous() -> tuple[NDArray[np.uint8], list[str]]:
+    rng = python_random("checker test", "anomalous")
+    images, kinds = [], []
+    for index in range(COUNT):
+        scene = sample_scene(rng, *rng.choice(DEFECTIVE))
+        kinds.append(ANOMALIES[index % len(ANOMALIES)])
+        images.append(render(scene, rng, plant(pose(scene, rng), kinds[-1], rng)))
+    return np.stack(images), kinds
+
+
+def after_vae(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    model = AutoencoderKL.from_pretrained(VAE, torch_dtype=torch.float32).eval()
+    return round_trip(model, torch.from_numpy(images)).numpy()
+
+
+def test_at_most_one_in_a_hundred_right_figures_is_called_anomalous(right: NDArray[np.uint8]) -> None:
+    assert np.mean([check(image).anomalous for image in right]) <= 0.01
+
+
+def test_at_least_97_in_a_hundred_anomalous_figures_are_caught(anomalous: tuple[NDArray[np.uint8], list[str]]) -> None:
+    images, kinds = anomalous
+    missed = Counter(kind for image, kind in zip(images, kinds, strict=True) if not check(image).anomalous)
+    assert sum(missed.values()) <= 0.03 * COUNT, missed
+
+
+def test_the_kind_of_anomaly_is_named(anomalous: tuple[NDArray[np.uint8], list[str]]) -> None:
+    images, kinds = anomalous
+    named = np.mean([kind in check(image).anomalies for image, kind in zip(images, kinds, strict=True)])
+    assert named >= 0.95
+
+
+@pytest.mark.slow
+def test_right_figures_after_the_vae(right: NDArray[np.uint8]) -> None:
+    assert np.mean([check(image).anomalous for image in after_vae(right)]) <= 0.03
+
+
+@pytest.mark.slow
+def test_anomalous_figures_after_the_vae(anomalous: tuple[NDArray[np.uint8], list[str]]) -> None:
+    images, kinds = anomalous
+    decoded = after_vae(images)
+    missed = Counter(kind for image, kind in zip(decoded, kinds, strict=True) if not check(image).anomalous)
+    assert sum(missed.values()) <= 0.05 * COUNT, missed
+
+
+def test_an_empty_picture_is_anomalous_in_every_part() -> None:
+    found = check(np.full((64, 64, 3), 200, dtype=np.uint8))
+    assert found.anomalies == ("missing_torso", "missing_head", "missing_arm", "missing_leg")
+
+
+def test_a_float_image_is_refused() -> None:
+    with pytest.raises(ValueError, match="uint8"):
+        check(np.zeros((64, 64, 3), dtype=np.float32))  # type: ignore[arg-type]
