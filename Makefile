@@ -9,7 +9,7 @@ export PYTHONPATH := $(CURDIR)
 # Nothing in the default profile needs the hub; a profile that does must be able to reach it.
 PROFILE ?=
 
-.PHONY: repro test test-fast lint format setup replication pretraining adopt-base seeds clean
+.PHONY: repro test test-fast lint format setup paper-images replication pretraining adopt-base seeds clean
 
 repro: $(VENV)/ready
 ifneq ($(PROFILE),)
@@ -43,9 +43,21 @@ $(VENV)/ready: requirements.lock
 	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --quiet -r requirements.lock
 	touch $@
 
+# The paper's published images, 39 MB, at the commit that its figures were taken from.
+PAPER := https://github.com/hyoo14/Finetuned-SD3-Correcting-Anomalous-Images
+PAPER_COMMIT := 87964b34ea42169283167483ab18fa2660a409a3
+paper-images: $(VENV)/ready
+	dvc get $(PAPER) experiments/outputs --rev $(PAPER_COMMIT) -o data/paper/images/tuned
+	dvc get $(PAPER) experiments/comparisons --rev $(PAPER_COMMIT) -o data/paper/images/base
+	dvc get $(PAPER) data --rev $(PAPER_COMMIT) -o data/paper/images/instance
+
 # The paper's Tables 1 and 2 from its published images (ANOMEND_PAPER_IMAGES: folder with tuned, base, instance).
 replication: $(VENV)/ready
 	dvc repro replication/dvc.yaml
+
+# The committed run again at three training seeds, as DVC experiments; needs a clean working tree.
+seeds: $(VENV)/ready
+	python -m experiments.seeds 0 1 2
 
 # Hours on two cores; needed only to change the embedded base.
 pretraining: $(VENV)/ready

@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
+from typing import NoReturn
 
 from stages.metric_files import resources
 
@@ -22,5 +23,14 @@ def run_stage(name: str, main: Callable[[], None]) -> None:
         print(f"{name}: {error}", file=sys.stderr)
         sys.exit(1)
     except MemoryError:
-        print(f"{name}: out of memory: lower the stage's batch_size in params.yaml", file=sys.stderr)
-        sys.exit(1)
+        _out_of_memory(name)
+    except RuntimeError as error:
+        # torch.OutOfMemoryError is a RuntimeError; naming it here would import torch for every stage.
+        if "out of memory" not in str(error).lower():
+            raise
+        _out_of_memory(name)
+
+
+def _out_of_memory(name: str) -> NoReturn:
+    print(f"{name}: out of memory: lower the stage's batch_size in params.yaml, or set base.dtype", file=sys.stderr)
+    sys.exit(1)

@@ -58,7 +58,7 @@ class ImageFolderWriter:
 def write_metadata(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write `metadata.jsonl`, one object a line."""
     lines = [json.dumps(dict(row), ensure_ascii=False) for row in rows]
-    (folder / METADATA).write_text("\n".join(lines) + "\n")
+    (folder / METADATA).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def read_imagefolder(folder: Path) -> pd.DataFrame:
@@ -70,7 +70,7 @@ def read_imagefolder(folder: Path) -> pd.DataFrame:
     metadata = folder / METADATA
     if not metadata.exists():
         raise ValueError(f"{folder} has no {METADATA}: run the stage that makes it, or add one line an image")
-    rows = [json.loads(line) for line in metadata.read_text().splitlines() if line.strip()]
+    rows = [json.loads(line) for line in metadata.read_text(encoding="utf-8").split("\n") if line.strip()]
     if not rows:
         raise ValueError(f"{metadata} lists no image: the stage that made {folder} kept none")
     table = pd.DataFrame(rows)

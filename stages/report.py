@@ -69,8 +69,8 @@ def main() -> None:
             parameters=params.model_dump(mode="json"),
         )
     )
-    (REPORT / "report.md").write_text(markdown)
-    (REPORT / "report.html").write_text(html)
+    (REPORT / "report.md").write_text(markdown, encoding="utf-8")
+    (REPORT / "report.html").write_text(html, encoding="utf-8")
     print(f"report: {REPORT / 'report.html'}, {REPORT / 'report.md'}")
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from known_judges import PROMPT, flat_images
 from PIL import Image
 
 from stages.judges.protocol import choose_pairs
 from stages.miniature.defects import plant
 from stages.miniature.figures import pose, render, sample_scene
 from stages.seeding import python_random
+from tests.judges.known_judges import PROMPT, flat_images
 
 
 @pytest.fixture

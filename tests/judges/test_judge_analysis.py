@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from known_judges import AlwaysFirst, Mumbling, Noisy
 
 from stages.judges.analysis import analyse
 from stages.judges.anatomy_judge import AnatomyJudge
 from stages.judges.protocol import Answer, ask, questions
+from tests.judges.known_judges import AlwaysFirst, Mumbling, Noisy
 
 
 def test_a_liking_for_the_first_place_cancels_out_and_is_reported(flat: pd.DataFrame) -> None:

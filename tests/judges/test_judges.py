@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from known_judges import AlwaysFirst, flat_images, reply
 
 from stages.judges.analysis import analyse
 from stages.judges.anatomy_judge import AnatomyJudge
@@ -15,6 +14,7 @@ from stages.judges.answers import read_answers, write_answers
 from stages.judges.protocol import BlindPair, Reply, ask, choose_pairs, parse, questions
 from stages.judges.registry import JUDGES, JudgeSettings, make_judge
 from stages.miniature.anatomy import check
+from tests.judges.known_judges import AlwaysFirst, flat_images, reply
 
 
 def test_the_anatomy_judge_counts_anomalies_and_has_no_taste(drawn: pd.DataFrame) -> None:

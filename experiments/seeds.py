@@ -1,0 +1,70 @@
+"""Run the pipeline at several training seeds and write experiments/seeds.csv and seeds.md: `make seeds`.
+
+One training run can be lucky. Each seed is a DVC experiment in a workspace of its own (`dvc exp run --temp`), which
+shares everything but the training with the committed run, so the working tree stays as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+FOLDER = Path("experiments")
+
+
+def run_seed(seed: int) -> dict[str, Any]:
+    """Run one experiment and read its metrics.
+
+    Raises:
+        subprocess.CalledProcessError: the run failed; its messages stand above.
+    """
+    name = f"train-seed-{seed}"
+    subprocess.run(
+        ["dvc", "exp", "run", "--temp", "--force", "--name", name, "-S", f"train.seed={seed}"], check=True, text=True
+    )
+    shown = subprocess.run(["dvc", "metrics", "show", "--json", name], check=True, text=True, capture_output=True)
+    files = json.loads(shown.stdout)[name]["data"]
+    compare, verdict, train = (files[f"metrics/{key}.json"]["data"] for key in ("compare", "verdict", "train"))
+    target, held_out = compare["anomaly_rate_target"], compare["anomaly_rate_held_out"]
+    return {
+        "train_seed": train["train_seed"],
+        "verdict": verdict["verdict"],
+        "target_base": target["base"],
+        "target_tuned": target["tuned"],
+        "target_ci_low": target["ci_low"],
+        "target_ci_high": target["ci_high"],
+        "target_p": target["p"],
+        "held_out_base": held_out["base"],
+        "held_out_tuned": held_out["tuned"],
+        "held_out_ci_high": held_out["ci_high"],
+        "diversity_ratio": verdict["diversity_ratio"],
+        "copy_rate": verdict["copy_rate"],
+        "lora_sha256": train["lora_sha256"],
+    }
+
+
+def write_tables(rows: pd.DataFrame) -> None:
+    """The table as CSV in full and as Markdown for reading."""
+    rows.to_csv(FOLDER / "seeds.csv", index=False)
+    head = "| " + " | ".join(rows.columns.drop("lora_sha256")) + " |"
+    lines = [head, "|" + "---|" * (len(rows.columns) - 1)]
+    for row in rows.drop(columns="lora_sha256").itertuples(index=False):
+        cells = [f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row]
+        lines.append("| " + " | ".join(cells) + " |")
+    text = "# The same run at several training seeds\n\nWritten by `make seeds`; `seeds.csv` holds the figures in full.\n\n"
+    (FOLDER / "seeds.md").write_text(text + "\n".join(lines) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("seeds", type=int, nargs="+")
+    write_tables(pd.DataFrame([run_seed(seed) for seed in parser.parse_args().seeds]))
+
+
+if __name__ == "__main__":
+    main()

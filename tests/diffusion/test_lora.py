@@ -1,0 +1,73 @@
+"""A saved LoRA is what diffusers loads, and nothing else is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from stages.diffusion.base_models import load_pipeline
+from stages.diffusion.lora import WEIGHT_NAME, add_lora, load_lora, lora_sha256, save_lora
+from tests.conftest import ROOT
+from tests.diffusion.tiny import tiny_transformer
+
+MINI = str(ROOT / "models" / "mini")
+MODULES = ["to_q", "to_out.0", "add_k_proj"]
+
+
+def predict(transformer: torch.nn.Module) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        output: torch.Tensor = transformer(
+            hidden_states=torch.randn(1, 8, 16, 16, generator=generator),
+            timestep=torch.tensor([500.0]),
+            encoder_hidden_states=torch.randn(1, 14, 128, generator=generator),
+            pooled_projections=torch.randn(1, 128, generator=generator),
+            return_dict=False,
+        )[0]
+    return output
+
+
+def test_a_fresh_adapter_changes_nothing_and_a_loaded_one_predicts_what_the_saved_one_did(tmp_path: Path) -> None:
+    trained = load_pipeline("mini", MINI, "float32")
+    plain = predict(trained.transformer)
+    torch.manual_seed(0)
+    parameters = add_lora(trained.transformer, 4, 8, MODULES)
+    assert torch.equal(predict(trained.transformer), plain)
+    for parameter in parameters:
+        torch.nn.init.normal_(parameter.data, std=0.1)
+    expected = predict(trained.transformer)
+    assert (expected - plain).abs().max() > 0.01
+    digest = save_lora(trained.transformer, tmp_path)
+    assert digest == lora_sha256(tmp_path)
+
+    loaded = load_pipeline("mini", MINI, "float32")
+    load_lora(loaded, tmp_path)
+    torch.testing.assert_close(predict(loaded.transformer), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_rank_and_alpha_are_saved_with_the_weights(tmp_path: Path) -> None:
+    transformer = tiny_transformer()
+    add_lora(transformer, 4, 8, MODULES)
+    save_lora(transformer, tmp_path)
+    with safe_open(tmp_path / WEIGHT_NAME, framework="pt") as handle:
+        metadata = str(handle.metadata())
+    assert '"transformer.r": 4' in metadata and '"transformer.lora_alpha": 8' in metadata
+
+
+def test_adapters_are_trained_in_float32_on_a_half_precision_base() -> None:
+    parameters = add_lora(tiny_transformer().to(torch.bfloat16), 2, 2, MODULES)
+    assert {parameter.dtype for parameter in parameters} == {torch.float32}
+
+
+def test_missing_weights_and_another_bases_weights_are_refused(tmp_path: Path) -> None:
+    pipeline = load_pipeline("mini", MINI, "float32")
+    with pytest.raises(ValueError, match="is missing: run `dvc repro train`"):
+        load_lora(pipeline, tmp_path)
+    other = tiny_transformer()
+    add_lora(other, 2, 2, MODULES)
+    save_lora(other, tmp_path)
+    with pytest.raises(ValueError, match="does not fit this base"):
+        load_lora(pipeline, tmp_path)

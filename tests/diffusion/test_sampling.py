@@ -1,0 +1,64 @@
+"""Sampling on the embedded base: an image depends on its own seed alone, and equals diffusers' own call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from diffusers import StableDiffusion3Pipeline
+from numpy.typing import NDArray
+
+from stages.diffusion.base_models import load_pipeline
+from stages.diffusion.sampling import sample_images
+from tests.conftest import ROOT
+
+SETTINGS: dict[str, Any] = {"steps": 4, "guidance_scale": 4.0, "resolution": 64, "max_sequence_length": 1}
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> StableDiffusion3Pipeline:
+    return load_pipeline("mini", str(ROOT / "models" / "mini"), "float32")
+
+
+def sample(pipeline: StableDiffusion3Pipeline, requests: list[tuple[str, int]], batch_size: int) -> NDArray[np.float64]:
+    return np.stack(list(sample_images(pipeline, requests, batch_size=batch_size, **SETTINGS))).astype(float)
+
+
+def test_an_image_does_not_depend_on_its_neighbours(pipeline: StableDiffusion3Pipeline) -> None:
+    requests = [("lying on the grass", 1), ("standing on the beach", 2), ("lying on the grass", 3)]
+    together, alone = sample(pipeline, requests, 3), sample(pipeline, requests[::-1], 1)[::-1]
+    assert np.abs(together - alone).max() <= 1
+
+
+def test_the_image_is_the_one_that_diffusers_own_call_gives(pipeline: StableDiffusion3Pipeline) -> None:
+    ours = sample(pipeline, [("sitting on the street", 11)], 1)[0]
+    theirs = pipeline(
+        "sitting on the street",
+        height=64,
+        width=64,
+        num_inference_steps=4,
+        guidance_scale=4.0,
+        max_sequence_length=1,
+        generator=torch.Generator().manual_seed(11),
+    ).images[0]
+    assert np.abs(ours - np.asarray(theirs, dtype=float)).max() <= 1
+
+
+def test_another_seed_gives_another_image(pipeline: StableDiffusion3Pipeline) -> None:
+    one, other = sample(pipeline, [("lying on the beach", 1), ("lying on the beach", 2)], 2)
+    assert np.abs(one - other).mean() > 5
+
+
+def test_an_absent_folder_and_an_unknown_base_are_named() -> None:
+    with pytest.raises(ValueError, match=r"no model_index\.json"):
+        load_pipeline("mini", "nowhere", "float32")
+    with pytest.raises(ValueError, match="'sd9' is no supported base"):
+        load_pipeline("sd9", None, "float32")
+
+
+def test_a_base_on_the_hub_is_one_sentence_where_the_hub_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(ValueError, match=r"connect, or set base\.local_folder"):
+        load_pipeline("sd3-medium", None, "float32")

@@ -1,0 +1,47 @@
+"""A transformer small enough for tests, in diffusers' own class, with encoded data to match."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from diffusers import SD3Transformer2DModel
+
+from stages.diffusion.embeddings import EncodedSet
+from stages.params import TrainParams, resolve
+
+
+def tiny_transformer() -> SD3Transformer2DModel:
+    torch.manual_seed(3)
+    return SD3Transformer2DModel(
+        sample_size=4,
+        patch_size=2,
+        in_channels=4,
+        out_channels=4,
+        num_layers=2,
+        num_attention_heads=2,
+        attention_head_dim=8,
+        joint_attention_dim=16,
+        caption_projection_dim=16,
+        pooled_projection_dim=8,
+        pos_embed_max_size=4,
+    ).eval()
+
+
+def encoded_set(count: int, key: int) -> EncodedSet:
+    generator = torch.Generator().manual_seed(key)
+    return EncodedSet(
+        ids=[f"{index:04d}.png" for index in range(count)],
+        mean=torch.randn(count, 4, 4, 4, generator=generator),
+        std=torch.full((count, 4, 4, 4), 0.1),
+        caption=torch.arange(count) % 2,
+        captions=["lying on the grass", "lying on the street"],
+        embeds=torch.randn(2, 3, 16, generator=generator),
+        pooled=torch.randn(2, 8, generator=generator),
+    )
+
+
+def train_params(raw: dict[str, Any], **changes: Any) -> TrainParams:
+    small = {"steps": 12, "batch_size": 3, "class_batch_size": 2, "rank": 2, "alpha": 2, "checkpoint_every": 4}
+    raw["train"] |= small | {"warmup_steps": 2} | changes
+    return resolve(raw).train

@@ -1,0 +1,55 @@
+"""Image sets go round trip, and what is broken is named."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages.imagefolder import METADATA, ImageFolderWriter, load_image, read_imagefolder, slug
+
+
+def _write(folder: Path, text: str = "lying on the grass") -> None:
+    writer = ImageFolderWriter(folder)
+    writer.add("0.png", np.arange(48, dtype=np.uint8).reshape(4, 4, 3), text=text, seed=3)
+    writer.close()
+
+
+def test_an_image_set_goes_round_trip(tmp_path: Path) -> None:
+    _write(tmp_path, "lying on\u2028the grass")
+    table = read_imagefolder(tmp_path)
+    assert table.loc[0, ["text", "seed"]].tolist() == ["lying on\u2028the grass", 3]
+    assert np.array_equal(load_image(table["path"][0]), np.arange(48, dtype=np.uint8).reshape(4, 4, 3))
+
+
+def test_a_truncated_image_is_named(tmp_path: Path) -> None:
+    _write(tmp_path)
+    path = tmp_path / "0.png"
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(ValueError, match=r"0\.png cannot be read as an image"):
+        load_image(path)
+
+
+def test_a_missing_caption_is_named(tmp_path: Path) -> None:
+    _write(tmp_path, " ")
+    with pytest.raises(ValueError, match=r"no caption \(`text`\) for 0\.png"):
+        read_imagefolder(tmp_path)
+
+
+def test_a_missing_image_is_named(tmp_path: Path) -> None:
+    _write(tmp_path)
+    (tmp_path / "0.png").unlink()
+    with pytest.raises(ValueError, match=r"0\.png is listed"):
+        read_imagefolder(tmp_path)
+
+
+def test_an_empty_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"has no metadata\.jsonl"):
+        read_imagefolder(tmp_path)
+    (tmp_path / METADATA).write_text("\n")
+    with pytest.raises(ValueError, match="lists no image"):
+        read_imagefolder(tmp_path)
+
+
+def test_slugs_are_safe_file_names() -> None:
+    assert slug("lying on the grass/street") == "lying_on_the_grass_street"
+    assert slug("../../etc") == "etc"

@@ -1,0 +1,115 @@
+"""Wrong parameters are refused in one sentence with key, value and what is allowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stages.params import load_params, merge, read_yaml, resolve
+
+Raw = dict[str, Any]
+
+
+def test_the_committed_parameters_resolve(raw_params: Raw) -> None:
+    assert resolve(raw_params).base.name == "mini"
+
+
+def test_every_profile_resolves(raw_params: Raw) -> None:
+    for profile in raw_params["profiles"]:
+        assert resolve(raw_params | {"profile": profile}).profile == profile
+
+
+def test_a_profile_changes_only_its_own_leaves(raw_params: Raw) -> None:
+    raw_params["profiles"]["small"] = {"train": {"rank": 2}}
+    raw_params["profile"] = "small"
+    changed, plain = resolve(raw_params), resolve(raw_params | {"profile": "mini"})
+    assert changed.train.rank == 2
+    assert changed.model_dump(exclude={"profile", "train"}) == plain.model_dump(exclude={"profile", "train"})
+    assert changed.train.model_dump(exclude={"rank"}) == plain.train.model_dump(exclude={"rank"})
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "said"),
+    [
+        ("train", "rank", 0, "train.rank = 0: input should be greater than or equal to 1"),
+        ("train", "learning_rate", -1e-4, "train.learning_rate = -0.0001: input should be greater than 0"),
+        ("train", "steps", "many", "train.steps = 'many'"),
+        ("verdict", "max_copy_rate", 1.5, "verdict.max_copy_rate = 1.5: input should be less than or equal to 1"),
+        ("sample", "guidance_scale", 0.5, "sample.guidance_scale = 0.5: input should be greater than or equal to 1"),
+        ("base", "resolution", 65, "base.resolution = 65: input should be a multiple of 16"),
+        ("base", "name", "sd9", "base.name = 'sd9': input should be 'mini'"),
+        ("prompts", "target", [], "prompts.target = []"),
+        ("prompts", "target", ["  "], "prompts.target.0 = '  '"),
+    ],
+)
+def test_a_value_out_of_range_is_named_with_its_range(
+    raw_params: Raw, section: str, key: str, value: object, said: str
+) -> None:
+    raw_params[section][key] = value
+    with pytest.raises(ValueError) as refused:
+        resolve(raw_params)
+    assert said in str(refused.value)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_every_problem_gets_its_sentence(raw_params: Raw) -> None:
+    raw_params["train"] |= {"rank": 0, "steps": 0}
+    with pytest.raises(ValueError) as refused:
+        resolve(raw_params)
+    assert len(str(refused.value).splitlines()) == 2
+
+
+def test_an_unknown_profile_names_the_known_ones(raw_params: Raw) -> None:
+    with pytest.raises(ValueError, match=r"profile = 'huge' is not known: choose one of .*mini"):
+        resolve(raw_params | {"profile": "huge"})
+
+
+def test_a_misspelt_key_is_refused(raw_params: Raw) -> None:
+    raw_params["train"]["rnak"] = 4
+    with pytest.raises(ValueError, match=r"train\.rnak is no parameter"):
+        resolve(raw_params)
+
+
+def test_a_missing_key_is_named(raw_params: Raw) -> None:
+    del raw_params["train"]["seed"]
+    with pytest.raises(ValueError, match=r"train\.seed is missing"):
+        resolve(raw_params)
+
+
+def test_a_prompt_cannot_be_target_and_held_out(raw_params: Raw) -> None:
+    raw_params["prompts"]["held_out"].append("lying on the grass")
+    with pytest.raises(ValueError, match="'lying on the grass' stands in target and in held_out"):
+        resolve(raw_params)
+
+
+def test_class_images_cannot_use_a_held_out_prompt(raw_params: Raw) -> None:
+    raw_params["class_images"]["prompts"].append("standing on the grass")
+    with pytest.raises(ValueError, match="a held-out prompt"):
+        resolve(raw_params)
+
+
+def test_merging_replaces_lists_and_descends_into_sections() -> None:
+    assert merge({"a": {"b": 1, "c": [1, 2]}}, {"a": {"c": [3]}}) == {"a": {"b": 1, "c": [3]}}
+
+
+def test_resolved_parameters_are_validated_again(tmp_path: Path, raw_params: Raw) -> None:
+    path = tmp_path / "params.resolved.yaml"
+    dumped = resolve(raw_params).model_dump(mode="json")
+    path.write_text(yaml.safe_dump(dumped))
+    assert load_params(path) == resolve(raw_params)
+    dumped["train"]["rank"] = -3
+    path.write_text(yaml.safe_dump(dumped))
+    with pytest.raises(ValueError, match=r"train\.rank = -3"):
+        load_params(path)
+
+
+def test_a_missing_or_broken_file_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="run `dvc repro resolve`"):
+        read_yaml(tmp_path / "params.resolved.yaml")
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("a: [1, 2")
+    with pytest.raises(ValueError, match="is no valid YAML"):
+        read_yaml(broken)
