@@ -9,7 +9,7 @@ export PYTHONPATH := $(CURDIR)
 # Nothing in the default profile needs the hub; a profile that does must be able to reach it.
 PROFILE ?=
 
-.PHONY: repro test test-fast lint format setup paper-images replication pretraining adopt-base seeds clean
+.PHONY: repro test test-fast lint format setup paper-images replication pretraining adopt-base seeds docs clean
 
 repro: $(VENV)/ready
 ifneq ($(PROFILE),)
@@ -54,6 +54,11 @@ paper-images: $(VENV)/ready
 # The paper's Tables 1 and 2 from its published images (ANOMEND_PAPER_IMAGES: folder with tuned, base, instance).
 replication: $(VENV)/ready
 	dvc repro replication/dvc.yaml
+
+# docs/parameters.md, from the models that validate the parameters.
+docs: $(VENV)/ready
+	mkdir -p docs
+	python -m stages.reports.parameter_docs > docs/parameters.md
 
 # The committed run again at three training seeds, as DVC experiments; needs a clean working tree.
 seeds: $(VENV)/ready

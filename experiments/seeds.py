@@ -56,8 +56,9 @@ def write_tables(rows: pd.DataFrame) -> None:
     for row in rows.drop(columns="lora_sha256").itertuples(index=False):
         cells = [f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row]
         lines.append("| " + " | ".join(cells) + " |")
-    text = "# The same run at several training seeds\n\nWritten by `make seeds`; `seeds.csv` holds the figures in full.\n\n"
-    (FOLDER / "seeds.md").write_text(text + "\n".join(lines) + "\n")
+    title = "# The same run at several training seeds"
+    note = "Written by `make seeds`; `seeds.csv` holds the figures in full."
+    (FOLDER / "seeds.md").write_text("\n".join([title, "", note, "", *lines, ""]))
 
 
 def main() -> None:

@@ -9,6 +9,8 @@ import pytest
 import yaml
 
 from stages.params import load_params, merge, read_yaml, resolve
+from stages.reports.parameter_docs import parameter_docs
+from tests.conftest import ROOT
 
 Raw = dict[str, Any]
 
@@ -113,3 +115,7 @@ def test_a_missing_or_broken_file_is_one_sentence(tmp_path: Path) -> None:
     broken.write_text("a: [1, 2")
     with pytest.raises(ValueError, match="is no valid YAML"):
         read_yaml(broken)
+
+
+def test_the_parameter_page_is_the_models_own() -> None:
+    assert (ROOT / "docs" / "parameters.md").read_text() == parameter_docs(), "run `make docs`"
