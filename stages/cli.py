@@ -12,7 +12,8 @@ from stages.metric_files import resources
 
 
 def run_stage(name: str, main: Callable[[], None]) -> None:
-    """Run a stage; ValueError and FileNotFoundError carry a sentence for the user and end with exit code 1."""
+    """Run a stage; a ValueError or FileNotFoundError carries a sentence for the user and ends with exit code 1, and so
+    do a full disk and a full memory. Any other exception is our own mistake and keeps its traceback."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     warnings.filterwarnings("ignore", category=FutureWarning)
@@ -21,6 +22,10 @@ def run_stage(name: str, main: Callable[[], None]) -> None:
             main()
     except (ValueError, FileNotFoundError) as error:
         print(f"{name}: {error}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        # The error names the file; what earlier stages and checkpoints wrote is still there.
+        print(f"{name}: {error}: mend that, then run again; nothing finished is lost", file=sys.stderr)
         sys.exit(1)
     except MemoryError:
         _out_of_memory(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -27,7 +28,7 @@ def main() -> None:
     pairs = choose_pairs(target[0], target[1], settings.pairs_per_prompt, settings.seed)
     asked = questions(pairs, settings.repeats)
     JUDGEMENTS.mkdir(parents=True, exist_ok=True)
-    figures = {}
+    figures: dict[str, Any] = {}
     for name in settings.judges:
         judge = make_judge(name, JudgeSettings(lambda image: assess([image], detector)[0], detector))
         answers = write_answers(JUDGEMENTS / f"{name}.jsonl", ask(judge, tqdm(asked, desc=f"judge {name}")))

@@ -31,7 +31,7 @@ def main() -> None:
     hashes = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in sets.items()}
     base = BASE_MODELS[params.base.name]
     REPORT.mkdir(exist_ok=True)
-    pairs = first_pairs(*samples, *images, settings.pairs_per_prompt)
+    pairs = first_pairs(samples[0], samples[1], images[0], images[1], settings.pairs_per_prompt)
     save_side_by_side(REPORT / PICTURE, [pair for pair in pairs if pair.prompt in params.prompts.target])
     markdown, html = render_report(
         ReportInputs(

@@ -20,7 +20,7 @@ def main(model: str) -> None:
     params = load_params()
     settings, base = params.sample, params.base
     pipeline = load_pipeline(base.name, base.local_folder, base.dtype)
-    source = base.name
+    source: str = base.name
     if model == "tuned":
         load_lora(pipeline, LORA)
         source = f"{base.name} + LoRA {lora_sha256(LORA)[:12]}"

@@ -23,10 +23,10 @@ LORA, ENCODED, CHECKPOINTS = Path("models/lora"), Path("data/encoded"), Path(".c
 
 
 def run_key(params: Params, base: str) -> str:
-    """Names the run: equal for equal parameters, data and base, so that only a run's own checkpoints are resumed."""
+    """Names the run: equal for equal parameters, data, base and code, so that only its own checkpoints are resumed."""
     digest = hashlib.sha256(json.dumps(params.train.model_dump(), sort_keys=True).encode())
     digest.update(base.encode() + params.base.dtype.encode())
-    for path in sorted(ENCODED.glob("*.safetensors")):
+    for path in [*sorted(ENCODED.glob("*.safetensors")), *sorted(Path("stages/diffusion").glob("*.py"))]:
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 _NAME = "state-{step:07d}.safetensors"
@@ -57,6 +57,8 @@ def save_checkpoint(folder: Path, step: int, tensors: Mapping[str, torch.Tensor]
         with partial.open("rb") as handle:
             os.fsync(handle.fileno())
         partial.replace(path)
+    except SafetensorError as error:
+        raise OSError(f"{partial} could not be written ({error}): free some space, then run again") from error
     finally:
         partial.unlink(missing_ok=True)
     for other in folder.glob("state-*.safetensors"):
