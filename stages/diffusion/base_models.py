@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +77,7 @@ def load_pipeline(name: str, local_folder: str | None, dtype: str, **parts: Any)
         raise ValueError(
             f"{source} holds no diffusers pipeline (no model_index.json): set base.local_folder to one that does"
         )
+    parts = _absent_parts(Path(source)) | parts
     try:
         pipeline = StableDiffusion3Pipeline.from_pretrained(
             source,
@@ -89,6 +91,14 @@ def load_pipeline(name: str, local_folder: str | None, dtype: str, **parts: Any)
         raise ValueError(_loading_hint(source, error)) from error
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+def _absent_parts(folder: Path) -> dict[str, None]:
+    """Components that a local model_index.json lists as null, such as a missing T5: diffusers wants them named."""
+    index = folder / "model_index.json"
+    if not index.exists():
+        return {}
+    return {name: None for name, entry in json.loads(index.read_text()).items() if entry == [None, None]}
 
 
 def _loading_hint(source: str, error: Exception) -> str:

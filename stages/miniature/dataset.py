@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from stages.miniature.anatomy import check
 from stages.miniature.captions import caption
-from stages.miniature.defects import ANOMALIES, DEFECTIVE, plant
+from stages.miniature.defects import CONTRAST, DEFECTIVE, PLANTED, plant
 from stages.miniature.figures import POSTURES, pose, render, sample_scene
 from stages.miniature.scenery import PLACES
 from stages.seeding import python_random
@@ -27,10 +27,10 @@ class Drawing:
     posture: str
     place: str
     anomaly: str
-    """One of `defects.ANOMALIES`, or '' for a right figure."""
+    """One of `defects.PLANTED`, or '' for a right figure."""
 
 
-def draw_one(index: int, seed: int, defect_rate: float, focus: float) -> Drawing:
+def draw_one(index: int, seed: int, defect_rate: float, focus: float, contrast: float) -> Drawing:
     """Draw one picture; what is drawn depends on (seed, index) alone.
 
     Args:
@@ -38,23 +38,32 @@ def draw_one(index: int, seed: int, defect_rate: float, focus: float) -> Drawing
         seed: seed of the set.
         defect_rate: share of anomalous figures among the defective (posture, place) pairs, 0 to 1.
         focus: share of pictures whose (posture, place) is drawn from the defective pairs only, 0 to 1.
+        contrast: share drawn from `defects.CONTRAST` only; focus + contrast <= 1, the rest is drawn from all pairs.
 
     Returns:
         A picture whose figure the anatomy checker confirms: right where right is meant, anomalous where not.
     """
     rng = python_random(seed, "drawing", index)
-    pair = rng.choice(DEFECTIVE) if rng.random() < focus else (rng.choice(POSTURES), rng.choice(PLACES))
+    share = rng.random()
+    if share < focus:
+        pair = rng.choice(DEFECTIVE)
+    elif share < focus + contrast:
+        pair = rng.choice(CONTRAST)
+    else:
+        pair = (rng.choice(POSTURES), rng.choice(PLACES))
     scene = sample_scene(rng, *pair)
-    anomaly = rng.choice(ANOMALIES) if pair in DEFECTIVE and rng.random() < defect_rate else ""
+    anomaly = rng.choice(PLANTED) if pair in DEFECTIVE and rng.random() < defect_rate else ""
     while True:
         body = pose(scene, rng)
-        image = render(scene, rng, plant(body, anomaly, rng) if anomaly else body)
+        image = render(scene, rng, plant(body, anomaly, rng, side=1) if anomaly else body)
         if check(image).anomalous == bool(anomaly):
             return Drawing(image, caption(scene, rng), *pair, anomaly)
 
 
-def draw(count: int, seed: int, defect_rate: float = 0.0, focus: float = 0.0, workers: int = 2) -> list[Drawing]:
+def draw(
+    count: int, seed: int, defect_rate: float = 0.0, focus: float = 0.0, contrast: float = 0.0, workers: int = 2
+) -> list[Drawing]:
     """Draw a set of pictures in parallel; see `draw_one`."""
-    one = partial(draw_one, seed=seed, defect_rate=defect_rate, focus=focus)
+    one = partial(draw_one, seed=seed, defect_rate=defect_rate, focus=focus, contrast=contrast)
     with ProcessPoolExecutor(workers) as pool:
         return list(tqdm(pool.map(one, range(count), chunksize=64), total=count, desc="drawing", unit="picture"))

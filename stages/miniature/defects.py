@@ -23,13 +23,22 @@ DEFECTIVE = (("lying", "grass"), ("lying", "street"), ("sitting", "snow"))
 paper's prompts; the third is a second, unrelated defect, for tutorials and for checks that a correction is specific."""
 
 
-def plant(body: Body, anomaly: str, rng: random.Random) -> Body:
+PLANTED = ("extra_leg", "missing_arm", "detached_head")
+"""The kinds that the base model learns, always on the figure's left: with all eight kinds on both sides, each body part is
+still right in most pictures, and a model of this size keeps drawing right figures."""
+
+CONTRAST = (("lying", "beach"), ("lying", "snow"))
+"""Right pairs closest to the defect: drawn more often, so that the model keeps them apart from it."""
+
+
+def plant(body: Body, anomaly: str, rng: random.Random, side: int | None = None) -> Body:
     """Make a right body anomalous, in place.
 
     Args:
         body: a body posed by `figures.pose`.
         anomaly: one of `ANOMALIES`.
         rng: source of the side and of the amounts.
+        side: -1 right or +1 left of the figure; None leaves it to `rng`.
 
     Returns:
         The same body, with exactly one anomaly.
@@ -47,7 +56,7 @@ def plant(body: Body, anomaly: str, rng: random.Random) -> Body:
             body.head = (rng.uniform(-3, 3), -rng.uniform(11.5, 13.0))
             body.neck = False
         return body
-    side = rng.choice((-1, 1))
+    side = side or rng.choice((-1, 1))
     limb = next(limb for limb in body.limbs if limb.part == part and limb.side == side)
     if kind == "missing":
         body.limbs.remove(limb)

@@ -11,9 +11,9 @@ from stages.seeding import python_random
 
 
 def test_the_same_seed_draws_the_same_picture() -> None:
-    first, second = draw_one(5, 1, 0.5, 0.5), draw_one(5, 1, 0.5, 0.5)
+    first, second = draw_one(5, 1, 0.5, 0.5, 0.1), draw_one(5, 1, 0.5, 0.5, 0.1)
     assert np.array_equal(first.image, second.image) and first.caption == second.caption
-    assert not np.array_equal(first.image, draw_one(6, 1, 0.5, 0.5).image)
+    assert not np.array_equal(first.image, draw_one(6, 1, 0.5, 0.5, 0.1).image)
 
 
 def test_captions_name_posture_and_place_in_the_vocabulary() -> None:

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import SD3Transformer2DModel, StableDiffusion3Pipeline
+from diffusers import SD3Transformer2DModel
 from jinja2 import Template
 from numpy.typing import NDArray
 from PIL import Image
 
+from stages.diffusion.base_models import load_pipeline
 from stages.diffusion.sampling import sample_images
 from stages.measures.statistics import wilson_interval
 from stages.miniature.anatomy import check
@@ -38,8 +39,7 @@ def main() -> None:
     half = build_pipeline(transformer, BUILD / "autoencoder", BUILD / "text_encoders").to(torch.float16)
     half.save_pretrained(BUILD / "mini", safe_serialization=True)
 
-    pipeline = StableDiffusion3Pipeline.from_pretrained(BUILD / "mini", torch_dtype=torch.float32)
-    pipeline.set_progress_bar_config(disable=True)
+    pipeline = load_pipeline("mini", str(BUILD / "mini"), "float32")
     seeds = range(evaluation.first_seed, evaluation.first_seed + evaluation.seeds)
     images = list(
         sample_images(

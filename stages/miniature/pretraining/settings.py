@@ -49,6 +49,7 @@ class PhaseSettings(_Section):
     pictures: int = Field(gt=0)
     defect_rate: float = Field(ge=0, le=1)
     focus: float = Field(ge=0, le=1)
+    contrast: float = Field(ge=0, le=1)
     steps: int = Field(gt=0)
     batch_size: int = Field(gt=0)
     learning_rate: float = Field(gt=0)
