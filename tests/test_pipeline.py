@@ -128,9 +128,9 @@ def test_the_saved_lora_gives_the_pipelines_own_images_in_plain_diffusers(reprod
         num_inference_steps=SHRUNK["sample"]["steps"],
         guidance_scale=4.0,
         max_sequence_length=1,
-        generator=torch.Generator().manual_seed(1002),
+        generator=torch.Generator().manual_seed(20002),
     ).images[0]
-    saved = np.asarray(Image.open(reproduced / "data/samples/tuned/lying_on_the_street-1002.png"), dtype=float)
+    saved = np.asarray(Image.open(reproduced / "data/samples/tuned/lying_on_the_street-20002.png"), dtype=float)
     # Batched and single matrix products round differently; more than one grey level would be another image.
     assert np.abs(np.asarray(image, dtype=float) - saved).max() <= 1
 

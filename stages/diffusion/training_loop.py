@@ -101,7 +101,12 @@ class LoraTrainer:
         self.curve: list[dict[str, float]] = []
         self.done = 0
         self._resume()
-        self.schedule = get_scheduler(settings.lr_scheduler, self.optimizer, settings.warmup_steps, settings.steps)
+        self.schedule = get_scheduler(
+            settings.lr_scheduler,
+            self.optimizer,
+            num_warmup_steps=settings.warmup_steps,
+            num_training_steps=settings.steps,
+        )
         for _ in range(self.done):
             self.schedule.step()
 

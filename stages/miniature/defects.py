@@ -24,8 +24,8 @@ paper's prompts; the third is a second, unrelated defect, for tutorials and for 
 
 
 PLANTED = ("extra_leg", "missing_arm", "detached_head")
-"""The kinds that the base model learns, always on the figure's left: with all eight kinds on both sides, each body part is
-still right in most pictures, and a model of this size keeps drawing right figures."""
+"""The kinds that the base model learns, always on the figure's left: with all eight kinds on both sides, each body part
+is still right in most pictures, and a model of this size keeps drawing right figures."""
 
 CONTRAST = (("lying", "beach"), ("lying", "snow"))
 """Right pairs closest to the defect: drawn more often, so that the model keeps them apart from it."""
