@@ -8,7 +8,7 @@ import torch
 from diffusers import StableDiffusion3Pipeline
 
 from stages.cli import run_stage
-from stages.diffusion.base_models import load_pipeline, resolve_device
+from stages.diffusion.base_models import absent_parts, load_pipeline, resolve_device
 from stages.diffusion.embeddings import EncodedSet, encode_captions, encode_images, save_encoded
 from stages.imagefolder import load_image, read_imagefolder
 from stages.params import BaseModelParams, load_params
@@ -35,7 +35,9 @@ def encode_set(pipeline: StableDiffusion3Pipeline, folder: Path, base: BaseModel
 def main() -> None:
     params = load_params()
     base = params.base
-    pipeline = load_pipeline(base.name, base.local_folder, base.dtype, transformer=None).to(resolve_device(base.device))
+    # Encoding needs no transformer, but a pipeline without T5 asks the transformer for the width of the text.
+    unneeded = {} if "text_encoder_3" in absent_parts(base.name, base.local_folder) else {"transformer": None}
+    pipeline = load_pipeline(base.name, base.local_folder, base.dtype, **unneeded).to(resolve_device(base.device))
     for name, folder in SETS.items():
         save_encoded(ENCODED / f"{name}.safetensors", encode_set(pipeline, folder, base, params.encode.batch_size))
 

@@ -77,7 +77,7 @@ def load_pipeline(name: str, local_folder: str | None, dtype: str, **parts: Any)
         raise ValueError(
             f"{source} holds no diffusers pipeline (no model_index.json): set base.local_folder to one that does"
         )
-    parts = _absent_parts(Path(source)) | parts
+    parts = absent_parts(name, local_folder) | parts
     try:
         pipeline = StableDiffusion3Pipeline.from_pretrained(
             source,
@@ -93,9 +93,9 @@ def load_pipeline(name: str, local_folder: str | None, dtype: str, **parts: Any)
     return pipeline
 
 
-def _absent_parts(folder: Path) -> dict[str, None]:
+def absent_parts(name: str, local_folder: str | None) -> dict[str, None]:
     """Components that a local model_index.json lists as null, such as a missing T5: diffusers wants them named."""
-    index = folder / "model_index.json"
+    index = Path(local_folder or BASE_MODELS[name].source) / "model_index.json"
     if not index.exists():
         return {}
     return {name: None for name, entry in json.loads(index.read_text()).items() if entry == [None, None]}
@@ -105,7 +105,7 @@ def _loading_hint(source: str, error: Exception) -> str:
     text = " ".join(str(error).split())
     if "gated" in text.lower() or "401" in text or "403" in text:
         return f"{source} is gated: accept its licence on the hub and set HF_TOKEN in the environment"
-    if "offline" in text.lower() or "connect" in text.lower() or "resolve" in text.lower():
+    if any(word in text.lower() for word in ("offline", "connect", "resolve", "cached")):
         return f"{source} is not on this machine and the hub cannot be reached: connect, or set base.local_folder"
     return f"{source} cannot be loaded ({text[:200]}): check the files or set base.local_folder"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -55,7 +56,22 @@ def save_lora(transformer: SD3Transformer2DModel, folder: Path) -> str:
         transformer_lora_adapter_metadata=_metadata(transformer.peft_config["default"]),
         weight_name=WEIGHT_NAME,
     )
+    _sort_metadata(folder / WEIGHT_NAME)
     return lora_sha256(folder)
+
+
+def _sort_metadata(path: Path) -> None:
+    """Order the metadata of a safetensors file, whose writer leaves them in an order that changes from call to call.
+
+    Layout (safetensors' format): 8 bytes of little-endian header length, the header as JSON, the tensors' bytes.
+    """
+    content = path.read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    encoded = json.dumps(header, separators=(",", ":")).encode()
+    encoded += b" " * (-len(encoded) % 8)
+    path.write_bytes(len(encoded).to_bytes(8, "little") + encoded + content[8 + size :])
 
 
 def _metadata(config: LoraConfig) -> dict[str, object]:

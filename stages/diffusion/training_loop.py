@@ -10,6 +10,7 @@ any step goes on exactly as an uninterrupted one would have.
 from __future__ import annotations
 
 import shutil
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,8 +108,11 @@ class LoraTrainer:
             num_warmup_steps=settings.warmup_steps,
             num_training_steps=settings.steps,
         )
-        for _ in range(self.done):
-            self.schedule.step()
+        with warnings.catch_warnings():
+            # The optimizer steps that belong to these were made before the checkpoint.
+            warnings.simplefilter("ignore", UserWarning)
+            for _ in range(self.done):
+                self.schedule.step()
 
     def _resume(self) -> None:
         found = load_checkpoint(self.checkpoints)

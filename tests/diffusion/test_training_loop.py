@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -116,7 +117,7 @@ train(yaml.safe_load(Path("params.yaml").read_text()), folder)
 @pytest.mark.parametrize("step", [0, 5, 11])
 def test_a_killed_training_resumes_to_the_same_file(raw_params: dict[str, Any], tmp_path: Path, step: int) -> None:
     command = [sys.executable, "-c", KILLED_RUN, str(step), str(tmp_path / "killed")]
-    killed = subprocess.run(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT), "PATH": ""}, check=False)
+    killed = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False)
     assert killed.returncode == -9
     trainer, resumed = train(raw_params, tmp_path / "killed")
     whole, uninterrupted = train(yaml.safe_load((ROOT / "params.yaml").read_text()), tmp_path / "whole")
