@@ -83,6 +83,10 @@ class EncodeParams(Section):
     """Latents and text embeddings, computed once."""
 
     batch_size: int = Field(ge=1, description="Images or captions encoded at a time.")
+    flip: bool = Field(description="Instance images are shown mirrored in half of the steps.")
+    crops: int = Field(ge=0, le=64, description="Random crops of an instance image shown beside the whole; 0: none.")
+    min_crop: float = Field(ge=0.25, le=1, description="Smallest side of a crop, as a share of the image's side.")
+    seed: Seed = Field(description="Seed of the crops.")
 
 
 class TrainParams(Section):

@@ -14,9 +14,12 @@ import numpy as np
 import torch
 from diffusers import StableDiffusion3Pipeline
 from numpy.typing import NDArray
+from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import save_file
 from tqdm import tqdm
+
+from stages.seeding import numpy_generator
 
 
 @dataclass(frozen=True)
@@ -26,9 +29,9 @@ class EncodedSet:
     ids: list[str]
     """Sample ids: the images' file names."""
     mean: torch.Tensor
-    """Means of the VAE's posteriors, (N, C, h, w), float32."""
+    """Means of the VAE's posteriors, (N, views, C, h, w), float32; view 0 is the image as it is (see `views`)."""
     std: torch.Tensor
-    """Standard deviations of the VAE's posteriors, (N, C, h, w), float32."""
+    """Standard deviations of the VAE's posteriors, (N, views, C, h, w), float32."""
     caption: torch.Tensor
     """Row of each sample's caption in `embeds` and `pooled`, (N,)."""
     captions: list[str]
@@ -40,6 +43,35 @@ class EncodedSet:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+
+def views(
+    image: NDArray[np.uint8], sample: str, *, flip: bool, crops: int, min_crop: float, seed: int
+) -> list[NDArray[np.uint8]]:
+    """The versions of an image among which training draws one a step: the image, crops of it, and their mirror images.
+
+    Each is encoded by itself, since a crop or a mirror image of latents is not what the VAE makes of the pixels.
+
+    Args:
+        image: RGB, (side, side, 3).
+        sample: sample id, which the crops are keyed on.
+        flip: whether each version comes mirrored too; wrong where left and right mean something, such as in text.
+        crops: square crops beside the whole image, scaled back to its size.
+        min_crop: smallest side of a crop, as a share of the image's.
+        seed: seed of the crops.
+
+    Returns:
+        1 + crops images, twice as many with `flip`; the first is the image itself.
+    """
+    side = image.shape[0]
+    versions = [image]
+    for crop in range(crops):
+        generator = numpy_generator(seed, "crop", sample, crop)
+        width = round(side * generator.uniform(min_crop, 1))
+        left, top = generator.integers(0, side - width + 1, 2)
+        cut = Image.fromarray(image).crop((left, top, left + width, top + width))
+        versions.append(np.asarray(cut.resize((side, side), Image.Resampling.LANCZOS)))
+    return versions + [np.ascontiguousarray(version[:, ::-1]) for version in versions if flip]
 
 
 @torch.no_grad()

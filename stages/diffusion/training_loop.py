@@ -58,12 +58,14 @@ def choose_samples(seed: int, kind: str, step: int, batch_size: int, count: int)
 def make_batch(
     data: EncodedSet, kind: str, step: int, batch_size: int, latent_format: LatentFormat, settings: TrainParams
 ) -> Batch:
-    """Draw the batch of a step: samples, a latent from each VAE posterior, noise and noise level."""
+    """Draw the batch of a step: samples, a view of each, a latent from its VAE posterior, noise and sigma."""
     rows = choose_samples(settings.seed, kind, step, batch_size, len(data))
     latents, noise, uniform = [], [], []
     for slot, row in enumerate(rows):
         generator = torch_generator(settings.seed, kind, step, slot, data.ids[row])
-        drawn = data.mean[row] + data.std[row] * torch.randn(data.mean[row].shape, generator=generator)
+        view = int(torch.randint(data.mean.shape[1], (), generator=generator))
+        mean, std = data.mean[row, view], data.std[row, view]
+        drawn = mean + std * torch.randn(mean.shape, generator=generator)
         latents.append(latent_format.process_in(drawn))
         noise.append(torch.randn(drawn.shape, generator=generator))
         uniform.append(torch.rand((), generator=generator))

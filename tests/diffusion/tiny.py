@@ -29,11 +29,12 @@ def tiny_transformer() -> SD3Transformer2DModel:
 
 
 def encoded_set(count: int, key: int) -> EncodedSet:
+    """Each sample has two views."""
     generator = torch.Generator().manual_seed(key)
     return EncodedSet(
         ids=[f"{index:04d}.png" for index in range(count)],
-        mean=torch.randn(count, 4, 4, 4, generator=generator),
-        std=torch.full((count, 4, 4, 4), 0.1),
+        mean=torch.randn(count, 2, 4, 4, 4, generator=generator),
+        std=torch.full((count, 2, 4, 4, 4), 0.1),
         caption=torch.arange(count) % 2,
         captions=["lying on the grass", "lying on the street"],
         embeds=torch.randn(2, 3, 16, generator=generator),
