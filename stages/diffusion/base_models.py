@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import StableDiffusion3Pipeline
+from diffusers import AutoencoderKL, StableDiffusion3Pipeline
 from diffusers.utils import logging as diffusers_logging
+
+from stages.diffusion.latent_format import LatentFormat
 
 diffusers_logging.disable_progress_bar()
 
@@ -121,3 +123,19 @@ def fingerprint(name: str, local_folder: str | None) -> str:
         digest.update(str(path.relative_to(folder)).encode())
         digest.update(path.read_bytes())
     return f"sha256:{digest.hexdigest()}"
+
+
+def load_latent_format(name: str, local_folder: str | None) -> LatentFormat:
+    """Scale and shift of a base's latents, from its VAE's configuration alone."""
+    base = BASE_MODELS[name]
+    source = local_folder or base.source
+    try:
+        config = AutoencoderKL.load_config(
+            source,
+            subfolder="vae",
+            revision=None if local_folder else base.revision,
+            token=os.environ.get("HF_TOKEN"),
+        )
+    except (OSError, ValueError) as error:
+        raise ValueError(_loading_hint(source, error)) from error
+    return LatentFormat(config["scaling_factor"], config.get("shift_factor") or 0.0)

@@ -16,9 +16,16 @@ WEIGHT_NAME = "pytorch_lora_weights.safetensors"
 
 
 def add_lora(
-    transformer: SD3Transformer2DModel, rank: int, alpha: float, target_modules: Sequence[str]
+    transformer: SD3Transformer2DModel,
+    rank: int,
+    alpha: float,
+    target_modules: Sequence[str],
+    use_rslora: bool = False,
+    use_dora: bool = False,
 ) -> list[torch.nn.Parameter]:
     """Freeze the transformer and add a trainable adapter in float32.
+
+    Its scale is alpha / rank, with rsLoRA alpha / sqrt(rank); DoRA adds a trained magnitude for each output.
 
     LoRA-A is drawn from torch's global generator (Gaussian, as diffusers' scripts do) and LoRA-B is 0, so seed first;
     an adapter at its start changes nothing.
@@ -30,7 +37,14 @@ def add_lora(
         ValueError: no module of the transformer has one of the names.
     """
     transformer.requires_grad_(False)
-    config = LoraConfig(r=rank, lora_alpha=alpha, init_lora_weights="gaussian", target_modules=list(target_modules))
+    config = LoraConfig(
+        r=rank,
+        lora_alpha=alpha,
+        init_lora_weights="gaussian",
+        target_modules=list(target_modules),
+        use_rslora=use_rslora,
+        use_dora=use_dora,
+    )
     try:
         transformer.add_adapter(config)
     except ValueError as error:
