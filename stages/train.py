@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +24,14 @@ from stages.diffusion.base_models import (
 )
 from stages.diffusion.embeddings import load_encoded, load_texts
 from stages.diffusion.latent_format import LatentFormat
-from stages.diffusion.lora import save_lora
+from stages.diffusion.lora import lora_layers, save_lora
 from stages.diffusion.monitoring import Image, Look, shared_anomaly_rate, validation_batches, validation_loss
 from stages.diffusion.objectives import flow_matching
 from stages.diffusion.quantisation import quantised_transformer
 from stages.diffusion.sampling import sample_images
 from stages.diffusion.training_data import TrainingData
 from stages.diffusion.training_log import TrainingLog
-from stages.diffusion.training_loop import LookAt, LoraTrainer, Progress
+from stages.diffusion.training_loop import LookAt, LoraTrainer
 from stages.measures.anatomy import assess
 from stages.metric_files import METRICS, library_versions, write_metrics
 from stages.params import Params, load_params
@@ -140,10 +140,13 @@ def make_accelerator(params: Params, device: torch.device) -> Accelerator:
     return accelerator
 
 
-def write_results(params: Params, trainer: LoraTrainer, progress: Progress, weights: str, device: str) -> None:
+def write_results(
+    params: Params, trainer: LoraTrainer, layers: Mapping[str, torch.Tensor], weights: str, device: str
+) -> None:
     """LoRA, model card and train.json."""
+    progress = trainer.progress
     settings, base, data = params.train, params.base, trainer.data
-    sha256 = save_lora(trainer.transformer, LORA)
+    sha256 = save_lora(trainer.transformer, LORA, layers)
     card = lora_card(params, weights, BASE_MODELS[base.name].licence, len(data.instance))
     (LORA / "README.md").write_text(card)
     curve = trainer.curve()
@@ -196,10 +199,11 @@ def main() -> None:
         log,
         accelerator,
     )
-    progress = trainer.run()
+    trainer.run()
     log.close()
+    layers = lora_layers(trainer.transformer)
     if accelerator.is_main_process:
-        write_results(params, trainer, progress, weights, accelerator.device.type)
+        write_results(params, trainer, layers, weights, accelerator.device.type)
     accelerator.end_training()
     trainer.forget_checkpoints()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch.distributed.tensor import DTensor, distribute_tensor
 
 _NAME = "state-{step:07d}.safetensors"
 
@@ -52,6 +53,18 @@ def restore_optimizer(
         else:
             state.setdefault(int(index), {})[key] = value
     optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def whole(tensor: torch.Tensor) -> torch.Tensor:
+    """A sharded tensor gathered from all processes, which all must call this; any other tensor as it is."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def as_shard(tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """A whole tensor sharded as `like` is, if that is sharded."""
+    if isinstance(like, DTensor) and not isinstance(tensor, DTensor):
+        return distribute_tensor(tensor.to(like.device), like.device_mesh, like.placements)
+    return tensor
 
 
 def save_checkpoint(folder: Path, step: int, tensors: Mapping[str, torch.Tensor]) -> Path:

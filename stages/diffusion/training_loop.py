@@ -19,7 +19,14 @@ from diffusers import SD3Transformer2DModel
 from diffusers.optimization import get_scheduler
 from tqdm import tqdm
 
-from stages.diffusion.checkpoints import load_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
+from stages.diffusion.checkpoints import (
+    as_shard,
+    load_checkpoint,
+    optimizer_tensors,
+    restore_optimizer,
+    save_checkpoint,
+    whole,
+)
 from stages.diffusion.lora import add_lora
 from stages.diffusion.monitoring import Look, Looks
 from stages.diffusion.objectives import (
@@ -88,7 +95,7 @@ class LoraTrainer:
         make_deterministic(derived_seed(settings.seed, "lora") % 2**32)
         self.dtype = transformer.dtype
         self.transformer = transformer
-        self.parameters = add_lora(
+        add_lora(
             transformer,
             settings.rank,
             settings.alpha,
@@ -101,6 +108,8 @@ class LoraTrainer:
         if settings.compile:
             transformer.compile()
         self.model = self.accelerator.prepare(transformer) if self.accelerator.num_processes > 1 else transformer
+        # Sharding replaces parameters: they are those of the prepared model.
+        self.parameters = [parameter for parameter in transformer.parameters() if parameter.requires_grad]
         self.optimizer = make_optimizer(self.parameters, settings)
         self.average = [parameter.detach().clone() for parameter in self.parameters]
         self.best = [parameter.detach().clone() for parameter in self.parameters]
@@ -169,7 +178,7 @@ class LoraTrainer:
         with torch.no_grad():
             torch._foreach_lerp_(self.average, [parameter.detach() for parameter in self.parameters], 1 - decay)
         means = dict(zip(names, shared.tolist(), strict=False))
-        row = {"step": step + 1.0, **means, "learning_rate": rate, "gradient_norm": float(norm)}
+        row = {"step": step + 1.0, **means, "learning_rate": rate, "gradient_norm": float(whole(norm))}
         self.progress.done += 1
         self.progress.rows.append(row)
         self.progress.bins.append(shared[len(names) :].view(2, SIGMA_BINS))
@@ -230,7 +239,15 @@ class LoraTrainer:
 
     def _put(self, values: list[torch.Tensor]) -> None:
         for parameter, value in zip(self.parameters, values, strict=True):
-            parameter.data.copy_(value)
+            parameter.data.copy_(as_shard(value, parameter))
+
+    def _like(self, name: str, value: torch.Tensor) -> torch.Tensor:
+        """The parameter that a tensor of the optimizer's state is sharded like, or the tensor itself."""
+        kind, _, rest = name.partition("/")
+        index = rest.partition("/")[0]
+        if kind == "optimizer" and index.isdigit() and self.parameters[int(index)].shape == value.shape:
+            return self.parameters[int(index)]
+        return value
 
     @property
     def _class_size(self) -> int:
@@ -246,12 +263,14 @@ class LoraTrainer:
 
     def save(self) -> None:
         """Write a checkpoint: everything that the next step and the curves depend on."""
-        if not self.accelerator.is_main_process:
-            return
         progress = self.progress
         tensors = optimizer_tensors(self.optimizer)
         for name, values in (("lora", self.parameters), ("average", self.average), ("best", self.best)):
-            tensors |= {f"{name}/{index}": value for index, value in enumerate(values)}
+            tensors |= {f"{name}/{index}": value.detach() for index, value in enumerate(values)}
+        # Every process takes part in gathering shards; one writes.
+        tensors = {name: whole(value) for name, value in tensors.items()}
+        if not self.accelerator.is_main_process:
+            return
         curve = [[row[column] for column in self.columns] for row in progress.rows]
         tensors |= {"curve": torch.tensor(curve, dtype=torch.float64), "bins": torch.stack(progress.bins)}
         save_checkpoint(self.checkpoints, progress.done, tensors | progress.looks.tensors())
@@ -265,8 +284,9 @@ class LoraTrainer:
         self._put([tensors[f"lora/{index}"] for index in range(len(self.parameters))])
         for name, values in (("average", self.average), ("best", self.best)):
             for index, value in enumerate(values):
-                value.copy_(tensors[f"{name}/{index}"])
-        restore_optimizer(self.optimizer, tensors)
+                value.copy_(as_shard(tensors[f"{name}/{index}"], value))
+        shards = {name: as_shard(value, self._like(name, value)) for name, value in tensors.items()}
+        restore_optimizer(self.optimizer, shards)
         progress.rows = [dict(zip(self.columns, row, strict=True)) for row in tensors["curve"].tolist()]
         progress.bins = list(tensors["bins"])
         progress.looks = Looks.of(tensors)
