@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -68,7 +68,7 @@ class Looks:
         return found
 
     @classmethod
-    def of(cls, tensors: dict[str, torch.Tensor]) -> Looks:
+    def of(cls, tensors: Mapping[str, torch.Tensor]) -> Looks:
         """What `tensors` gave."""
         looks = cls()
         for name in sorted(name for name in tensors if name.startswith("look/") and name.endswith("/figures")):

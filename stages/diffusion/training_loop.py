@@ -9,7 +9,6 @@ import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -28,7 +27,7 @@ from stages.diffusion.checkpoints import (
     whole,
 )
 from stages.diffusion.lora import add_lora
-from stages.diffusion.monitoring import Look, Looks
+from stages.diffusion.monitoring import Look
 from stages.diffusion.objectives import (
     SIGMA_BINS,
     StepSums,
@@ -38,6 +37,7 @@ from stages.diffusion.objectives import (
     step_sums,
 )
 from stages.diffusion.optimizers import make_optimizer
+from stages.diffusion.progress import Progress
 from stages.diffusion.training_data import Batch, TrainingData, Unit, choose_units, make_batch
 from stages.diffusion.training_log import TrainingLog
 from stages.seeding import derived_seed, make_deterministic
@@ -45,20 +45,6 @@ from stages.train_params import TrainParams
 
 LookAt = Callable[[SD3Transformer2DModel, Accelerator], Look]
 """Looks at the transformer as it would be saved now."""
-
-
-@dataclass
-class Progress:
-    """What a run has come to; all of it goes into its checkpoints."""
-
-    done: int = 0
-    """Optimizer steps."""
-    rows: list[dict[str, float]] = field(default_factory=list)
-    """The loss curve, a row a step."""
-    bins: list[torch.Tensor] = field(default_factory=list)
-    """Losses by bin of sigma, (2, SIGMA_BINS) a step."""
-    looks: Looks = field(default_factory=Looks)
-    """What was seen while training."""
 
 
 class LoraTrainer:
@@ -113,8 +99,7 @@ class LoraTrainer:
         self.optimizer = make_optimizer(self.parameters, settings)
         self.average = [parameter.detach().clone() for parameter in self.parameters]
         self.best = [parameter.detach().clone() for parameter in self.parameters]
-        self.progress = Progress()
-        self.columns = ["step", *logged_names(settings), "learning_rate", "gradient_norm"]
+        self.progress = Progress(["step", *logged_names(settings), "learning_rate", "gradient_norm"])
         self._resume()
         self.schedule = get_scheduler(
             settings.lr_scheduler,
@@ -179,9 +164,7 @@ class LoraTrainer:
             torch._foreach_lerp_(self.average, [parameter.detach() for parameter in self.parameters], 1 - decay)
         means = dict(zip(names, shared.tolist(), strict=False))
         row = {"step": step + 1.0, **means, "learning_rate": rate, "gradient_norm": float(whole(norm))}
-        self.progress.done += 1
-        self.progress.rows.append(row)
-        self.progress.bins.append(shared[len(names) :].view(2, SIGMA_BINS))
+        self.progress.add_step(row, shared[len(names) :].view(2, SIGMA_BINS))
         return row
 
     def _backward(self, units: list[Unit]) -> StepSums:
@@ -213,17 +196,14 @@ class LoraTrainer:
 
     def _look(self, look_at: LookAt) -> None:
         """See how far the correction is, on the weights that would be saved now, and remember the best ones."""
-        progress = self.progress
         with self._averaged():
             self.transformer.eval()
             look = look_at(self.transformer, self.accelerator)
             self.transformer.train()
-        since = progress.looks.steps[-1] if progress.looks.steps else 0
-        sums = torch.stack(progress.bins[since:]).sum(0)
-        if progress.looks.add(progress.done, look, (sums[0] / sums[1]).tolist()):
+        if self.progress.add_look(look):
             source = self.average if self.settings.ema_decay > 0 else self.parameters
             self.best = [value.detach().clone() for value in source]
-        self.log.look(progress.looks, -1)
+        self.log.look(self.progress.looks, -1)
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:
@@ -263,7 +243,6 @@ class LoraTrainer:
 
     def save(self) -> None:
         """Write a checkpoint: everything that the next step and the curves depend on."""
-        progress = self.progress
         tensors = optimizer_tensors(self.optimizer)
         for name, values in (("lora", self.parameters), ("average", self.average), ("best", self.best)):
             tensors |= {f"{name}/{index}": value.detach() for index, value in enumerate(values)}
@@ -271,31 +250,26 @@ class LoraTrainer:
         tensors = {name: whole(value) for name, value in tensors.items()}
         if not self.accelerator.is_main_process:
             return
-        curve = [[row[column] for column in self.columns] for row in progress.rows]
-        tensors |= {"curve": torch.tensor(curve, dtype=torch.float64), "bins": torch.stack(progress.bins)}
-        save_checkpoint(self.checkpoints, progress.done, tensors | progress.looks.tensors())
+        save_checkpoint(self.checkpoints, self.progress.done, tensors | self.progress.tensors())
 
     def _resume(self) -> None:
         found = load_checkpoint(self.checkpoints)
         if found is None:
             return
-        progress = self.progress
-        progress.done, tensors = found
+        done, tensors = found
+        self.progress = Progress.of(self.progress.columns, done, tensors)
         self._put([tensors[f"lora/{index}"] for index in range(len(self.parameters))])
         for name, values in (("average", self.average), ("best", self.best)):
             for index, value in enumerate(values):
                 value.copy_(as_shard(tensors[f"{name}/{index}"], value))
         shards = {name: as_shard(value, self._like(name, value)) for name, value in tensors.items()}
         restore_optimizer(self.optimizer, shards)
-        progress.rows = [dict(zip(self.columns, row, strict=True)) for row in tensors["curve"].tolist()]
-        progress.bins = list(tensors["bins"])
-        progress.looks = Looks.of(tensors)
         if self.accelerator.is_main_process:
-            tqdm.write(f"resuming after step {progress.done} from {self.checkpoints}")
+            tqdm.write(f"resuming after step {done} from {self.checkpoints}")
 
     def curve(self) -> pd.DataFrame:
         """The loss curve so far, a row a step."""
-        return pd.DataFrame(self.progress.rows, columns=self.columns).astype({"step": int})
+        return pd.DataFrame(self.progress.rows, columns=list(self.progress.columns)).astype({"step": int})
 
     def forget_checkpoints(self) -> None:
         """Remove the run's checkpoints, once its result is safe."""
