@@ -44,11 +44,10 @@ class MonitorParams(Section):
     )
     first_seed: Seed = Field(description="Seed of the first of them; apart from the seeds of stage `sample`.")
     detector: Literal["figures", "none"] = Field(description="Who looks at the anatomy; none: no anomaly rate.")
-    patience: int = Field(
-        ge=0, description="Stop after so many looks without a lower anomaly rate; 0: train to the last step."
-    )
+    patience: int = Field(ge=0, description="Stop after so many looks since the best; 0: train to the last step.")
     keep: Literal["best", "last"] = Field(
-        description="Which weights become the LoRA: those of the look with the lowest anomaly rate, or the last ones."
+        description="Which weights become the LoRA: those of the best look (of the anomaly rates within one standard "
+        "error of the lowest, the lowest validation loss), or the last ones."
     )
     validation_draws: int = Field(
         ge=0, le=1000, description="Fixed (sample, noise, sigma) triples of the validation loss at each look; 0: none."

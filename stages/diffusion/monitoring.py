@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -29,6 +30,8 @@ class Look:
     """Flow-matching loss on the fixed draws; None: not looked at."""
     images: tuple[Image, ...] = ()
     """The samples, in an order that never changes."""
+    sampled: int = 0
+    """Images that the rate is a share of; 0 takes it as exact."""
 
 
 @dataclass
@@ -49,9 +52,18 @@ class Looks:
 
     @property
     def best(self) -> int | None:
-        """Index of the lowest anomaly rate; of equals the earliest, which is nearest to the base. None: no rate."""
+        """Index of the best look; None: no anomaly rate was looked at.
+
+        A rate from a few images is noisy, and the lowest of many is lowest by luck: of the looks within one standard
+        error of the lowest rate, the one with the lowest validation loss is best, and of equals the earliest.
+        """
         rates = [(look.anomaly_rate, index) for index, look in enumerate(self.looks) if look.anomaly_rate is not None]
-        return min(rates)[1] if rates else None
+        if not rates:
+            return None
+        lowest, place = min(rates)
+        limit = lowest + standard_error(lowest, self.looks[place].sampled)
+        near = [(_or_nan(self.looks[index].validation_loss), index) for rate, index in rates if rate <= limit]
+        return min(near, key=lambda pair: (np.nan_to_num(pair[0]), pair[1]))[1]
 
     def stale(self, patience: int) -> bool:
         """Whether the last `patience` looks were no better than one before them; 0: never."""
@@ -61,7 +73,7 @@ class Looks:
         """For a checkpoint."""
         found = {}
         for index, (step, look, by_sigma) in enumerate(zip(self.steps, self.looks, self.by_sigma, strict=True)):
-            figures = [step, _or_nan(look.anomaly_rate), _or_nan(look.validation_loss), *by_sigma]
+            figures = [step, _or_nan(look.anomaly_rate), look.sampled, _or_nan(look.validation_loss), *by_sigma]
             found[f"look/{index:05d}/figures"] = torch.tensor(figures, dtype=torch.float64)
             if look.images:
                 found[f"look/{index:05d}/images"] = torch.from_numpy(np.stack(look.images))
@@ -72,14 +84,21 @@ class Looks:
         """What `tensors` gave."""
         looks = cls()
         for name in sorted(name for name in tensors if name.startswith("look/") and name.endswith("/figures")):
-            step, rate, loss, *by_sigma = tensors[name].tolist()
+            step, rate, sampled, loss, *by_sigma = tensors[name].tolist()
             images = tensors.get(name.replace("figures", "images"))
             looks.add(
                 int(step),
-                Look(_or_none(rate), _or_none(loss), tuple(images.numpy()) if images is not None else ()),
+                Look(_or_none(rate), _or_none(loss), tuple(images.numpy()) if images is not None else (), int(sampled)),
                 by_sigma,
             )
         return looks
+
+
+def standard_error(rate: float, sampled: int) -> float:
+    """Of a rate among `sampled` images, with one success and one failure added (Agresti and Coull 1998), so that it is
+    not 0 at a rate of 0; 0 for `sampled` = 0."""
+    shrunk = (rate * sampled + 1) / (sampled + 2)
+    return math.sqrt(shrunk * (1 - shrunk) / sampled) if sampled else 0.0
 
 
 def _or_nan(value: float | None) -> float:

@@ -86,7 +86,7 @@ def make_look(params: Params, data: TrainingData, draw: Draw, anomalous: Anomalo
     def look_at(transformer: SD3Transformer2DModel, accelerator: Accelerator) -> Look:
         loss = validation_loss(transformer, fixed, flow)
         rate, images = shared_anomaly_rate(requests, draw, judge, accelerator) if requests else (None, ())
-        return Look(rate, loss, images)
+        return Look(rate, loss, images, len(requests))
 
     return look_at
 

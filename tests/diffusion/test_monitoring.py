@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from stages.diffusion.monitoring import (
     Look,
     Looks,
     shared_anomaly_rate,
+    standard_error,
     validation_batches,
     validation_loss,
 )
@@ -28,7 +30,7 @@ BINS = [0.1, 0.2, float("nan"), 0.4, 0.5]
 def looks(*rates: float | None) -> Looks:
     found = Looks()
     for index, rate in enumerate(rates):
-        found.add(10 * (index + 1), Look(rate, 0.5 - 0.01 * index), BINS)
+        found.add(10 * (index + 1), Look(rate, 0.5), BINS)
     return found
 
 
@@ -37,6 +39,16 @@ def test_the_lowest_rate_is_best_and_of_equals_the_earliest() -> None:
     assert looks(None, None).best is None
     found = Looks()
     assert [found.add(step, Look(rate, None), BINS) for step, rate in enumerate((0.5, 0.6, 0.4))] == [True, False, True]
+
+
+def test_rates_that_chance_could_swap_are_told_apart_by_the_validation_loss() -> None:
+    found = Looks()
+    # 1, 2 and 8 of 32: one standard error of the lowest is .042 (by hand: p = 2/34), so the second is its equal.
+    for step, (count, loss) in enumerate([(1, 0.30), (2, 0.20), (8, 0.10)]):
+        found.add(step, Look(count / 32, loss, sampled=32), BINS)
+    assert standard_error(1 / 32, 32) == pytest.approx(math.sqrt(2 / 34 * 32 / 34 / 32))
+    assert found.best == 1
+    assert Looks.of(found.tensors()).best == 1
 
 
 def test_patience_counts_looks_since_the_best() -> None:
