@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from stages.cli import run_stage
-from stages.diffusion.base_models import load_pipeline, resolve_device
 from stages.diffusion.rejection import Kept, sample_kept
-from stages.diffusion.sampling import sample_images
+from stages.diffusion.sampling import load_sampler, sample_images
 from stages.imagefolder import ImageFolderWriter
 from stages.measures.anatomy import assess
 from stages.metric_files import METRICS, write_metrics
@@ -19,7 +18,7 @@ LOSERS = Path("data/losers")
 def sample_losers(params: Params) -> tuple[list[Kept], int]:
     """Images of the base in which the detector finds an anomaly, and how many were sampled for them."""
     settings, base, sample = params.losers, params.base, params.sample
-    pipeline = load_pipeline(base.name, base.local_folder, base.dtype).to(resolve_device(base.device))
+    pipeline, texts = load_sampler(base, params.prompts.target)
     try:
         return sample_kept(
             params.prompts.target,
@@ -36,6 +35,7 @@ def sample_losers(params: Params) -> tuple[list[Kept], int]:
                     max_sequence_length=base.max_sequence_length,
                     batch_size=sample.batch_size,
                     description=f"anomalous images, round {attempt}",
+                    texts=texts,
                 )
             ),
             lambda images: [bool(found) for found in assess(images, settings.detector)],

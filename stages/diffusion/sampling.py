@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import gc
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -10,7 +11,26 @@ from diffusers import StableDiffusion3Pipeline
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from stages.diffusion.base_models import load_denoiser, load_text_encoders, resolve_device
 from stages.diffusion.embeddings import TextEmbeddings, encode_texts
+from stages.params import BaseModelParams
+
+
+def load_sampler(base: BaseModelParams, prompts: Iterable[str]) -> tuple[StableDiffusion3Pipeline, TextEmbeddings]:
+    """What `sample_images` needs, on the base's device: transformer and VAE, and the prompts' embeddings.
+
+    The text encoders, T5-XXL among them, are freed before the transformer is loaded.
+
+    Raises:
+        ValueError: the base cannot be loaded.
+    """
+    device = resolve_device(base.device)
+    encoders = load_text_encoders(base.name, base.local_folder, base.dtype).to(device)
+    texts = encode_texts(encoders, sorted({*prompts, ""}), base.max_sequence_length, batch_size=16)
+    del encoders
+    gc.collect()
+    torch.cuda.empty_cache()
+    return load_denoiser(base.name, base.local_folder, base.dtype).to(device), texts
 
 
 @torch.no_grad()

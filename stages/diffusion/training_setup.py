@@ -10,7 +10,7 @@ import torch
 from accelerate import Accelerator
 from diffusers import SD3Transformer2DModel, StableDiffusion3Pipeline
 
-from stages.diffusion.base_models import load_latent_format, load_pipeline
+from stages.diffusion.base_models import load_denoiser, load_latent_format
 from stages.diffusion.embeddings import TextEmbeddings, load_encoded
 from stages.diffusion.latent_format import LatentFormat
 from stages.diffusion.lora import load_lora
@@ -111,13 +111,12 @@ def reload_difference(pipeline: StableDiffusion3Pipeline, lora: Path, draw: Draw
 def load_trained_parts(params: Params) -> StableDiffusion3Pipeline:
     """The base without text encoders, and without a VAE unless samples are looked at while training."""
     base, settings = params.base, params.train
-    names = ("text_encoder", "text_encoder_2", "text_encoder_3", "tokenizer", "tokenizer_2", "tokenizer_3")
-    parts: dict[str, Any] = dict.fromkeys(names)
+    parts: dict[str, Any] = {}
     if not (settings.monitor.every and settings.monitor.seeds_per_prompt):
         parts["vae"] = None
     if settings.quantise_base != "none":
         parts["transformer"] = quantised_transformer(base.name, base.local_folder, settings.quantise_base, base.dtype)
-    return load_pipeline(base.name, base.local_folder, base.dtype, **parts)
+    return load_denoiser(base.name, base.local_folder, base.dtype, **parts)
 
 
 def make_accelerator(params: Params, device: torch.device, folder: Path) -> Accelerator:
