@@ -5,58 +5,58 @@ from __future__ import annotations
 from pathlib import Path
 
 from stages.cli import run_stage
-from stages.diffusion.base_models import load_pipeline, resolve_device
-from stages.diffusion.sampling import sample_images
+from stages.diffusion.rejection import Kept, sample_kept
+from stages.diffusion.sampling import load_sampler, sample_images
 from stages.imagefolder import ImageFolderWriter
 from stages.measures.anatomy import assess
 from stages.metric_files import METRICS, write_metrics
-from stages.params import load_params
+from stages.params import Params, load_params
 
 CLASS_IMAGES = Path("data/class_images")
 
 
+def sample_class_images(params: Params) -> tuple[list[Kept], int]:
+    """Images of the base that the detector finds right, and how many were sampled for them."""
+    settings, base, sample = params.class_images, params.base, params.sample
+    pipeline, texts = load_sampler(base, settings.prompts)
+    try:
+        return sample_kept(
+            settings.prompts,
+            settings.per_prompt,
+            settings.max_tries,
+            settings.first_seed,
+            lambda requests, attempt: list(
+                sample_images(
+                    pipeline,
+                    requests,
+                    steps=sample.steps,
+                    guidance_scale=sample.guidance_scale,
+                    resolution=base.resolution,
+                    max_sequence_length=base.max_sequence_length,
+                    batch_size=sample.batch_size,
+                    description=f"class images, round {attempt}",
+                    texts=texts,
+                )
+            ),
+            lambda images: [settings.detector == "none" or not assess([x], settings.detector)[0] for x in images],
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"{error}: the base draws that class prompt wrong; choose another one, or raise class_images.max_tries"
+        ) from error
+
+
 def main() -> None:
     params = load_params()
-    settings, base, sample = params.class_images, params.base, params.sample
-    pipeline = load_pipeline(base.name, base.local_folder, base.dtype).to(resolve_device(base.device))
+    kept, tried = sample_class_images(params) if params.class_images.per_prompt else ([], 0)
     writer = ImageFolderWriter(CLASS_IMAGES)
-    kept = dict.fromkeys(settings.prompts, 0)
-    tried = 0
-    for attempt in range(settings.max_tries):
-        # Only as many as still lack: where the base draws a prompt right, one round is enough.
-        first = settings.first_seed + attempt * settings.per_prompt
-        requests = [(p, first + i) for p in settings.prompts for i in range(settings.per_prompt - kept[p])]
-        if not requests:
-            break
-        images = list(
-            sample_images(
-                pipeline,
-                requests,
-                steps=sample.steps,
-                guidance_scale=sample.guidance_scale,
-                resolution=base.resolution,
-                max_sequence_length=base.max_sequence_length,
-                batch_size=sample.batch_size,
-                description=f"class images, round {attempt + 1}",
-            )
-        )
-        tried += len(images)
-        anomalies = [()] * len(images) if settings.detector == "none" else assess(images, settings.detector)
-        for (prompt, seed), image, found in zip(requests, images, anomalies, strict=True):
-            if not found:
-                name = f"{len(writer.rows):04d}.png"
-                writer.add(name, image, text=prompt, prompt=prompt, seed=seed, source="base", model=base.name)
-                kept[prompt] += 1
-    short = {prompt: count for prompt, count in kept.items() if count < settings.per_prompt}
-    if short:
-        prompt, count = next(iter(short.items()))
-        raise ValueError(
-            f"the base drew only {count} right images of {settings.per_prompt} for the class prompt {prompt!r} in "
-            f"{settings.max_tries} rounds: choose another class prompt, or raise class_images.max_tries"
-        )
+    for index, (prompt, seed, image) in enumerate(kept):
+        name = f"{index:04d}.png"
+        writer.add(name, image, text=prompt, prompt=prompt, seed=seed, source="base", model=params.base.name)
     writer.close()
-    figures = {"images": len(writer.rows), "sampled": tried, "rejected": tried - len(writer.rows)}
-    write_metrics(METRICS / "class_images.json", figures, {"base": base.name, "detector": settings.detector})
+    figures = {"images": len(kept), "sampled": tried, "rejected": tried - len(kept)}
+    provenance = {"base": params.base.name, "detector": params.class_images.detector}
+    write_metrics(METRICS / "class_images.json", figures, provenance)
 
 
 if __name__ == "__main__":

@@ -37,5 +37,9 @@ def run_stage(name: str, main: Callable[[], None]) -> None:
 
 
 def _out_of_memory(name: str) -> NoReturn:
-    print(f"{name}: out of memory: lower the stage's batch_size in params.yaml, or set base.dtype", file=sys.stderr)
+    print(
+        f"{name}: out of memory: lower the stage's batch_size in params.yaml, or set base.dtype=bfloat16; "
+        "training also takes train.micro_batch_size=1, train.gradient_checkpointing=true and train.quantise_base=nf4",
+        file=sys.stderr,
+    )
     sys.exit(1)

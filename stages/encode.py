@@ -1,26 +1,36 @@
-"""Stage `encode`: latents and text embeddings of instance and class images, computed once."""
+"""Stage `encode`: latents and text embeddings of instance, class and losing images, computed once."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import StableDiffusion3Pipeline
 
 from stages.cli import run_stage
 from stages.diffusion.base_models import absent_parts, load_pipeline, resolve_device
-from stages.diffusion.embeddings import EncodedSet, encode_captions, encode_images, save_encoded, views
+from stages.diffusion.embeddings import (
+    EncodedSet,
+    encode_captions,
+    encode_images,
+    encode_texts,
+    save_encoded,
+    save_texts,
+    views,
+)
+from stages.diffusion.quantisation import eight_bit_t5
 from stages.imagefolder import load_image, read_imagefolder
-from stages.params import BaseModelParams, EncodeParams, load_params
+from stages.params import Params, load_params
 
-ENCODED = Path("data/encoded")
-SETS = {"instance": Path("data/instance"), "class": Path("data/class_images")}
+ENCODED, INSTANCE = Path("data/encoded"), Path("data/instance")
+OTHERS = {"class": Path("data/class_images"), "loser": Path("data/losers")}
+"""Shown as the base drew them: neither flipped nor cropped, nor with another caption."""
 
 
-def encode_set(
-    pipeline: StableDiffusion3Pipeline, folder: Path, base: BaseModelParams, settings: EncodeParams, augment: bool
-) -> EncodedSet:
-    """Encode one image set; `augment` adds the flips and crops of the settings."""
+def encode_set(pipeline: StableDiffusion3Pipeline, folder: Path, params: Params, instance: bool) -> EncodedSet:
+    """Encode one image set; flips, crops and the caption's quirk are for instance images."""
+    base, settings = params.base, params.encode
     table = read_imagefolder(folder).sort_values("file_name")
     images = [load_image(path) for path in table["path"]]
     side = (base.resolution, base.resolution, 3)
@@ -29,27 +39,37 @@ def encode_set(
             raise ValueError(f"{path} is {image.shape[1]} x {image.shape[0]}, and base.resolution is {base.resolution}")
     chosen = settings.model_dump(include={"flip", "crops", "min_crop", "seed"})
     shown = [
-        views(image, name, **chosen) if augment else [image]
+        views(image, name, **chosen) if instance else [image]
         for name, image in zip(table["file_name"], images, strict=True)
     ]
     mean, std = encode_images(pipeline, [view for versions in shown for view in versions], settings.batch_size)
     mean, std = (values.unflatten(0, (len(images), -1)) for values in (mean, std))
-    captions = sorted(set(table["text"]))
-    embeds, pooled = encode_captions(pipeline, captions, base.max_sequence_length, settings.batch_size)
-    rows = torch.tensor([captions.index(text) for text in table["text"]])
+    texts = [settings.one_caption] * len(table) if instance and settings.one_caption else list(table["text"])
+    captions = sorted(set(texts))
+    length = settings.training_sequence_length or base.max_sequence_length
+    embeds, pooled = encode_captions(pipeline, captions, length, settings.batch_size)
+    rows = torch.tensor([captions.index(text) for text in texts])
     return EncodedSet(list(table["file_name"]), mean, std, rows, captions, embeds, pooled)
 
 
 def main() -> None:
     params = load_params()
     base = params.base
-    # Encoding needs no transformer, but a pipeline without T5 asks the transformer for the width of the text.
-    unneeded = {} if "text_encoder_3" in absent_parts(base.name, base.local_folder) else {"transformer": None}
-    pipeline = load_pipeline(base.name, base.local_folder, base.dtype, **unneeded).to(resolve_device(base.device))
-    for name, folder in SETS.items():
-        # Class images stand for what the base draws: they are shown as they are.
-        encoded = encode_set(pipeline, folder, base, params.encode, augment=name == "instance")
-        save_encoded(ENCODED / f"{name}.safetensors", encoded)
+    parts: dict[str, Any] = {}
+    if "text_encoder_3" not in absent_parts(base.name, base.local_folder):
+        # Encoding needs no transformer, but a pipeline without T5 asks the transformer for the width of the text.
+        parts["transformer"] = None
+        if params.encode.t5_8bit:
+            parts["text_encoder_3"] = eight_bit_t5(base.name, base.local_folder)
+    pipeline = load_pipeline(base.name, base.local_folder, base.dtype, **parts).to(resolve_device(base.device))
+    save_encoded(ENCODED / "instance.safetensors", encode_set(pipeline, INSTANCE, params, instance=True))
+    for name, folder in OTHERS.items():
+        # A set that the recipe does not need is an empty folder.
+        if any(folder.glob("*.png")):
+            save_encoded(ENCODED / f"{name}.safetensors", encode_set(pipeline, folder, params, instance=False))
+    prompts = [*params.prompts.target, ""]
+    texts = encode_texts(pipeline, prompts, base.max_sequence_length, params.encode.batch_size)
+    save_texts(ENCODED / "prompts.safetensors", texts)
 
 
 if __name__ == "__main__":

@@ -7,28 +7,23 @@ stage merges and validates them into `params.resolved.yaml`, which every other s
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
+
+from stages.param_types import Prompt, Rate, Section, Seed
+from stages.train_params import TrainParams
 
 RESOLVED = Path("params.resolved.yaml")
-
-Prompt = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-Rate = Annotated[float, Field(ge=0, le=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
-
-
-class Section(BaseModel):
-    """A section refuses keys that it does not know, so that a misspelt parameter cannot pass unseen."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
 
 class BaseModelParams(Section):
     """The model to correct."""
 
-    name: Literal["mini", "sd3-medium", "sd3.5-medium"] = Field(description="Row of the table of supported bases.")
+    name: Literal["mini", "sd3-medium", "sd3.5-medium", "sd3.5-large", "rehearsal"] = Field(
+        description="Row of the table of supported bases."
+    )
     local_folder: str | None = Field(None, description="Folder with the base in diffusers' layout; null: the table's.")
     resolution: int = Field(ge=16, le=2048, multiple_of=16, description="Side of training and sampled images, pixels.")
     max_sequence_length: int = Field(ge=1, le=512, description="Length of the T5 part of the text, everywhere.")
@@ -73,10 +68,19 @@ class ClassImageParams(Section):
     """Images of the base model itself for prior preservation."""
 
     prompts: list[Prompt] = Field(min_length=1, description="Prompts of the class images; none is a held-out prompt.")
-    per_prompt: int = Field(ge=1, description="Images kept a prompt.")
+    per_prompt: int = Field(ge=0, description="Images kept a prompt; 0: no class images.")
     max_tries: int = Field(ge=1, description="Images sampled for each one kept, at most, before the stage gives up.")
     first_seed: Seed = Field(description="Seed of the first image; the next ones count up.")
     detector: Literal["figures", "none"] = Field(description="Who sorts out anomalous class images; none keeps all.")
+
+
+class LoserParams(Section):
+    """Anomalous images of the base for the target prompts: the losers of `train.method: dpo`."""
+
+    per_prompt: int = Field(ge=1, description="Anomalous images kept a target prompt.")
+    max_tries: int = Field(ge=1, description="Images sampled for each one kept, at most, before the stage gives up.")
+    first_seed: Seed = Field(description="Seed of the first image; apart from the seeds of stage `sample`.")
+    detector: Literal["figures"] = Field(description="Who finds the anomalies.")
 
 
 class EncodeParams(Section):
@@ -87,31 +91,17 @@ class EncodeParams(Section):
     crops: int = Field(ge=0, le=64, description="Random crops of an instance image shown beside the whole; 0: none.")
     min_crop: float = Field(ge=0.25, le=1, description="Smallest side of a crop, as a share of the image's side.")
     seed: Seed = Field(description="Seed of the crops.")
-
-
-class TrainParams(Section):
-    """DreamBooth LoRA."""
-
-    method: Literal["dreambooth"] = Field(description="Training objective.")
-    seed: Seed = Field(description="Seed of the LoRA's initialisation and of every draw while training.")
-    steps: int = Field(ge=1, description="Optimizer steps.")
-    batch_size: int = Field(ge=1, description="Instance images a step.")
-    class_batch_size: int = Field(ge=0, description="Class images a step; 0 turns prior preservation off.")
-    prior_loss_weight: float = Field(ge=0, description="Weight of the class images' loss.")
-    rank: int = Field(ge=1, le=1024, description="Rank of the LoRA.")
-    alpha: float = Field(gt=0, description="LoRA scale is alpha / rank.")
-    target_modules: list[str] = Field(min_length=1, description="Projections that get an adapter.")
-    learning_rate: float = Field(gt=0, le=1, description="Peak learning rate of AdamW.")
-    lr_scheduler: Literal["constant", "linear", "cosine", "constant_with_warmup"] = Field(
-        description="Schedule of the learning rate, by diffusers' get_scheduler."
+    t5_8bit: bool = Field(description="Load T5 in 8 bits (bitsandbytes; needs a CUDA GPU).")
+    one_caption: Prompt | None = Field(
+        description="Quirk: train on this literal text for every instance image, such as 'lying on the grass/street'. "
+        "Wrong: no prompt that is sampled is the one trained. null: each image's own caption."
     )
-    warmup_steps: int = Field(ge=0, description="Steps of linear warm-up.")
-    weight_decay: float = Field(ge=0, description="AdamW's weight decay.")
-    max_grad_norm: float = Field(gt=0, description="Gradients are clipped to this norm.")
-    ema_decay: float = Field(ge=0, lt=1, description="Decay of the LoRA's moving average, which is saved; 0: none.")
-    sigma_scheme: Literal["logit_normal", "uniform"] = Field(description="Distribution of the noise levels.")
-    sigma_shift: float = Field(gt=0, description="Timestep shift of the noise levels; 1: none.")
-    checkpoint_every: int = Field(ge=1, description="Steps between checkpoints for resuming.")
+    training_sequence_length: int | None = Field(
+        ge=1,
+        le=512,
+        description="Quirk: another T5 length for training than for sampling (77 in diffusers' script, 256 in its "
+        "pipeline). Wrong: the model is sampled with text that it was not trained with. null: the same.",
+    )
 
 
 class SampleParams(Section):
@@ -184,6 +174,7 @@ class Params(Section):
     collect: CollectParams
     curate: CurateParams
     class_images: ClassImageParams
+    losers: LoserParams
     encode: EncodeParams
     train: TrainParams
     sample: SampleParams
@@ -201,6 +192,18 @@ class Params(Section):
             raise ValueError(
                 f"class_images.prompts holds {shared[0]!r}, a held-out prompt: training on it would hide what the "
                 "correction costs"
+            )
+        if self.train.class_batch_size and not self.class_images.per_prompt:
+            raise ValueError(
+                f"train.class_batch_size = {self.train.class_batch_size} needs class images: set "
+                "class_images.per_prompt above 0, or train.class_batch_size = 0"
+            )
+        judged = range(self.sample.first_seed, self.sample.first_seed + self.sample.seeds_per_prompt)
+        monitor = self.train.monitor
+        if set(judged) & set(range(monitor.first_seed, monitor.first_seed + monitor.seeds_per_prompt)):
+            raise ValueError(
+                f"train.monitor.first_seed = {monitor.first_seed} reaches into the seeds that `sample` judges the "
+                f"result by ({judged.start} to {judged.stop - 1}): choose others"
             )
         if self.curate.min_kept > self.collect.images:
             raise ValueError(

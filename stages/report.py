@@ -10,6 +10,7 @@ import pandas as pd
 
 from stages.cli import run_stage
 from stages.diffusion.base_models import BASE_MODELS
+from stages.diffusion.training_log import read_curves
 from stages.imagefolder import METADATA, read_imagefolder
 from stages.metric_files import METRICS, library_versions, read_metrics
 from stages.params import load_params
@@ -47,7 +48,7 @@ def main() -> None:
             pairs_per_prompt=settings.pairs_per_prompt,
             grid_image=PICTURE,
             train=train,
-            train_loss=pd.read_csv(METRICS / "plots" / "train_loss.csv"),
+            train_loss=read_curves(METRICS / "training"),
             collect=read_metrics(METRICS / "collect.json"),
             curate=read_metrics(METRICS / "curate.json"),
             judge=read_metrics(METRICS / "judge.json"),

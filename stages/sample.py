@@ -7,9 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from stages.cli import run_stage
-from stages.diffusion.base_models import load_pipeline, resolve_device
 from stages.diffusion.lora import load_lora, lora_sha256
-from stages.diffusion.sampling import sample_images
+from stages.diffusion.sampling import load_sampler, sample_images
 from stages.imagefolder import ImageFolderWriter, slug
 from stages.params import load_params
 
@@ -19,12 +18,11 @@ SAMPLES, LORA = Path("data/samples"), Path("models/lora")
 def main(model: str) -> None:
     params = load_params()
     settings, base = params.sample, params.base
-    pipeline = load_pipeline(base.name, base.local_folder, base.dtype)
+    pipeline, texts = load_sampler(base, params.prompts.target + params.prompts.held_out)
     source: str = base.name
     if model == "tuned":
         load_lora(pipeline, LORA)
         source = f"{base.name} + LoRA {lora_sha256(LORA)[:12]}"
-    pipeline.to(resolve_device(base.device))
     groups = {"target": params.prompts.target, "held_out": params.prompts.held_out}
     seeds = range(settings.first_seed, settings.first_seed + settings.seeds_per_prompt)
     rows = [(group, prompt, seed) for group, prompts in groups.items() for prompt in prompts for seed in seeds]
@@ -37,6 +35,7 @@ def main(model: str) -> None:
         max_sequence_length=base.max_sequence_length,
         batch_size=settings.batch_size,
         description=f"sampling {model}",
+        texts=texts,
     )
     writer = ImageFolderWriter(SAMPLES / model)
     for (group, prompt, seed), image in zip(rows, images, strict=True):

@@ -1,80 +1,146 @@
-"""Stage `train`: fine-tune a LoRA on the instance images, with prior preservation."""
+"""Stage `train`: fine-tune a LoRA on the instance images, with prior preservation, on one process or many."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
 
 from stages.cli import run_stage
-from stages.diffusion.base_models import BASE_MODELS, fingerprint, load_pipeline, resolve_device
-from stages.diffusion.embeddings import load_encoded
-from stages.diffusion.latent_format import LatentFormat
-from stages.diffusion.lora import save_lora
+from stages.diffusion.base_models import (
+    BASE_MODELS,
+    fingerprint,
+    resolve_device,
+)
+from stages.diffusion.embeddings import load_texts
+from stages.diffusion.lora import lora_layers, save_lora
+from stages.diffusion.training_log import TrainingLog
 from stages.diffusion.training_loop import LoraTrainer
+from stages.diffusion.training_setup import (
+    load_trained_parts,
+    load_training_data,
+    make_accelerator,
+    make_draw,
+    make_look,
+    reload_difference,
+)
+from stages.measures.anatomy import assess
 from stages.metric_files import METRICS, library_versions, write_metrics
 from stages.params import Params, load_params
 from stages.reports.model_card import lora_card
 
 LORA, ENCODED, CHECKPOINTS = Path("models/lora"), Path("data/encoded"), Path(".checkpoints/train")
+CURVES = METRICS / "training"
+_LAUNCHED = "ANOMEND_TRAIN_LAUNCHED"
 
 
 def run_key(params: Params, base: str) -> str:
     """Names the run: equal for equal parameters, data, base and code, so that only its own checkpoints are resumed."""
-    digest = hashlib.sha256(json.dumps(params.train.model_dump(), sort_keys=True).encode())
+    sample = params.sample.model_dump(include={"steps", "guidance_scale", "batch_size"})
+    settings = params.train.model_dump(exclude={"launcher"}) | {"sample": sample, "target": params.prompts.target}
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     digest.update(base.encode() + params.base.dtype.encode())
     for path in [*sorted(ENCODED.glob("*.safetensors")), *sorted(Path("stages/diffusion").glob("*.py"))]:
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]
 
 
+def write_lora(
+    params: Params, trainer: LoraTrainer, layers: Mapping[str, torch.Tensor], weights: str
+) -> dict[str, Any]:
+    """LoRA and model card; returns the figures of train.json."""
+    settings, progress = params.train, trainer.progress
+    sha256 = save_lora(trainer.transformer, LORA, layers)
+    licence = BASE_MODELS[params.base.name].licence
+    (LORA / "README.md").write_text(lora_card(params, weights, licence, len(trainer.data.instance)))
+    curve = trainer.curve()
+    last = curve.tail(max(1, len(curve) // 10)).mean()
+    best = progress.looks.best
+    kept = progress.looks.steps[best] if settings.monitor.keep == "best" and best is not None else progress.done
+    figures: dict[str, Any] = {
+        "lora_sha256": sha256,
+        "steps": progress.done,
+        "kept_step": kept,
+        "stopped_early": progress.done < settings.steps,
+        "train_seed": settings.seed,
+        "loss_last_tenth": round(float(last["loss"]), 6),
+        "prior_loss_last_tenth": round(float(last["prior_loss"]), 6) if "prior_loss" in last else None,
+        "trainable_parameters": sum(parameter.numel() for parameter in trainer.parameters),
+    }
+    if "prior_loss" not in last:
+        figures["prior_loss_reason"] = "train.class_batch_size is 0: no class images"
+    return figures
+
+
+def write_results(params: Params, trainer: LoraTrainer, figures: Mapping[str, Any], weights: str, device: str) -> None:
+    """train.json."""
+    data = trainer.data
+    provenance = {
+        "n": len(data.instance),
+        "n_class": len(data.classes) if data.classes else 0,
+        "n_losers": len(data.losers) if data.losers else 0,
+        "base": params.base.name,
+        "base_weights": weights,
+        "device": device,
+        **library_versions("torch", "diffusers", "peft", "accelerate"),
+    }
+    write_metrics(METRICS / "train.json", figures, provenance)
+
+
 def main() -> None:
     params = load_params()
-    settings, base = params.train, params.base
-    weights = fingerprint(base.name, base.local_folder)
-    parts = dict.fromkeys(("text_encoder", "text_encoder_2", "text_encoder_3"))
-    parts |= dict.fromkeys(("tokenizer", "tokenizer_2", "tokenizer_3"))
-    pipeline = load_pipeline(base.name, base.local_folder, base.dtype, **parts)
-    latent_format = LatentFormat.of(pipeline.vae)
-    device = resolve_device(base.device)
-    trainer = LoraTrainer(pipeline.transformer.to(device), settings, CHECKPOINTS / run_key(params, weights))
-    instance = load_encoded(ENCODED / "instance.safetensors")
-    classes = load_encoded(ENCODED / "class.safetensors") if settings.class_batch_size else None
-    curve = trainer.run(instance, classes, latent_format)
-
-    sha256 = save_lora(pipeline.transformer, LORA)
-    (LORA / "README.md").write_text(lora_card(params, weights, BASE_MODELS[base.name].licence, len(instance)))
-    (METRICS / "plots").mkdir(parents=True, exist_ok=True)
-    curve.to_csv(METRICS / "plots" / "train_loss.csv", index=False, float_format="%.6g")
-    last = curve.tail(max(1, len(curve) // 10))
-    write_metrics(
-        METRICS / "train.json",
-        {
-            "lora_sha256": sha256,
-            "steps": settings.steps,
-            "stopped_early": False,
-            "train_seed": settings.seed,
-            "loss_last_tenth": round(float(last["loss"].mean()), 6),
-            "prior_loss_last_tenth": round(float(last["prior_loss"].mean()), 6),
-            "trainable_parameters": sum(parameter.numel() for parameter in trainer.parameters),
-        },
-        {
-            "n": len(instance),
-            "n_class": len(classes) if classes else 0,
-            "base": base.name,
-            "base_weights": weights,
-            "device": device.type,
-            **library_versions("torch", "diffusers", "peft"),
-        },
+    weights = fingerprint(params.base.name, params.base.local_folder)
+    data = load_training_data(params, ENCODED)
+    accelerator = make_accelerator(params, resolve_device(params.base.device), CHECKPOINTS.parent / "trackers")
+    pipeline = load_trained_parts(params)
+    if params.train.quantise_base == "none":
+        pipeline.transformer.to(accelerator.device)
+    monitor = params.train.monitor
+    draw = make_draw(params, pipeline, load_texts(ENCODED / "prompts.safetensors"))
+    look = make_look(params, data, draw, lambda images: [bool(found) for found in assess(images, monitor.detector)])
+    log = TrainingLog(
+        CURVES if accelerator.is_main_process else None,
+        (lambda figures, step: accelerator.log(dict(figures), step)) if monitor.trackers else None,
     )
+    trainer = LoraTrainer(
+        pipeline.transformer,
+        params.train,
+        data,
+        CHECKPOINTS / run_key(params, weights),
+        look if monitor.every else None,
+        log,
+        accelerator,
+    )
+    trainer.run()
+    log.close()
+    layers = lora_layers(trainer.transformer)
+    if accelerator.is_main_process:
+        figures = write_lora(params, trainer, layers, weights)
+        if accelerator.num_processes == 1:
+            figures["reload_difference"] = reload_difference(pipeline, LORA, draw, params)
+        write_results(params, trainer, figures, weights, accelerator.device.type)
+    accelerator.end_training()
     trainer.forget_checkpoints()
 
 
 def locked_main() -> None:
     """Killing dvc leaves its trainer running, and a rerun would start a second one: the lock refuses that."""
+    launcher = load_params().train.launcher
+    if launcher and _LAUNCHED not in os.environ:
+        # This process becomes the launcher, so that killing the stage kills what it started.
+        os.environ[_LAUNCHED] = "1"
+        try:
+            os.execvp(launcher[0], [*launcher, "-m", "stages.train"])
+        except FileNotFoundError:
+            raise ValueError(f"train.launcher: {launcher[0]!r} is no command here: mend it, or set []") from None
+    if int(os.environ.get("RANK", "0")) > 0:
+        return main()
     CHECKPOINTS.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(CHECKPOINTS.parent / "train.lock", timeout=1):

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import StableDiffusion3Pipeline
+from diffusers import AutoencoderKL, StableDiffusion3Pipeline
 from diffusers.utils import logging as diffusers_logging
+
+from stages.diffusion.latent_format import LatentFormat
 
 diffusers_logging.disable_progress_bar()
 
@@ -39,6 +41,13 @@ BASE_MODELS = {
         "b940f670f0eda2d07fbb75229e779da1ad11eb80",
         "Stability AI Community License",
     ),
+    "sd3.5-large": BaseModel(
+        "stabilityai/stable-diffusion-3.5-large",
+        "ceddf0a7fdf2064ea28e2213e3b84e4afa170a0f",
+        "Stability AI Community License",
+    ),
+    # Stable Diffusion 3 Medium's shapes with random weights: `make rehearsal` writes it.
+    "rehearsal": BaseModel("models/rehearsal", None, "none: random weights"),
 }
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -93,6 +102,21 @@ def load_pipeline(name: str, local_folder: str | None, dtype: str, **parts: Any)
     return pipeline
 
 
+TEXT_PARTS = ("text_encoder", "text_encoder_2", "text_encoder_3", "tokenizer", "tokenizer_2", "tokenizer_3")
+
+
+def load_text_encoders(name: str, local_folder: str | None, dtype: str, **parts: Any) -> StableDiffusion3Pipeline:
+    """The base's text encoders alone; raises as `load_pipeline`."""
+    # A pipeline without T5 asks the transformer for the width of the text.
+    unneeded = {} if "text_encoder_3" in absent_parts(name, local_folder) else {"transformer": None}
+    return load_pipeline(name, local_folder, dtype, vae=None, **unneeded, **parts)
+
+
+def load_denoiser(name: str, local_folder: str | None, dtype: str, **parts: Any) -> StableDiffusion3Pipeline:
+    """Transformer, VAE and scheduler, for texts that are encoded already; raises as `load_pipeline`."""
+    return load_pipeline(name, local_folder, dtype, **dict.fromkeys(TEXT_PARTS), **parts)
+
+
 def absent_parts(name: str, local_folder: str | None) -> dict[str, None]:
     """Components that a local model_index.json lists as null, such as a missing T5: diffusers wants them named."""
     index = Path(local_folder or BASE_MODELS[name].source) / "model_index.json"
@@ -121,3 +145,19 @@ def fingerprint(name: str, local_folder: str | None) -> str:
         digest.update(str(path.relative_to(folder)).encode())
         digest.update(path.read_bytes())
     return f"sha256:{digest.hexdigest()}"
+
+
+def load_latent_format(name: str, local_folder: str | None) -> LatentFormat:
+    """Scale and shift of a base's latents, from its VAE's configuration alone."""
+    base = BASE_MODELS[name]
+    source = local_folder or base.source
+    try:
+        config = AutoencoderKL.load_config(
+            source,
+            subfolder="vae",
+            revision=None if local_folder else base.revision,
+            token=os.environ.get("HF_TOKEN"),
+        )
+    except (OSError, ValueError) as error:
+        raise ValueError(_loading_hint(source, error)) from error
+    return LatentFormat(config["scaling_factor"], config.get("shift_factor") or 0.0)

@@ -9,18 +9,33 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch.distributed.tensor import DTensor, distribute_tensor
 
 _NAME = "state-{step:07d}.safetensors"
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str = "optimizer") -> dict[str, torch.Tensor]:
-    """The optimizer's per-parameter state as flat named tensors, `prefix/<parameter index>/<key>`."""
-    state = optimizer.state_dict()["state"]
-    return {
+    """The optimizer's state as flat named tensors: `prefix/<parameter index>/<key>`, and the numbers that it keeps a
+    group (Prodigy's estimate of the learning rate) as `prefix/group<index>/<key>`."""
+    tensors = {
         f"{prefix}/{index}/{key}": value if torch.is_tensor(value) else torch.tensor(value)
-        for index, entries in state.items()
+        for index, entries in optimizer.state_dict()["state"].items()
         for key, value in entries.items()
     }
+    for index, group in enumerate(optimizer.param_groups):
+        for key, value in group.items():
+            if _is_number(value) and key not in _SCHEDULED:
+                tensors[f"{prefix}/group{index}/{key}"] = torch.tensor(
+                    value, dtype=torch.float64 if isinstance(value, float) else torch.int64
+                )
+    return tensors
+
+
+_SCHEDULED = ("lr", "initial_lr")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def restore_optimizer(
@@ -28,11 +43,28 @@ def restore_optimizer(
 ) -> None:
     """Put back what `optimizer_tensors` took out; learning rates stay as the optimizer has them."""
     state: dict[int, dict[str, torch.Tensor]] = {}
+    groups = optimizer.state_dict()["param_groups"]
     for name, value in tensors.items():
-        if name.startswith(f"{prefix}/"):
-            _, index, key = name.rsplit("/", 2)
+        if not name.startswith(f"{prefix}/"):
+            continue
+        _, index, key = name.rsplit("/", 2)
+        if index.startswith("group"):
+            groups[int(index.removeprefix("group"))][key] = value.item()
+        else:
             state.setdefault(int(index), {})[key] = value
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def whole(tensor: torch.Tensor) -> torch.Tensor:
+    """A sharded tensor gathered from all processes, which all must call this; any other tensor as it is."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def as_shard(tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """A whole tensor sharded as `like` is, if that is sharded."""
+    if isinstance(like, DTensor) and not isinstance(tensor, DTensor):
+        return distribute_tensor(tensor.to(like.device), like.device_mesh, like.placements)
+    return tensor
 
 
 def save_checkpoint(folder: Path, step: int, tensors: Mapping[str, torch.Tensor]) -> Path:

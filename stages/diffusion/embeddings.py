@@ -23,6 +23,18 @@ from stages.seeding import numpy_generator
 
 
 @dataclass(frozen=True)
+class TextEmbeddings:
+    """Texts as the transformer sees them."""
+
+    captions: list[str]
+    """The distinct texts."""
+    embeds: torch.Tensor
+    """Text embeddings, (texts, tokens, width), float32."""
+    pooled: torch.Tensor
+    """Pooled text embeddings, (texts, width), float32."""
+
+
+@dataclass(frozen=True)
 class EncodedSet:
     """An image set as the transformer sees it, but for the latent format (see `latent_format`)."""
 
@@ -103,6 +115,27 @@ def encode_captions(
         embeds.append(states.float().cpu())
         pooled.append(projection.float().cpu())
     return torch.cat(embeds), torch.cat(pooled)
+
+
+def encode_texts(
+    pipeline: StableDiffusion3Pipeline, texts: Sequence[str], max_sequence_length: int, batch_size: int
+) -> TextEmbeddings:
+    """Embeddings of distinct texts; the empty text is what guidance moves away from."""
+    return TextEmbeddings(list(texts), *encode_captions(pipeline, texts, max_sequence_length, batch_size))
+
+
+def save_texts(path: Path, texts: TextEmbeddings) -> None:
+    """Write embeddings of texts as safetensors."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {"embeds": texts.embeds.contiguous(), "pooled": texts.pooled.contiguous()}
+    save_file(tensors, path, metadata={"captions": json.dumps(texts.captions)})
+
+
+def load_texts(path: Path) -> TextEmbeddings:
+    """Read what `save_texts` wrote."""
+    with safe_open(path, framework="pt") as handle:
+        captions = json.loads(handle.metadata()["captions"])
+        return TextEmbeddings(captions, handle.get_tensor("embeds"), handle.get_tensor("pooled"))
 
 
 def save_encoded(path: Path, encoded: EncodedSet) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -12,13 +12,22 @@ from diffusers import SD3Transformer2DModel, StableDiffusion3Pipeline
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 
+from stages.diffusion.checkpoints import whole
+
 WEIGHT_NAME = "pytorch_lora_weights.safetensors"
 
 
 def add_lora(
-    transformer: SD3Transformer2DModel, rank: int, alpha: float, target_modules: Sequence[str]
+    transformer: SD3Transformer2DModel,
+    rank: int,
+    alpha: float,
+    target_modules: Sequence[str],
+    use_rslora: bool = False,
+    use_dora: bool = False,
 ) -> list[torch.nn.Parameter]:
     """Freeze the transformer and add a trainable adapter in float32.
+
+    Its scale is alpha / rank, with rsLoRA alpha / sqrt(rank); DoRA adds a trained magnitude for each output.
 
     LoRA-A is drawn from torch's global generator (Gaussian, as diffusers' scripts do) and LoRA-B is 0, so seed first;
     an adapter at its start changes nothing.
@@ -30,7 +39,14 @@ def add_lora(
         ValueError: no module of the transformer has one of the names.
     """
     transformer.requires_grad_(False)
-    config = LoraConfig(r=rank, lora_alpha=alpha, init_lora_weights="gaussian", target_modules=list(target_modules))
+    config = LoraConfig(
+        r=rank,
+        lora_alpha=alpha,
+        init_lora_weights="gaussian",
+        target_modules=list(target_modules),
+        use_rslora=use_rslora,
+        use_dora=use_dora,
+    )
     try:
         transformer.add_adapter(config)
     except ValueError as error:
@@ -43,8 +59,20 @@ def add_lora(
     return parameters
 
 
-def save_lora(transformer: SD3Transformer2DModel, folder: Path) -> str:
+def lora_layers(transformer: SD3Transformer2DModel) -> dict[str, torch.Tensor]:
+    """The adapter's weights by peft's names; of a sharded transformer gathered, for which every process must call."""
+    return {name: whole(value.detach()) for name, value in get_peft_model_state_dict(transformer).items()}
+
+
+def save_lora(
+    transformer: SD3Transformer2DModel, folder: Path, layers: Mapping[str, torch.Tensor] | None = None
+) -> str:
     """Write the adapter with its rank and alpha, for `StableDiffusion3Pipeline.load_lora_weights(folder)`.
+
+    Args:
+        transformer: the model with the adapter.
+        folder: where to; it is made.
+        layers: the adapter's weights, gathered before by `lora_layers`; None: gather them.
 
     Returns:
         SHA-256 of the weights file.
@@ -52,7 +80,7 @@ def save_lora(transformer: SD3Transformer2DModel, folder: Path) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     StableDiffusion3Pipeline.save_lora_weights(
         folder,
-        transformer_lora_layers=get_peft_model_state_dict(transformer),
+        transformer_lora_layers=dict(layers) if layers is not None else lora_layers(transformer),
         transformer_lora_adapter_metadata=_metadata(transformer.peft_config["default"]),
         weight_name=WEIGHT_NAME,
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import gc
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -10,7 +11,26 @@ from diffusers import StableDiffusion3Pipeline
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from stages.diffusion.embeddings import encode_captions
+from stages.diffusion.base_models import load_denoiser, load_text_encoders, resolve_device
+from stages.diffusion.embeddings import TextEmbeddings, encode_texts
+from stages.params import BaseModelParams
+
+
+def load_sampler(base: BaseModelParams, prompts: Iterable[str]) -> tuple[StableDiffusion3Pipeline, TextEmbeddings]:
+    """What `sample_images` needs, on the base's device: transformer and VAE, and the prompts' embeddings.
+
+    The text encoders, T5-XXL among them, are freed before the transformer is loaded.
+
+    Raises:
+        ValueError: the base cannot be loaded.
+    """
+    device = resolve_device(base.device)
+    encoders = load_text_encoders(base.name, base.local_folder, base.dtype).to(device)
+    texts = encode_texts(encoders, sorted({*prompts, ""}), base.max_sequence_length, batch_size=16)
+    del encoders
+    gc.collect()
+    torch.cuda.empty_cache()
+    return load_denoiser(base.name, base.local_folder, base.dtype).to(device), texts
 
 
 @torch.no_grad()
@@ -24,6 +44,7 @@ def sample_images(
     max_sequence_length: int,
     batch_size: int,
     description: str = "sampling",
+    texts: TextEmbeddings | None = None,
 ) -> Iterator[NDArray[np.uint8]]:
     """Sample one image a request, in batches.
 
@@ -36,21 +57,22 @@ def sample_images(
         resolution: side of the images in pixels.
         max_sequence_length: length of the T5 part of the text.
         batch_size: images at a time; float rounding apart, it changes nothing.
-        description: label of the progress bar.
+        description: label of the progress bar; empty: no bar.
+        texts: embeddings of the prompts and of the empty prompt, so that no text encoder is needed; None: encode them.
 
     Yields:
         RGB images, (resolution, resolution, 3), uint8, in the order of the requests.
     """
-    prompts = sorted({prompt for prompt, _ in requests} | {""})
-    embeds, pooled = encode_captions(pipeline, prompts, max_sequence_length, batch_size=16)
-    row = {prompt: index for index, prompt in enumerate(prompts)}
+    if texts is None:
+        prompts = sorted({prompt for prompt, _ in requests} | {""})
+        texts = encode_texts(pipeline, prompts, max_sequence_length, batch_size=16)
     dtype, device = pipeline.transformer.dtype, pipeline.transformer.device
-    embeds, pooled = embeds.to(device, dtype), pooled.to(device, dtype)
-    with tqdm(total=len(requests), desc=description, unit="image") as bar:
+    embeds, pooled = texts.embeds.to(device, dtype), texts.pooled.to(device, dtype)
+    with tqdm(total=len(requests), desc=description, unit="image", disable=not description) as bar:
         for start in range(0, len(requests), batch_size):
             batch = requests[start : start + batch_size]
-            rows = [row[prompt] for prompt, _ in batch]
-            empty = [row[""]] * len(batch)
+            rows = [texts.captions.index(prompt) for prompt, _ in batch]
+            empty = [texts.captions.index("")] * len(batch)
             images = pipeline(
                 prompt_embeds=embeds[rows],
                 pooled_prompt_embeds=pooled[rows],

@@ -1,108 +1,105 @@
-"""DreamBooth LoRA training on cached latents and text embeddings.
+"""LoRA training on cached latents and text embeddings: one loop for every method, on one process or many.
 
-Per step: loss = mean over instance images of |v_hat - v|^2 + prior_loss_weight * mean over class images of the same
-(Ruiz et al. 2023, eq. 2, with the rectified-flow objective of `flow_matching`).
-
-Every draw is keyed on (seed, what, step, place in the batch, sample id) from a CPU generator, so that a run killed at
-any step goes on exactly as an uninterrupted one would have.
+The objective is in `objectives`, what a step sees in `training_data`, what is looked at meanwhile in `monitoring`.
 """
 
 from __future__ import annotations
 
 import shutil
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 import torch
+from accelerate import Accelerator
 from diffusers import SD3Transformer2DModel
 from diffusers.optimization import get_scheduler
 from tqdm import tqdm
 
-from stages.diffusion.checkpoints import load_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
-from stages.diffusion.embeddings import EncodedSet
-from stages.diffusion.flow_matching import add_noise, flow_matching_loss, sample_sigmas
-from stages.diffusion.latent_format import LatentFormat
+from stages.diffusion.checkpoints import (
+    as_shard,
+    load_checkpoint,
+    optimizer_tensors,
+    restore_optimizer,
+    save_checkpoint,
+    whole,
+)
 from stages.diffusion.lora import add_lora
-from stages.params import TrainParams
-from stages.seeding import derived_seed, make_deterministic, torch_generator
+from stages.diffusion.monitoring import Look
+from stages.diffusion.objectives import (
+    SIGMA_BINS,
+    StepSums,
+    flow_matching,
+    logged_names,
+    predict_velocity,
+    step_sums,
+)
+from stages.diffusion.optimizers import make_optimizer
+from stages.diffusion.progress import Progress
+from stages.diffusion.training_data import Batch, TrainingData, Unit, choose_units, make_batch
+from stages.diffusion.training_log import TrainingLog
+from stages.seeding import derived_seed, make_deterministic
+from stages.train_params import TrainParams
 
-
-@dataclass(frozen=True)
-class Batch:
-    """Noised latents with what predicts them and what they are compared with."""
-
-    latents: torch.Tensor
-    """Clean latents x_0, (B, C, h, w)."""
-    noise: torch.Tensor
-    """n, (B, C, h, w)."""
-    sigma: torch.Tensor
-    """Noise levels, (B,)."""
-    embeds: torch.Tensor
-    """Text embeddings, (B, tokens, width)."""
-    pooled: torch.Tensor
-    """Pooled text embeddings, (B, width)."""
-
-
-def choose_samples(seed: int, kind: str, step: int, batch_size: int, count: int) -> list[int]:
-    """Rows of the samples of a step: every epoch goes once through all `count` samples in an order of its own."""
-    rows = []
-    for position in range(step * batch_size, (step + 1) * batch_size):
-        epoch, place = divmod(position, count)
-        order = torch.randperm(count, generator=torch_generator(seed, kind, "order", epoch))
-        rows.append(int(order[place]))
-    return rows
-
-
-def make_batch(
-    data: EncodedSet, kind: str, step: int, batch_size: int, latent_format: LatentFormat, settings: TrainParams
-) -> Batch:
-    """Draw the batch of a step: samples, a view of each, a latent from its VAE posterior, noise and sigma."""
-    rows = choose_samples(settings.seed, kind, step, batch_size, len(data))
-    latents, noise, uniform = [], [], []
-    for slot, row in enumerate(rows):
-        generator = torch_generator(settings.seed, kind, step, slot, data.ids[row])
-        view = int(torch.randint(data.mean.shape[1], (), generator=generator))
-        mean, std = data.mean[row, view], data.std[row, view]
-        drawn = mean + std * torch.randn(mean.shape, generator=generator)
-        latents.append(latent_format.process_in(drawn))
-        noise.append(torch.randn(drawn.shape, generator=generator))
-        uniform.append(torch.rand((), generator=generator))
-    captions = data.caption[rows]
-    return Batch(
-        torch.stack(latents),
-        torch.stack(noise),
-        sample_sigmas(torch.stack(uniform), settings.sigma_scheme, settings.sigma_shift),
-        data.embeds[captions],
-        data.pooled[captions],
-    )
-
-
-def batch_loss(transformer: SD3Transformer2DModel, batch: Batch) -> torch.Tensor:
-    """Flow-matching loss of each sample, (B,)."""
-    device, dtype = transformer.device, transformer.dtype
-    velocity = transformer(
-        hidden_states=add_noise(batch.latents, batch.noise, batch.sigma).to(device, dtype),
-        timestep=batch.sigma.to(device) * 1000,
-        encoder_hidden_states=batch.embeds.to(device, dtype),
-        pooled_projections=batch.pooled.to(device, dtype),
-        return_dict=False,
-    )[0]
-    return flow_matching_loss(velocity, batch.latents.to(device), batch.noise.to(device))
+LookAt = Callable[[SD3Transformer2DModel, Accelerator], Look]
+"""Looks at the transformer as it would be saved now."""
 
 
 class LoraTrainer:
     """A transformer with a LoRA, its moving average, optimizer and schedule, resumable at any step."""
 
-    def __init__(self, transformer: SD3Transformer2DModel, settings: TrainParams, checkpoints: Path) -> None:
-        self.settings, self.checkpoints, self.transformer = settings, checkpoints, transformer
+    def __init__(
+        self,
+        transformer: SD3Transformer2DModel,
+        settings: TrainParams,
+        data: TrainingData,
+        checkpoints: Path,
+        look_at: LookAt | None = None,
+        log: TrainingLog | None = None,
+        accelerator: Accelerator | None = None,
+    ) -> None:
+        """Add the adapter and take up the newest checkpoint, if there is one.
+
+        Args:
+            transformer: the base's; it stays frozen.
+            settings: the recipe.
+            data: what is trained on.
+            checkpoints: this run's own folder.
+            look_at: called every `monitor.every` steps.
+            log: where the curves go; main process only.
+            accelerator: the processes; None: this one alone.
+
+        Raises:
+            ValueError: the recipe does not fit the base, the machine or the number of processes.
+        """
+        self.settings, self.data, self.checkpoints = settings, data, checkpoints
+        self.look_at, self.log, self.flow = look_at, log or TrainingLog(None), flow_matching(settings)
+        self.accelerator = accelerator or Accelerator(cpu=transformer.device.type == "cpu")
+        self._refuse_uneven_shares()
         make_deterministic(derived_seed(settings.seed, "lora") % 2**32)
-        self.parameters = add_lora(transformer, settings.rank, settings.alpha, settings.target_modules)
+        self.dtype = transformer.dtype
+        self.transformer = transformer
+        add_lora(
+            transformer,
+            settings.rank,
+            settings.alpha,
+            settings.target_modules,
+            settings.use_rslora,
+            settings.use_dora,
+        )
+        if settings.gradient_checkpointing:
+            transformer.enable_gradient_checkpointing()
+        if settings.compile:
+            transformer.compile()
+        self.model = self.accelerator.prepare(transformer) if self.accelerator.num_processes > 1 else transformer
+        # Sharding replaces parameters: they are those of the prepared model.
+        self.parameters = [parameter for parameter in transformer.parameters() if parameter.requires_grad]
+        self.optimizer = make_optimizer(self.parameters, settings)
         self.average = [parameter.detach().clone() for parameter in self.parameters]
-        self.optimizer = torch.optim.AdamW(self.parameters, settings.learning_rate, weight_decay=settings.weight_decay)
-        self.curve: list[dict[str, float]] = []
-        self.done = 0
+        self.best = [parameter.detach().clone() for parameter in self.parameters]
+        self.progress = Progress(["step", *logged_names(settings), "learning_rate", "gradient_norm"])
         self._resume()
         self.schedule = get_scheduler(
             settings.lr_scheduler,
@@ -113,97 +110,173 @@ class LoraTrainer:
         with warnings.catch_warnings():
             # The optimizer steps that belong to these were made before the checkpoint.
             warnings.simplefilter("ignore", UserWarning)
-            for _ in range(self.done):
+            for _ in range(self.progress.done):
                 self.schedule.step()
+
+    def run(self) -> Progress:
+        """Train to the last step, or until no look is better, and put the weights to keep into the transformer."""
+        settings, progress = self.settings, self.progress
+        self.log.replay(progress.rows, progress.looks)
+        self.model.train()
+        with tqdm(
+            initial=progress.done,
+            total=settings.steps,
+            desc="training",
+            unit="step",
+            disable=not self.accelerator.is_main_process,
+        ) as bar:
+            while progress.done < settings.steps and not progress.looks.stale(settings.monitor.patience):
+                row = self.step()
+                self.log.step(row)
+                bar.set_postfix({name: f"{row[name]:.3f}" for name in logged_names(settings)}, refresh=False)
+                bar.update()
+                every = settings.monitor.every
+                if self.look_at and every and (progress.done % every == 0 or progress.done == settings.steps):
+                    self._look(self.look_at)
+                if progress.done % settings.checkpoint_every == 0 and progress.done < settings.steps:
+                    self.save()
+        if settings.monitor.keep == "best" and progress.looks.best is not None:
+            self._put(self.best)
+        elif settings.ema_decay > 0:
+            self._put(self.average)
+        self.transformer.eval()
+        return progress
+
+    def step(self) -> dict[str, float]:
+        """One optimizer step over all processes; returns its row of the loss curve."""
+        settings, step = self.settings, self.progress.done
+        rate = float(self.optimizer.param_groups[0]["lr"])
+        sums = self._backward(choose_units(self.data, settings.seed, step, settings.batch_size, self._class_size))
+        names = logged_names(settings)
+        shares = torch.cat([torch.stack([sums.logged[name] for name in names]), sums.bins.flatten()])
+        shared = self.accelerator.reduce(shares, "sum").cpu()
+        if not torch.isfinite(shared[: len(names)]).all():
+            raise ValueError(
+                f"the loss is {shared[0].item()} at step {step + 1}: lower train.learning_rate, or set "
+                "base.dtype=bfloat16"
+            )
+        norm = self.accelerator.clip_grad_norm_(self.parameters, settings.max_grad_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.schedule.step()
+        decay = min(settings.ema_decay, (1 + step) / (10 + step))
+        with torch.no_grad():
+            torch._foreach_lerp_(self.average, [parameter.detach() for parameter in self.parameters], 1 - decay)
+        means = dict(zip(names, shared.tolist(), strict=False))
+        row = {"step": step + 1.0, **means, "learning_rate": rate, "gradient_norm": float(whole(norm))}
+        self.progress.add_step(row, shared[len(names) :].view(2, SIGMA_BINS))
+        return row
+
+    def _backward(self, units: list[Unit]) -> StepSums:
+        """Gradients of this process's share of a step, in parts of at most `micro_batch_size` units."""
+        accelerator, settings = self.accelerator, self.settings
+        own = units[accelerator.process_index :: accelerator.num_processes]
+        size = settings.micro_batch_size or len(own)
+        found: list[StepSums] = []
+        for start in range(0, len(own), size):
+            batch = make_batch(self.data, own[start : start + size], settings.seed, self.progress.done, self.flow)
+            last = start + size >= len(own)
+            with accelerator.no_sync(self.model) if not last else _nothing():
+                part = step_sums(self._predict, self._predict_base, batch.to(accelerator.device), settings, self.flow)
+                # Processes average their gradients, and the loss is a sum of shares.
+                accelerator.backward(part.loss * accelerator.num_processes)
+            found.append(part)
+        logged = {name: sum((part.logged[name] for part in found), torch.zeros(())) for name in found[0].logged}
+        return StepSums(found[-1].loss.detach(), logged, sum((part.bins for part in found[1:]), found[0].bins))
+
+    def _predict(self, batch: Batch) -> torch.Tensor:
+        return predict_velocity(self.model, batch, self.dtype)
+
+    @torch.no_grad()
+    def _predict_base(self, batch: Batch) -> torch.Tensor:
+        self.transformer.disable_adapters()
+        velocity = predict_velocity(self.model, batch, self.dtype)
+        self.transformer.enable_adapters()
+        return velocity
+
+    def _look(self, look_at: LookAt) -> None:
+        """See how far the correction is, on the weights that would be saved now, and remember the best ones."""
+        with self._averaged():
+            self.transformer.eval()
+            look = look_at(self.transformer, self.accelerator)
+            self.transformer.train()
+        if self.progress.add_look(look):
+            source = self.average if self.settings.ema_decay > 0 else self.parameters
+            self.best = [value.detach().clone() for value in source]
+        self.log.look(self.progress.looks, -1)
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        if self.settings.ema_decay == 0:
+            yield
+            return
+        trained = [parameter.detach().clone() for parameter in self.parameters]
+        self._put(self.average)
+        try:
+            yield
+        finally:
+            self._put(trained)
+
+    def _put(self, values: list[torch.Tensor]) -> None:
+        for parameter, value in zip(self.parameters, values, strict=True):
+            parameter.data.copy_(as_shard(value, parameter))
+
+    def _like(self, name: str, value: torch.Tensor) -> torch.Tensor:
+        """The parameter that a tensor of the optimizer's state is sharded like, or the tensor itself."""
+        kind, _, rest = name.partition("/")
+        index = rest.partition("/")[0]
+        if kind == "optimizer" and index.isdigit() and self.parameters[int(index)].shape == value.shape:
+            return self.parameters[int(index)]
+        return value
+
+    @property
+    def _class_size(self) -> int:
+        return self.settings.class_batch_size if self.data.classes else 0
+
+    def _refuse_uneven_shares(self) -> None:
+        units, processes = self.settings.batch_size + self._class_size, self.accelerator.num_processes
+        if units % processes:
+            raise ValueError(
+                f"train.batch_size + train.class_batch_size = {units} cannot be shared evenly by {processes} "
+                f"processes: change one of them to a multiple of {processes}"
+            )
+
+    def save(self) -> None:
+        """Write a checkpoint: everything that the next step and the curves depend on."""
+        tensors = optimizer_tensors(self.optimizer)
+        for name, values in (("lora", self.parameters), ("average", self.average), ("best", self.best)):
+            tensors |= {f"{name}/{index}": value.detach() for index, value in enumerate(values)}
+        # Every process takes part in gathering shards; one writes.
+        tensors = {name: whole(value) for name, value in tensors.items()}
+        if not self.accelerator.is_main_process:
+            return
+        save_checkpoint(self.checkpoints, self.progress.done, tensors | self.progress.tensors())
 
     def _resume(self) -> None:
         found = load_checkpoint(self.checkpoints)
         if found is None:
             return
-        self.done, tensors = found
-        for index, (parameter, average) in enumerate(zip(self.parameters, self.average, strict=True)):
-            parameter.data.copy_(tensors[f"lora/{index}"])
-            average.copy_(tensors[f"average/{index}"])
-        restore_optimizer(self.optimizer, tensors)
-        curve = tensors["curve"].tolist()
-        self.curve = [dict(zip(CURVE, row, strict=True)) for row in curve]
-        tqdm.write(f"resuming after step {self.done} from {self.checkpoints}")
+        done, tensors = found
+        self.progress = Progress.of(self.progress.columns, done, tensors)
+        self._put([tensors[f"lora/{index}"] for index in range(len(self.parameters))])
+        for name, values in (("average", self.average), ("best", self.best)):
+            for index, value in enumerate(values):
+                value.copy_(as_shard(tensors[f"{name}/{index}"], value))
+        shards = {name: as_shard(value, self._like(name, value)) for name, value in tensors.items()}
+        restore_optimizer(self.optimizer, shards)
+        if self.accelerator.is_main_process:
+            tqdm.write(f"resuming after step {done} from {self.checkpoints}")
 
-    def save(self) -> None:
-        """Write a checkpoint; the loss curve goes with it, so that a resumed run's curve is whole."""
-        state = {f"lora/{index}": parameter for index, parameter in enumerate(self.parameters)}
-        averages = {f"average/{index}": average for index, average in enumerate(self.average)}
-        curve = torch.tensor([[row[key] for key in CURVE] for row in self.curve], dtype=torch.float64)
-        tensors = {**state, **averages, **optimizer_tensors(self.optimizer), "curve": curve}
-        save_checkpoint(self.checkpoints, self.done, tensors)
-
-    def step(self, instance: Batch, classes: Batch | None) -> dict[str, float]:
-        """One optimizer step; returns its row of the loss curve."""
-        rate = self.optimizer.param_groups[0]["lr"]
-        instance_loss = batch_loss(self.transformer, instance).mean()
-        prior_loss = batch_loss(self.transformer, classes).mean() if classes else torch.zeros(())
-        loss = instance_loss + self.settings.prior_loss_weight * prior_loss.to(instance_loss.device)
-        if not torch.isfinite(loss):
-            raise ValueError(
-                f"the loss is {loss.item()} at step {self.done + 1}: lower train.learning_rate, or set "
-                "base.dtype=bfloat16"
-            )
-        self.optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.max_grad_norm)
-        self.optimizer.step()
-        self.schedule.step()
-        decay = min(self.settings.ema_decay, (1 + self.done) / (10 + self.done))
-        with torch.no_grad():
-            for average, parameter in zip(self.average, self.parameters, strict=True):
-                average.lerp_(parameter, 1 - decay)
-        self.done += 1
-        row = {
-            "step": float(self.done),
-            "loss": instance_loss.item(),
-            "prior_loss": prior_loss.item(),
-            "learning_rate": rate,
-        }
-        self.curve.append(row)
-        return row
-
-    def run(self, instance: EncodedSet, classes: EncodedSet | None, latent_format: LatentFormat) -> pd.DataFrame:
-        """Train to the last step and put the moving average into the transformer.
-
-        Args:
-            instance: what to learn.
-            classes: images of the base itself, for prior preservation; None turns it off.
-            latent_format: scale and shift of the base's latents.
-
-        Returns:
-            The loss curve: step, loss, prior_loss, learning_rate.
-        """
-        settings = self.settings
-        use_classes = classes if settings.class_batch_size else None
-        self.transformer.train()
-        bar = tqdm(
-            range(self.done, settings.steps), initial=self.done, total=settings.steps, desc="training", unit="step"
-        )
-        for step in bar:
-            batch = make_batch(instance, "instance", step, settings.batch_size, latent_format, settings)
-            prior = (
-                make_batch(use_classes, "class", step, settings.class_batch_size, latent_format, settings)
-                if use_classes
-                else None
-            )
-            row = self.step(batch, prior)
-            bar.set_postfix(loss=f"{row['loss']:.3f}", prior=f"{row['prior_loss']:.3f}")
-            if self.done % settings.checkpoint_every == 0 and self.done < settings.steps:
-                self.save()
-        if settings.ema_decay > 0:
-            for parameter, average in zip(self.parameters, self.average, strict=True):
-                parameter.data.copy_(average)
-        self.transformer.eval()
-        return pd.DataFrame(self.curve).astype({"step": int})
+    def curve(self) -> pd.DataFrame:
+        """The loss curve so far, a row a step."""
+        return pd.DataFrame(self.progress.rows, columns=list(self.progress.columns)).astype({"step": int})
 
     def forget_checkpoints(self) -> None:
         """Remove the run's checkpoints, once its result is safe."""
-        shutil.rmtree(self.checkpoints, ignore_errors=True)
+        if self.accelerator.is_main_process:
+            shutil.rmtree(self.checkpoints, ignore_errors=True)
 
 
-CURVE = ("step", "loss", "prior_loss", "learning_rate")
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any, TypeGuard, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -20,18 +20,29 @@ _BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below", "mul
 
 def parameter_docs() -> str:
     """All sections as Markdown tables: key, type, what is allowed, meaning."""
-    parts = [HEAD]
-    for name, section in Params.model_fields.items():
-        model = section.annotation
-        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+    return "".join([HEAD, *_sections("", Params)])
+
+
+def _sections(prefix: str, model: type[BaseModel]) -> list[str]:
+    """The tables of the sections in a model; a section in a section follows it."""
+    parts = []
+    for key, field in model.model_fields.items():
+        section, name = field.annotation, f"{prefix}{key}"
+        if not _is_section(section):
             continue
-        parts.append(f"\n## {name}\n\n{(model.__doc__ or '').strip()}\n")
+        rows = {inner: f for inner, f in section.model_fields.items() if not _is_section(f.annotation)}
+        parts.append(f"\n## {name}\n\n{' '.join((section.__doc__ or '').split())}\n")
         parts.append("\n| key | type | allowed | meaning |\n|---|---|---|---|\n")
         parts += [
-            f"| `{name}.{key}` | {_type(field.annotation)} | {_allowed(field)} | {field.description or ''} |\n"
-            for key, field in model.model_fields.items()
+            f"| `{name}.{inner}` | {_type(f.annotation)} | {_allowed(f)} | {f.description or ''} |\n"
+            for inner, f in rows.items()
         ]
-    return "".join(parts)
+        parts += _sections(f"{name}.", section)
+    return parts
+
+
+def _is_section(annotation: Any) -> TypeGuard[type[BaseModel]]:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def _type(annotation: Any) -> str:

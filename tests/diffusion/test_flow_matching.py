@@ -5,12 +5,16 @@ import math
 import pytest
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
-from diffusers.training_utils import compute_density_for_timestep_sampling
+from diffusers.training_utils import compute_density_for_timestep_sampling, compute_loss_weighting_for_sd3
 from scipy import stats
 
 from stages.diffusion.flow_matching import (
+    FlowMatching,
+    LossWeighting,
+    SigmaScheme,
     add_noise,
     flow_matching_loss,
+    loss_weight,
     sample_sigmas,
     shift_sigma,
     velocity_target,
@@ -74,3 +78,64 @@ def test_uniform_sigmas_stay_inside_the_open_interval() -> None:
 def test_an_unknown_scheme_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="cosmic"):
         sample_sigmas(torch.tensor([0.5]), "cosmic")  # type: ignore[arg-type]
+
+
+def test_mode_sigmas_are_those_that_diffusers_draws() -> None:
+    generator = torch.Generator().manual_seed(4)
+    expected = compute_density_for_timestep_sampling("mode", 500, mode_scale=1.29, generator=generator)
+    uniform = torch.rand(500, generator=torch.Generator().manual_seed(4))
+    torch.testing.assert_close(sample_sigmas(uniform, "mode"), expected)
+
+
+def test_cosmap_sigmas_have_the_density_of_the_cosmap_weight() -> None:
+    sigmas = sample_sigmas(torch.rand(20000, generator=torch.Generator().manual_seed(1)), "cosmap").sort().values
+    # The density 2 / (pi (1 - 2 s + 2 s^2)) integrates to 1/2 + 2/pi atan(2 s - 1) (worked by hand).
+    expected = 0.5 + 2 / math.pi * torch.atan(2 * sigmas - 1)
+    empirical = (torch.arange(20000) + 0.5) / 20000
+    # Kolmogorov's distance of 20,000 draws exceeds 1.95 / sqrt(n) = 0.0138 once in a thousand.
+    assert float((expected - empirical).abs().max()) < 0.0138
+
+
+def test_a_scheme_is_sampled_or_weighed_to_the_same_expectation() -> None:
+    grid = (torch.arange(200000) + 0.5) / 200000
+    sampled = sample_sigmas(grid, "cosmap")
+    weighed = float((loss_weight(grid, "cosmap") * grid**2).mean())
+    assert float((sampled**2).mean()) == pytest.approx(weighed, rel=1e-3)
+
+
+@pytest.mark.parametrize("weighting", ["none", "sigma_sqrt", "cosmap"])
+def test_loss_weights_are_those_of_diffusers(weighting: LossWeighting) -> None:
+    sigmas = torch.linspace(0.02, 0.99, 50)
+    torch.testing.assert_close(loss_weight(sigmas, weighting), compute_loss_weighting_for_sd3(weighting, sigmas))
+
+
+def test_edm_preconditioning_weighs_the_velocity_error_by_sigma_squared() -> None:
+    latents, noise, velocity = (torch.randn(4, 2, 4, 4) for _ in range(3))
+    sigma = torch.tensor([0.1, 0.4, 0.7, 1.0])
+    expected = sigma**2 * ((velocity - (noise - latents)) ** 2).flatten(1).mean(1)
+    found = flow_matching_loss(velocity, latents, noise, sigma, "edm")
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_tabled_sigmas_are_entries_of_the_schedulers_table() -> None:
+    scheduler = FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, shift=3.0)
+    found = sample_sigmas(torch.rand(300), "logit_normal", shift=3.0, levels=1000)
+    nearest = (found[:, None] - scheduler.sigmas[None, :1000]).abs().amin(1)
+    assert float(nearest.max()) < 1e-6 and float(found.max()) <= 1
+
+
+@pytest.mark.parametrize("scheme", ["logit_normal", "mode", "cosmap", "uniform"])
+def test_every_scheme_rises_or_falls_with_the_draw_and_stays_in_range(scheme: SigmaScheme) -> None:
+    sigmas = sample_sigmas(torch.linspace(0, 1, 200), scheme)
+    steps = sigmas[1:] - sigmas[:-1]
+    assert (steps >= -1e-6).all() or (steps <= 1e-6).all()
+    assert float(sigmas.min()) >= 0 and float(sigmas.max()) <= 1
+
+
+def test_the_objective_is_weight_times_error() -> None:
+    latents, noise, velocity = (torch.randn(3, 2, 4, 4) for _ in range(3))
+    sigma = torch.tensor([0.2, 0.5, 0.9])
+    flow = FlowMatching(weighting="sigma_sqrt", preconditioning="edm")
+    # sigma^-2 undoes the preconditioning's sigma^2.
+    expected = ((velocity - (noise - latents)) ** 2).flatten(1).mean(1)
+    torch.testing.assert_close(flow.loss(velocity, latents, noise, sigma), expected, rtol=1e-4, atol=1e-6)

@@ -1,11 +1,10 @@
-"""The DreamBooth loop: its loss worked by hand, its draws, its resume, and that it learns."""
+"""The loop: that it learns, that it resumes exactly, in parts and with every option."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,71 +12,31 @@ import pytest
 import torch
 import yaml
 
-from stages.diffusion.latent_format import LatentFormat
 from stages.diffusion.lora import save_lora
-from stages.diffusion.training_loop import LoraTrainer, batch_loss, choose_samples, make_batch
+from stages.diffusion.monitoring import Look
+from stages.diffusion.training_data import TrainingData
+from stages.diffusion.training_loop import LoraTrainer
 from tests.conftest import ROOT
-from tests.diffusion.tiny import encoded_set, tiny_transformer, train_params
-
-FORMAT = LatentFormat(1.5, 0.1)
+from tests.diffusion.tiny import FORMAT, encoded_set, tiny_transformer, train_params, training_data
 
 
 def train(raw: dict[str, Any], folder: Path, **changes: Any) -> tuple[LoraTrainer, str]:
     """Train the tiny transformer; returns the trainer and the LoRA's SHA-256."""
-    trainer = LoraTrainer(tiny_transformer(), train_params(raw, **changes), folder / "checkpoints")
-    trainer.run(encoded_set(5, 1), encoded_set(4, 2), FORMAT)
+    settings = train_params(raw, **changes)
+    data = training_data() if settings.method == "dreambooth" else preference_data()
+    trainer = LoraTrainer(tiny_transformer(), settings, data, folder / "checkpoints")
+    trainer.run()
     return trainer, save_lora(trainer.transformer, folder / "lora")
 
 
-def test_every_epoch_visits_each_sample_once() -> None:
-    rows = [row for step in range(10) for row in choose_samples(0, "instance", step, 4, 8)]
-    for epoch in range(5):
-        assert Counter(rows[epoch * 8 : (epoch + 1) * 8]) == Counter(range(8))
-    assert rows[:8] != rows[8:16]
-
-
-def test_a_batch_holds_each_samples_own_caption_and_latents(raw_params: dict[str, Any]) -> None:
-    data, settings = encoded_set(5, 1), train_params(raw_params)
-    batch = make_batch(data, "instance", 3, 3, FORMAT, settings)
-    for slot, row in enumerate(choose_samples(settings.seed, "instance", 3, 3, 5)):
-        assert torch.equal(batch.embeds[slot], data.embeds[row % 2])
-        # std is 0.1: the drawn latent stays within 6 standard deviations of its own mean.
-        distances = (FORMAT.process_out(batch.latents[slot]) - data.mean[row]).abs().flatten(1).amax(1)
-        assert distances.min() < 0.6
-
-
-def test_every_view_of_a_sample_is_drawn_about_as_often(raw_params: dict[str, Any]) -> None:
-    data, settings = encoded_set(5, 1), train_params(raw_params)
-    drawn: Counter[int] = Counter()
-    for step in range(100):
-        batch = make_batch(data, "instance", step, 3, FORMAT, settings)
-        for slot, row in enumerate(choose_samples(settings.seed, "instance", step, 3, 5)):
-            distances = (FORMAT.process_out(batch.latents[slot]) - data.mean[row]).abs().flatten(1).amax(1)
-            drawn[int(distances.argmin())] += 1
-    # 300 fair draws: 5 standard deviations are 43.
-    assert drawn.total() == 300 and abs(drawn[0] - 150) < 43
-
-
-def test_the_loss_is_the_velocitys_mean_squared_error(raw_params: dict[str, Any]) -> None:
-    transformer = tiny_transformer()
-    batch = make_batch(encoded_set(5, 1), "instance", 0, 2, FORMAT, train_params(raw_params))
-    for slot in range(2):
-        sigma = batch.sigma[slot]
-        noised = (1 - sigma) * batch.latents[slot] + sigma * batch.noise[slot]
-        velocity = transformer(
-            hidden_states=noised[None],
-            timestep=sigma[None] * 1000,
-            encoder_hidden_states=batch.embeds[slot][None],
-            pooled_projections=batch.pooled[slot][None],
-        ).sample[0]
-        expected = ((velocity - (batch.noise[slot] - batch.latents[slot])) ** 2).mean()
-        assert batch_loss(transformer, batch)[slot].item() == pytest.approx(expected.item(), rel=1e-4)
+def preference_data() -> TrainingData:
+    return TrainingData(encoded_set(5, 1), encoded_set(4, 2), FORMAT, encoded_set(6, 9))
 
 
 def test_training_lowers_the_loss_and_leaves_the_base_alone(raw_params: dict[str, Any], tmp_path: Path) -> None:
     before = {name: value.clone() for name, value in tiny_transformer().state_dict().items()}
-    trainer, _ = train(raw_params, tmp_path, steps=300, learning_rate=1e-2, ema_decay=0.0, class_batch_size=0)
-    losses = [row["loss"] for row in trainer.curve]
+    trainer, _ = train(raw_params, tmp_path, steps=300, learning_rate=1e-2, ema_decay=0.0, class_batch_size=0, rank=8)
+    losses = [row["loss"] for row in trainer.progress.rows]
     assert sum(losses[-30:]) < 0.9 * sum(losses[:30])
     after = {name.replace(".base_layer", ""): value for name, value in trainer.transformer.state_dict().items()}
     assert all(torch.equal(after[name], value) for name, value in before.items())
@@ -97,16 +56,107 @@ def test_prior_preservation_enters_the_result(raw_params: dict[str, Any], tmp_pa
 
 
 def test_an_absurd_learning_rate_ends_in_a_sentence(raw_params: dict[str, Any], tmp_path: Path) -> None:
-    trainer = LoraTrainer(tiny_transformer(), train_params(raw_params), tmp_path)
+    trainer = LoraTrainer(tiny_transformer(), train_params(raw_params), training_data(), tmp_path)
     for parameter in trainer.parameters:
         parameter.data.fill_(float("inf"))
     with pytest.raises(ValueError, match=r"at step 1: lower train\.learning_rate"):
-        trainer.run(encoded_set(5, 1), None, FORMAT)
+        trainer.run()
 
 
 def test_unknown_target_modules_are_named(raw_params: dict[str, Any], tmp_path: Path) -> None:
+    settings = train_params(raw_params, target_modules=["to_nowhere"])
     with pytest.raises(ValueError, match=r"train\.target_modules = \['to_nowhere'\]"):
-        LoraTrainer(tiny_transformer(), train_params(raw_params, target_modules=["to_nowhere"]), tmp_path)
+        LoraTrainer(tiny_transformer(), settings, training_data(), tmp_path)
+
+
+def weights(trainer: LoraTrainer) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in trainer.parameters])
+
+
+def test_a_step_in_parts_is_the_step(raw_params: dict[str, Any], tmp_path: Path) -> None:
+    whole, _ = train(raw_params, tmp_path / "a")
+    parts, _ = train(raw_params, tmp_path / "b", micro_batch_size=2)
+    torch.testing.assert_close(weights(parts), weights(whole), atol=1e-5, rtol=1e-3)
+    assert [row["loss"] for row in parts.progress.rows] == pytest.approx(
+        [row["loss"] for row in whole.progress.rows], rel=1e-4
+    )
+
+
+def test_gradient_checkpointing_changes_nothing(raw_params: dict[str, Any], tmp_path: Path) -> None:
+    plain, _ = train(raw_params, tmp_path / "a")
+    checkpointed, _ = train(raw_params, tmp_path / "b", gradient_checkpointing=True)
+    torch.testing.assert_close(weights(checkpointed), weights(plain), atol=1e-5, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"use_dora": True}, {"use_rslora": True}, {"method": "dpo"}, {"sigma_scheme": "mode"}, {"ema_decay": 0.0}],
+    ids=str,
+)
+def test_every_option_trains_saves_and_differs(raw_params: dict[str, Any], tmp_path: Path, option: Any) -> None:
+    _, plain = train(raw_params, tmp_path / "a")
+    trainer, changed = train(raw_params, tmp_path / "b", **option)
+    assert changed != plain and torch.isfinite(weights(trainer)).all()
+
+
+def test_preference_training_prefers_the_winners(raw_params: dict[str, Any], tmp_path: Path) -> None:
+    dpo = {"beta": 20.0, "instance_loss_weight": 0.0}
+    trainer, _ = train(raw_params, tmp_path, method="dpo", dpo=dpo, steps=60, learning_rate=1e-2, class_batch_size=0)
+    accuracies = [row["preference_accuracy"] for row in trainer.progress.rows]
+    assert sum(accuracies[-20:]) / 20 > 0.8
+    losses = [row["dpo_loss"] for row in trainer.progress.rows]
+    assert sum(losses[-20:]) < 0.8 * sum(losses[:5]) * 4
+
+
+def test_prodigy_resumes_with_its_own_estimate_of_the_rate(raw_params: dict[str, Any], tmp_path: Path) -> None:
+    pytest.importorskip("prodigyopt")
+    choice = {"optimizer": "prodigy", "learning_rate": 1.0, "lr_scheduler": "constant"}
+    _, whole = train(raw_params, tmp_path / "a", **choice)
+    settings = train_params(raw_params, **choice)
+    first = LoraTrainer(tiny_transformer(), settings, training_data(), tmp_path / "b" / "checkpoints")
+    for _ in range(5):
+        first.step()
+    first.save()
+    trainer, resumed = train(raw_params, tmp_path / "b", **choice)
+    assert resumed == whole and trainer.progress.done == 12
+
+
+@pytest.mark.parametrize(("option", "sentence"), [("adamw_8bit", "needs a CUDA GPU"), ("prodigy", "prodigyopt")])
+def test_an_optimizer_that_is_not_here_is_refused(
+    raw_params: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, sentence: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr("stages.diffusion.optimizers.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=sentence):
+        train(raw_params, tmp_path, optimizer=option)
+
+
+def watched(raw: dict[str, Any], folder: Path, rates: list[float], **monitor: Any) -> LoraTrainer:
+    """Train with looks whose rates are given, every 2 steps."""
+    changes = {"every": 2, "seeds_per_prompt": 1, "detector": "figures"} | monitor
+    settings = train_params(raw, monitor=raw["train"]["monitor"] | changes)
+    given = iter(rates)
+    trainer = LoraTrainer(
+        tiny_transformer(), settings, training_data(), folder, lambda transformer, processes: Look(next(given), None)
+    )
+    trainer.run()
+    return trainer
+
+
+def test_training_stops_when_no_look_is_better_and_keeps_the_best(raw_params: dict[str, Any], tmp_path: Path) -> None:
+    stopped = watched(raw_params, tmp_path / "a", [0.5, 0.1, 0.3, 0.2, 0.0], patience=2, keep="best")
+    assert stopped.progress.done == 8 and stopped.progress.looks.best == 1
+    until_best = watched(raw_params, tmp_path / "b", [0.5, 0.1, 0.3, 0.2, 0.2, 0.2], patience=0, keep="best")
+    assert until_best.progress.done == 12
+    assert torch.equal(weights(stopped), weights(until_best))
+    last = watched(raw_params, tmp_path / "c", [0.5, 0.1, 0.3, 0.2, 0.2, 0.2], patience=0, keep="last")
+    assert not torch.equal(weights(last), weights(until_best))
+
+
+def test_looking_changes_no_step(raw_params: dict[str, Any], tmp_path: Path) -> None:
+    looked = watched(raw_params, tmp_path / "a", [0.5] * 6, patience=0, keep="last")
+    plain, _ = train(yaml.safe_load((ROOT / "params.yaml").read_text()), tmp_path / "b")
+    assert torch.equal(weights(looked), weights(plain))
 
 
 KILLED_RUN = """
@@ -117,10 +167,10 @@ from stages.diffusion import training_loop
 from tests.diffusion.test_training_loop import train
 step, folder = int(sys.argv[1]), Path(sys.argv[2])
 original = training_loop.LoraTrainer.step
-def dying(self, instance, classes):
-    if self.done == step:
+def dying(self):
+    if self.progress.done == step:
         os.kill(os.getpid(), signal.SIGKILL)
-    return original(self, instance, classes)
+    return original(self)
 training_loop.LoraTrainer.step = dying
 train(yaml.safe_load(Path("params.yaml").read_text()), folder)
 """
@@ -135,5 +185,5 @@ def test_a_killed_training_resumes_to_the_same_file(raw_params: dict[str, Any], 
     trainer, resumed = train(raw_params, tmp_path / "killed")
     whole, uninterrupted = train(yaml.safe_load((ROOT / "params.yaml").read_text()), tmp_path / "whole")
     assert resumed == uninterrupted
-    assert [row["step"] for row in trainer.curve] == list(range(1, 13))
-    assert trainer.curve == whole.curve
+    assert [row["step"] for row in trainer.progress.rows] == list(range(1, 13))
+    assert trainer.progress.rows == whole.progress.rows

@@ -1,0 +1,91 @@
+"""The curves of a training, as dvclive's plots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from dvclive import Live
+from PIL import Image as Pillow
+
+from stages.diffusion.monitoring import Looks
+
+GRID_WIDTH = 1024
+"""Sample grids are scaled down to this width in pixels, since git keeps them."""
+
+Track = Callable[[Mapping[str, float], int], None]
+"""Passes figures of a step on to other trackers, such as `Accelerator.log`."""
+
+
+class TrainingLog:
+    """Writes `<folder>/plots/metrics/<name>.tsv` and sample grids under `<folder>/plots/images/`.
+
+    A resumed run writes them anew from what its checkpoint holds, so that they are those of an uninterrupted run.
+    """
+
+    def __init__(self, folder: Path | None, track: Track | None = None) -> None:
+        """Args: folder: emptied first; None: write nothing. track: told of every figure as it comes."""
+        self.live = Live(str(folder), dvcyaml=None, save_dvc_exp=False, report=None) if folder else None
+        self.track = track
+
+    def replay(self, rows: list[dict[str, float]], looks: Looks) -> None:
+        """Write what a checkpoint holds; other trackers, which have it already, are not told again."""
+        track, self.track = self.track, None
+        for row in rows:
+            self.step(row)
+        for index in range(len(looks.steps)):
+            self.look(looks, index)
+        self.track = track
+
+    def step(self, row: Mapping[str, float]) -> None:
+        """Log a row of the loss curve."""
+        self._log({name: value for name, value in row.items() if name != "step"}, int(row["step"]))
+
+    def look(self, looks: Looks, index: int) -> None:
+        """Log one look, and its samples as one picture."""
+        step, look = looks.steps[index], looks.looks[index]
+        figures = {"anomaly_rate": look.anomaly_rate, "validation_loss": look.validation_loss}
+        bins = len(looks.by_sigma[index])
+        for place, loss in enumerate(looks.by_sigma[index]):
+            if not np.isnan(loss):
+                figures[f"loss_by_sigma/{place / bins:.1f}_to_{(place + 1) / bins:.1f}"] = loss
+        self._log({name: value for name, value in figures.items() if value is not None}, step)
+        if self.live and look.images:
+            self.live.log_image(f"samples/step_{step:06d}.png", grid(look.images))
+
+    def close(self) -> None:
+        """End; dvclive's own summary is removed, since metric files have one writer."""
+        if self.live:
+            self.live.end()
+            Path(self.live.metrics_file).unlink(missing_ok=True)
+
+    def _log(self, figures: Mapping[str, float], step: int) -> None:
+        if self.live:
+            self.live.step = step
+            for name, value in figures.items():
+                self.live.log_metric(name, float(f"{value:.6g}"))
+        if self.track:
+            self.track(figures, step)
+
+
+def grid(images: tuple[np.ndarray, ...], columns: int = 8) -> Pillow.Image:
+    """Images of one size side by side, at most `GRID_WIDTH` pixels wide."""
+    side = images[0].shape[0]
+    columns = min(columns, len(images))
+    sheet = Pillow.new("RGB", (columns * side, -(-len(images) // columns) * side))
+    for index, image in enumerate(images):
+        sheet.paste(Pillow.fromarray(image), (index % columns * side, index // columns * side))
+    if sheet.width > GRID_WIDTH:
+        sheet = sheet.resize((GRID_WIDTH, round(sheet.height * GRID_WIDTH / sheet.width)), Pillow.Resampling.LANCZOS)
+    return sheet
+
+
+def read_curves(folder: Path) -> pd.DataFrame:
+    """The curves that were logged each step, joined on `step`: loss, learning_rate, prior_loss and so on."""
+    tables = []
+    for path in sorted((folder / "plots" / "metrics").glob("*.tsv")):
+        table = pd.read_csv(path, sep="\t").set_index("step")
+        tables.append(table)
+    return pd.concat(tables, axis=1).sort_index().reset_index() if tables else pd.DataFrame(columns=["step"])

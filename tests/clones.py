@@ -1,0 +1,93 @@
+"""Clones of the repository with shrunk parameters, in which tests run the real stages."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.conftest import ROOT
+
+SHRUNK: dict[str, dict[str, Any]] = {
+    "prompts": {"held_out": ["lying on the beach", "standing on the grass"]},
+    "collect": {"images": 6},
+    "class_images": {"prompts": ["a photo of a person sitting on the grass"], "per_prompt": 4},
+    "train": {
+        "steps": 6,
+        "batch_size": 2,
+        "class_batch_size": 2,
+        "rank": 4,
+        "learning_rate": 5e-3,
+        "warmup_steps": 0,
+        "checkpoint_every": 2,
+    },
+    "train.monitor": {"every": 3, "seeds_per_prompt": 2, "validation_draws": 4},
+    "losers": {"per_prompt": 3},
+    "sample": {"seeds_per_prompt": 6, "steps": 8},
+    "measure": {"within_set_images": 6},
+    "compare": {"resamples": 200},
+    "judge": {"pairs_per_prompt": 5},
+    "report": {"pairs_per_prompt": 2},
+}
+
+
+def environment() -> dict[str, str]:
+    """This environment with this interpreter's commands first, and without the hub."""
+    return os.environ | {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HF_HUB_OFFLINE": "1",
+    }
+
+
+def run(folder: Path, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run a command in a clone; one that fails unasked fails the test, with its output."""
+    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
+    if check and done.returncode:
+        raise AssertionError(f"{' '.join(command)} failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+    return done
+
+
+def clone(folder: Path) -> Path:
+    """The working tree's tracked and new files as a repository of their own, with shrunk parameters."""
+    listed = run(ROOT, "git", "ls-files", "--cached", "--others", "--exclude-standard").stdout.split("\n")
+    for name in filter(None, listed):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    (folder / "dvc.lock").unlink(missing_ok=True)
+    set_params(folder, SHRUNK)
+    run(folder, "git", "init", "-q")
+    run(folder, "git", "config", "user.email", "tests@localhost")
+    run(folder, "git", "config", "user.name", "tests")
+    run(folder, "git", "add", "-A")
+    run(folder, "git", "commit", "-qm", "clone")
+    return folder
+
+
+def set_params(folder: Path, changes: dict[str, dict[str, Any]]) -> None:
+    """Change sections of params.yaml, each named by its dotted path."""
+    path = folder / "params.yaml"
+    content = yaml.safe_load(path.read_text())
+    for section, values in changes.items():
+        found = content
+        for key in section.split("."):
+            found = found[key]
+        found |= values
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def stages_run(output: str) -> set[str]:
+    """Names of the stages that `dvc repro` ran, by its output."""
+    return {line.split("'")[1] for line in output.split("\n") if line.startswith("Running stage")}
+
+
+def metrics(folder: Path) -> dict[str, Any]:
+    """The metric files by name."""
+    names = ("collect", "curate", "train", "measure_base", "measure_tuned", "compare", "judge", "survey", "verdict")
+    return {name: json.loads((folder / "metrics" / f"{name}.json").read_text()) for name in names}

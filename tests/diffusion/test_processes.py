@@ -1,0 +1,71 @@
+"""One process and two come to the same weights, copied or sharded, and so does a resumed run."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.slow
+CHANGES = {"steps": 8, "batch_size": 4, "class_batch_size": 2, "micro_batch_size": 2}
+TWO = ["-m", "accelerate.commands.accelerate_cli", "launch", "--config_file", "configs/accelerate/two_cpus.yaml"]
+
+
+def launch(folder: Path, processes: int, **changes: Any) -> subprocess.CompletedProcess[str]:
+    folder.mkdir(exist_ok=True)
+    command = [*(TWO if processes == 2 else []), "-m", "tests.diffusion.trains_tiny"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, *command, str(folder), json.dumps(CHANGES | changes)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def weights(folder: Path, rank: int = 0) -> dict[str, torch.Tensor]:
+    return load_file(folder / f"weights-{rank}.safetensors")
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("alone")
+    assert launch(folder, 1).returncode == 0
+    return folder
+
+
+@pytest.mark.parametrize("shard", [False, True], ids=["copied", "sharded"])
+def test_two_processes_agree_with_one(alone: Path, tmp_path: Path, shard: bool) -> None:
+    done = launch(tmp_path, 2, shard=shard)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (tmp_path / "sharded").read_text() == str(shard)
+    for rank in (0, 1):
+        torch.testing.assert_close(weights(tmp_path, rank), weights(alone), atol=1e-5, rtol=1e-4)
+    curves = [json.loads((folder / "curve-0.json").read_text()) for folder in (alone, tmp_path)]
+    for one, two in zip(*curves, strict=True):
+        assert two == pytest.approx(one, rel=1e-4)
+
+
+@pytest.mark.parametrize("shard", [False, True], ids=["copied", "sharded"])
+def test_two_processes_resume(alone: Path, tmp_path: Path, shard: bool) -> None:
+    assert launch(tmp_path, 2, shard=shard, stop_after=5).returncode == 0
+    assert not (tmp_path / "weights-0.safetensors").exists()
+    done = launch(tmp_path, 2, shard=shard)
+    assert "resuming after step 5" in done.stdout + done.stderr
+    torch.testing.assert_close(weights(tmp_path), weights(alone), atol=1e-5, rtol=1e-4)
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(tmp_path: Path) -> None:
+    done = launch(tmp_path, 2, batch_size=3)
+    assert done.returncode != 0 and "cannot be shared evenly by 2 processes" in done.stderr

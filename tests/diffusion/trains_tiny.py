@@ -1,0 +1,53 @@
+"""Trains the tiny transformer on however many processes it is launched on, for tests: OUT FOLDER, then JSON changes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from accelerate import Accelerator
+from safetensors.torch import save_file
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor
+
+from stages.diffusion.lora import lora_layers
+from stages.diffusion.training_loop import LoraTrainer
+from tests.diffusion.tiny import tiny_transformer, train_params, training_data
+
+
+class Sharding(Accelerator):
+    """Shards as accelerate does for FSDP 2: accelerate on a GPU alone, torch on a CPU too."""
+
+    def prepare(self, *args: Any, **_: Any) -> Any:
+        for block in args[0].transformer_blocks:
+            fully_shard(block)
+        return fully_shard(args[0])
+
+
+def main() -> None:
+    out, changes = Path(sys.argv[1]), json.loads(sys.argv[2])
+    stop = changes.pop("stop_after", None)
+    accelerator = Sharding(cpu=True) if changes.pop("shard", False) else Accelerator(cpu=True)
+    settings = train_params(yaml.safe_load(Path("params.yaml").read_text()), **changes)
+    torch.set_num_threads(1)
+    trainer = LoraTrainer(tiny_transformer(), settings, training_data(), out / "checkpoints", accelerator=accelerator)
+    for _ in range(stop or 0):
+        trainer.step()
+    if stop:
+        trainer.save()
+        return
+    trainer.run()
+    weights = {name: value.clone() for name, value in lora_layers(trainer.transformer).items()}
+    sharded = any(isinstance(parameter, DTensor) for parameter in trainer.parameters)
+    (out / "sharded").write_text(str(sharded))
+    save_file(weights, out / f"weights-{accelerator.process_index}.safetensors")
+    (out / f"curve-{accelerator.process_index}.json").write_text(json.dumps(trainer.progress.rows))
+    accelerator.end_training()
+
+
+if __name__ == "__main__":
+    main()

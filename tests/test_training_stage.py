@@ -1,0 +1,187 @@
+"""Stage `train` and what feeds it, as processes of their own: recipes, kills, and what a user may get wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from safetensors import safe_open
+
+from tests.clones import clone, environment, metrics, run, set_params
+
+pytestmark = pytest.mark.slow
+
+ON_THE_MINIATURE = {
+    "base": {"name": "mini", "resolution": 64, "max_sequence_length": 1, "dtype": "float32"},
+    "train": {"optimizer": "adamw", "steps": 4},
+    "encode": {"t5_8bit": False, "training_sequence_length": 2},
+    "sample": {"steps": 4, "batch_size": 16},
+}
+"""What keeps a profile for a real base from running here."""
+
+
+@pytest.fixture(scope="module")
+def encoded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = clone(tmp_path_factory.mktemp("encoded"))
+    run(folder, "dvc", "repro", "encode")
+    return folder
+
+
+@pytest.fixture
+def copied(encoded: Path, tmp_path: Path) -> Iterator[Path]:
+    """A copy to break."""
+    folder = tmp_path / "copy"
+    shutil.copytree(encoded, folder, symlinks=True)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def stage(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return run(folder, sys.executable, "-m", *words, check=False)
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_killed_at_three_random_moments_it_ends_with_the_same_file(encoded: Path, copied: Path) -> None:
+    for folder in (encoded, copied):
+        set_params(folder, {"train": {"steps": 40, "checkpoint_every": 1}, "train.monitor": {"every": 20}})
+        assert stage(folder, "stages.resolve").returncode == 0
+    whole = stage(encoded, "stages.train")
+    assert whole.returncode == 0, whole.stderr[-2000:]
+
+    chosen = sorted(random.SystemRandom().sample(range(1, 39), 3))
+    for step in chosen:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "stages.train"], cwd=copied, env=environment(), stderr=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + 300
+        while not any(int(p.stem[6:]) >= step for p in copied.glob(".checkpoints/train/*/state-*.safetensors")):
+            assert process.poll() is None and time.monotonic() < deadline, f"no checkpoint of step {step}"
+            time.sleep(0.01)
+        process.kill()
+        assert process.wait() == -9
+        assert not (copied / "metrics" / "train.json").exists()
+    resumed = stage(copied, "stages.train")
+    assert "resuming after step" in resumed.stdout + resumed.stderr
+    lora = "models/lora/pytorch_lora_weights.safetensors"
+    assert sha256(copied / lora) == sha256(encoded / lora), f"killed after steps {chosen}"
+    curves = [sorted((folder / "metrics/training").rglob("*.*")) for folder in (encoded, copied)]
+    assert len(curves[0]) > 5
+    for one, two in zip(*curves, strict=True):
+        assert one.read_bytes() == two.read_bytes()
+    assert metrics_of_training(encoded) == metrics_of_training(copied)
+
+
+def metrics_of_training(folder: Path) -> object:
+    return json.loads((folder / "metrics" / "train.json").read_text())
+
+
+def test_the_saved_lora_draws_what_the_trained_adapter_drew(encoded: Path) -> None:
+    figures = json.loads((encoded / "metrics" / "train.json").read_text())
+    assert figures["reload_difference"] <= 1
+
+
+def test_preference_training_runs_end_to_end(copied: Path) -> None:
+    run(copied, "dvc", "exp", "run", "-S", "train.method=dpo")
+    found = metrics(copied)
+    assert found["train"]["provenance"]["n_losers"] == 6
+    assert (copied / "metrics/training/plots/metrics/preference_accuracy.tsv").exists()
+    assert found["verdict"]["verdict"] in {"corrected", "not_corrected", "inconclusive"}
+
+
+def test_the_papers_recipe_runs_end_to_end_on_the_miniature(copied: Path) -> None:
+    changes = [f"profiles.paper.{s}.{key}={value}" for s, v in ON_THE_MINIATURE.items() for key, value in v.items()]
+    run(copied, "dvc", "exp", "run", "-S", "profile=paper", *(word for change in changes for word in ("-S", change)))
+    resolved = yaml.safe_load((copied / "params.resolved.yaml").read_text())
+    assert all(resolved["train"]["quirks"].values()) and resolved["train"]["class_batch_size"] == 0
+    with safe_open(copied / "data/encoded/instance.safetensors", framework="pt") as handle:
+        assert json.loads(handle.metadata()["index"])["captions"] == ["lying on the grass/street"]
+    found = metrics(copied)["train"]
+    assert found["provenance"]["n_class"] == 0 and found["prior_loss_last_tenth"] is None
+    assert not (copied / "data/encoded/class.safetensors").exists()
+    with safe_open(copied / "models/lora/pytorch_lora_weights.safetensors", framework="pt") as handle:
+        names = list(handle.keys())
+        assert all(handle.get_tensor(name).shape[0] == 4 for name in names if "lora_A" in name)
+    assert {name.split(".attn.")[1].split(".lora")[0] for name in names} == {"to_k", "to_q", "to_v", "to_out.0"}
+
+
+@pytest.mark.parametrize(
+    ("section", "value", "sentence"),
+    [
+        ("train", {"rank": 0}, "train.rank = 0: input should be greater than or equal to 1"),
+        ("train", {"learning_rate": -1e-4}, "train.learning_rate = -0.0001: input should be greater than 0"),
+        ("train", {"class_batch_size": 0, "launcher": ["nowhere"]}, "train.launcher: 'nowhere' is no command here"),
+        ("train", {"quantise_base": "nf4"}, "train.quantise_base = 'nf4' needs a CUDA GPU"),
+        ("train", {"optimizer": "adamw_8bit"}, "train.optimizer = 'adamw_8bit' needs a CUDA GPU"),
+        ("train.monitor", {"trackers": ["wandb"]}, "train.monitor.trackers = ['wandb']"),
+        ("train.monitor", {"first_seed": 20005}, "reaches into the seeds that `sample` judges the result by"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_wrong_recipe_is_one_sentence(copied: Path, section: str, value: dict[str, object], sentence: str) -> None:
+    set_params(copied, {section: value})
+    done = stage(copied, "stages.resolve")
+    if done.returncode == 0:
+        done = stage(copied, "stages.train")
+    assert done.returncode != 0 and sentence in done.stderr and "Traceback" not in done.stderr
+    assert (copied / "data/encoded/instance.safetensors").exists()
+
+
+def test_wrong_instance_images_are_one_sentence_and_nothing_is_lost(copied: Path) -> None:
+    run(copied, "dvc", "unprotect", "data/instance")
+    folder, encoded = copied / "data/instance", copied / "data/encoded/instance.safetensors"
+    before, metadata = sha256(encoded), (folder / "metadata.jsonl").read_text()
+    image = next(iter(sorted(folder.glob("*.png"))))
+    whole = image.read_bytes()
+
+    def refused(sentence: str) -> None:
+        done = stage(copied, "stages.encode")
+        assert done.returncode == 1 and sentence in done.stderr and "Traceback" not in done.stderr
+        assert sha256(encoded) == before
+
+    image.write_bytes(whole[: len(whole) // 2])
+    refused(f"{image.relative_to(copied)} cannot be read as an image")
+    image.unlink()
+    refused(f"{image.relative_to(copied)} is listed in metadata.jsonl and is not there")
+    image.write_bytes(whole)
+    rows = [json.loads(line) for line in metadata.splitlines()]
+    (folder / "metadata.jsonl").write_text("\n".join(json.dumps(row | {"text": ""}) for row in rows))
+    refused("has no caption (`text`)")
+    (folder / "metadata.jsonl").write_text("\n")
+    refused("lists no image")
+    shutil.rmtree(folder)
+    refused("data/instance has no metadata.jsonl")
+
+
+def test_a_full_disk_while_checkpointing_loses_no_step_that_was_saved(copied: Path) -> None:
+    set_params(copied, {"train": {"steps": 12, "checkpoint_every": 4}})
+    assert stage(copied, "stages.resolve").returncode == 0
+    # A file size limit stands for a full disk: the checkpoint of step 8 cannot be written, that of step 4 could.
+    limited = [
+        "import resource, runpy, stages.diffusion.training_loop as loop",
+        "save = loop.LoraTrainer.save",
+        "def limit(self):",
+        "    if self.progress.done == 8:",
+        "        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))",
+        "    save(self)",
+        "loop.LoraTrainer.save = limit",
+        "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)",
+        "runpy.run_module('stages.train', run_name='__main__')",
+    ]
+    done = run(copied, sys.executable, "-c", "\n".join(limited), check=False)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "nothing finished is lost" in done.stderr
+    assert [path.name for path in copied.glob(".checkpoints/train/*/state-*")] == ["state-0000004.safetensors"]
+    again = stage(copied, "stages.train")
+    assert again.returncode == 0 and "resuming after step 4" in again.stdout + again.stderr
