@@ -24,9 +24,9 @@ def run_seed(seed: int) -> dict[str, Any]:
         subprocess.CalledProcessError: the run failed; its messages stand above.
     """
     name = f"train-seed-{seed}"
-    subprocess.run(
-        ["dvc", "exp", "run", "--temp", "--force", "--name", name, "-S", f"train.seed={seed}"], check=True, text=True
-    )
+    # An experiment of that name from an earlier call would be in the way; there being none is no error.
+    subprocess.run(["dvc", "exp", "remove", name], check=False, capture_output=True)
+    subprocess.run(["dvc", "exp", "run", "--temp", "--name", name, "-S", f"train.seed={seed}"], check=True, text=True)
     shown = subprocess.run(["dvc", "metrics", "show", "--json", name], check=True, text=True, capture_output=True)
     files = json.loads(shown.stdout)[name]["data"]
     compare, verdict, train = (files[f"metrics/{key}.json"]["data"] for key in ("compare", "verdict", "train"))
