@@ -7,11 +7,11 @@ shares everything but the training with the committed run, so the working tree s
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import dvc.api
 import pandas as pd
 
 FOLDER = Path("experiments")
@@ -27,9 +27,8 @@ def run_seed(seed: int) -> dict[str, Any]:
     # An experiment of that name from an earlier call would be in the way; there being none is no error.
     subprocess.run(["dvc", "exp", "remove", name], check=False, capture_output=True)
     subprocess.run(["dvc", "exp", "run", "--temp", "--name", name, "-S", f"train.seed={seed}"], check=True, text=True)
-    shown = subprocess.run(["dvc", "metrics", "show", "--json", name], check=True, text=True, capture_output=True)
-    files = json.loads(shown.stdout)[name]["data"]
-    compare, verdict, train = (files[f"metrics/{key}.json"]["data"] for key in ("compare", "verdict", "train"))
+    names = ("compare", "verdict", "train")
+    compare, verdict, train = (dvc.api.metrics_show(f"metrics/{key}.json", rev=name) for key in names)
     target, held_out = compare["anomaly_rate_target"], compare["anomaly_rate_held_out"]
     return {
         "train_seed": train["train_seed"],
