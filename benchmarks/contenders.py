@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,9 +46,10 @@ def read_params(prepared: Path) -> dict[str, Any]:
     return params
 
 
-def our_params(prepared: Path, work: Work, steps: int) -> dict[str, Any]:
+def our_params(prepared: Path, work: Work, steps: int, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The default recipe at this work; whatever it does beyond the comparison's work stays on, but for checkpoints
-    and looks at samples, which the other side does not make within these steps either."""
+    and looks at samples, which the other side does not make within these steps either. `changes` are parameters of the
+    section `train` that replace the default ones."""
     params = read_params(prepared)
     params["base"] |= {"local_folder": str(prepared / "base"), "max_sequence_length": T5_TOKENS, "device": "cpu"}
     params["encode"] |= {"flip": False, "crops": 0}
@@ -56,7 +57,8 @@ def our_params(prepared: Path, work: Work, steps: int) -> dict[str, Any]:
     train |= {"batch_size": work.batch, "class_batch_size": work.batch if work.prior else 0, "steps": steps}
     train |= {"lr_scheduler": "constant", "warmup_steps": 0, "checkpoint_every": steps}
     if "monitor" in train:
-        train["monitor"]["every"] = 0
+        train["monitor"] |= {"every": 0, "patience": 0, "keep": "last"}
+    train |= changes or {}
     return params
 
 
@@ -77,9 +79,9 @@ def our_encoding(prepared: Path) -> Command:
     return Command([sys.executable, "-m", "stages.encode"], folder)
 
 
-def our_training(prepared: Path, work: Work, steps: int) -> Command:
+def our_training(prepared: Path, work: Work, steps: int, changes: Mapping[str, Any] | None = None) -> Command:
     """Stage `train`, from encoded data on disk to the saved LoRA."""
-    folder = workspace(prepared / "ours", our_params(prepared, work, steps))
+    folder = workspace(prepared / "ours", our_params(prepared, work, steps, changes))
     return Command([sys.executable, "-m", "stages.train"], folder)
 
 
@@ -141,10 +143,12 @@ def diffusers_training(
     return Command(argv + [part for name, value in options.items() for part in (f"--{name}", str(value))], folder)
 
 
-def contenders(prepared: Path, work: Work, python: Path | None, script: Path | None) -> list[Contender]:
+def contenders(
+    prepared: Path, work: Work, python: Path | None, script: Path | None, changes: Mapping[str, Any]
+) -> list[Contender]:
     """Ours, the bare loop, and diffusers' script in every mode that runs at this work; ours comes first."""
     found = [
-        Contender("ours", lambda steps: our_training(prepared, work, steps)),
+        Contender("ours", lambda steps: our_training(prepared, work, steps, changes)),
         Contender("bare loop", lambda steps: bare_loop(prepared, work, steps)),
     ]
     if python is None or script is None:

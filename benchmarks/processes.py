@@ -65,5 +65,6 @@ def environment(threads: int, scratch: Path) -> dict[str, str]:
         "HF_HUB_OFFLINE": "1",
         "HF_DATASETS_OFFLINE": "1",
         "HF_HOME": str(scratch / "huggingface"),
+        "TORCHINDUCTOR_CACHE_DIR": str(scratch / "inductor"),
         "PYTHONPATH": str(Path.cwd()),
     }

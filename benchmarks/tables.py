@@ -141,7 +141,7 @@ def report(
         f"fp32, {args.images} images. Seconds a step: runs of {args.steps[0]} and of {args.steps[1]} steps, as whole "
         f"processes; difference over {args.steps[1] - args.steps[0]}; median (least .. most), "
         f"{args.repeats} repeat(s).",
-        f"Ours: {ours}.",
+        f"Ours: {ours}; {f'train: {args.train}' if args.train else 'the default recipe'}.",
     ]
     if peer:
         text = args.diffusers_script.read_bytes()

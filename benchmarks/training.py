@@ -17,6 +17,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import yaml
+
 from benchmarks.contenders import Contender, Work, contenders, our_encoding, our_training
 from benchmarks.figures import Spread, StepCost, step_cost
 from benchmarks.processes import Command, Run, environment, measure
@@ -40,6 +42,9 @@ def compare(
 ) -> dict[str, StepCost]:
     """Cost a step of each contender. They take turns, so that a machine that slows down slows all of them."""
     pairs: dict[str, list[tuple[Run, Run]]] = {contender.name: [] for contender in chosen}
+    for contender in chosen:
+        # Not counted: it fills the caches of files and of compiled code.
+        measured(f"{label}, first run, {contender.name}", contender.command(1))
     for repeat in range(repeats):
         turn = repeat % len(chosen)
         for contender in chosen[turn:] + chosen[:turn]:
@@ -88,6 +93,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--scaling-images", type=int, nargs="*", default=[5, 50, 500])
     parser.add_argument("--scaling-steps", type=int, nargs="+", default=[20, 120, 220, 320])
+    parser.add_argument("--train", type=yaml.safe_load, default={}, help="changes to our recipe: '{compile: true}'")
     parser.add_argument("--scratch", type=Path, help="folder for working files; default: a temporary one")
     parser.add_argument("--write", action="store_true", help=f"write {RESULTS}")
     args = parser.parse_args()
@@ -115,14 +121,11 @@ def run(args: argparse.Namespace, scratch: Path) -> str:
     script = args.diffusers_script and args.diffusers_script.absolute()
     works = [Work(batch, False) for batch in args.batch] + [Work(batch, True) for batch in args.prior_batch]
     short, long = args.steps
-    comparisons = [
-        Comparison(
-            str(work),
-            compare(contenders(folder, work, python, script), short, long, args.repeats, str(work), measured),
-            encoding,
-        )
-        for work in works
-    ]
+    comparisons = []
+    for work in works:
+        chosen = contenders(folder, work, python, script, args.train)
+        costs = compare(chosen, short, long, args.repeats, str(work), measured)
+        comparisons.append(Comparison(str(work), costs, encoding))
     scaling = scale(scratch, args.scaling_images, args.scaling_steps, args.batch[0], args.repeats, measured)
     versions = functools.partial(installed, settings=settings)
     return report(args, comparisons, scaling, versions(sys.executable), python and versions(python))
