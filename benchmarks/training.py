@@ -60,6 +60,7 @@ def scale(
     scratch: Path, images: list[int], lengths: list[int], batch: int, repeats: int, measured: Measure
 ) -> list[Scaling]:
     """Cost a step of ours between successive run lengths, at several numbers of images."""
+    scratch.mkdir()
     found = []
     for count in images:
         folder, encoding = prepare(scratch, count, measured)
@@ -126,7 +127,7 @@ def run(args: argparse.Namespace, scratch: Path) -> str:
         chosen = contenders(folder, work, python, script, args.train)
         costs = compare(chosen, short, long, args.repeats, str(work), measured)
         comparisons.append(Comparison(str(work), costs, encoding))
-    scaling = scale(scratch, args.scaling_images, args.scaling_steps, args.batch[0], args.repeats, measured)
+    scaling = scale(scratch / "scaling", args.scaling_images, args.scaling_steps, args.batch[0], args.repeats, measured)
     versions = functools.partial(installed, settings=settings)
     return report(args, comparisons, scaling, versions(sys.executable), python and versions(python))
 
