@@ -52,15 +52,16 @@ def comparison_table(found: Comparison) -> str:
             [
                 name,
                 cost.seconds.show(4),
-                f"{cost.cpu_seconds.median:.4f}",
                 cost.seconds.over(ours.seconds).show(2),
+                f"{cost.cpu_seconds.median:.4f}",
+                cost.cpu_seconds.over(ours.cpu_seconds).show(2),
                 f"{cost.peak_bytes / MIB:.0f}",
                 f"{cost.once.median:.1f}",
             ]
         )
     peak = f"{found.encoding.peak_bytes / MIB:.0f}"
-    rows.append(["ours, encoding before it", "", "", "", peak, f"{found.encoding.seconds:.1f}"])
-    head = ["", "s a step", "CPU s a step", "of ours", "peak MiB", "s once"]
+    rows.append(["ours, encoding before it", "", "", "", "", peak, f"{found.encoding.seconds:.1f}"])
+    head = ["", "s a step", "of ours", "CPU s a step", "of ours", "peak MiB", "s once"]
     return f"### {found.work} a step\n\n{table(head, rows)}\n\n{claims(found)}"
 
 
