@@ -24,8 +24,9 @@ def card_with_results(card: str, name: str, compare: Mapping[str, Any], verdict:
         verdict: metrics/verdict.json.
     """
     finished = ModelCard(card)
-    finished.data.model_name = name
-    finished.data.eval_results = [
+    data: Any = finished.data
+    data.model_name = name
+    data.eval_results = [
         EvalResult(
             task_type="text-to-image",
             dataset_type="prompts",

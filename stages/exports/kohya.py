@@ -146,9 +146,8 @@ def from_kohya(tensors: Mapping[str, torch.Tensor]) -> dict[tuple[int, str], Ada
     for (block, name), half in halves.items():
         down, up = half["lora_down.weight"], half["lora_up.weight"]
         scale = float(half["alpha"]) / down.shape[0]
-        for module, rows in zip(
-            FUSED.get(name, (SINGLE.get(name, ""),)), up.chunk(3 if name in FUSED else 1), strict=True
-        ):
+        modules = FUSED[name] if name in FUSED else (SINGLE[name],)
+        for module, rows in zip(modules, up.chunk(len(modules)), strict=True):
             if rows.any() or name in SINGLE:
                 adapters[block, module] = Adapter(down, rows, scale)
     return adapters
