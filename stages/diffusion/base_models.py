@@ -41,6 +41,13 @@ BASE_MODELS = {
         "b940f670f0eda2d07fbb75229e779da1ad11eb80",
         "Stability AI Community License",
     ),
+    "sd3.5-large": BaseModel(
+        "stabilityai/stable-diffusion-3.5-large",
+        "ceddf0a7fdf2064ea28e2213e3b84e4afa170a0f",
+        "Stability AI Community License",
+    ),
+    # Random weights in the shapes of sd3-medium, written by `make rehearsal`.
+    "rehearsal": BaseModel("models/rehearsal", None, "MIT"),
 }
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -121,7 +128,10 @@ def fingerprint(name: str, local_folder: str | None) -> str:
     digest = hashlib.sha256()
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in {".safetensors", ".json", ".txt"}):
         digest.update(str(path.relative_to(folder)).encode())
-        digest.update(path.read_bytes())
+        with path.open("rb") as handle:
+            # In parts: a file of T5's is larger than many machines' memory.
+            while part := handle.read(1 << 24):
+                digest.update(part)
     return f"sha256:{digest.hexdigest()}"
 
 
