@@ -177,9 +177,9 @@ def fill(model: torch.nn.Module, generator: torch.Generator) -> None:
             start += size
 
 
-def random_component(shapes: Shapes, part: str, seed: int) -> torch.nn.Module:
+def random_component(shapes: Shapes, part: str, seed: int) -> Any:
     """A component with random weights, in bfloat16 on the CPU."""
-    model = build_component(shapes, part).to_empty(device="cpu")
+    model: Any = build_component(shapes, part).to_empty(device="cpu")
     if part.startswith("text_encoder"):
         model.tie_weights()
     if part == "transformer":
@@ -222,7 +222,7 @@ def write_random_base(folder: Path, shapes: Shapes, seed: int) -> None:
     build_t5_tokenizer().save_pretrained(folder / "tokenizer_3")
     index["tokenizer_3"] = ["transformers", "T5TokenizerFast"]
     for part in (field.name for field in fields(Shapes)):
-        model = random_component(shapes, part, seed)
+        model: Any = random_component(shapes, part, seed)
         model.save_pretrained(folder / part, max_shard_size="5GB")
         library = "transformers" if part.startswith("text_encoder") else "diffusers"
         index[part] = [library, type(model).__name__]
