@@ -28,7 +28,7 @@ def test_the_card_states_base_prompts_licence_and_seeds(raw_params: dict[str, An
     assert data["base_model"] == "stabilityai/stable-diffusion-3-medium-diffusers"
     assert data["library_name"] == "diffusers" and data["license_name"] == "Some Licence"
     assert [entry["text"] for entry in data["widget"]] == ["lying on the grass", "lying on the street"]
-    assert "judged at seeds 20000 to 20063" in text
+    assert "judged at seeds 20000 to 20127" in text
 
 
 def test_the_results_are_the_hubs_own_evaluation_results(
