@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Nothing in the default profile needs the hub; a profile that does must be able to reach it.
 PROFILE ?=
 
-.PHONY: repro test test-fast lint format setup paper-images replication pretraining adopt-base seeds docs clean
+.PHONY: repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal seeds docs clean
 
 repro: $(VENV)/ready
 ifneq ($(PROFILE),)
@@ -62,6 +62,10 @@ docs: $(VENV)/ready
 # The committed run again at three training seeds, as DVC experiments; needs a clean working tree.
 seeds: $(VENV)/ready
 	python -m experiments.seeds 0 1 2
+
+# Stable Diffusion 3 Medium's shapes with random weights (16 GB on disk) through encode, train and sample, on any CPU.
+rehearsal: $(VENV)/ready
+	HF_HUB_OFFLINE=1 python -m rehearsal.run
 
 # Hours on two cores; needed only to change the embedded base.
 pretraining: $(VENV)/ready

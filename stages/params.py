@@ -107,7 +107,11 @@ class EncodeParams(Section):
 class SampleParams(Section):
     """Images of the base and of the tuned model at the same prompts and seeds."""
 
-    seeds_per_prompt: int = Field(ge=1, description="Images a prompt.")
+    target_seeds_per_prompt: int = Field(ge=1, description="Images a target prompt.")
+    held_out_seeds_per_prompt: int = Field(
+        ge=1,
+        description="Images a held-out prompt: there are more of these prompts, and prompts weigh more than seeds.",
+    )
     first_seed: Seed = Field(description="Seed of the first image of each prompt; the next ones count up.")
     steps: int = Field(ge=1, le=1000, description="Sampling steps.")
     guidance_scale: float = Field(ge=1, le=50, description="Classifier-free guidance; 1: none.")
@@ -198,7 +202,7 @@ class Params(Section):
                 f"train.class_batch_size = {self.train.class_batch_size} needs class images: set "
                 "class_images.per_prompt above 0, or train.class_batch_size = 0"
             )
-        judged = range(self.sample.first_seed, self.sample.first_seed + self.sample.seeds_per_prompt)
+        judged = range(self.sample.first_seed, self.sample.first_seed + self.sample.target_seeds_per_prompt)
         monitor = self.train.monitor
         if set(judged) & set(range(monitor.first_seed, monitor.first_seed + monitor.seeds_per_prompt)):
             raise ValueError(

@@ -24,8 +24,9 @@ def main(model: str) -> None:
         load_lora(pipeline, LORA)
         source = f"{base.name} + LoRA {lora_sha256(LORA)[:12]}"
     groups = {"target": params.prompts.target, "held_out": params.prompts.held_out}
-    seeds = range(settings.first_seed, settings.first_seed + settings.seeds_per_prompt)
-    rows = [(group, prompt, seed) for group, prompts in groups.items() for prompt in prompts for seed in seeds]
+    counts = {"target": settings.target_seeds_per_prompt, "held_out": settings.held_out_seeds_per_prompt}
+    seeds = {group: range(settings.first_seed, settings.first_seed + count) for group, count in counts.items()}
+    rows = [(group, prompt, seed) for group, prompts in groups.items() for prompt in prompts for seed in seeds[group]]
     images = sample_images(
         pipeline,
         [(prompt, seed) for _, prompt, seed in rows],

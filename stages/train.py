@@ -57,8 +57,10 @@ def write_lora(
     """LoRA and model card; returns the figures of train.json."""
     settings, progress = params.train, trainer.progress
     sha256 = save_lora(trainer.transformer, LORA, layers)
-    licence = BASE_MODELS[params.base.name].licence
-    (LORA / "README.md").write_text(lora_card(params, weights, licence, len(trainer.data.instance)))
+    base = BASE_MODELS[params.base.name]
+    hub_base = base.source if base.revision else None
+    card = lora_card(params, weights, base.licence, len(trainer.data.instance), hub_base)
+    (LORA / "README.md").write_text(card)
     curve = trainer.curve()
     last = curve.tail(max(1, len(curve) // 10)).mean()
     best = progress.looks.best

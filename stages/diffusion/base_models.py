@@ -143,7 +143,10 @@ def fingerprint(name: str, local_folder: str | None) -> str:
     digest = hashlib.sha256()
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in {".safetensors", ".json", ".txt"}):
         digest.update(str(path.relative_to(folder)).encode())
-        digest.update(path.read_bytes())
+        with path.open("rb") as handle:
+            # In parts: a file of T5's is larger than many machines' memory.
+            while part := handle.read(1 << 24):
+                digest.update(part)
     return f"sha256:{digest.hexdigest()}"
 
 

@@ -6,7 +6,7 @@ from stages.params import Params
 from stages.reports.templating import markdown_environment
 
 
-def lora_card(params: Params, base_weights: str, base_licence: str, instances: int) -> str:
+def lora_card(params: Params, base_weights: str, base_licence: str, instances: int, hub_base: str | None = None) -> str:
     """The card of a trained LoRA, in the Hugging Face hub's form.
 
     Args:
@@ -14,6 +14,9 @@ def lora_card(params: Params, base_weights: str, base_licence: str, instances: i
         base_weights: what identifies the base's weights (`base_models.fingerprint`).
         base_licence: name of the base's licence, which binds the LoRA too.
         instances: images that it learned from.
+        hub_base: the base's repository on the hub, if it is one.
     """
     template = markdown_environment().get_template("lora_card.md.jinja")
-    return template.render(p=params, base_weights=base_weights, licence=base_licence, instances=instances)
+    return template.render(
+        p=params, base_weights=base_weights, licence=base_licence, instances=instances, hub_base=hub_base
+    )
