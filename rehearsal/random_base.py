@@ -177,7 +177,7 @@ def fill(model: torch.nn.Module, generator: torch.Generator) -> None:
             start += size
 
 
-def random_component(shapes: Shapes, part: str, seed: int) -> Any:
+def random_component(shapes: Shapes, part: str, seed: int) -> torch.nn.Module:
     """A component with random weights, in bfloat16 on the CPU."""
     model: Any = build_component(shapes, part).to_empty(device="cpu")
     if part.startswith("text_encoder"):
@@ -185,7 +185,7 @@ def random_component(shapes: Shapes, part: str, seed: int) -> Any:
     if part == "transformer":
         # Position embeddings are computed, not drawn; a model without blocks has them too.
         blockless = SD3Transformer2DModel(**{**shapes.transformer, "num_layers": 0})
-        model.pos_embed.pos_embed.copy_(blockless.pos_embed.pos_embed)
+        model.pos_embed.pos_embed = blockless.pos_embed.pos_embed.to(torch.bfloat16)
     fill(model, torch_generator(seed, part))
     return model
 

@@ -66,15 +66,15 @@ def run_child(name: str, words: list[str], cwd: Path, kill_when: Callable[[], bo
         process = subprocess.Popen(
             [sys.executable, "-m", *words], cwd=cwd, env=environment, stdout=handle, stderr=subprocess.STDOUT
         )
-        killed = False
-        while True:
-            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-            if pid:
+        ended = 0
+        while kill_when and not ended:
+            if kill_when():
+                os.kill(process.pid, signal.SIGKILL)
                 break
-            if kill_when and not killed and kill_when():
-                process.send_signal(signal.SIGKILL)
-                killed = True
-            time.sleep(0.01)
+            time.sleep(0.02)
+            ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if not ended:
+            _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     output = log.read_text(errors="replace")
     if kill_when and process.returncode != -signal.SIGKILL:
