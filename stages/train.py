@@ -121,6 +121,9 @@ def main() -> None:
     )
     trainer.run()
     log.close()
+    if accelerator.is_main_process:
+        # Declared as an output; a recipe that never looks leaves no picture in it.
+        (CURVES / "plots" / "images").mkdir(parents=True, exist_ok=True)
     layers = lora_layers(trainer.transformer)
     if accelerator.is_main_process:
         figures = write_lora(params, trainer, layers, weights)
