@@ -1,13 +1,16 @@
 """Measure whole processes from outside, so that every contender is measured the same way.
 
-This module and its callers import neither torch nor numpy: on Linux a child's peak memory is never below that of the
-process that started it.
+On Linux a process's recorded peak memory starts at that of the one which started it. So a bare interpreter of a few MiB
+(this file run as a script) stands between, and notes what its child used.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,18 +44,31 @@ def measure(command: Command, environment: Mapping[str, str]) -> Run:
         RuntimeError: it failed; the message ends with the last lines that it printed.
     """
     log = command.folder / "output.txt"
-    with log.open("wb") as output:
-        start = time.monotonic()
-        process = subprocess.Popen(
-            command.argv, cwd=command.folder, env=dict(environment), stdout=output, stderr=subprocess.STDOUT
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.monotonic() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
+    with tempfile.TemporaryDirectory() as scratch:
+        notes = Path(scratch) / "notes.json"
+        with log.open("wb") as output:
+            launcher = [sys.executable, "-I", "-S", __file__, str(notes), *command.argv]
+            subprocess.run(
+                launcher, cwd=command.folder, env=dict(environment), stdout=output, stderr=subprocess.STDOUT, check=True
+            )
+        noted = json.loads(notes.read_text())
+    if noted["exit_code"] != 0:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-        raise RuntimeError(f"{' '.join(command.argv)} ended with {process.returncode}:\n{tail}")
-    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+        raise RuntimeError(f"{' '.join(command.argv)} ended with {noted['exit_code']}:\n{tail}")
+    return Run(noted["seconds"], noted["cpu_seconds"], noted["peak_bytes"])
+
+
+def _launch(notes: str, argv: Sequence[str]) -> None:
+    start = time.monotonic()
+    pid = os.posix_spawnp(argv[0], list(argv), os.environ)
+    _, status, usage = os.wait4(pid, 0)
+    figures = {
+        "exit_code": os.waitstatus_to_exitcode(status),
+        "seconds": time.monotonic() - start,
+        "cpu_seconds": usage.ru_utime + usage.ru_stime,
+        "peak_bytes": usage.ru_maxrss * 1024,
+    }
+    Path(notes).write_text(json.dumps(figures))
 
 
 def environment(threads: int, scratch: Path) -> dict[str, str]:
@@ -68,3 +84,7 @@ def environment(threads: int, scratch: Path) -> dict[str, str]:
         "TORCHINDUCTOR_CACHE_DIR": str(scratch / "inductor"),
         "PYTHONPATH": str(Path.cwd()),
     }
+
+
+if __name__ == "__main__":
+    _launch(sys.argv[1], sys.argv[2:])

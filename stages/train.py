@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from stages.diffusion.base_models import (
 )
 from stages.diffusion.embeddings import load_texts
 from stages.diffusion.lora import lora_layers, save_lora
+from stages.diffusion.monitoring import Image
 from stages.diffusion.training_log import TrainingLog
 from stages.diffusion.training_loop import LoraTrainer
 from stages.diffusion.training_setup import (
@@ -105,7 +106,10 @@ def main() -> None:
         pipeline.transformer.to(accelerator.device)
     monitor = params.train.monitor
     draw = make_draw(params, pipeline, load_texts(ENCODED / "prompts.safetensors"))
-    look = make_look(params, data, draw, lambda images: [bool(found) for found in assess(images, monitor.detector)])
+
+    def anomalous(images: Sequence[Image]) -> list[bool]:
+        return [bool(found) for found in assess(images, monitor.detector)]
+
     log = TrainingLog(
         CURVES if accelerator.is_main_process else None,
         (lambda figures, step: accelerator.log(dict(figures), step)) if monitor.trackers else None,
@@ -115,7 +119,7 @@ def main() -> None:
         params.train,
         data,
         CHECKPOINTS / run_key(params, weights),
-        look if monitor.every else None,
+        make_look(params, data, draw, anomalous) if monitor.every else None,
         log,
         accelerator,
     )

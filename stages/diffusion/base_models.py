@@ -145,7 +145,7 @@ def fingerprint(name: str, local_folder: str | None) -> str:
         digest.update(str(path.relative_to(folder)).encode())
         with path.open("rb") as handle:
             # In parts: a file of T5's is larger than many machines' memory.
-            while part := handle.read(1 << 24):
+            while part := handle.read(1 << 20):
                 digest.update(part)
     return f"sha256:{digest.hexdigest()}"
 

@@ -3,13 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.diffusion.sampling import load_sampler, sample_images
+from stages.imagefolder import ImageFolderWriter
+from stages.params import BaseModelParams, SampleParams
+
 Image = NDArray[np.uint8]
 Kept = tuple[str, int, Image]
 """Prompt, seed and image."""
+Sample = Callable[[Sequence[tuple[str, int]], int], Sequence[Image]]
+"""Maps (prompt, seed) requests and the number of the round to images."""
+
+
+def base_sampler(base: BaseModelParams, settings: SampleParams, prompts: Sequence[str], what: str) -> Sample:
+    """A sampler of the base model for `sample_kept`; `what` names the images in the progress bar."""
+    pipeline, texts = load_sampler(base, prompts)
+
+    def sample(requests: Sequence[tuple[str, int]], attempt: int) -> list[Image]:
+        return list(
+            sample_images(
+                pipeline,
+                requests,
+                steps=settings.steps,
+                guidance_scale=settings.guidance_scale,
+                resolution=base.resolution,
+                max_sequence_length=base.max_sequence_length,
+                batch_size=settings.batch_size,
+                description=f"{what}, round {attempt}",
+                texts=texts,
+            )
+        )
+
+    return sample
 
 
 def sample_kept(
@@ -17,7 +46,7 @@ def sample_kept(
     per_prompt: int,
     max_tries: int,
     first_seed: int,
-    sample: Callable[[Sequence[tuple[str, int]], int], Sequence[Image]],
+    sample: Sample,
     keep: Callable[[Sequence[Image]], Sequence[bool]],
 ) -> tuple[list[Kept], int]:
     """Sample rounds of images until each prompt has enough that pass.
@@ -27,7 +56,7 @@ def sample_kept(
         per_prompt: images to keep of each.
         max_tries: rounds at most; the first asks for `per_prompt` images a prompt, later ones for what still lacks.
         first_seed: seed of the first image; round r starts at first_seed + r * per_prompt.
-        sample: maps (prompt, seed) requests and the number of the round to images.
+        sample: draws the images.
         keep: tells which images pass.
 
     Returns:
@@ -54,3 +83,11 @@ def sample_kept(
         if count < per_prompt:
             raise ValueError(f"only {count} images of {per_prompt} for {prompt!r} passed in {max_tries} rounds")
     return kept, tried
+
+
+def write_kept(folder: Path, kept: Sequence[Kept], model: str) -> None:
+    """Write kept images of the base as an image set."""
+    writer = ImageFolderWriter(folder)
+    for index, (prompt, seed, image) in enumerate(kept):
+        writer.add(f"{index:04d}.png", image, text=prompt, prompt=prompt, seed=seed, source="base", model=model)
+    writer.close()

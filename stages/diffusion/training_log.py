@@ -13,7 +13,8 @@ from PIL import Image as Pillow
 from stages.diffusion.monitoring import Looks
 
 GRID_WIDTH = 1024
-"""Sample grids are scaled down to this width in pixels, since git keeps them."""
+GRID_IMAGES = 8
+"""Sample grids show this many of a look's images, scaled down to this width in pixels, since git keeps them."""
 
 Track = Callable[[Mapping[str, float], int], None]
 """Passes figures of a step on to other trackers, such as `Accelerator.log`."""
@@ -53,7 +54,7 @@ class TrainingLog:
                 figures[f"loss_by_sigma/{place / bins:.1f}_to_{(place + 1) / bins:.1f}"] = loss
         self._log({name: value for name, value in figures.items() if value is not None}, step)
         if self.live and look.images:
-            self.live.log_image(f"samples/step_{step:06d}.png", grid(look.images))
+            self.live.log_image(f"samples/step_{step:06d}.png", grid(evenly_spread(look.images, GRID_IMAGES)))
 
     def close(self) -> None:
         """End; dvclive's own summary is removed, since metric files have one writer."""
@@ -68,6 +69,12 @@ class TrainingLog:
                 self.live.log_metric(name, float(f"{value:.6g}"))
         if self.track:
             self.track(figures, step)
+
+
+def evenly_spread(images: tuple[np.ndarray, ...], count: int) -> tuple[np.ndarray, ...]:
+    """At most `count` of the images, so that each prompt of an ordered list has its share."""
+    count = min(count, len(images))
+    return tuple(images[place * len(images) // count] for place in range(count))
 
 
 def grid(images: tuple[np.ndarray, ...], columns: int = 8) -> Pillow.Image:

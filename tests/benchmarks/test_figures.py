@@ -37,6 +37,8 @@ def test_ratios_are_taken_repeat_by_repeat() -> None:
 
 
 def test_peak_memory_is_that_of_the_process_itself(tmp_path: Path) -> None:
+    ballast = bytearray(600 * MIB)  # the measuring process may be larger than what it measures
+    ballast[::4096] = b"x" * len(ballast[::4096])
     code = "import sys; block = bytearray(int(sys.argv[1])); block[::4096] = b'x' * len(block[::4096])"
     runs = [
         measure(Command([sys.executable, "-S", "-c", code, str(size * MIB)], tmp_path), environment(1, tmp_path))
@@ -44,6 +46,7 @@ def test_peak_memory_is_that_of_the_process_itself(tmp_path: Path) -> None:
     ]
     assert (runs[1].peak_bytes - runs[0].peak_bytes) / MIB == pytest.approx(300, abs=15)
     assert all(run.seconds > 0 for run in runs)
+    assert runs[0].peak_bytes < len(ballast)
 
 
 def test_a_process_that_fails_ends_the_measurement_with_its_last_lines(tmp_path: Path) -> None:
