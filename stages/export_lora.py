@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from stages.exports.hub import export_hub_folder
-from stages.exports.kohya import export_kohya
+from stages.exports.kohya_file import export_kohya
 from stages.metric_files import METRICS, read_metrics
 
 
@@ -20,7 +20,7 @@ def main() -> None:
     chosen = parser.parse_args()
     try:
         if chosen.out:
-            print(f"{chosen.out}: {export_kohya(chosen.lora, chosen.out)} projections")
+            print(f"{chosen.out}: sha256 {export_kohya(chosen.lora, chosen.out)}")
         else:
             compare, verdict = (read_metrics(METRICS / f"{name}.json") for name in ("compare", "verdict"))
             export_hub_folder(chosen.lora, chosen.hub_folder, compare, verdict)
