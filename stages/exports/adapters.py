@@ -1,7 +1,7 @@
 """A LoRA as a mapping from diffusers' module names to adapters, read from diffusers' file and written to one.
 
-diffusers' keys are `transformer.<module>.lora_A.weight` and `.lora_B.weight`; rank, alpha and rsLoRA stand as JSON in the
-file's metadata. Without them diffusers takes alpha = rank, so what is written here has the scale folded into lora_B.
+diffusers' keys are `transformer.<module>.lora_A.weight` and `.lora_B.weight`; rank, alpha and rsLoRA stand as JSON in
+the file's metadata. Without them diffusers takes alpha = rank, so what is written here has its scale in lora_B.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from peft.utils.other import get_pattern_key
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from stages.diffusion.lora import WEIGHT_NAME
 
@@ -66,7 +66,8 @@ def read_diffusers(folder: Path) -> dict[str, Adapter]:
 def write_diffusers(adapters: Mapping[str, Adapter], folder: Path) -> None:
     """Write a folder for `StableDiffusion3Pipeline.load_lora_weights`."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(to_diffusers(adapters), folder / WEIGHT_NAME, {"format": "pt"})
+    # Not by `save_file`, which leaves a file that only its owner may read.
+    (folder / WEIGHT_NAME).write_bytes(save(to_diffusers(adapters), {"format": "pt"}))
 
 
 def from_diffusers(weights: Weights, metadata: Mapping[str, Any] | None = None) -> dict[str, Adapter]:

@@ -3,8 +3,8 @@
 What each part follows:
 
 - Keys: `lora_unet_`, the original code's name of the module (`original_names`) with `_` for `.`, then
-  `.lora_down.weight`, `.lora_up.weight`, `.alpha` (sd-scripts `networks/lora_sd3.py`; ComfyUI `comfy/lora.py` builds the
-  same keys from the model's own names).
+  `.lora_down.weight`, `.lora_up.weight`, `.alpha` (sd-scripts `networks/lora_sd3.py`; ComfyUI `comfy/lora.py` builds
+  the same keys from the model's own names).
 - Scale: both apply alpha / rows of lora_down. sd-scripts needs every `.alpha`. ComfyUI takes scale 1 without it, and so
   it does for diffusers' own file, whose alpha stands in metadata that ComfyUI does not read.
 - Fused projections: the original's `qkv` is q, k and v stacked by rows. Their adapters become one of rank

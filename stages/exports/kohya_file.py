@@ -1,8 +1,8 @@
 """LoRA files in kohya's layout, with what the file is in the metadata that model browsers read.
 
 The metadata follow Stability AI's ModelSpec 1.0.1 (https://github.com/Stability-AI/ModelSpec), with the names that
-sd-scripts gives to Stable Diffusion 3's variants (`library/sai_model_spec.py`, `library/sd3_utils.py`). There is no date:
-two exports of one LoRA are the same file.
+sd-scripts gives to Stable Diffusion 3's variants (`library/sai_model_spec.py`, `library/sd3_utils.py`). There is no
+date: two exports of one LoRA are the same file.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save, save_file
+from safetensors.torch import load_file, save
 
 # The one place that orders a safetensors file's metadata, so that its hash is the same from call to call.
 from stages.diffusion.lora import _sort_metadata
-from stages.exports.adapters import Weights, lora_file, read_diffusers, write_diffusers
+from stages.exports.adapters import lora_file, read_diffusers, write_diffusers
 from stages.exports.kohya import from_kohya, to_kohya
 
 ARCHITECTURES = {
@@ -70,13 +71,14 @@ def export_kohya(folder: Path, file: Path, origin: Origin | None = None) -> str:
     if origin:
         metadata |= origin.metadata() | {"modelspec.hash_sha256": f"0x{_content_sha256(weights)}"}
     file.parent.mkdir(parents=True, exist_ok=True)
-    save_file(dict(weights), file, metadata)
+    # Not by `save_file`, which leaves a file that only its owner may read.
+    file.write_bytes(save(weights, metadata))
     _sort_metadata(file)
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def import_kohya(file: Path, folder: Path) -> int:
-    """Write a LoRA in kohya's layout as a folder for diffusers' `load_lora_weights`; returns how many modules it adapts.
+    """Write a LoRA in kohya's layout as a folder for diffusers' `load_lora_weights`; returns how many modules it has.
 
     Raises:
         ValueError: no safetensors file there; see `from_kohya`.
@@ -90,7 +92,7 @@ def import_kohya(file: Path, folder: Path) -> int:
     return len(adapters)
 
 
-def _content_sha256(weights: Weights) -> str:
+def _content_sha256(weights: dict[str, torch.Tensor]) -> str:
     """SHA-256 of everything after the header, as ModelSpec asks for it."""
-    content = save(dict(weights))
+    content = save(weights)
     return hashlib.sha256(content[8 + int.from_bytes(content[:8], "little") :]).hexdigest()
