@@ -59,8 +59,7 @@ def test_prompts_and_seeds_are_those_that_were_judged(make_run: MakeRun) -> None
 
 
 def test_seeds_in_words() -> None:
-    images = pd.DataFrame({"group": ["a"] * 4 + ["b", "c"], "seed": [3, 1, 2, 1, 9, 4]})
-    images.loc[len(images)] = ["c", 7]
+    images = pd.DataFrame({"group": ["a"] * 4 + ["b", "c", "c"], "seed": [3, 1, 2, 1, 9, 7, 4]})
     assert [seeds_of(images, group) for group in "abcd"] == ["1 to 3", "9", "4, 7", "none"]
 
 
