@@ -138,6 +138,7 @@ def test_mistakes_are_refused(project: Path) -> None:
     assert not Path("card.md").exists() and not Path("x.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_the_command_ends_in_one_sentence(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "stages.export_lora", "--lora", str(tmp_path), "--out", str(tmp_path.parent / "x")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
