@@ -1,66 +1,58 @@
-"""A folder ready for the Hugging Face hub: the LoRA's weights, and its model card with the results."""
+"""A folder ready for the Hugging Face hub: weights, for ComfyUI too, card, and what the licence asks for."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-from huggingface_hub import EvalResult, ModelCard
 
 from stages.diffusion.lora import WEIGHT_NAME
+from stages.exports.adapters import lora_file
+from stages.exports.kohya_file import Origin, export_kohya
+from stages.exports.licences import licence_of
+from stages.exports.model_card import FinishedRun, model_card
 
-RATES = {"anomaly_rate_target": "target prompts", "anomaly_rate_held_out": "held-out prompts"}
+COMFYUI_NAME, CARD_NAME, NOTICE_NAME, PICTURE_NAME = "comfyui.safetensors", "README.md", "NOTICE", "side_by_side.png"
 
 
-def card_with_results(card: str, name: str, compare: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
-    """The training's card with verdict and anomaly rates, in words and as the hub's `model-index`.
+def origin_of(run: FinishedRun) -> Origin:
+    """What a file in kohya's layout says of the run."""
+    base = run.params.base
+    return Origin(base.name, run.base.licence, base.resolution, tuple(run.params.prompts.target))
+
+
+def write_hub_folder(lora: Path, folder: Path, run: FinishedRun, picture: Path | None = None) -> list[str]:
+    """Write the folder; what an earlier export left there and this one does not write is removed.
 
     Args:
-        card: what stage `train` wrote.
-        name: the model's name on the hub.
-        compare: metrics/compare.json.
-        verdict: metrics/verdict.json.
-    """
-    finished = ModelCard(card)
-    data: Any = finished.data
-    data.model_name = name
-    data.eval_results = [
-        EvalResult(
-            task_type="text-to-image",
-            dataset_type="prompts",
-            dataset_name=f"{prompts}, {compare[measure]['n']} seed pairs",
-            metric_type=measure,
-            metric_name="anomaly rate",
-            metric_value=compare[measure]["tuned"],
-        )
-        for measure, prompts in RATES.items()
-        if compare[measure]["tuned"] is not None
-    ]
-    lines = ["", "## Results", "", f"Verdict: **{verdict['verdict']}**.", ""]
-    lines += [f"- {reason}" for reason in verdict["reasons"]]
-    lines += ["", "| measure | base | tuned | change | 95% interval |", "|---|---|---|---|---|"]
-    for measure in (*RATES, "diversity"):
-        figures = compare[measure]
-        cells = [figures[key] for key in ("base", "tuned", "delta", "ci_low", "ci_high")]
-        base, tuned, delta, low, high = ("-" if cell is None else f"{cell:.4f}" for cell in cells)
-        lines.append(f"| {measure} | {base} | {tuned} | {delta} | {low} to {high} |")
-    finished.text = finished.text.rstrip() + "\n" + "\n".join(lines) + "\n"
-    return str(finished)
+        lora: folder of the LoRA, as stage `train` leaves it.
+        folder: where to; it is made.
+        run: what the card tells of.
+        picture: base and tuned samples of the run, side by side; None: none.
 
-
-def export_hub_folder(lora: Path, out: Path, compare: Mapping[str, Any], verdict: Mapping[str, Any]) -> None:
-    """Copy the weights and write the finished card.
+    Returns:
+        What is still to do before an upload, in sentences.
 
     Raises:
-        ValueError: no LoRA, or no card, in the folder.
+        FileNotFoundError: no LoRA there.
     """
-    card = lora / "README.md"
-    for path in (lora / WEIGHT_NAME, card):
-        if not path.exists():
-            raise ValueError(f"{path} is missing: run `dvc repro train`, or `dvc pull` it")
-    out.mkdir(parents=True, exist_ok=True)
-    shutil.copy(lora / WEIGHT_NAME, out / WEIGHT_NAME)
-    (out / WEIGHT_NAME).chmod(0o644)
-    (out / "README.md").write_text(card_with_results(card.read_text(), out.name, compare, verdict), encoding="utf-8")
+    source, left = lora_file(lora), []
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (COMFYUI_NAME, NOTICE_NAME, PICTURE_NAME):
+        (folder / name).unlink(missing_ok=True)
+    # The cache's files may be readable by their owner alone, and copyfile leaves the mode behind.
+    shutil.copyfile(source, folder / WEIGHT_NAME)
+    try:
+        export_kohya(lora, folder / COMFYUI_NAME, origin_of(run))
+    except ValueError as error:
+        left.append(f"There is no {COMFYUI_NAME}: {error}.")
+    if picture:
+        shutil.copyfile(picture, folder / PICTURE_NAME)
+    notice = licence_of(run.base.licence).notice
+    if notice:
+        (folder / NOTICE_NAME).write_text(notice, encoding="utf-8")
+        left.append(f"Add a copy of the {run.base.licence} to {folder} before you upload it.")
+    card = model_card(
+        run, COMFYUI_NAME if (folder / COMFYUI_NAME).exists() else None, PICTURE_NAME if picture else None
+    )
+    (folder / CARD_NAME).write_text(card, encoding="utf-8")
+    return left

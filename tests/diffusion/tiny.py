@@ -16,21 +16,23 @@ from stages.train_params import TrainParams
 FORMAT = LatentFormat(1.5, 0.06)
 
 
-def tiny_transformer() -> SD3Transformer2DModel:
+def tiny_transformer(**changes: Any) -> SD3Transformer2DModel:
+    """Two blocks of Stable Diffusion 3's kind, the same weights each time; `changes` go to diffusers' class."""
     torch.manual_seed(3)
-    return SD3Transformer2DModel(
-        sample_size=4,
-        patch_size=2,
-        in_channels=4,
-        out_channels=4,
-        num_layers=2,
-        num_attention_heads=2,
-        attention_head_dim=8,
-        joint_attention_dim=16,
-        caption_projection_dim=16,
-        pooled_projection_dim=8,
-        pos_embed_max_size=4,
-    ).eval()
+    shape: dict[str, Any] = {
+        "sample_size": 4,
+        "patch_size": 2,
+        "in_channels": 4,
+        "out_channels": 4,
+        "num_layers": 2,
+        "num_attention_heads": 2,
+        "attention_head_dim": 8,
+        "joint_attention_dim": 16,
+        "caption_projection_dim": 16,
+        "pooled_projection_dim": 8,
+        "pos_embed_max_size": 4,
+    }
+    return SD3Transformer2DModel(**shape | changes).eval()
 
 
 def encoded_set(count: int, key: int) -> EncodedSet:

@@ -1,53 +1,146 @@
-"""The card that the hub's own library reads back."""
+"""The command writes what the hub, ComfyUI and diffusers load, or refuses in one sentence."""
 
 from __future__ import annotations
 
-import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from diffusers import StableDiffusion3Pipeline
 from huggingface_hub import ModelCard
+from safetensors import safe_open
+from safetensors.torch import load_file
 
+from stages import export_lora
 from stages.diffusion.lora import WEIGHT_NAME
-from stages.exports.hub import card_with_results, export_hub_folder
-from stages.params import resolve
-from stages.reports.model_card import lora_card
+from stages.exports.hub import write_hub_folder
+from stages.exports.model_card import FinishedRun
+from stages.metric_files import read_metrics, write_metrics
 from tests.conftest import ROOT
+from tests.diffusion.tiny import tiny_transformer
+from tests.exports.conftest import train_lora, write_lock, write_train_metrics
+
+PARTS = ("scheduler", "vae", "text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2")
 
 
-@pytest.fixture
-def results() -> list[dict[str, Any]]:
-    return [json.loads((ROOT / "metrics" / f"{name}.json").read_text()) for name in ("compare", "verdict")]
+def metadata(file: str) -> dict[str, str]:
+    with safe_open(file, framework="pt") as handle:
+        return dict(handle.metadata())
 
 
-def test_the_card_states_base_prompts_licence_and_seeds(raw_params: dict[str, Any]) -> None:
-    params = resolve(raw_params | {"profile": "sd3-medium"})
-    text = lora_card(params, "weights", "Some Licence", 5, "stabilityai/stable-diffusion-3-medium-diffusers")
-    data = ModelCard(text).data.to_dict()
-    assert data["base_model"] == "stabilityai/stable-diffusion-3-medium-diffusers"
-    assert data["library_name"] == "diffusers" and data["license_name"] == "Some Licence"
-    assert [entry["text"] for entry in data["widget"]] == ["lying on the grass", "lying on the street"]
-    assert "judged at seeds 20000 to 20127" in text
+def test_the_hub_folder_is_complete(project: Path) -> None:
+    export_lora.main(["--hub-folder", "hub", "--out", "weights/lora.safetensors", "--card", "cards/card.md"])
+    names = {path.name for path in Path("hub").iterdir()}
+    assert names == {WEIGHT_NAME, "README.md", "comfyui.safetensors", "side_by_side.png"}
+    assert Path("hub", WEIGHT_NAME).read_bytes() == Path("models/lora", WEIGHT_NAME).read_bytes()
+    assert Path("hub/comfyui.safetensors").read_bytes() == Path("weights/lora.safetensors").read_bytes()
+    assert "lora_unet_joint_blocks_1_x_block_attn_qkv.alpha" in load_file("weights/lora.safetensors")
+    assert metadata("weights/lora.safetensors")["modelspec.license"] == "MIT"
+    card = ModelCard.load("hub/README.md")
+    assert card.data.to_dict()["model-index"] == ModelCard.load("cards/card.md").data.to_dict()["model-index"]
+    assert f"`{read_metrics(Path('metrics/train.json'))['lora_sha256']}`" in card.text
+    for name in names:
+        assert f"({name})" in card.text or f"`{name}`" in card.text or name == "README.md"
+    umask = os.umask(0)
+    os.umask(umask)
+    assert {path.stat().st_mode & 0o777 for path in Path("hub").iterdir()} == {0o666 & ~umask}
 
 
-def test_the_results_are_the_hubs_own_evaluation_results(
-    raw_params: dict[str, Any], results: list[dict[str, Any]]
+def test_diffusers_finds_its_own_file_among_the_folders(project: Path) -> None:
+    export_lora.main(["--hub-folder", "hub"])
+    pipeline = StableDiffusion3Pipeline(
+        transformer=tiny_transformer(), **dict.fromkeys((*PARTS, "text_encoder_3", "tokenizer_3"))
+    )
+    pipeline.load_lora_weights("hub")
+    layer = pipeline.transformer.transformer_blocks[0].attn.to_q
+    weights = load_file(Path("models/lora", WEIGHT_NAME))
+    key = "transformer.transformer_blocks.0.attn.to_q.lora_"
+    expected = 2.0 * weights[f"{key}B.weight"] @ weights[f"{key}A.weight"]
+    torch.testing.assert_close(next(iter(layer.scaling.values())), 2.0)
+    torch.testing.assert_close(layer.get_delta_weight(next(iter(layer.scaling))).detach(), expected)
+
+
+def test_what_the_licence_asks_for_goes_along(project: Path, make_run: Callable[..., FinishedRun]) -> None:
+    left = write_hub_folder(Path("models/lora"), Path("hub"), make_run("sd3.5-large"))
+    assert "licensed under the Stability AI Community License, Copyright ©" in Path("hub/NOTICE").read_text()
+    assert left == ["Add a copy of the Stability AI Community License to hub before you upload it."]
+    assert write_hub_folder(Path("models/lora"), Path("hub"), make_run()) == []
+    assert not Path("hub/NOTICE").exists()
+
+
+@pytest.mark.filterwarnings("ignore:Adapter 'default'")
+def test_a_lora_that_comfyui_cannot_carry_still_goes_to_the_hub(
+    project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    card = lora_card(resolve(raw_params), "weights", "MIT", 5)
-    finished = card_with_results(card, "anomend-mini", *results)
-    found = ModelCard(finished)
-    rates = {entry.metric_type: entry.metric_value for entry in found.data.eval_results or []}
-    for measure in ("anomaly_rate_target", "anomaly_rate_held_out"):
-        assert rates[measure] == results[0][measure]["tuned"]
-    assert f"Verdict: **{results[1]['verdict']}**" in found.text and "## Results" in found.text
+    export_lora.main(["--hub-folder", "hub"])
+    write_train_metrics(project, use_dora=True)
+    export_lora.main(["--hub-folder", "hub"])
+    assert {path.name for path in Path("hub").iterdir()} == {WEIGHT_NAME, "README.md", "side_by_side.png"}
+    assert "There is no comfyui.safetensors: this LoRA was trained with DoRA" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="trained with DoRA"):
+        export_lora.main(["--out", "x.safetensors"])
 
 
-def test_a_folder_without_a_lora_is_named(tmp_path: Path, results: list[dict[str, Any]]) -> None:
-    with pytest.raises(ValueError, match="run `dvc repro train`"):
-        export_hub_folder(tmp_path, tmp_path / "out", *results)
-    (tmp_path / WEIGHT_NAME).write_bytes(b"weights")
-    (tmp_path / "README.md").write_text("---\nlibrary_name: diffusers\n---\n# A LoRA\n")
-    export_hub_folder(tmp_path, tmp_path / "out", *results)
-    assert (tmp_path / "out" / WEIGHT_NAME).read_bytes() == b"weights"
-    assert ModelCard.load(tmp_path / "out" / "README.md").data.library_name == "diffusers"
+def test_a_picture_of_another_run_stays_behind(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("report/side_by_side.png").write_bytes(b"another")
+    export_lora.main(["--hub-folder", "hub"])
+    assert not Path("hub/side_by_side.png").exists() and "![" not in Path("hub/README.md").read_text()
+    assert "without a picture: report/side_by_side.png is not what stage report wrote" in capsys.readouterr().err
+
+
+def test_a_lora_without_a_run_is_written_without_base_and_licence(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sha256 = train_lora(project / "elsewhere", use_rslora=True)
+    export_lora.main(["--lora", "elsewhere", "--out", "x.safetensors"])
+    assert "will not name base and licence: metrics/train.json is about another LoRA" in capsys.readouterr().err
+    assert metadata("x.safetensors") == {"diffusers_lora_sha256": sha256}
+    export_lora.main(["--from-kohya", "x.safetensors", "back"])
+    assert "back: 4 modules" in capsys.readouterr().out
+    weights = load_file(Path("back", WEIGHT_NAME))
+    original = load_file(Path("elsewhere", WEIGHT_NAME))
+    key = "transformer.transformer_blocks.1.attn.to_v.lora_"
+    change = 4 / 2**0.5 * original[f"{key}B.weight"] @ original[f"{key}A.weight"]
+    torch.testing.assert_close(weights[f"{key}B.weight"] @ weights[f"{key}A.weight"], change)
+
+
+def test_a_card_is_never_of_two_runs(project: Path) -> None:
+    def changed(lock: dict[str, Any]) -> None:
+        lock["stages"]["sample_tuned"]["deps"][0]["md5"] = "another.dir"
+
+    write_lock(project, changed)
+    with pytest.raises(ValueError, match="sample_tuned ran on another models/lora than stage train wrote"):
+        export_lora.main(["--card", "card.md"])
+    train = read_metrics(Path("metrics/train.json"))
+    write_metrics(Path("metrics/train.json"), train | {"lora_sha256": "0" * 64}, train["provenance"])
+    write_lock(project)
+    with pytest.raises(ValueError, match="is about another LoRA"):
+        export_lora.main(["--card", "card.md"])
+    assert not Path("card.md").exists()
+
+
+def test_mistakes_are_refused(project: Path) -> None:
+    with pytest.raises(SystemExit):
+        export_lora.main([])
+    with pytest.raises(FileNotFoundError, match=r"nowhere.* is missing: run `dvc repro train`"):
+        export_lora.main(["--lora", "nowhere", "--out", "x.safetensors"])
+    for option in ("--hub-folder", "--out", "--card"):
+        with pytest.raises(ValueError, match="a DVC output: write elsewhere"):
+            export_lora.main([option, "models/lora/x" if option != "--hub-folder" else "models/lora"])
+    Path("metrics/verdict.json").unlink()
+    with pytest.raises(FileNotFoundError, match=r"verdict\.json is missing"):
+        export_lora.main(["--card", "card.md"])
+    assert not Path("card.md").exists() and not Path("x.safetensors").exists()
+
+
+@pytest.mark.slow
+def test_the_command_ends_in_one_sentence(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "stages.export_lora", "--lora", str(tmp_path), "--out", str(tmp_path.parent / "x")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and not done.stdout
+    assert "is missing: run `dvc repro train`" in done.stderr and "Traceback" not in done.stderr

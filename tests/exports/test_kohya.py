@@ -1,112 +1,153 @@
-"""kohya's layout changes the original model's fused projections exactly as the LoRA changes diffusers' own."""
+"""kohya's layout changes the original model's weights exactly as peft changes diffusers'."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from diffusers import SD3Transformer2DModel
+from diffusers import StableDiffusion3Pipeline
+from diffusers.loaders.single_file_utils import convert_sd3_transformer_checkpoint_to_diffusers
 from safetensors.torch import load_file
 
-from stages.diffusion.lora import add_lora, save_lora
-from stages.exports.kohya import export_kohya, from_kohya, read_adapters, to_kohya
-from tests.conftest import ROOT
+from stages.diffusion.lora import WEIGHT_NAME, save_lora
+from stages.exports.adapters import Adapter, from_diffusers, to_diffusers
+from stages.exports.kohya import from_kohya, to_kohya
+from stages.exports.kohya_file import export_kohya, import_kohya
+from tests.exports.adapted import (
+    ATTENTION,
+    DIM,
+    EVERYTHING,
+    LAYERS,
+    SD3,
+    SD35_MEDIUM,
+    adapted,
+    diffusers_weights,
+    peft_deltas,
+    predict,
+    transformer_of,
+)
+from tests.exports.original_checkpoint import applied, original_checkpoint
 
-EVERYTHING = ["to_q", "to_k", "to_v", "to_out.0", "add_q_proj", "add_k_proj", "add_v_proj", "to_add_out"]
-EVERYTHING += ["ff.net.0.proj", "ff.net.2", "ff_context.net.0.proj", "ff_context.net.2"]
-
-
-def transformer() -> SD3Transformer2DModel:
-    """Two blocks, the first with Stable Diffusion 3.5 Medium's second attention, the last without text outputs."""
-    torch.manual_seed(3)
-    return SD3Transformer2DModel(
-        sample_size=4,
-        in_channels=4,
-        out_channels=4,
-        num_layers=2,
-        num_attention_heads=2,
-        attention_head_dim=8,
-        joint_attention_dim=16,
-        caption_projection_dim=16,
-        pooled_projection_dim=8,
-        pos_embed_max_size=4,
-        dual_attention_layers=(0,),
-        qk_norm="rms_norm",
-    )
-
-
-def trained(folder: Path, modules: list[str], **options: Any) -> SD3Transformer2DModel:
-    model = transformer()
-    for parameter in add_lora(model, 3, 6, modules, **options):
-        torch.nn.init.normal_(parameter.data, std=0.3)
-    save_lora(model, folder)
-    return model
+CASES = [
+    (SD3, ATTENTION, {}),
+    (SD3, EVERYTHING, {}),
+    (SD3, ["to_k", "to_q", "to_v", "to_out.0"], {}),
+    (SD35_MEDIUM, EVERYTHING, {}),
+    (SD35_MEDIUM, ["to_v", "add_q_proj", "add_v_proj"], {}),
+    (SD3, ATTENTION, {"use_rslora": True}),
+    (SD35_MEDIUM, ATTENTION, {"rank_pattern": {"attn.to_k": 3}, "alpha_pattern": {"attn.to_k": 1, "to_add_out": 5}}),
+]
 
 
-def merged(model: SD3Transformer2DModel, block: int, module: str) -> torch.Tensor:
-    """A projection's weight with its adapter added, by peft itself."""
-    layer = model.transformer_blocks[block].get_submodule(module)
-    if not hasattr(layer, "get_delta_weight"):
-        return layer.weight.detach()
-    return (layer.base_layer.weight + layer.get_delta_weight("default")).detach()
-
-
-@pytest.mark.parametrize("options", [{}, {"use_rslora": True}], ids=["lora", "rslora"])
-@pytest.mark.parametrize("modules", [EVERYTHING, ["to_q", "to_v", "add_k_proj"]], ids=["all", "some"])
-def test_the_fused_weights_of_the_original_model_change_as_diffusers_do(
-    tmp_path: Path, modules: list[str], options: dict[str, bool]
+@pytest.mark.parametrize(("config", "modules", "lora"), CASES)
+def test_export_to_the_original_model_and_back(
+    config: dict[str, Any], modules: list[str], lora: dict[str, Any], tmp_path: Path
 ) -> None:
-    model, plain = trained(tmp_path, modules, **options), transformer()
-    tensors = to_kohya(read_adapters(tmp_path))
-    for block, stream, names in (
-        (0, "x_block_attn", ("attn.to_q", "attn.to_k", "attn.to_v")),
-        (0, "x_block_attn2", ("attn2.to_q", "attn2.to_k", "attn2.to_v")),
-        (1, "context_block_attn", ("attn.add_q_proj", "attn.add_k_proj", "attn.add_v_proj")),
-    ):
-        fused = torch.cat([plain.transformer_blocks[block].get_submodule(name).weight.detach() for name in names])
-        key = f"lora_unet_joint_blocks_{block}_{stream}_qkv"
-        down, up = tensors[f"{key}.lora_down.weight"], tensors[f"{key}.lora_up.weight"]
-        changed = fused + tensors[f"{key}.alpha"] / len(down) * up @ down
-        expected = torch.cat([merged(model, block, name) for name in names])
-        assert (expected - fused).abs().max() > 0.1
-        torch.testing.assert_close(changed, expected, atol=1e-5, rtol=1e-5)
-    if modules is EVERYTHING:
-        key = "lora_unet_joint_blocks_0_context_block_mlp_fc1"
-        change = tensors[f"{key}.alpha"] / 3 * tensors[f"{key}.lora_up.weight"] @ tensors[f"{key}.lora_down.weight"]
-        layer = model.transformer_blocks[0].ff_context.net[0].proj
-        torch.testing.assert_close(change, layer.get_delta_weight("default").detach(), atol=1e-5, rtol=1e-5)
-        assert "lora_unet_joint_blocks_1_context_block_attn_proj.alpha" not in tensors
+    model = adapted(config, modules, **lora)
+    expected = predict(model)
+    plain = transformer_of(config)
+    assert (predict(plain) - expected).abs().max() > 0.05
+    save_lora(model, tmp_path / "lora")
+    export_kohya(tmp_path / "lora", tmp_path / "comfyui.safetensors")
+    exported = load_file(tmp_path / "comfyui.safetensors")
+
+    # The original's weights with the exported change, read by diffusers' own converter, predict what peft predicts.
+    checkpoint = applied(original_checkpoint(plain), exported)
+    converted = transformer_of(config)
+    converted.load_state_dict(convert_sd3_transformer_checkpoint_to_diffusers(checkpoint))
+    torch.testing.assert_close(predict(converted), expected, atol=1e-4, rtol=1e-4)
+
+    # And back: the same change of every module, and the same prediction through diffusers' loader.
+    deltas = {name: adapter.delta() for name, adapter in from_kohya(exported).items()}
+    truth = peft_deltas(model)
+    assert deltas.keys() == truth.keys()
+    for name, delta in truth.items():
+        torch.testing.assert_close(deltas[name], delta, atol=1e-6, rtol=1e-5)
+    import_kohya(tmp_path / "comfyui.safetensors", tmp_path / "back")
+    parts = dict.fromkeys(("scheduler", "vae", "text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2"))
+    parts |= dict.fromkeys(("text_encoder_3", "tokenizer_3"))
+    pipeline = StableDiffusion3Pipeline(transformer=plain, **parts)
+    pipeline.load_lora_weights(tmp_path / "back", weight_name=WEIGHT_NAME)
+    torch.testing.assert_close(predict(pipeline.transformer), expected, atol=1e-4, rtol=1e-4)
 
 
-def test_the_way_there_and_back_changes_no_projection(tmp_path: Path) -> None:
-    trained(tmp_path, EVERYTHING)
-    export_kohya(tmp_path, tmp_path / "kohya.safetensors")
-    before, after = read_adapters(tmp_path), from_kohya(load_file(tmp_path / "kohya.safetensors"))
-    assert set(before) == set(after)
-    for key, adapter in before.items():
-        torch.testing.assert_close(after[key].delta, adapter.delta, atol=1e-6, rtol=1e-5)
+def test_a_fused_qkv_by_hand() -> None:
+    model = adapted(SD35_MEDIUM, ATTENTION, rank=2, alpha=6)
+    layer = model.transformer_blocks[1].attn2
+    exported = to_kohya(from_diffusers(diffusers_weights(model), {"transformer.lora_alpha": 6}))
+    key = "lora_unet_joint_blocks_1_x_block_attn2_qkv"
+    down, up, alpha = (exported[f"{key}.{part}"] for part in ("lora_down.weight", "lora_up.weight", "alpha"))
+    assert down.shape == (6, DIM) and up.shape == (3 * DIM, 6) and alpha.item() == 18
+    parts = (layer.to_q, layer.to_k, layer.to_v)
+    stacked = torch.cat([part.base_layer.weight for part in parts]) + alpha / 6 * up @ down
+    for index, part in enumerate(parts):
+        by_peft = part.base_layer.weight + 3.0 * part.lora_B["default"].weight @ part.lora_A["default"].weight
+        torch.testing.assert_close(stacked[index * DIM : (index + 1) * DIM], by_peft)
 
 
-def test_what_the_layout_cannot_hold_is_refused(tmp_path: Path) -> None:
-    trained(tmp_path / "dora", ["to_q"], use_dora=True)
-    with pytest.raises(ValueError, match="is a DoRA"):
-        read_adapters(tmp_path / "dora")
-    trained(tmp_path / "norm", ["norm1.linear"])
-    with pytest.raises(ValueError, match=r"norm1\.linear, which kohya's layout has no name for"):
-        to_kohya(read_adapters(tmp_path / "norm"))
-    with pytest.raises(ValueError, match=r"no key of kohya's layout"):
-        from_kohya({"lora_unet_input_blocks_0.alpha": torch.ones(())})
+def test_only_what_has_an_adapter_changes() -> None:
+    """Only k: rank 1, and the rows of q and v stay as they are."""
+    down, up = torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0], [4.0]])
+    exported = to_kohya({"transformer_blocks.7.attn.add_k_proj": Adapter(down, up, 0.5)})
+    key = "lora_unet_joint_blocks_7_context_block_attn_qkv"
+    assert exported.keys() == {f"{key}.lora_down.weight", f"{key}.lora_up.weight", f"{key}.alpha"}
+    assert exported[f"{key}.lora_up.weight"].tolist() == [[0], [0], [3], [4], [0], [0]]
+    assert exported[f"{key}.lora_down.weight"].tolist() == [[1, 2]] and exported[f"{key}.alpha"].item() == 0.5
+    assert from_kohya(exported).keys() == {"transformer_blocks.7.attn.add_k_proj"}
 
 
-def test_the_command_writes_a_file_or_one_sentence(tmp_path: Path) -> None:
-    trained(tmp_path / "lora", ["to_q"])
-    command = [sys.executable, "-m", "stages.export_lora", "--out", str(tmp_path / "out.safetensors"), "--lora"]
-    done = subprocess.run([*command, str(tmp_path / "lora")], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0 and "3 projections" in done.stdout
-    assert len(load_file(tmp_path / "out.safetensors")) == 9
-    done = subprocess.run([*command, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 1 and "run `dvc repro train`" in done.stderr and "Traceback" not in done.stderr
+def test_the_last_block_has_no_context_output() -> None:
+    """Its modules are those of a pre-only context: q, k, v and a modulation of two parts."""
+    exported = to_kohya(from_diffusers(diffusers_weights(adapted(SD3, EVERYTHING))))
+    last = {key.split(".")[0] for key in exported if f"joint_blocks_{LAYERS - 1}_context_block" in key}
+    assert {key.split("context_block_")[1] for key in last} == {"attn_qkv", "adaLN_modulation_1"}
+
+
+def test_a_file_trained_fused_is_imported_too() -> None:
+    """Not block-diagonal, as sd-scripts trains it: q, k and v each get all of its ranks."""
+    key = "lora_unet_joint_blocks_0_x_block_attn_qkv"
+    down, up = torch.randn(4, 8), torch.randn(24, 4)
+    file = {f"{key}.lora_down.weight": down, f"{key}.lora_up.weight": up, f"{key}.alpha": torch.tensor(2.0)}
+    deltas = [adapter.delta() for adapter in from_kohya(file).values()]
+    torch.testing.assert_close(torch.cat(deltas), 0.5 * up @ down)
+
+
+def test_without_metadata_alpha_is_the_rank_both_ways() -> None:
+    weights = diffusers_weights(adapted(SD3, ["to_out.0"]))
+    adapters = from_diffusers(weights)
+    assert {adapter.scale for adapter in adapters.values()} == {1.0}
+    assert all(torch.equal(value, weights[key]) for key, value in to_diffusers(adapters).items())
+
+
+def test_the_keys_are_those_of_sd_scripts() -> None:
+    """As `networks/lora_sd3.py` names them: the prefix, and the path of each module of its `SingleDiTBlock`s."""
+    exported = to_kohya(from_diffusers(diffusers_weights(adapted(SD35_MEDIUM, EVERYTHING))))
+    names = {key.split(".")[0] for key in exported}
+    both = {"attn_qkv", "attn_proj", "mlp_fc1", "mlp_fc2", "adaLN_modulation_1"}
+    expected = {f"lora_unet_joint_blocks_0_{stream}_block_{name}" for stream in ("x", "context") for name in both}
+    expected |= {f"lora_unet_joint_blocks_0_x_block_attn2_{name}" for name in ("qkv", "proj")}
+    assert {name for name in names if "joint_blocks_0_" in name} == expected
+    assert {name for name in names if "joint_blocks" not in name} == {
+        "lora_unet_context_embedder", "lora_unet_t_embedder_mlp_0", "lora_unet_t_embedder_mlp_2",
+        "lora_unet_y_embedder_mlp_0", "lora_unet_y_embedder_mlp_2", "lora_unet_final_layer_linear",
+        "lora_unet_final_layer_adaLN_modulation_1",
+    }  # fmt: skip
+
+
+def test_the_last_blocks_modulation_is_swapped_and_the_others_is_not() -> None:
+    """The original chunks it into shift and scale, diffusers' AdaLayerNormContinuous into scale and shift."""
+    down, up = torch.ones(1, 2), torch.tensor([[1.0], [1.0], [2.0], [2.0]])
+    exported = to_kohya({"transformer_blocks.23.norm1_context.linear": Adapter(down, up, 1.0)})
+    key = "lora_unet_joint_blocks_23_context_block_adaLN_modulation_1.lora_up.weight"
+    assert exported[key].flatten().tolist() == [2, 2, 1, 1]
+    six = torch.arange(12.0)[:, None]
+    exported = to_kohya({"transformer_blocks.0.norm1_context.linear": Adapter(down, six, 1.0)})
+    assert torch.equal(exported[key.replace("_23_", "_0_")], six)
+
+
+def test_a_file_without_alpha_has_scale_1_as_in_comfyui() -> None:
+    key = "lora_unet_joint_blocks_0_x_block_mlp_fc1"
+    found = from_kohya({f"{key}.lora_down.weight": torch.ones(4, 8), f"{key}.lora_up.weight": torch.ones(8, 4)})
+    assert found["transformer_blocks.0.ff.net.0.proj"].scale == 1.0

@@ -1,0 +1,40 @@
+"""What a base's licence asks of an adapter that is passed on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Licence:
+    """One licence, as the hub and a reader are told of it."""
+
+    hub: Mapping[str, str]
+    """Entries of the card's metadata: https://huggingface.co/docs/hub/repositories-licenses."""
+    notice: str | None = None
+    """Text of the file NOTICE that has to go with every copy; None: none is asked for."""
+    duties: str = ""
+    """What whoever passes the adapter on has to do, in words."""
+
+
+_LICENCES = {
+    "MIT": Licence({"license": "mit"}),
+    # Section IV.a of the agreement of 5 July 2024; the hub's identifiers are those of the bases' own cards.
+    "Stability AI Community License": Licence(
+        {
+            "license": "other",
+            "license_name": "stabilityai-ai-community",
+            "license_link": "https://stability.ai/community-license-agreement",
+        },
+        "This Stability AI Model is licensed under the Stability AI Community License, "
+        "Copyright © Stability AI Ltd. All Rights Reserved\n",
+        "Powered by Stability AI. Whoever passes the adapter on adds a copy of the licence and the file `NOTICE`, and "
+        "shows 'Powered by Stability AI'. Commercial use is free below a yearly revenue of 1,000,000 US dollars.",
+    ),
+}
+
+
+def licence_of(name: str) -> Licence:
+    """The licence of that name in the table of bases; one without further facts where it is not known here."""
+    return _LICENCES.get(name) or Licence({"license": "other", "license_name": name})
