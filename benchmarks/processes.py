@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,9 @@ def measure(command: Command, environment: Mapping[str, str]) -> Run:
         notes = Path(scratch) / "notes.json"
         with log.open("wb") as output:
             launcher = [sys.executable, "-I", "-S", __file__, str(notes), *command.argv]
-            subprocess.run(
-                launcher, cwd=command.folder, env=dict(environment), stdout=output, stderr=subprocess.STDOUT, check=True
-            )
-        noted = json.loads(notes.read_text())
+            subprocess.run(launcher, cwd=command.folder, env=dict(environment), stdout=output, stderr=subprocess.STDOUT)
+        # Without notes the process could not even be started.
+        noted: dict[str, Any] = json.loads(notes.read_text()) if notes.exists() else {"exit_code": None}
     if noted["exit_code"] != 0:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
         raise RuntimeError(f"{' '.join(command.argv)} ended with {noted['exit_code']}:\n{tail}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stages.cli import run_stage
 from stages.diffusion.lora import load_lora, lora_sha256
-from stages.diffusion.sampling import load_sampler, sample_images
+from stages.diffusion.sampling import load_sampler, sample_images, sampling_options
 from stages.imagefolder import ImageFolderWriter, slug
 from stages.params import load_params
 
@@ -30,11 +30,7 @@ def main(model: str) -> None:
     images = sample_images(
         pipeline,
         [(prompt, seed) for _, prompt, seed in rows],
-        steps=settings.steps,
-        guidance_scale=settings.guidance_scale,
-        resolution=base.resolution,
-        max_sequence_length=base.max_sequence_length,
-        batch_size=settings.batch_size,
+        **sampling_options(base, settings),
         description=f"sampling {model}",
         texts=texts,
     )

@@ -84,11 +84,11 @@ def save_lora(
         transformer_lora_adapter_metadata=_metadata(transformer.peft_config["default"]),
         weight_name=WEIGHT_NAME,
     )
-    _sort_metadata(folder / WEIGHT_NAME)
+    sort_metadata(folder / WEIGHT_NAME)
     return lora_sha256(folder)
 
 
-def _sort_metadata(path: Path) -> None:
+def sort_metadata(path: Path) -> None:
     """Order the metadata of a safetensors file, whose writer leaves them in an order that changes from call to call.
 
     Layout (safetensors' format): 8 bytes of little-endian header length, the header as JSON, the tensors' bytes.

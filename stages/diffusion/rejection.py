@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.diffusion.sampling import load_sampler, sample_images
+from stages.diffusion.sampling import load_sampler, sample_images, sampling_options
 from stages.imagefolder import ImageFolderWriter
 from stages.params import BaseModelParams, SampleParams
 
@@ -28,11 +28,7 @@ def base_sampler(base: BaseModelParams, settings: SampleParams, prompts: Sequenc
             sample_images(
                 pipeline,
                 requests,
-                steps=settings.steps,
-                guidance_scale=settings.guidance_scale,
-                resolution=base.resolution,
-                max_sequence_length=base.max_sequence_length,
-                batch_size=settings.batch_size,
+                **sampling_options(base, settings),
                 description=f"{what}, round {attempt}",
                 texts=texts,
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TypedDict
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from tqdm import tqdm
 
 from stages.diffusion.base_models import load_denoiser, load_text_encoders, resolve_device
 from stages.diffusion.embeddings import TextEmbeddings, encode_texts
-from stages.params import BaseModelParams
+from stages.params import BaseModelParams, SampleParams
 
 
 def load_sampler(base: BaseModelParams, prompts: Iterable[str]) -> tuple[StableDiffusion3Pipeline, TextEmbeddings]:
@@ -31,6 +32,27 @@ def load_sampler(base: BaseModelParams, prompts: Iterable[str]) -> tuple[StableD
     gc.collect()
     torch.cuda.empty_cache()
     return load_denoiser(base.name, base.local_folder, base.dtype).to(device), texts
+
+
+class SamplingOptions(TypedDict):
+    """What the parameters say of every image that is sampled: see `sample_images`."""
+
+    steps: int
+    guidance_scale: float
+    resolution: int
+    max_sequence_length: int
+    batch_size: int
+
+
+def sampling_options(base: BaseModelParams, sample: SampleParams) -> SamplingOptions:
+    """The options by which base and tuned model are sampled, wherever that is."""
+    return SamplingOptions(
+        steps=sample.steps,
+        guidance_scale=sample.guidance_scale,
+        resolution=base.resolution,
+        max_sequence_length=base.max_sequence_length,
+        batch_size=sample.batch_size,
+    )
 
 
 @torch.no_grad()

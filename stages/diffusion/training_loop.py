@@ -92,6 +92,8 @@ class LoraTrainer:
         if settings.gradient_checkpointing:
             transformer.enable_gradient_checkpointing()
         if settings.compile:
+            if transformer.device.type == "cpu":
+                _refuse_lacking_compiler()
             # Block by block: equal blocks share their code, which saves most of the time and memory of compiling.
             for block in transformer.transformer_blocks:
                 block.compile()
@@ -277,6 +279,16 @@ class LoraTrainer:
         """Remove the run's checkpoints, once its result is safe."""
         if self.accelerator.is_main_process:
             shutil.rmtree(self.checkpoints, ignore_errors=True)
+
+
+def _refuse_lacking_compiler() -> None:
+    from torch._inductor.cpp_builder import get_cpp_compiler
+    from torch._inductor.exc import InvalidCxxCompiler
+
+    try:
+        get_cpp_compiler()
+    except InvalidCxxCompiler:
+        raise ValueError("train.compile needs a C++ compiler on a CPU: install g++, or set it to false") from None
 
 
 @contextmanager

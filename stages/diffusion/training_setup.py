@@ -18,7 +18,7 @@ from stages.diffusion.lora import load_lora
 from stages.diffusion.monitoring import Image, Look, shared_anomaly_rate, validation_batches, validation_loss
 from stages.diffusion.objectives import flow_matching
 from stages.diffusion.quantisation import quantised_transformer
-from stages.diffusion.sampling import sample_images
+from stages.diffusion.sampling import sample_images, sampling_options
 from stages.diffusion.training_data import TrainingData
 from stages.diffusion.training_loop import LookAt
 from stages.params import Params
@@ -47,7 +47,6 @@ def load_training_data(params: Params, encoded: Path) -> TrainingData:
 
 def make_draw(params: Params, pipeline: StableDiffusion3Pipeline, texts: TextEmbeddings) -> Draw:
     """Sampling with the pipeline's transformer as it is at the moment of the call."""
-    sample = params.sample
 
     def draw(requests: Sequence[tuple[str, int]]) -> list[Image]:
         # The decoder is on the device only while it is needed.
@@ -56,11 +55,7 @@ def make_draw(params: Params, pipeline: StableDiffusion3Pipeline, texts: TextEmb
             sample_images(
                 pipeline,
                 requests,
-                steps=sample.steps,
-                guidance_scale=sample.guidance_scale,
-                resolution=params.base.resolution,
-                max_sequence_length=params.base.max_sequence_length,
-                batch_size=sample.batch_size,
+                **sampling_options(params.base, params.sample),
                 description="",
                 texts=texts,
             )

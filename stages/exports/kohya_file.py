@@ -15,8 +15,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-# The one place that orders a safetensors file's metadata, so that its hash is the same from call to call.
-from stages.diffusion.lora import _sort_metadata
+from stages.diffusion.lora import sort_metadata
 from stages.exports.adapters import lora_file, read_diffusers, write_diffusers
 from stages.exports.kohya import from_kohya, to_kohya
 
@@ -73,7 +72,7 @@ def export_kohya(folder: Path, file: Path, origin: Origin | None = None) -> str:
     file.parent.mkdir(parents=True, exist_ok=True)
     # Not by `save_file`, which leaves a file that only its owner may read.
     file.write_bytes(save(weights, metadata))
-    _sort_metadata(file)
+    sort_metadata(file)
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 

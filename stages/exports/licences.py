@@ -20,7 +20,7 @@ class Licence:
 
 _LICENCES = {
     "MIT": Licence({"license": "mit"}),
-    # Section IV.a of the agreement of 5 July 2024; the hub's identifiers are those of the bases' own cards.
+    # From copies of the agreement in other projects, not compared with its own text: read that before passing one on.
     "Stability AI Community License": Licence(
         {
             "license": "other",

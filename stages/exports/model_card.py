@@ -17,12 +17,12 @@ from jinja2 import FileSystemLoader
 from stages.diffusion.base_models import BaseModel
 from stages.exports.licences import licence_of
 from stages.params import Params
+from stages.reports.inputs import Metrics
 from stages.reports.rates import prompt_rates
 from stages.reports.tables import clause_table, compare_table, headline, prompt_table
 from stages.reports.templating import markdown_environment
 
 TEMPLATES = Path(__file__).parent / "templates"
-Metrics = Mapping[str, Any]
 
 
 @dataclass(frozen=True)

@@ -52,3 +52,8 @@ def test_peak_memory_is_that_of_the_process_itself(tmp_path: Path) -> None:
 def test_a_process_that_fails_ends_the_measurement_with_its_last_lines(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="no such adapter"):
         measure(Command([sys.executable, "-c", "raise SystemExit('no such adapter')"], tmp_path), {})
+
+
+def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"(?s)no-such-program ended with None.*No such file"):
+        measure(Command(["no-such-program"], tmp_path), {})

@@ -11,23 +11,10 @@ from safetensors import safe_open
 from stages.diffusion.base_models import load_pipeline
 from stages.diffusion.lora import WEIGHT_NAME, add_lora, load_lora, lora_sha256, save_lora
 from tests.conftest import ROOT
-from tests.diffusion.tiny import tiny_transformer
+from tests.diffusion.tiny import predict, tiny_transformer
 
 MINI = str(ROOT / "models" / "mini")
 MODULES = ["to_q", "to_out.0", "add_k_proj"]
-
-
-def predict(transformer: torch.nn.Module) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        output: torch.Tensor = transformer(
-            hidden_states=torch.randn(1, 8, 16, 16, generator=generator),
-            timestep=torch.tensor([500.0]),
-            encoder_hidden_states=torch.randn(1, 14, 128, generator=generator),
-            pooled_projections=torch.randn(1, 128, generator=generator),
-            return_dict=False,
-        )[0]
-    return output
 
 
 def test_a_fresh_adapter_changes_nothing_and_a_loaded_one_predicts_what_the_saved_one_did(tmp_path: Path) -> None:

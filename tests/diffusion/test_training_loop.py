@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file
+from torch._inductor.cpp_builder import cpp_compiler_search
 
-from stages.diffusion.lora import save_lora
+from stages.diffusion.lora import WEIGHT_NAME, save_lora
 from stages.diffusion.monitoring import Look
 from stages.diffusion.training_data import TrainingData
 from stages.diffusion.training_loop import LoraTrainer
@@ -47,6 +50,25 @@ def test_the_same_seed_gives_the_same_file_and_another_seed_another(raw_params: 
     _, second = train(raw_params, tmp_path / "b")
     _, other = train(raw_params, tmp_path / "c", seed=1)
     assert first == second != other
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
+def test_compiled_training_is_the_training(raw_params: dict[str, Any], tmp_path: Path) -> None:
+    plain, _ = train(raw_params, tmp_path / "a")
+    compiled, _ = train(raw_params, tmp_path / "b", compile=True)
+    torch.testing.assert_close(weights(compiled), weights(plain), atol=1e-4, rtol=1e-3)
+    names = [set(load_file(tmp_path / name / "lora" / WEIGHT_NAME)) for name in "ab"]
+    assert names[0] == names[1]
+
+
+def test_compiling_without_a_compiler_ends_in_a_sentence(
+    raw_params: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    cpp_compiler_search.cache_clear()  # torch remembers one that an earlier test found
+    with pytest.raises(ValueError, match=r"train\.compile needs a C\+\+ compiler"):
+        train(raw_params, tmp_path, compile=True)
 
 
 def test_prior_preservation_enters_the_result(raw_params: dict[str, Any], tmp_path: Path) -> None:

@@ -35,6 +35,20 @@ def tiny_transformer(**changes: Any) -> SD3Transformer2DModel:
     return SD3Transformer2DModel(**shape | changes).eval()
 
 
+def predict(transformer: SD3Transformer2DModel) -> torch.Tensor:
+    """Velocity for inputs of the transformer's own shape, the same each time."""
+    generator, shape = torch.Generator().manual_seed(0), transformer.config
+    with torch.no_grad():
+        output: torch.Tensor = transformer(
+            hidden_states=torch.randn(1, shape.in_channels, shape.sample_size, shape.sample_size, generator=generator),
+            timestep=torch.tensor([500.0]),
+            encoder_hidden_states=torch.randn(1, 14, shape.joint_attention_dim, generator=generator),
+            pooled_projections=torch.randn(1, shape.pooled_projection_dim, generator=generator),
+            return_dict=False,
+        )[0]
+    return output
+
+
 def encoded_set(count: int, key: int) -> EncodedSet:
     """Each sample has two views."""
     generator = torch.Generator().manual_seed(key)

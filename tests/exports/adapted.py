@@ -43,19 +43,6 @@ def adapted(config: dict[str, Any], modules: list[str], rank: int = 2, alpha: fl
     return model
 
 
-def predict(transformer: SD3Transformer2DModel) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        output: torch.Tensor = transformer(
-            hidden_states=torch.randn(1, 4, 4, 4, generator=generator),
-            timestep=torch.tensor([500.0]),
-            encoder_hidden_states=torch.randn(1, 5, 16, generator=generator),
-            pooled_projections=torch.randn(1, 8, generator=generator),
-            return_dict=False,
-        )[0]
-    return output
-
-
 def peft_deltas(model: Any) -> dict[str, torch.Tensor]:
     """What peft itself adds to each module's weight."""
     return {

@@ -15,6 +15,7 @@ from stages.diffusion.lora import WEIGHT_NAME, save_lora
 from stages.exports.adapters import Adapter, from_diffusers, to_diffusers
 from stages.exports.kohya import from_kohya, to_kohya
 from stages.exports.kohya_file import export_kohya, import_kohya
+from tests.diffusion.tiny import predict
 from tests.exports.adapted import (
     ATTENTION,
     DIM,
@@ -25,7 +26,6 @@ from tests.exports.adapted import (
     adapted,
     diffusers_weights,
     peft_deltas,
-    predict,
     transformer_of,
 )
 from tests.exports.original_checkpoint import applied, original_checkpoint
