@@ -54,6 +54,12 @@ class Clause:
     sentence: str
     """The outcome in words, with the figures it rests on, or why there is none."""
 
+    def as_metrics(self) -> dict[str, Any]:
+        """The clause's figures. Its sentence stands among the verdict's `reasons`, a list, which `dvc metrics diff`
+        leaves out; a string it would show, in columns as wide. Only a figure that is null has its `reason` here."""
+        figures = {"passed": self.passed, "figure": self.figure, "threshold": self.threshold}
+        return figures if self.figure is not None else figures | {"reason": self.sentence}
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -67,7 +73,7 @@ class Verdict:
 
     def as_metrics(self) -> dict[str, Any]:
         """The content of metrics/verdict.json, without provenance."""
-        clauses = {name: dict(vars(clause)) for name, clause in self.clauses.items()}
+        clauses = {name: clause.as_metrics() for name, clause in self.clauses.items()}
         return {"verdict": self.verdict, "reasons": list(self.reasons), "clauses": clauses, **self.figures}
 
 

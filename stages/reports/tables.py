@@ -44,7 +44,7 @@ def clause_table(verdict: Metrics) -> Table:
     for name, clause in verdict["clauses"].items():
         label, unit, bound = CLAUSES.get(name, (name.replace("_", " "), "number", "threshold"))
         threshold = f"{bound} {figure(clause['threshold'], unit)}"
-        rows.append((label, OUTCOMES[clause["passed"]], figure(clause["figure"], unit, clause["sentence"]), threshold))
+        rows.append((label, OUTCOMES[clause["passed"]], figure_of(clause, "figure", unit), threshold))
     note = "The thresholds are parameters, set before the run. Changes are tuned minus base, in percentage points."
     return Table(("Clause", "Outcome", "Figure", "Asked for"), tuple(rows), note)
 

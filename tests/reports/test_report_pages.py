@@ -148,7 +148,7 @@ def test_nulls_are_written_with_their_reason(inputs: ReportInputs) -> None:
     ("verdict", "words"), [("not_corrected", "✗ Not corrected"), ("inconclusive", "? Inconclusive")]
 )
 def test_other_verdicts(inputs: ReportInputs, verdict: str, words: str) -> None:
-    clauses = {"held_out": {"passed": None, "figure": None, "threshold": 0.05, "sentence": "Too few seeds."}}
+    clauses = {"held_out": {"passed": None, "figure": None, "threshold": 0.05, "reason": "Too few seeds."}}
     content: dict[str, Any] = {"verdict": verdict, "reasons": ["Too few seeds."], "clauses": clauses}
     markdown, html = render_report(replace(inputs, verdict=content))
     assert Page(html).of("h2")[0] == f"Verdict: {words}"
