@@ -8,7 +8,11 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Nothing in the default profile needs the hub; a profile that does must be able to reach it.
 PROFILE ?=
 
-.PHONY: repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal seeds docs clean
+# A pull request: what its reviewer reads (pull_request.md), then whether its results belong to the commit.
+BASE ?= $(shell git rev-parse --verify --quiet origin/main > /dev/null && echo origin/main || echo main)
+IMAGES ?= .
+
+.PHONY: pr-report pr-reproduce repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal seeds docs clean
 
 repro: $(VENV)/ready
 ifneq ($(PROFILE),)
@@ -66,6 +70,14 @@ seeds: $(VENV)/ready
 # Stable Diffusion 3 Medium's shapes with random weights (16 GB on disk) through encode, train and sample, on any CPU.
 rehearsal: $(VENV)/ready
 	HF_HUB_OFFLINE=1 python -m rehearsal.run
+
+# What the pull request workflow runs, and everyone can run here.
+pr-report: $(VENV)/ready
+	python -m pull_request.comment --base "$(BASE)" --images "$(IMAGES)"
+	python -m pull_request.check_results
+
+pr-reproduce: $(VENV)/ready
+	python -m pull_request.reproduce
 
 # Hours on two cores; needed only to change the embedded base.
 pretraining: $(VENV)/ready
