@@ -12,7 +12,7 @@ PROFILE ?=
 BASE ?= $(shell git rev-parse --verify --quiet origin/main > /dev/null && echo origin/main || echo main)
 IMAGES ?= .
 
-.PHONY: pr-report pr-reproduce repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal seeds docs clean
+.PHONY: pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal seeds docs clean
 
 repro: $(VENV)/ready
 ifneq ($(PROFILE),)
@@ -78,6 +78,10 @@ pr-report: $(VENV)/ready
 
 pr-reproduce: $(VENV)/ready
 	python -m pull_request.reproduce
+
+# Every stage killed five times, full disks, a second run at once: metrics/faults.json. Twenty minutes or more.
+faults: $(VENV)/ready
+	ANOMEND_FAULTS=1 HF_HUB_OFFLINE=1 python -m pytest tests/faults
 
 # Hours on two cores; needed only to change the embedded base.
 pretraining: $(VENV)/ready

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import sys
 import warnings
 from collections.abc import Callable
@@ -23,8 +24,8 @@ def run_stage(name: str, main: Callable[[], None]) -> None:
     except (ValueError, FileNotFoundError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         sys.exit(1)
-    except OSError as error:
-        # The error names the file; what earlier stages and checkpoints wrote is still there.
+    except (OSError, sqlite3.OperationalError) as error:
+        # sqlite3: DVC's own record, which dvclive opens. An OSError names the file; what earlier stages and checkpoints wrote is still there.
         print(f"{name}: {error}: mend that, then run again; nothing finished is lost", file=sys.stderr)
         sys.exit(1)
     except MemoryError:
