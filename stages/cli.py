@@ -25,7 +25,7 @@ def run_stage(name: str, main: Callable[[], None]) -> None:
         print(f"{name}: {error}", file=sys.stderr)
         sys.exit(1)
     except (OSError, sqlite3.OperationalError) as error:
-        # sqlite3: DVC's own record, which dvclive opens. An OSError names the file; what earlier stages and checkpoints wrote is still there.
+        # sqlite3: DVC's own record, which dvclive opens. What earlier stages and checkpoints wrote is still there.
         print(f"{name}: {error}: mend that, then run again; nothing finished is lost", file=sys.stderr)
         sys.exit(1)
     except MemoryError:

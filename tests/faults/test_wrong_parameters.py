@@ -1,4 +1,4 @@
-"""Sixty wrong values in params.yaml, one at a time: `resolve` refuses each with its key, its value and what is right."""
+"""Sixty wrong values in params.yaml, one at a time: `resolve` names the key, the value, and what would be right."""
 
 from __future__ import annotations
 
