@@ -26,7 +26,7 @@ from benchmarks.contenders import CLASS_PROMPT, CLIP_TOKENS
 from stages.imagefolder import ImageFolderWriter
 from stages.params import read_yaml, resolve
 from stages.seeding import make_deterministic
-from stages.sources import SOURCES
+from stages.sources.figures import collect_figures
 
 TARGET = ("lying on the grass", "lying on the street")
 
@@ -78,7 +78,7 @@ def write_t5(target: Path, width: int) -> None:
 def write_images(folder: Path, plain: Path, prompts: Sequence[str], count: int, seed: int) -> None:
     """Draw figures with captions, and copy them to a folder that holds nothing else."""
     writer = ImageFolderWriter(folder)
-    for index, item in enumerate(SOURCES["figures"](prompts, count, seed)):
+    for index, item in enumerate(collect_figures(prompts, count, seed)):
         writer.add(f"{index:04d}.png", item.image, text=item.text)
     writer.close()
     plain.mkdir()

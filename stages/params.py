@@ -7,10 +7,10 @@ stage merges and validates them into `params.resolved.yaml`, which every other s
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from stages.param_types import Prompt, Rate, Section, Seed
 from stages.train_params import TrainParams
@@ -49,12 +49,45 @@ class PromptParams(Section):
         return self
 
 
+SourceName = Literal["figures", "folder", "paper"]
+
+
+class FolderParams(Section):
+    """Source `folder`: your own pictures."""
+
+    path: str = Field(min_length=1, description="Folder of JPEG, PNG and WebP pictures, with its sub-folders.")
+    caption: Prompt | None = Field(
+        description="Caption of pictures that have none of their own (metadata.jsonl, a .txt beside the picture, or a "
+        "sub-folder named after a target prompt); null: the target prompts, joined by 'or'."
+    )
+
+
+class PaperParams(Section):
+    """Source `paper`: the images that the paper published (`make paper-images`)."""
+
+    path: str = Field(min_length=1, description="Folder that holds instance/; ANOMEND_PAPER_IMAGES goes first.")
+
+
 class CollectParams(Section):
     """Where instance images come from."""
 
-    source: Literal["figures"] = Field(description="figures: drawn by the miniature world.")
-    images: int = Field(ge=1, le=10_000, description="How many images to collect.")
+    source: SourceName = Field(
+        description="figures: drawn by the miniature world; folder: your own pictures; paper: the published images."
+    )
+    images: int = Field(ge=1, le=10_000, description="How many images to collect from it; at most, where they end.")
+    mix: dict[SourceName, Annotated[int, Field(ge=1, le=10_000)]] = Field(
+        description="Further sources, each with its number of images, such as {paper: 5}."
+    )
     seed: Seed = Field(description="Seed of the drawings.")
+    folder: FolderParams
+    paper: PaperParams
+
+    @field_validator("mix")
+    @classmethod
+    def _one_count_each(cls, mix: dict[str, int], info: ValidationInfo) -> dict[str, int]:
+        if (source := info.data.get("source")) in mix:
+            raise ValueError(f"{mix!r} names {source!r}, whose number is collect.images: leave it out")
+        return mix
 
 
 class CurateParams(Section):
@@ -214,9 +247,11 @@ class Params(Section):
                 f"train.monitor.first_seed = {monitor.first_seed} reaches into the seeds that `sample` judges the "
                 f"result by ({judged.start} to {judged.stop - 1}): choose others"
             )
-        if self.curate.min_kept > self.collect.images:
+        collected = self.collect.images + sum(self.collect.mix.values())
+        if self.curate.min_kept > collected:
             raise ValueError(
                 f"curate.min_kept = {self.curate.min_kept} is more than collect.images = {self.collect.images}"
+                + (f" and collect.mix ({collected} in all)" if self.collect.mix else "")
             )
         return self
 
@@ -249,7 +284,7 @@ def resolve(raw: dict[str, Any]) -> Params:
 
 
 def _sentence(problem: Any) -> str:
-    key = ".".join(str(part) for part in problem["loc"]) or "params.yaml"
+    key = ".".join(str(part) for part in problem["loc"] if part != "[key]") or "params.yaml"
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "missing":
         return f"{key} is missing: add it to params.yaml"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeGuard, get_args
+from typing import Annotated, Any, TypeGuard, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -50,6 +50,10 @@ def _type(annotation: Any) -> str:
         return "one of " + ", ".join(f"`{choice}`" for choice in choices)
     if isinstance(annotation, type) and not get_args(annotation):
         return {"int": "integer", "float": "number", "str": "text"}.get(annotation.__name__, annotation.__name__)
+    if get_origin(annotation) is dict:
+        return "mapping"
+    if get_origin(annotation) is Annotated:
+        return _type(get_args(annotation)[0])
     if type(None) in get_args(annotation):
         return " or ".join(_type(inner) if inner is not type(None) else "null" for inner in get_args(annotation))
     return "list"

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from stages.sources.figures import collect_figures
-from stages.sources.image import SourceImage
+from stages.sources.folder import collect_folder
+from stages.sources.image import Skipped, SourceImage, SourceSettings
+from stages.sources.paper import collect_paper
 
-SOURCES: dict[str, Callable[[Sequence[str], int, int], Iterator[SourceImage]]] = {"figures": collect_figures}
-"""Name to (prompts, count, seed) -> images."""
+Source = Callable[[Sequence[str], int, SourceSettings], Iterator[SourceImage | Skipped]]
+"""(target prompts, how many images at most, settings) -> images, and what was left out."""
+
+SOURCES: dict[str, Source] = {
+    "figures": lambda prompts, count, settings: collect_figures(prompts, count, settings.seed),
+    "folder": collect_folder,
+    "paper": collect_paper,
+}
+"""Every source by its name."""

@@ -4,20 +4,19 @@ import numpy as np
 import pytest
 
 from stages.miniature.anatomy import check
-from stages.sources import SOURCES
-from stages.sources.figures import parse_prompt
+from stages.sources.figures import collect_figures, parse_prompt
 
 PROMPTS = ["lying on the grass", "lying on the street"]
 
 
 def test_images_go_round_the_prompts_and_are_right() -> None:
-    images = list(SOURCES["figures"](PROMPTS, 20, 7))
+    images = list(collect_figures(PROMPTS, 20, 7))
     assert [image.text for image in images] == PROMPTS * 10
     assert not any(check(image.image).anomalous for image in images)
 
 
 def test_the_seed_decides() -> None:
-    first, again, other = (next(iter(SOURCES["figures"](PROMPTS, 1, seed))).image for seed in (7, 7, 8))
+    first, again, other = (next(iter(collect_figures(PROMPTS, 1, seed))).image for seed in (7, 7, 8))
     assert np.array_equal(first, again) and not np.array_equal(first, other)
 
 
