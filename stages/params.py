@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from stages.param_types import Prompt, Rate, Section, Seed
+from stages.param_types import Prompt, Rate, Section, Seed, Text
 from stages.train_params import TrainParams
 
 RESOLVED = Path("params.resolved.yaml")
@@ -190,14 +190,23 @@ class JudgeParams(Section):
 
 
 class SurveyParams(Section):
-    """Human judgement."""
+    """Human judgement: the page that people answer, and the tally of their responses."""
 
     responses: str = Field(description="Folder with the committed responses.")
-    seed: Seed = Field(description="Seed of everything that is drawn.")
+    participants: int = Field(ge=1, le=10_000, description="People who can be invited, each by a code of their own.")
+    pairs_per_prompt: int = Field(ge=1, description="Pairs a target prompt; everybody judges all of them.")
+    repeats: int = Field(ge=0, description="Pairs that everybody sees twice, with the sides changed.")
+    catch_pairs: int = Field(ge=0, description="Obvious pairs, an image beside a damaged copy, that test attention.")
+    seed: Seed = Field(
+        description="Seed of everything that is drawn; at judge.seed people and judges look at the same pairs."
+    )
     max_failed_catches: int = Field(
-        ge=0, description="Participants who fail more of the obvious catch pairs than this are left out."
+        ge=0, description="Participants who fail more of the catch pairs than this are left out."
     )
     min_median_ms: int = Field(ge=0, description="Participants whose median reaction is faster are left out; ms.")
+    title: Text = Field(description="Heading of the page.")
+    question: Text = Field(description="What is asked of every pair.")
+    consent: Text = Field(description="What participants agree to; an empty line parts paragraphs.")
 
 
 class ReportParams(Section):
@@ -248,6 +257,18 @@ class Params(Section):
                 f"result by ({judged.start} to {judged.stop - 1}): choose others"
             )
         collected = self.collect.images + sum(self.collect.mix.values())
+        drawn = min(self.survey.pairs_per_prompt, self.sample.target_seeds_per_prompt) * len(self.prompts.target)
+        if self.survey.repeats > drawn // 2:
+            raise ValueError(
+                f"survey.repeats = {self.survey.repeats} is more than half of the {drawn} pairs: lower it or raise "
+                "survey.pairs_per_prompt"
+            )
+        held_out = self.sample.held_out_seeds_per_prompt * len(self.prompts.held_out)
+        if self.survey.catch_pairs > held_out:
+            raise ValueError(
+                f"survey.catch_pairs = {self.survey.catch_pairs} is more than the {held_out} held-out images that they "
+                "are made from: lower it"
+            )
         if self.curate.min_kept > collected:
             raise ValueError(
                 f"curate.min_kept = {self.curate.min_kept} is more than collect.images = {self.collect.images}"

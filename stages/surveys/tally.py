@@ -42,7 +42,11 @@ FIGURES = tuple(WHY_NOT)
 
 
 def tally(
-    responses: pd.DataFrame, seed: int, resamples: int = 10_000, rules: ExclusionRules | None = None
+    responses: pd.DataFrame,
+    seed: int,
+    resamples: int = 10_000,
+    rules: ExclusionRules | None = None,
+    on_other_images: int = 0,
 ) -> dict[str, Any]:
     """The figures of metrics/survey.json.
 
@@ -53,10 +57,11 @@ def tally(
         seed: seed of the bootstrap.
         resamples: bootstrap resamples.
         rules: who is left out; None leaves nobody out.
+        on_other_images: answers that are no part of `responses`, because they are about other images.
 
     Returns:
         n: participants whose votes count; excluded: participants left out, excluded_by_catch and excluded_by_speed by
-        which rule (some by both);
+        which rule (some by both); on_other_images, as given;
         votes; pairs, and of them pairs_tuned, pairs_base, pairs_tied by the majority of their decided votes;
         win_rate_tuned: share of votes for the tuned image, 'unsure' as half; ci_low, ci_high: its 95% interval;
         p_sign: two-sided exact sign test over the pairs that have a majority;
@@ -72,19 +77,20 @@ def tally(
     Raises:
         ValueError: the responses do not keep their schema.
     """
-    answers = with_votes(responses)
-    out = excluded_participants(answers, rules or ExclusionRules(len(answers), 0))
-    answers = answers[~answers["participant"].isin(out.index)]
+    answers, out = _kept(responses, rules)
     votes = answers[answers["kind"] == "real"]
     figures: dict[str, Any] = {
         "n": int(votes["participant"].nunique()),
         "excluded": len(out),
         "excluded_by_catch": int(out["catch"].sum()),
         "excluded_by_speed": int(out["speed"].sum()),
+        "on_other_images": on_other_images,
         "votes": len(votes),
     }
     if votes.empty:
         reason = "no responses yet: put response files into the survey's folder"
+        if on_other_images:
+            reason = f"all {on_other_images} answers are about other images than the samples of now"
         return {**figures, **dict.fromkeys(FIGURES), "reason": "everybody is excluded" if len(out) else reason}
     figures |= _preference(answers, seed, resamples) | _sides(votes, seed, resamples)
     figures |= _steadiness(answers, seed, resamples) | _agreement(answers)
@@ -96,15 +102,15 @@ def tally(
     return figures
 
 
-def per_pair(responses: pd.DataFrame) -> pd.DataFrame:
-    """Votes of each pair.
+def per_pair(responses: pd.DataFrame, rules: ExclusionRules | None = None) -> pd.DataFrame:
+    """Votes of each pair, without the participants whom the rules leave out.
 
     Returns:
         Index `pair`, sorted; columns prompt, seed; tuned, base, unsure (votes); majority (tuned | base | "" for a tie);
         ci_low, ci_high: the Wilson interval of the tuned image's share among decided votes, NaN where there are none;
         p_sign: two-sided exact sign test of the pair's decided votes; p_holm: adjusted for testing every pair.
     """
-    answers = with_votes(responses)
+    answers, _ = _kept(responses, rules)
     votes = answers[answers["kind"] == "real"]
     table = votes.groupby(["pair", "vote"]).size().unstack(fill_value=0)
     table = table.reindex(columns=list(CATEGORIES), fill_value=0).sort_index()
@@ -118,6 +124,13 @@ def per_pair(responses: pd.DataFrame) -> pd.DataFrame:
     table["p_holm"] = [adjusted[str(pair)] for pair in table.index]
     named = votes.groupby("pair")[["prompt", "seed"]].first()
     return named.join(table).rename_axis(index="pair", columns=None)
+
+
+def _kept(responses: pd.DataFrame, rules: ExclusionRules | None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The answers of those who are not excluded, and who is."""
+    answers = with_votes(responses)
+    out = excluded_participants(answers, rules or ExclusionRules(len(answers), 0))
+    return answers[~answers["participant"].isin(out.index)], out
 
 
 def _preference(answers: pd.DataFrame, seed: int, resamples: int) -> dict[str, Any]:
