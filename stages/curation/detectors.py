@@ -1,0 +1,52 @@
+"""Who looks at the people in an image; a new detector is one file here and one line in `DETECTORS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.curation import figures
+from stages.curation.criteria import Criteria
+from stages.curation.observation import Observation
+
+Look = Callable[[NDArray[np.uint8]], Observation]
+"""RGB image (H, W, 3) -> what is seen there."""
+
+
+@dataclass(frozen=True)
+class DetectorSettings:
+    """Where the detectors' networks are."""
+
+    networks: Path = Path("models/photographs")
+    """Folder of the networks of `photographs`."""
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A detector, and what it asks of an image where the parameters say nothing else."""
+
+    make: Callable[[DetectorSettings], Look]
+    """Loads what it needs, once."""
+    criteria: Criteria
+
+
+DETECTORS = {
+    "figures": Detector(lambda settings: figures.look, Criteria(min_distance=1)),
+    # Nobody looks: what the picture itself tells must do.
+    "none": Detector(
+        lambda settings: lambda image: Observation(),
+        Criteria(one_person=False, min_sharpness=0.4, max_background=0.35, min_distance=10),
+    ),
+}
+"""Every detector by its name."""
+
+
+def detector_for(name: str, source: str) -> str:
+    """The detector of an image: `auto` takes the checker for drawn figures and the offline networks for all others."""
+    if name != "auto":
+        return name
+    return "figures" if source == "figures" else "photographs"
