@@ -109,7 +109,7 @@ def main() -> int:
             "published": published(DATA / "table1.csv"),
             **image_figures(images, params["seed"], progress=True),
             "distances": feature_figures(images, extractor, params["batch_size"], params["seed"], progress=True),
-            "table2": table2(DATA / "table2.csv"),
+            "table2": table2(DATA / "table2.csv", params["seed"]),
         }
     except (ValueError, FileNotFoundError) as error:
         print(f"replication: {error}", file=sys.stderr)

@@ -146,6 +146,11 @@ class SurveyParams(Section):
     """Human judgement."""
 
     responses: str = Field(description="Folder with the committed responses.")
+    seed: Seed = Field(description="Seed of everything that is drawn.")
+    max_failed_catches: int = Field(
+        ge=0, description="Participants who fail more of the obvious catch pairs than this are left out."
+    )
+    min_median_ms: int = Field(ge=0, description="Participants whose median reaction is faster are left out; ms.")
 
 
 class ReportParams(Section):

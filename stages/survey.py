@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 from stages.cli import run_stage
 from stages.metric_files import METRICS, write_metrics
 from stages.params import load_params
+from stages.surveys.exclusion import ExclusionRules
 from stages.surveys.responses import read_responses
 from stages.surveys.tally import tally
 
@@ -17,8 +19,10 @@ def main() -> None:
     if not folder.is_dir():
         raise ValueError(f"survey.responses = {settings.responses!r} is no folder: make it, or mend the parameter")
     files = sorted(folder.glob("*.csv"))
-    figures = tally(read_responses(files), seed=0)
-    write_metrics(METRICS / "survey.json", figures, {"files": [path.name for path in files]})
+    rules = ExclusionRules(settings.max_failed_catches, settings.min_median_ms)
+    figures = tally(read_responses(files), settings.seed, rules=rules)
+    provenance = {"files": [path.name for path in files], "exclusion": asdict(rules), "seed": settings.seed}
+    write_metrics(METRICS / "survey.json", figures, provenance)
 
 
 if __name__ == "__main__":

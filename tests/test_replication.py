@@ -78,9 +78,12 @@ def test_table_2() -> None:
     figures = table2(DATA / "table2.csv")
     assert (figures["votes"], figures["votes_tuned"]) == (100, 94)
     # Prompt 2 is tied five to five, the other nine are won: p = 2 / 2^9.
-    assert (figures["prompts_won"], figures["prompts_tied"], figures["prompts_lost"]) == (9, 1, 0)
-    assert figures["p_sign"] == pytest.approx(2 / 2**9)
+    assert (figures["pairs_tuned"], figures["pairs_tied"], figures["pairs_base"]) == (9, 1, 0)
+    assert figures["p_sign"] == pytest.approx(2 / 2**9, abs=1e-6)
     assert figures["left_choice_rate"] == figures["win_rate_tuned"] == 0.94
+    # By pair: nine of ten 22 / 2^10, five of ten 1, ten of ten 2 / 2^10.
+    assert [pair["p_sign"] for pair in figures["by_pair"].values()] == [0.021484, 1.0, *[0.001953] * 8]
+    assert "cannot be told apart" in figures["confound"] and "cannot be told apart" in figures["caution"]
 
 
 def test_bad_votes_are_named(tmp_path: Path) -> None:

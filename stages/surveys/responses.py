@@ -9,8 +9,8 @@ import pandas as pd
 
 COLUMNS = ("participant", "pair", "prompt", "seed", "left_model", "choice", "reaction_ms", "kind")
 """participant: a token; pair: name of the (prompt, seed) pair; left_model: base | tuned, the model shown on the left
-(of a catch pair, the plainly better image counts as tuned); choice: left | right | unsure; reaction_ms: milliseconds;
-kind: real | repeat (a real pair shown again, sides changed) | catch (an obvious pair)."""
+(of a catch pair, the undamaged image counts as tuned); choice: left | right | unsure; reaction_ms: milliseconds, empty
+where unknown; kind: real | repeat (a real pair shown again, sides changed) | catch (an obvious pair)."""
 
 ALLOWED = {
     "left_model": ("base", "tuned"),
@@ -61,7 +61,8 @@ def check_responses(table: pd.DataFrame) -> pd.DataFrame:
             raise ValueError(f"row {wrong.index[0] + 1} has {column} = {value!r}: it is one of {', '.join(allowed)}")
     for column in ("seed", "reaction_ms"):
         numbers = pd.to_numeric(checked[column], errors="coerce")
-        wrong = checked[~(numbers >= 0)]
+        unknown = checked[column].isna() | (checked[column] == "") if column == "reaction_ms" else False
+        wrong = checked[~((numbers >= 0) | unknown)]
         if len(wrong):
             value = wrong.iloc[0][column]
             raise ValueError(f"row {wrong.index[0] + 1} has {column} = {value!r}: it is a number, 0 or more")
@@ -71,3 +72,18 @@ def check_responses(table: pd.DataFrame) -> pd.DataFrame:
         row = twice.iloc[0]
         raise ValueError(f"participant {row['participant']!r} answered the real pair {row['pair']!r} twice: keep one")
     return checked
+
+
+def with_votes(responses: pd.DataFrame) -> pd.DataFrame:
+    """The responses, checked, with `vote` (tuned | base | unsure) and `score` (1, 0, 1/2) in place of sides.
+
+    Raises:
+        ValueError: the responses do not keep their schema.
+    """
+    answers = check_responses(responses)
+    other = answers["left_model"].map({"tuned": "base", "base": "tuned"})
+    answers["vote"] = (
+        answers["left_model"].where(answers["choice"] == "left", other).mask(answers["choice"] == "unsure", "unsure")
+    )
+    answers["score"] = answers["vote"].map({"tuned": 1.0, "base": 0.0, "unsure": 0.5}).astype(float)
+    return answers

@@ -11,6 +11,8 @@ import pytest
 
 from stages.measures.statistics import wilson_interval
 from stages.surveys.agreement import fleiss_kappa, krippendorff_alpha
+from stages.surveys.exclusion import ExclusionRules, excluded_participants
+from stages.surveys.repeats import rater_noise
 from stages.surveys.responses import COLUMNS, check_responses, no_responses, read_responses
 from stages.surveys.tally import FIGURES, per_pair, tally
 
@@ -55,12 +57,18 @@ def test_pairs_of_table_2(table_2: pd.DataFrame) -> None:
     pairs = per_pair(table_2)
     assert list(pairs["majority"]) == ["tuned", "", *["tuned"] * 8]
     assert list(pairs.loc["q1", ["tuned", "base", "unsure"]]) == [5, 5, 0]
+    # Nine of ten is 22 of 1024, ten of ten 2 of 1024; adjusted, the smallest of ten counts ten times.
+    assert list(pairs["p_sign"][:3]) == pytest.approx([22 / 1024, 1, 2 / 1024])
+    assert list(pairs["p_holm"][:3]) == pytest.approx([44 / 1024, 1, 20 / 1024])
     assert tuple(pairs.loc["q0", ["ci_low", "ci_high"]]) == pytest.approx(wilson_interval(9, 10))
 
 
 def test_repeats_and_catch_pairs_are_no_votes(table_2: pd.DataFrame) -> None:
     extra = [vote(0, 0, "right", "base", "repeat"), vote(0, 99, "right", "base", "catch")]
-    assert tally(pd.concat([table_2, pd.DataFrame(extra)]), seed=0) == tally(table_2, seed=0)
+    with_extra, without = tally(pd.concat([table_2, pd.DataFrame(extra)]), seed=0), tally(table_2, seed=0)
+    changed = {name for name in with_extra if with_extra[name] != without.get(name)}
+    assert changed == {"repeats", "repeat_consistency", "rater_noise"}
+    assert (with_extra["repeats"], with_extra["repeat_consistency"], with_extra["rater_noise"]) == (1, 1, 0)
 
 
 def test_sides_are_turned_back_and_unsure_counts_half() -> None:
@@ -90,7 +98,7 @@ def test_the_interval_knows_that_votes_are_not_independent(alike: str) -> None:
 def test_each_null_has_its_own_reason() -> None:
     figures = tally(pd.DataFrame([vote(0, 0, "unsure")]), seed=0)
     nulls = [name for name in FIGURES if figures[name] is None]
-    assert nulls == [name for name in FIGURES if name != "win_rate_tuned"]
+    assert nulls == [name for name in FIGURES if name not in ("win_rate_tuned", "unsure_rate")]
     assert all(figures[f"{name}_reason"] for name in nulls)
 
 
@@ -120,6 +128,56 @@ def test_agreement_that_cannot_be_computed_is_none() -> None:
     assert fleiss_kappa(one_category) is None and krippendorff_alpha(one_category) is None
     assert fleiss_kappa(unequal) is None and krippendorff_alpha(unequal) is not None
     assert fleiss_kappa(single) is None and krippendorff_alpha(single) is None
+
+
+def test_careless_and_hasty_participants_are_left_out(table_2: pd.DataFrame) -> None:
+    catches = [
+        vote(person, 90 + pair, choice, "tuned", "catch")
+        for person, choices in {
+            0: ("right", "right"),
+            1: ("right", "left"),
+            2: ("unsure", "unsure"),
+            3: ("left",) * 2,
+        }.items()
+        for pair, choice in enumerate(choices)
+    ]
+    responses = pd.concat([table_2, pd.DataFrame(catches)], ignore_index=True)
+    responses.loc[responses["participant"].isin(["p2", "p4"]), "reaction_ms"] = 299
+    rules = ExclusionRules(max_failed_catches=1, min_median_ms=300)
+    broken = excluded_participants(responses, rules)
+    assert broken.to_dict("index") == {
+        "p0": {"catch": True, "speed": False},
+        "p2": {"catch": True, "speed": True},
+        "p4": {"catch": False, "speed": True},
+    }
+    figures = tally(responses, seed=0, rules=rules)
+    counts = {name: figures[name] for name in ("n", "votes", "excluded", "excluded_by_catch", "excluded_by_speed")}
+    assert counts == {"n": 7, "votes": 70, "excluded": 3, "excluded_by_catch": 2, "excluded_by_speed": 2}
+    assert figures["win_rate_tuned"] == pytest.approx((70 - 1 - 3) / 70)
+
+
+def test_when_everybody_is_left_out_the_reason_says_so(table_2: pd.DataFrame) -> None:
+    figures = tally(table_2, seed=0, rules=ExclusionRules(0, 5000))
+    assert (figures["n"], figures["excluded_by_speed"], figures["reason"]) == (0, 10, "everybody is excluded")
+    assert all(figures[name] is None for name in FIGURES)
+
+
+def test_unknown_reaction_times_exclude_nobody(table_2: pd.DataFrame) -> None:
+    unknown = table_2.assign(reaction_ms="")
+    assert tally(unknown, seed=0, rules=ExclusionRules(0, 5000)) == tally(table_2, seed=0)
+
+
+def test_repeats_tell_how_steady_raters_are() -> None:
+    sides = {"same image": ("left", "right"), "other image": ("left", "left"), "unsure": ("left", "unsure")}
+    rows = []
+    for person, choices in enumerate([sides["same image"]] * 3 + [sides["other image"]] + [sides["unsure"]]):
+        rows += [vote(person, 0, choices[0], "tuned"), vote(person, 0, choices[1], "base", "repeat")]
+    figures = tally(pd.DataFrame(rows), seed=0)
+    assert (figures["repeats"], figures["repeat_consistency"]) == (4, 0.75)
+    # Two votes that are each turned round with chance e agree with chance (1 - e)^2 + e^2.
+    noise = figures["rater_noise"]
+    assert (1 - noise) ** 2 + noise**2 == pytest.approx(0.75) and noise < 0.5
+    assert (rater_noise(1), rater_noise(0.5), rater_noise(0.2)) == (0, 0.5, 0.5)
 
 
 def test_files_are_read_in_order_and_checked(table_2: pd.DataFrame, tmp_path: Path) -> None:

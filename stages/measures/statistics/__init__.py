@@ -6,6 +6,7 @@ from the same seed (`paired_effect`, `compare_within_set`, `non_inferiority`). T
 function of its data and its seed.
 """
 
+from stages.measures.statistics.crossed import crossed_interval
 from stages.measures.statistics.effect import Better, Effect
 from stages.measures.statistics.exact_tests import holm, mcnemar_test, sign_test
 from stages.measures.statistics.paired import NonInferiority, non_inferiority, paired_effect
@@ -22,6 +23,7 @@ __all__ = [
     "PermutationResult",
     "bootstrap_interval",
     "compare_within_set",
+    "crossed_interval",
     "holm",
     "mcnemar_test",
     "mean_within_sets",
