@@ -71,9 +71,10 @@ class PhotographParams(Section):
 class CurateParams(Section):
     """Which collected images are good enough to teach the model."""
 
-    detector: Literal["auto", "figures", "none"] = Field(
-        description="Who looks at the people; figures: the miniature's checker; none: nobody, what the picture itself "
-        "tells must do; auto: figures for drawn images."
+    detector: Literal["auto", "figures", "photographs", "none"] = Field(
+        description="Who looks at the people; figures: the miniature's checker; photographs: networks that run "
+        "offline; none: nobody, what the picture itself tells must do; auto: figures for drawn images, photographs for "
+        "others."
     )
     min_kept: int = Field(ge=1, description="Fewer kept images than this stop the pipeline.")
     criteria: CriteriaParams

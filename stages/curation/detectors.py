@@ -34,8 +34,29 @@ class Detector:
     criteria: Criteria
 
 
+PHOTOGRAPHS = Criteria(
+    min_area=0.15,
+    min_inside=0.9,
+    max_background=0.35,
+    min_sharpness=0.4,
+    min_anatomy=0.5,
+    min_hands=0.5,
+    min_distance=10,
+)
+"""What the paper's Appendix A asks of training pictures, in figures: one person, large, clear hands, a simple
+background. Its five published images lie well within: areas from .45, backgrounds to .18, sharpness from .6."""
+
+
+def _photographs(settings: DetectorSettings) -> Look:
+    # Imported at first use: LiteRT has no wheel for every system.
+    from stages.curation.photographs import make_look
+
+    return make_look(settings.networks)
+
+
 DETECTORS = {
     "figures": Detector(lambda settings: figures.look, Criteria(min_distance=1)),
+    "photographs": Detector(_photographs, PHOTOGRAPHS),
     # Nobody looks: what the picture itself tells must do.
     "none": Detector(
         lambda settings: lambda image: Observation(),
