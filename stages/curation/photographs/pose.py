@@ -68,7 +68,7 @@ def body_confidence(body: Body, height: int, width: int) -> float:
     It tells whether a body can be made out. The network fits a normal skeleton to whatever it sees, so a high figure
     does not say that the anatomy is right.
     """
-    inside = ((body.points >= 0) & (body.points < [width, height])).all(axis=1)
+    inside = np.all((body.points >= 0) & (body.points < [width, height]), axis=1)
     return float(body.visibility[inside].mean()) if inside.any() else 0.0
 
 
