@@ -146,9 +146,11 @@ def diffusers_training(
 def contenders(
     prepared: Path, work: Work, python: Path | None, script: Path | None, changes: Mapping[str, Any]
 ) -> list[Contender]:
-    """Ours, the bare loop, and diffusers' script in every mode that runs at this work; ours comes first."""
+    """Ours without and with `train.compile`, the bare loop, and diffusers' script in every mode that runs at this
+    work; ours comes first."""
     found = [
         Contender("ours", lambda steps: our_training(prepared, work, steps, changes)),
+        Contender("ours, compiled", lambda steps: our_training(prepared, work, steps, {**changes, "compile": True})),
         Contender("bare loop", lambda steps: bare_loop(prepared, work, steps)),
     ]
     if python is None or script is None:

@@ -9,9 +9,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from stages.cli import run_stage
+from stages.image_params import CollectParams
 from stages.imagefolder import ImageFolderWriter
 from stages.metric_files import METRICS, write_metrics
-from stages.params import CollectParams, load_params
+from stages.params import load_params
 from stages.sources import SOURCES
 from stages.sources.image import FolderSettings, PaperSettings, Skipped, SourceSettings
 

@@ -7,11 +7,12 @@ stage merges and validates them into `params.resolved.yaml`, which every other s
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from stages.image_params import CollectParams, CurateParams
 from stages.param_types import Prompt, Rate, Section, Seed, Text
 from stages.train_params import TrainParams
 
@@ -47,54 +48,6 @@ class PromptParams(Section):
             if repeated:
                 raise ValueError(f"{repeated[0]!r} is listed twice")
         return self
-
-
-SourceName = Literal["figures", "folder", "paper"]
-
-
-class FolderParams(Section):
-    """Source `folder`: your own pictures."""
-
-    path: str = Field(min_length=1, description="Folder of JPEG, PNG and WebP pictures, with its sub-folders.")
-    caption: Prompt | None = Field(
-        description="Caption of pictures that have none of their own (metadata.jsonl, a .txt beside the picture, or a "
-        "sub-folder named after a target prompt); null: the target prompts, joined by 'or'."
-    )
-
-
-class PaperParams(Section):
-    """Source `paper`: the images that the paper published (`make paper-images`)."""
-
-    path: str = Field(min_length=1, description="Folder that holds instance/; ANOMEND_PAPER_IMAGES goes first.")
-
-
-class CollectParams(Section):
-    """Where instance images come from."""
-
-    source: SourceName = Field(
-        description="figures: drawn by the miniature world; folder: your own pictures; paper: the published images."
-    )
-    images: int = Field(ge=1, le=10_000, description="How many images to collect from it; at most, where they end.")
-    mix: dict[SourceName, Annotated[int, Field(ge=1, le=10_000)]] = Field(
-        description="Further sources, each with its number of images, such as {paper: 5}."
-    )
-    seed: Seed = Field(description="Seed of the drawings.")
-    folder: FolderParams
-    paper: PaperParams
-
-    @field_validator("mix")
-    @classmethod
-    def _one_count_each(cls, mix: dict[str, int], info: ValidationInfo) -> dict[str, int]:
-        if (source := info.data.get("source")) in mix:
-            raise ValueError(f"{mix!r} names {source!r}, whose number is collect.images: leave it out")
-        return mix
-
-
-class CurateParams(Section):
-    """Which collected images are good enough to teach the model."""
-
-    detector: Literal["figures"] = Field(description="Who looks at the anatomy; figures: the miniature's checker.")
-    min_kept: int = Field(ge=1, description="Fewer kept images than this stop the pipeline.")
 
 
 class ClassImageParams(Section):

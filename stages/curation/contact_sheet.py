@@ -1,0 +1,70 @@
+"""A sheet of all collected images, kept ones first, each with its name and the reasons for its rejection."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+THUMBNAIL, MARGIN, LINE = 192, 8, 14
+COLUMNS, LINES, LETTERS = 6, 5, 32
+KEPT, REJECTED, PAPER, INK = "#1a7f37", "#b3261e", "#ffffff", "#1f2328"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One image of the sheet."""
+
+    path: Path
+    title: str
+    kept: bool
+    text: str
+    """Reasons, or what else a reviewer should read."""
+
+
+def draw_sheet(entries: Sequence[Entry]) -> Image.Image:
+    """The sheet: green frames around kept images, red ones with a cross in the corner around rejected ones."""
+    ordered = sorted(entries, key=lambda entry: not entry.kept)
+    cell = (THUMBNAIL + 2 * MARGIN, THUMBNAIL + 2 * MARGIN + (LINES + 1) * LINE)
+    columns = max(1, min(COLUMNS, len(ordered)))
+    rows = -(-len(ordered) // columns)
+    sheet = Image.new("RGB", (columns * cell[0], rows * cell[1]), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    title, text = ImageFont.load_default(13), ImageFont.load_default(11)
+    for index, entry in enumerate(ordered):
+        left, top = (index % columns) * cell[0] + MARGIN, (index // columns) * cell[1] + MARGIN
+        colour = KEPT if entry.kept else REJECTED
+        thumbnail = _thumbnail(entry.path)
+        x, y = left + (THUMBNAIL - thumbnail.width) // 2, top + (THUMBNAIL - thumbnail.height) // 2
+        sheet.paste(thumbnail, (x, y))
+        draw.rectangle([left - 2, top - 2, left + THUMBNAIL + 1, top + THUMBNAIL + 1], outline=colour, width=3)
+        if not entry.kept:
+            # Not by colour alone.
+            draw.line([left, top, left + 24, top + 24], fill=colour, width=4)
+            draw.line([left + 24, top, left, top + 24], fill=colour, width=4)
+        below = top + THUMBNAIL + 4
+        draw.text((left, below), f"{entry.title}: {'kept' if entry.kept else 'rejected'}", fill=colour, font=title)
+        wrapped = textwrap.wrap(entry.text, LETTERS, max_lines=LINES, placeholder=" …")
+        for number, line in enumerate(wrapped, start=1):
+            draw.text((left, below + number * LINE), line, fill=INK, font=text)
+    return sheet
+
+
+def write_sheet(path: Path, entries: Sequence[Entry]) -> None:
+    """Write the sheet as JPEG."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draw_sheet(entries).save(path, quality=85)
+
+
+def _thumbnail(path: Path) -> Image.Image:
+    """An image within the thumbnail's square; small drawings are enlarged without smoothing."""
+    with Image.open(path) as image:
+        picture = image.convert("RGB")
+    if max(picture.size) < THUMBNAIL:
+        factor = THUMBNAIL // max(picture.size)
+        return picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
+    picture.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
+    return picture

@@ -1,0 +1,135 @@
+"""What one person pushed, a colleague pulls; with the run cache, nothing that was run before is run again."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from tests.clones import run, stages_run
+
+TRAIN = "import pathlib; pathlib.Path('weights.bin').write_text(pathlib.Path('steps.txt').read_text() * 9)"
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """A repository of two stages, the first of which stands for a training."""
+    folder = tmp_path / "mine"
+    (folder / "metrics").mkdir(parents=True)
+    stages = {
+        "train": {"cmd": f'python -c "{TRAIN}"', "deps": ["steps.txt"], "outs": ["weights.bin"]},
+        "measure": {
+            "cmd": "cp weights.bin metrics/figure.txt",
+            "deps": ["weights.bin"],
+            "plots": [{"metrics/figure.txt": {"cache": False}}],
+        },
+    }
+    (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
+    (folder / "steps.txt").write_text("steps: 700\n\n\n\nrank: 4\n")
+    run(folder, "git", "init", "-q", "-b", "main")
+    run(folder, "git", "config", "user.email", "tests@localhost")
+    run(folder, "git", "config", "user.name", "tests")
+    run(folder, "dvc", "init", "-q")
+    run(folder, "dvc", "repro", "-q")
+    run(folder, "git", "add", "-A")
+    run(folder, "git", "commit", "-qm", "trained")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def s3_server() -> Iterator[str]:
+    """Address of a server that speaks S3's protocol, with a bucket `anomend`."""
+    pytest.importorskip("dvc_s3", reason="the S3 remote needs `pip install 'anomend[s3]'`")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(200):
+            try:
+                # The header only names a region: this server checks no signature.
+                if httpx.put(
+                    f"{url}/anomend",
+                    headers={"Authorization": "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/s3/aws4_request"},
+                ).is_success:
+                    break
+            except httpx.TransportError:
+                time.sleep(0.1)
+        yield url
+    finally:
+        process.kill()
+        process.wait()
+
+
+def share(mine: Path, theirs: Path, credentials: dict[str, str]) -> None:
+    """Push everything, clone, pull; then a colleague's `dvc repro` must run nothing."""
+    words = [f"{key}={value}" for key, value in credentials.items()]
+    run(mine, "git", "commit", "-qam", "remote")
+    run(mine, "env", *words, "dvc", "push", "-q", "--run-cache")
+    run(mine, "git", "clone", "-q", str(mine), str(theirs))
+    run(theirs, "env", *words, "dvc", "pull", "-q", "--run-cache")
+    assert (theirs / "weights.bin").read_bytes() == (mine / "weights.bin").read_bytes()
+    assert stages_run(run(theirs, "dvc", "repro").stdout) == set()
+
+
+def test_a_folder_as_remote(mine: Path, tmp_path: Path) -> None:
+    run(mine, "dvc", "remote", "add", "-d", "-q", "shared", str(tmp_path / "remote"))
+    share(mine, tmp_path / "theirs", {})
+
+
+@pytest.mark.slow
+def test_an_s3_compatible_remote(mine: Path, tmp_path: Path, s3_server: str) -> None:
+    run(mine, "dvc", "remote", "add", "-d", "-q", "shared", "s3://anomend/dvc")
+    run(mine, "dvc", "remote", "modify", "shared", "endpointurl", s3_server)
+    keys = {"AWS_ACCESS_KEY_ID": "not-a-key", "AWS_SECRET_ACCESS_KEY": "not-a-secret-either"}
+    share(mine, tmp_path / "theirs", keys)
+    kept = [path.read_text(errors="replace") for path in (mine / ".dvc").glob("config*")]
+    assert not any("not-a-" in text for text in kept), "credentials belong to the environment"
+
+
+def test_what_a_colleague_ran_on_another_branch_is_not_run_again(mine: Path, tmp_path: Path) -> None:
+    run(mine, "dvc", "remote", "add", "-d", "-q", "shared", str(tmp_path / "remote"))
+    run(mine, "git", "commit", "-qam", "remote")
+    run(mine, "git", "clone", "-q", str(mine), str(tmp_path / "theirs"))
+    (mine / "steps.txt").write_text("900\n")
+    run(mine, "dvc", "repro", "-q")
+    run(mine, "dvc", "push", "-q", "--run-cache")
+    (tmp_path / "theirs" / "steps.txt").write_text("900\n")
+    run(tmp_path / "theirs", "dvc", "pull", "-q", "--run-cache", "--allow-missing", check=False)
+    said = run(tmp_path / "theirs", "dvc", "repro", "--pull").stdout
+    assert "train" not in stages_run(said), said
+    assert (tmp_path / "theirs" / "weights.bin").read_bytes() == (mine / "weights.bin").read_bytes()
+
+
+def test_two_branches_merge_and_repro_settles_the_lock(mine: Path) -> None:
+    """As docs/teams.md says: keep either side's dvc.lock, then `dvc repro`."""
+    parameters = mine / "steps.txt"
+    for branch, (old, new) in {"longer": ("700", "900"), "wider": ("rank: 4", "rank: 8")}.items():
+        run(mine, "git", "checkout", "-q", "-b", branch, "main")
+        parameters.write_text(parameters.read_text().replace(old, new))
+        run(mine, "dvc", "repro", "-q")
+        run(mine, "git", "commit", "-qam", branch)
+    merged = run(mine, "git", "merge", "-q", "--no-edit", "longer", check=False)
+    assert merged.returncode != 0, "both branches changed dvc.lock, so git must ask"
+    conflicts = run(mine, "git", "diff", "--name-only", "--diff-filter=U").stdout.split()
+    assert "dvc.lock" in conflicts
+    run(mine, "git", "checkout", "--ours", "--", *conflicts)
+    run(mine, "dvc", "repro", "-q")
+    run(mine, "git", "add", "-A")
+    run(mine, "git", "commit", "-qm", "merged")
+    assert yaml.safe_load(run(mine, "dvc", "status", "--json").stdout) == {}
+    assert parameters.read_text() == "steps: 900\n\n\n\nrank: 8\n"
+    assert (mine / "weights.bin").read_text() == (mine / "metrics" / "figure.txt").read_text()
+    assert (mine / "weights.bin").read_text() == parameters.read_text() * 9
