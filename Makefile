@@ -12,7 +12,7 @@ PROFILE ?=
 BASE ?= $(shell git rev-parse --verify --quiet origin/main > /dev/null && echo origin/main || echo main)
 IMAGES ?= .
 
-.PHONY: photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal seeds docs clean
+.PHONY: photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal seeds survey docs clean
 
 repro: $(VENV)/ready
 ifneq ($(PROFILE),)
@@ -63,6 +63,12 @@ photograph-models: $(VENV)/ready
 # The paper's Tables 1 and 2 from its published images (ANOMEND_PAPER_IMAGES: folder with tuned, base, instance).
 replication: $(VENV)/ready
 	dvc repro replication/dvc.yaml
+
+# The survey's page on this machine, a link for each participant; HOST=0.0.0.0 opens it to the network.
+HOST ?= 127.0.0.1
+PORT ?= 8000
+survey: $(VENV)/ready
+	@python -m stages.survey_server --host "$(HOST)" --port "$(PORT)"
 
 # docs/parameters.md, from the models that validate the parameters.
 docs: $(VENV)/ready

@@ -31,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((chosen.host, chosen.port))
+            listener.listen()  # Whoever follows a link as soon as it is printed waits, and is not refused.
         except (OSError, OverflowError) as error:
             where = f"{chosen.host}:{chosen.port}"
             raise ValueError(f"cannot listen on {where} ({error}): choose another --host or --port") from None

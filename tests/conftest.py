@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.browser import browser as browser  # A fixture of every test.
+
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 ROOT = Path(__file__).parent.parent

@@ -70,7 +70,7 @@ def malformed(survey: Survey, number: int) -> tuple[str, str, Any, dict[str, str
     def changed(**fields: Any) -> bytes:
         return json.dumps(good | {"answers": [first | fields, *others]}).encode()
 
-    limit = size_limit(survey.key)
+    limit, dropped = size_limit(survey.key), draw.choice(sorted(good))
     bodies: list[Any] = [
         changed(choice=SCRIPT),
         changed(reaction_ms=draw.choice([-1, 1.5, "900", True, None, 10**30])),
@@ -85,7 +85,7 @@ def malformed(survey: Survey, number: int) -> tuple[str, str, Any, dict[str, str
         json.dumps(good | {"answers": others}).encode(),
         json.dumps(good | {"answers": [first, *good["answers"]]}).encode(),
         json.dumps(good | {"path": "x.csv"}).encode(),
-        json.dumps({key: value for key, value in good.items() if key != draw.choice(sorted(good))}).encode(),
+        json.dumps({key: value for key, value in good.items() if key != dropped}).encode(),
         json.dumps(good).encode()[: draw.randrange(1, 200)],
         json.dumps(good).encode().replace(b"left", b"l\xff\xfeft").replace(b"right", b"r\xffght"),
         draw.choice([b"", b"null", b"[]", b"[" * 1000, b"{}", b"\0\1\2", b"NaN"]),
@@ -96,9 +96,19 @@ def malformed(survey: Survey, number: int) -> tuple[str, str, Any, dict[str, str
     if kind < len(bodies):
         return "POST", "/results", bodies[kind], JSON
     traversal = [
-        "/../beside.txt", "/images/../../beside.txt", "/%2e%2e/beside.txt", "/..%2fbeside.txt", "/images/%2e%2e%2f%2e%2e%2fbeside.txt",
-        "//beside.txt", f"/plans/../../results/{code}.csv", "/..\\beside.txt", "/link.txt/../../beside.txt", "/%00", "/plans/", "/images",
-    ]  # fmt: skip
+        "/../beside.txt",
+        "/images/../../beside.txt",
+        "/%2e%2e/beside.txt",
+        "/..%2fbeside.txt",
+        "/images/%2e%2e%2f%2e%2e%2fbeside.txt",
+        "//beside.txt",
+        f"/plans/../../results/{code}.csv",
+        "/..\\beside.txt",
+        "/link.txt/../../beside.txt",
+        "/%00",
+        "/plans/",
+        "/images",
+    ]
     return [
         ("GET", draw.choice(traversal), None, {}),
         (
@@ -164,7 +174,7 @@ def test_one_of_many_with_the_same_code_wins(survey: Survey, serve: Serve) -> No
         replies = list(pool.map(lambda ms: post(address, answers_of(survey, code, "left", ms)), range(1000, 1030)))
     assert Counter(status for status, _ in replies) == {201: 1, 409: 29}
     winner = next(ms for ms, (status, _) in enumerate(replies, start=1000) if status == 201)
-    assert list(stored(survey)["reaction_ms"])[0] == winner
+    assert stored(survey)["reaction_ms"].iloc[0] == winner
 
 
 def test_what_is_served_is_the_folder_and_nothing_else(survey: Survey, serve: Serve) -> None:
@@ -216,8 +226,12 @@ def started(folder: Path) -> tuple[subprocess.Popen[str], str, list[str]]:
     """The server as `make survey` starts it: the process, its address, the participants' codes."""
     process = subprocess.Popen(
         [sys.executable, "-m", "stages.survey_server", "--port", "0"],
-        cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     links = []
     assert process.stdout is not None
     for line in process.stdout:
@@ -244,12 +258,12 @@ def test_killed_in_the_middle_it_loses_no_answer_that_it_accepted(tmp_path: Path
                 accepted.append(code)
         except (OSError, http.client.HTTPException):
             return
-        if len(accepted) == 40:
+        if len(accepted) >= 40:  # Two threads may pass 40 at once.
             process.kill()
 
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(submit, codes))
-    process.communicate()
+    process.communicate(timeout=20)
     assert 40 <= len(accepted) < 120
     whole = {code: expected(survey, answers_of(survey, code)).to_csv(index=False) for code in codes}
     for path in survey.results.glob("*.csv"):
