@@ -148,8 +148,8 @@ class SurveyParams(Section):
     responses: str = Field(description="Folder with the committed responses.")
     participants: int = Field(ge=1, le=10_000, description="People who can be invited, each by a code of their own.")
     pairs_per_prompt: int = Field(ge=1, description="Pairs a target prompt; everybody judges all of them.")
-    repeats: int = Field(ge=0, description="Pairs that everybody sees twice, with the sides changed.")
-    catch_pairs: int = Field(ge=0, description="Obvious pairs, an image beside a damaged copy, that test attention.")
+    repeats: int = Field(ge=0, description="Pairs that everybody sees twice, sides changed; at most half.")
+    catch_pairs: int = Field(ge=0, description="Obvious pairs, an image beside a damaged copy, to test attention.")
     seed: Seed = Field(
         description="Seed of everything that is drawn; at judge.seed people and judges look at the same pairs."
     )
@@ -210,18 +210,6 @@ class Params(Section):
                 f"result by ({judged.start} to {judged.stop - 1}): choose others"
             )
         collected = self.collect.images + sum(self.collect.mix.values())
-        drawn = min(self.survey.pairs_per_prompt, self.sample.target_seeds_per_prompt) * len(self.prompts.target)
-        if self.survey.repeats > drawn // 2:
-            raise ValueError(
-                f"survey.repeats = {self.survey.repeats} is more than half of the {drawn} pairs: lower it or raise "
-                "survey.pairs_per_prompt"
-            )
-        held_out = self.sample.held_out_seeds_per_prompt * len(self.prompts.held_out)
-        if self.survey.catch_pairs > held_out:
-            raise ValueError(
-                f"survey.catch_pairs = {self.survey.catch_pairs} is more than the {held_out} held-out images that they "
-                "are made from: lower it"
-            )
         if self.curate.min_kept > collected:
             raise ValueError(
                 f"curate.min_kept = {self.curate.min_kept} is more than collect.images = {self.collect.images}"

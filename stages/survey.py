@@ -34,10 +34,10 @@ def main() -> None:
     key = build_site(
         SITE,
         list(zip(*shown, strict=True)),
-        survey_images(draw_images(held_out, settings.catch_pairs, settings.seed)),
+        survey_images(draw_images(held_out, min(settings.catch_pairs, len(held_out)), settings.seed)),
         Texts(settings.title, settings.question, settings.consent),
         participants=settings.participants,
-        repeats=settings.repeats,
+        repeats=min(settings.repeats, len(pairs) // 2),
         seed=settings.seed,
     )
     write_key(KEY, key)
