@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
 _connect, _getaddrinfo = socket.socket.connect, socket.getaddrinfo
@@ -12,7 +13,7 @@ _LOCAL = {"localhost", "127.0.0.1", "::1", None, ""}
 
 
 def _refuse(address: object) -> NoReturn:
-    with open(os.environ["TRIED_NETWORK"], "a") as notes:
+    with Path(os.environ["TRIED_NETWORK"]).open("a") as notes:
         notes.write(f"{' '.join(sys.argv)}: {address}\n")
     raise OSError(f"no network here: {address}")
 
