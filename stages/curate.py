@@ -36,7 +36,12 @@ def candidates_in(table: pd.DataFrame, detector: str) -> list[Candidate]:
 
 def loaded(names: set[str], settings: CurateParams) -> dict[str, Look]:
     """The detectors that are needed, each with its networks loaded once."""
-    paths = DetectorSettings(networks=Path(settings.photographs.networks).expanduser())
+    hub = settings.rtdetr
+    paths = DetectorSettings(
+        networks=Path(settings.photographs.networks).expanduser(),
+        person=(hub.person_model, hub.person_revision),
+        pose=(hub.pose_model, hub.pose_revision),
+    )
     return {name: DETECTORS[name].make(paths) for name in sorted(names)}
 
 

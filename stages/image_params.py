@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
 from stages.param_types import Prompt, Rate, Section, Seed
 
+Revision = Annotated[str, StringConstraints(pattern="^[0-9a-f]{40}$")]
 SourceName = Literal["figures", "folder", "paper"]
 
 
@@ -68,13 +69,24 @@ class PhotographParams(Section):
     networks: str = Field(min_length=1, description="Folder of the networks.")
 
 
+class RtDetrParams(Section):
+    """Detector `photographs_rtdetr`: RT-DETR and ViTPose, from the hub or from local folders."""
+
+    person_model: str = Field(min_length=1, description="RT-DETR: repository on the hub, or a local folder.")
+    person_revision: Revision = Field(description="Its commit on the hub.")
+    pose_model: str = Field(min_length=1, description="ViTPose: repository on the hub, or a local folder.")
+    pose_revision: Revision = Field(description="Its commit on the hub.")
+
+
 class CurateParams(Section):
     """Which collected images are good enough to teach the model."""
 
-    detector: Literal["auto", "figures", "none"] = Field(
-        description="Who looks at the people; figures: the miniature's checker; none: nobody, what the picture itself "
-        "tells must do; auto: figures for drawn images."
+    detector: Literal["auto", "figures", "photographs", "photographs_rtdetr", "none"] = Field(
+        description="Who looks at the people; figures: the miniature's checker; photographs: networks that run "
+        "offline; photographs_rtdetr: RT-DETR and ViTPose; none: nobody, what the picture itself tells must do; auto: "
+        "figures for drawn images, photographs for others."
     )
     min_kept: int = Field(ge=1, description="Fewer kept images than this stop the pipeline.")
     criteria: CriteriaParams
     photographs: PhotographParams
+    rtdetr: RtDetrParams

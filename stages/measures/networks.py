@@ -6,11 +6,14 @@ import hashlib
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from stages.hub_models import hub_folder, whole_model
 
 if TYPE_CHECKING:
     import torch
 
+OTHERWISE = "set the extractor to efficientnet_lite0, which needs no download"
 LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
 
@@ -45,8 +48,8 @@ def dinov2(repository: str, revision: str) -> Network:
     """DINOv2 from the hub or a folder: the class token after the last layer norm."""
     from transformers import Dinov2Model
 
-    folder = _hub_folder(repository, revision)
-    model = _whole(Dinov2Model, folder)
+    folder = hub_folder(repository, revision, otherwise=OTHERWISE)
+    model = whole_model(Dinov2Model, folder)
     return Network(lambda batch: model(batch).pooler_output, folder / "model.safetensors")
 
 
@@ -54,38 +57,12 @@ def clip(repository: str, revision: str) -> Network:
     """CLIP's vision tower from the hub or a folder: the projected image embedding."""
     from transformers import CLIPModel
 
-    folder = _hub_folder(repository, revision)
+    folder = hub_folder(repository, revision, otherwise=OTHERWISE)
     # CLIPVisionModelWithProjection takes its width from the vision config alone, which may lack it.
-    model = _whole(CLIPModel, folder)
+    model = whole_model(CLIPModel, folder)
     return Network(
         lambda batch: model.visual_projection(model.vision_model(batch).pooler_output), folder / "model.safetensors"
     )
-
-
-def _whole(architecture: Any, folder: Path) -> Any:
-    """Load a transformers model; weights that are missing or do not fit would silently be left at random."""
-    model, info = architecture.from_pretrained(folder, output_loading_info=True)
-    wrong = [*info["missing_keys"], *info["mismatched_keys"]]
-    if wrong:
-        raise ValueError(f"the weights in {folder} do not fit {architecture.__name__} ({wrong[0]}): fetch them again")
-    return model.eval()
-
-
-def _hub_folder(repository: str, revision: str) -> Path:
-    """The local folder of a repository's weights, downloaded at first use; a folder on disk is taken as it is."""
-    if Path(repository).is_dir():
-        return Path(repository)
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
-
-    wanted = ["config.json", "model.safetensors"]
-    try:
-        return Path(snapshot_download(repository, revision=revision, allow_patterns=wanted))
-    except (OSError, ValueError, HfHubHTTPError) as error:
-        raise FileNotFoundError(
-            f"the weights of {repository} at revision {revision[:12]} are not in the Hugging Face cache and the hub"
-            " cannot be reached: go online once, or set the extractor to efficientnet_lite0, which needs no download"
-        ) from error
 
 
 @lru_cache

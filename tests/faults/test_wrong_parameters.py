@@ -46,6 +46,8 @@ WRONG: list[tuple[str, object]] = [
     ("curate.criteria.min_sharpness", -0.1),
     ("curate.criteria.min_distance", 65),
     ("curate.photographs.networks", ""),
+    ("curate.rtdetr.person_revision", "main"),
+    ("curate.rtdetr.pose_model", ""),
     ("class_images.per_prompt", -1),
     ("class_images.max_tries", 0),
     ("class_images.first_seed", -5),
