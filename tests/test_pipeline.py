@@ -18,11 +18,21 @@ pytestmark = pytest.mark.slow
 RANK_STAGES = {"resolve", "train", "sample_tuned", "measure@tuned", "compare", "judge", "verdict", "report"}
 
 
+TRIED = "tried_network"
+
+
 @pytest.fixture(scope="module")
 def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone reproduced with the network cut; who tried to reach it stands in `TRIED`."""
     folder = clone(tmp_path_factory.mktemp("first"))
-    run(folder, "dvc", "repro")
+    guard = [f"PYTHONPATH={ROOT / 'tests' / 'no_network'}", f"TRIED_NETWORK={folder.parent / TRIED}"]
+    run(folder, "env", *guard, "dvc", "repro")
     return folder
+
+
+def test_the_whole_run_calls_nobody(reproduced: Path) -> None:
+    notes = reproduced.parent / TRIED
+    assert not notes.exists(), notes.read_text()
 
 
 def test_the_contracts_hold(reproduced: Path) -> None:

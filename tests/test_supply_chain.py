@@ -1,0 +1,72 @@
+"""What is loaded can run no code, and what is not meant to call anybody calls nobody."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.clones import environment
+from tests.conftest import ROOT
+
+OURS = ("stages", "replication", "experiments", "rehearsal", "benchmarks", "pull_request")
+UNSAFE = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "cloudpickle"}
+"""Modules whose loading runs code from the file."""
+
+
+def unsafe_loads(tree: ast.AST) -> Iterator[str]:
+    """What in a module could run code out of a data file."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+            yield from (f"import {name}" for name in names if name.split(".")[0] in UNSAFE)
+        elif isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            given = {word.arg: ast.unparse(word.value) for word in node.keywords}
+            if called == "torch.load" and given.get("weights_only") != "True":
+                yield "torch.load without weights_only=True"
+            if given.get("allow_pickle") == "True":
+                yield f"{called} with allow_pickle=True"
+            if called in ("yaml.load", "yaml.unsafe_load", "eval", "exec"):
+                yield called
+            if given.get("trust_remote_code") == "True" or given.get("use_safetensors") == "False":
+                yield f"{called} that takes code or unsafe weights from a repository"
+
+
+@pytest.mark.parametrize("package", OURS)
+def test_nothing_that_is_loaded_can_run_code(package: str) -> None:
+    found = {
+        f"{path.relative_to(ROOT)}: {problem}"
+        for path in (ROOT / package).rglob("*.py")
+        for problem in unsafe_loads(ast.parse(path.read_text()))
+    }
+    assert found == set()
+
+
+@pytest.mark.parametrize(
+    "code", ["import pickle", "torch.load(p)", "np.load(p, allow_pickle=True)", "from joblib import load", "eval(x)"]
+)
+def test_the_check_can_fail(code: str) -> None:
+    assert list(unsafe_loads(ast.parse(code)))
+
+
+def test_no_weights_but_safetensors_are_in_git() -> None:
+    names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    assert [name for name in names if name.endswith((".bin", ".pt", ".pth", ".ckpt", ".pkl", ".npy", ".npz"))] == []
+
+
+def test_the_guard_against_the_network_guards(tmp_path: Path) -> None:
+    notes = tmp_path / "tried"
+    code = "import socket; socket.create_connection(('192.0.2.1', 80), timeout=2)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment() | {"PYTHONPATH": str(ROOT / "tests" / "no_network"), "TRIED_NETWORK": str(notes)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1 and "no network here" in done.stderr and "192.0.2.1" in notes.read_text()
