@@ -1,0 +1,61 @@
+"""What models cost: `data/prices.csv`, a dated table that its user keeps current."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+PRICES = Path("data/prices.csv")
+COLUMNS = ("model", "text_input", "image_input", "output", "as_of", "source")
+BATCH_DISCOUNT = 0.5
+"""Both vendors' batch APIs cost half."""
+
+
+@dataclass(frozen=True)
+class Price:
+    """Dollars for a million tokens."""
+
+    model: str
+    text_input: float
+    image_input: float
+    output: float
+    as_of: str
+    """When the price was read, ISO date."""
+
+    def usd(self, text_input: int, image_input: int, output: int, *, batch: bool = False) -> float:
+        """What a request with so many tokens costs."""
+        tokens = text_input * self.text_input + image_input * self.image_input + output * self.output
+        return tokens / 1_000_000 * (BATCH_DISCOUNT if batch else 1.0)
+
+
+def read_price(model: str, path: Path = PRICES) -> Price:
+    """The price of a model; one that ends in a date, such as -2026-09-08, costs what the name before it does.
+
+    Raises:
+        ValueError: the table is missing or broken, or does not have the model.
+    """
+    try:
+        table = pd.read_csv(path, dtype={"model": str, "as_of": str, "source": str})
+        rows = [row for row in table.to_dict("records") if model == row["model"] or _dated(model, row["model"])]
+        if not rows:
+            raise ValueError(
+                f"{path} has no price for {model!r}: add a line with what its provider charges today (it has "
+                f"{', '.join(table['model'])})"
+            )
+        # The longest name is the closest one.
+        row = max(rows, key=lambda row: len(row["model"]))
+        prices = {name: float(row[name]) for name in ("text_input", "image_input", "output")}
+        if not all(0 <= price < 10_000 for price in prices.values()):
+            raise ValueError(f"{path}: a price of {model!r} is no number of dollars: mend the line")
+        return Price(model=model, **prices, as_of=str(row["as_of"]))
+    except FileNotFoundError:
+        raise ValueError(f"{path} is missing: restore it from git") from None
+    except (KeyError, pd.errors.ParserError, pd.errors.EmptyDataError):
+        raise ValueError(f"{path} is no table with the columns {', '.join(COLUMNS)}: restore it from git") from None
+
+
+def _dated(model: str, name: str) -> bool:
+    rest = model.removeprefix(name)
+    return rest != model and rest.startswith("-") and rest.replace("-", "").isdigit()

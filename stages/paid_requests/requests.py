@@ -1,0 +1,57 @@
+"""A request by all that it says, and what can come of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+@dataclass(frozen=True)
+class PaidRequest:
+    """One request to a paid API."""
+
+    content: dict[str, Any]
+    """All that is sent and could change the answer, as JSON; images by their SHA-256. No key, no address."""
+    estimate_usd: float
+    """What it may cost, rather too much than too little."""
+    attachments: dict[str, bytes] = field(default_factory=dict)
+    """The bytes behind the digests in `content`, such as a reference image; not kept."""
+
+    @cached_property
+    def key(self) -> str:
+        """SHA-256 of the content, by which its answer is stored."""
+        return hashlib.sha256(json.dumps(self.content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def digest(content: bytes) -> str:
+    """SHA-256, as images stand for themselves in a request."""
+    return hashlib.sha256(content).hexdigest()
+
+
+class Outcome(BaseModel):
+    """What came of a request. A refusal is an outcome like an answer: it is kept, and not asked for again."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["answer", "refusal"]
+    response: dict[str, Any] = Field(description="The raw response; of a refusal, what there is of one.")
+    usd: float = Field(ge=0, description="What it cost.")
+    reason: str | None = Field(default=None, description="Of a refusal: why.")
+    request_id: str | None = Field(default=None, description="The provider's name of the exchange.")
+
+
+class Record(BaseModel):
+    """A request and its outcome, as they are stored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    request: dict[str, Any]
+    outcome: Outcome
+    lost_usd: float = Field(default=0.0, ge=0, description="Estimate of what was paid for it without an answer.")
+    kills: int = Field(default=0, ge=0, description="How often a kill fell between it and its answer.")
+    stored: str = Field(description="When, UTC.")
