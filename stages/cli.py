@@ -7,19 +7,23 @@ import sqlite3
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import NoReturn
 
 from stages.metric_files import resources
 
 
-def run_stage(name: str, main: Callable[[], None]) -> None:
-    """Run a stage; a ValueError or FileNotFoundError carries a sentence for the user and ends with exit code 1, and so
-    do a full disk and a full memory. Any other exception is our own mistake and keeps its traceback."""
+def run_stage(name: str, main: Callable[[], None], *, measured: bool = True) -> None:
+    """Run a stage and, if `measured`, note its cost.
+
+    A ValueError or FileNotFoundError carries a sentence for the user and ends with exit code 1, and so do a full disk
+    and a full memory. Any other exception is our own mistake and keeps its traceback.
+    """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     warnings.filterwarnings("ignore", category=FutureWarning)
     try:
-        with resources(name):
+        with resources(name) if measured else nullcontext():
             main()
     except (ValueError, FileNotFoundError) as error:
         print(f"{name}: {error}", file=sys.stderr)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from tqdm import tqdm
@@ -12,27 +15,71 @@ from stages.cli import run_stage
 from stages.image_params import CollectParams
 from stages.imagefolder import ImageFolderWriter
 from stages.metric_files import METRICS, write_metrics
+from stages.paid_requests.budget import PERMISSION
+from stages.paid_requests.purchase import Counts, Patience
+from stages.paid_requests.store import project_store
 from stages.params import load_params
 from stages.sources import SOURCES
 from stages.sources.image import FolderSettings, PaperSettings, Skipped, SourceSettings
+from stages.sources.openai_settings import KEY, OpenAISettings
 
+STORE = "ANOMEND_PAID_STORE"
+"""Environment variable: where paid answers are kept, if not in `paid/`."""
 COLLECTED = Path("data/collected")
 PAPER_IMAGES = "ANOMEND_PAPER_IMAGES"
 """Environment variable: the folder of the paper's published images; goes before collect.paper.path."""
 
 
-def source_settings(params: CollectParams) -> SourceSettings:
-    """What the sources are told, from parameters and environment."""
+def source_settings(
+    params: CollectParams, counts: Counts, progress: Callable[[Counts], None] = lambda _: None
+) -> SourceSettings:
+    """What the sources are told, from parameters and environment; `counts` is filled in by those that cost money."""
+    bought, asked = params.openai, params.openai.requests
     return SourceSettings(
         seed=params.seed,
         folder=FolderSettings(Path(params.folder.path).expanduser(), params.folder.caption),
         paper=PaperSettings(Path(os.environ.get(PAPER_IMAGES) or params.paper.path).expanduser()),
+        openai=OpenAISettings(
+            model=bought.model,
+            size=bought.size,
+            quality=bought.quality,
+            output_format=bought.output_format,
+            input_fidelity=bought.input_fidelity,
+            people=bought.people,
+            contexts=bought.contexts,
+            individual_template=Path(bought.individual_template),
+            context_template=Path(bought.context_template),
+            max_usd=params.max_usd,
+            concurrency=asked.concurrency,
+            timeout_s=asked.timeout_s,
+            patience=Patience(asked.attempts, asked.first_wait_s),
+            store=project_store(Path.cwd(), os.environ.get(STORE)),
+            api_key=os.environ.get(KEY),
+            may_spend=os.environ.get(PERMISSION) == "1",
+            say=lambda line: tqdm.write(line, file=sys.stderr),
+            progress=progress,
+            counts=counts,
+        ),
     )
+
+
+def print_plan() -> None:
+    """What a run would collect, and what it would cost; nothing is asked, bought or written."""
+    params = load_params()
+    for source, count in ({params.collect.source: params.collect.images} | params.collect.mix).items():
+        if source == "openai":
+            from stages.sources.openai_images import plan
+
+            settings = source_settings(params.collect, Counts()).openai
+            assert settings is not None
+            print(f"openai: {plan(params.prompts.target, count, settings)}")
+        else:
+            print(f"{source}: up to {count} images, free of charge")
 
 
 def main() -> None:
     params = load_params()
-    settings = source_settings(params.collect)
+    spending = Counts()
     counts = {params.collect.source: params.collect.images} | params.collect.mix
     writer = ImageFolderWriter(COLLECTED)
     per_source: dict[str, int] = {}
@@ -40,6 +87,7 @@ def main() -> None:
     for source, count in counts.items():
         before = len(writer.rows)
         with tqdm(total=count, desc=f"collecting ({source})", unit="image") as bar:
+            settings = source_settings(params.collect, spending, lambda so_far, bar=bar: _show(bar, so_far))  # type: ignore[misc]
             for item in SOURCES[source](params.prompts.target, count, settings):
                 if isinstance(item, Skipped):
                     skipped.append({"source": source, "name": item.name, "reason": item.reason})
@@ -54,15 +102,29 @@ def main() -> None:
     writer.close()
     figures = {
         "images": len(writer.rows),
-        "spend_usd": 0.0,
-        "requests_paid": 0,
-        "requests_from_store": 0,
+        "spend_usd": round(spending.spend_usd, 6),
+        "requests_paid": spending.requests_paid,
+        "requests_from_store": spending.requests_from_store,
         "sources": per_source,
         "skipped": len(skipped),
     }
+    if spending.requests_paid + spending.requests_from_store:
+        figures |= {name: figure for name, figure in asdict(spending).items() if name not in figures}
+    if not writer.rows:
+        raise ValueError(
+            "no image was collected: " + "; ".join(f"{each['name']}: {each['reason']}" for each in skipped)
+        )
     provenance = {"source": params.collect.source, "seed": params.collect.seed}
     write_metrics(METRICS / "collect.json", figures, provenance | ({"skipped": skipped} if skipped else {}))
 
 
+def _show(bar: tqdm[None], so_far: Counts) -> None:
+    answered = so_far.requests_paid + so_far.requests_from_store
+    bar.set_postfix_str(f"{answered} answers, {so_far.retries} retries, ${so_far.spend_usd:.2f}")
+
+
 if __name__ == "__main__":
-    run_stage("collect", main)
+    parser = argparse.ArgumentParser(prog="python -m stages.collect")
+    parser.add_argument("--dry-run", action="store_true", help="print the plan and its cost, and do nothing")
+    dry = parser.parse_args().dry_run
+    run_stage("collect", print_plan if dry else main, measured=not dry)

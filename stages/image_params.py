@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
-from stages.param_types import Prompt, Rate, Section, Seed
+from stages.param_types import Prompt, Rate, RequestParams, Section, Seed, Text
 
 Revision = Annotated[str, StringConstraints(pattern="^[0-9a-f]{40}$")]
-SourceName = Literal["figures", "folder", "paper"]
+SourceName = Literal["figures", "folder", "paper", "openai"]
+Dollars = Annotated[float, Field(ge=0, le=10_000)]
 
 
 class FolderParams(Section):
@@ -28,19 +29,43 @@ class PaperParams(Section):
     path: str = Field(min_length=1, description="Folder that holds instance/; ANOMEND_PAPER_IMAGES goes first.")
 
 
+class OpenAIParams(Section):
+    """Source `openai`: individuals drawn by an image model, first as the target prompt says, then in other contexts."""
+
+    model: Text = Field(description="Image model; its price stands in data/prices.csv.")
+    size: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{2,3}x[1-9][0-9]{2,3}$")] = Field(
+        description="Width x height, pixels."
+    )
+    quality: Literal["low", "medium", "high", "xhigh", "max", "auto"] = Field(description="The model's own scale.")
+    output_format: Literal["png", "jpeg", "webp"] = Field(description="File format of the answers.")
+    input_fidelity: Literal["low", "high"] | None = Field(
+        description="How closely an edit keeps to its reference; null for models that do not take it."
+    )
+    people: list[Text] = Field(min_length=1, description="Descriptions of individuals, taken in turn.")
+    contexts: list[Prompt] = Field(
+        description="Where each individual is drawn again, with the first image as reference; empty: first images only."
+    )
+    individual_template: str = Field(min_length=1, description="Request for a first image: {person}, {prompt}.")
+    context_template: str = Field(min_length=1, description="Request for an edit: {context}.")
+    requests: RequestParams
+
+
 class CollectParams(Section):
     """Where instance images come from."""
 
     source: SourceName = Field(
-        description="figures: drawn by the miniature world; folder: your own pictures; paper: the published images."
+        description="figures: drawn by the miniature world; folder: your own pictures; paper: the published images; "
+        "openai: bought from an image model."
     )
     images: int = Field(ge=1, le=10_000, description="How many images to collect from it; at most, where they end.")
     mix: dict[SourceName, Annotated[int, Field(ge=1, le=10_000)]] = Field(
         description="Further sources, each with its number of images, such as {paper: 5}."
     )
     seed: Seed = Field(description="Seed of the drawings.")
+    max_usd: Dollars = Field(description="What bought images may cost in all, dollars; ANOMEND_ALLOW_SPEND=1 agrees.")
     folder: FolderParams
     paper: PaperParams
+    openai: OpenAIParams
 
     @field_validator("mix")
     @classmethod

@@ -16,3 +16,14 @@ class Section(BaseModel):
     """A section refuses keys that it does not know, so that a misspelt parameter cannot pass unseen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class RequestParams(Section):
+    """How a paid API is asked."""
+
+    concurrency: int = Field(ge=1, le=64, description="Requests in flight at once.")
+    timeout_s: float = Field(gt=0, le=3600, description="Seconds that an answer may take.")
+    attempts: int = Field(ge=1, le=20, description="Times that a request is put while failures may pass.")
+    first_wait_s: float = Field(
+        ge=0, le=60, description="Seconds before the second attempt, doubled each time; a server may ask for more."
+    )

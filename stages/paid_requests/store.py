@@ -18,6 +18,23 @@ from pydantic import ValidationError
 from stages.paid_requests.requests import Outcome, PaidRequest, Record
 
 
+def project_store(project: Path, named: str | None = None) -> Path:
+    """Where a project keeps its store; git and DVC leave it alone.
+
+    Args:
+        project: its root. An experiment that DVC runs in a copy below `.dvc/tmp/exps` uses the store of the project
+            that it is a copy of: what is paid there is paid for all.
+        named: another place, as the user says.
+    """
+    if named:
+        return Path(named).expanduser()
+    parts = project.resolve().parts
+    for index in range(len(parts) - 2):
+        if parts[index : index + 3] == (".dvc", "tmp", "exps"):
+            return Path(*parts[:index]) / "paid"
+    return project / "paid"
+
+
 @dataclass(frozen=True)
 class _Note:
     """What is known of a request that has no answer."""

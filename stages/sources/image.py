@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.sources.openai_settings import OpenAISettings
+
 
 @dataclass(frozen=True)
 class SourceImage:
@@ -62,3 +64,4 @@ class SourceSettings:
     seed: int = 0
     folder: FolderSettings | None = None
     paper: PaperSettings | None = None
+    openai: OpenAISettings | None = None

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,49 +20,18 @@ from stages.paid_requests.budget import Budget, check_permission
 from stages.paid_requests.failures import FatalRequestError, TransientRequestError, classify
 from stages.paid_requests.models import refuse_retired
 from stages.paid_requests.prices import Price, read_price
-from stages.paid_requests.purchase import Counts, Patience, Purchase
+from stages.paid_requests.purchase import Purchase
 from stages.paid_requests.requests import Outcome, PaidRequest, Record, digest
 from stages.paid_requests.store import RequestStore
 from stages.sources.image import Skipped, SourceImage
+from stages.sources.openai_settings import KEY, OpenAISettings
 from stages.sources.pictures import read_picture
 
-KEY = "OPENAI_API_KEY"
 OUTPUT_TOKENS = {"low": 300, "medium": 1100, "high": 4200, "xhigh": 8500, "max": 17000, "auto": 4200}
 """Rough tokens of an image of 1024 x 1024, for the estimate alone; what is paid comes from the answer's usage."""
 REFERENCE_TOKENS = 6500
 """Rough tokens of a reference image at high fidelity."""
 MAX_USD = "collect.max_usd"
-
-
-@dataclass(frozen=True)
-class OpenAISettings:
-    """How images are asked for and paid."""
-
-    model: str
-    size: str
-    """Width x height, pixels."""
-    quality: str
-    output_format: str
-    input_fidelity: str | None
-    """How closely an edit keeps to its reference; None for models that have no such choice."""
-    people: Sequence[str]
-    """Descriptions, taken in turn: "an elderly man with a grey beard"."""
-    contexts: Sequence[str]
-    """Where each individual is drawn again: "sitting on a bench"."""
-    individual_template: Path
-    context_template: Path
-    max_usd: float
-    concurrency: int
-    timeout_s: float
-    patience: Patience
-    store: Path
-    api_key: str | None
-    may_spend: bool
-    say: Callable[[str], None] = print
-    """Where the estimate is printed."""
-    progress: Callable[[Counts], None] = lambda _: None
-    counts: Counts = field(default_factory=Counts)
-    """Filled in as answers come."""
 
 
 @dataclass(frozen=True)
