@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import random
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:
+    import torch  # Two seconds, which stages without a network need not wait.
 
 
 def derived_seed(*keys: int | str) -> int:
@@ -21,6 +24,8 @@ def derived_seed(*keys: int | str) -> int:
 
 def torch_generator(*keys: int | str) -> torch.Generator:
     """A CPU generator for the keys."""
+    import torch
+
     return torch.Generator().manual_seed(derived_seed(*keys))
 
 
@@ -40,6 +45,8 @@ def make_deterministic(seed: int) -> None:
     Called before anything that draws without a generator of its own, such as peft's initialisation of LoRA weights.
     On CUDA, deterministic cuBLAS also needs CUBLAS_WORKSPACE_CONFIG=:4096:8 in the environment before the first call.
     """
+    import torch
+
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
