@@ -17,14 +17,12 @@ from stages.imagefolder import ImageFolderWriter
 from stages.metric_files import METRICS, write_metrics
 from stages.paid_requests.budget import PERMISSION
 from stages.paid_requests.purchase import Counts, Patience
-from stages.paid_requests.store import project_store
+from stages.paid_requests.store import STORE, project_store
 from stages.params import load_params
 from stages.sources import SOURCES
 from stages.sources.image import FolderSettings, PaperSettings, Skipped, SourceSettings
 from stages.sources.openai_settings import KEY, OpenAISettings
 
-STORE = "ANOMEND_PAID_STORE"
-"""Environment variable: where paid answers are kept, if not in `paid/`."""
 COLLECTED = Path("data/collected")
 PAPER_IMAGES = "ANOMEND_PAPER_IMAGES"
 """Environment variable: the folder of the paper's published images; goes before collect.paper.path."""

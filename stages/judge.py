@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +15,61 @@ from stages.cli import run_stage
 from stages.imagefolder import read_imagefolder
 from stages.judges.analysis import analyse
 from stages.judges.answers import write_answers
-from stages.judges.protocol import ask, choose_pairs, questions
-from stages.judges.registry import JudgeSettings, make_judge
+from stages.judges.llm_judge import LlmJudge, LlmSettings
+from stages.judges.protocol import Question, ask, blind, choose_pairs, questions
+from stages.judges.registry import KEYS, JudgeSettings, make_judge
 from stages.measures.anatomy import assess
 from stages.metric_files import METRICS, write_metrics
-from stages.params import load_params
+from stages.paid_requests.budget import PERMISSION
+from stages.paid_requests.purchase import Counts, Patience
+from stages.paid_requests.store import STORE, project_store
+from stages.params import JudgeParams, Params, load_params
 
 SAMPLES, JUDGEMENTS = Path("data/samples"), Path("data/judgements")
 
 
+def llm_settings(
+    name: str, settings: JudgeParams, counts: Counts, progress: Callable[[Counts], None] = lambda _: None
+) -> LlmSettings:
+    """What a paid judge is told, from parameters and environment; `counts` is filled in as answers come."""
+    asked = settings.requests
+    return LlmSettings(
+        model=settings.models[name],
+        image_size=settings.image_size,
+        max_tokens=settings.max_tokens,
+        max_usd=settings.max_usd,
+        concurrency=asked.concurrency,
+        timeout_s=asked.timeout_s,
+        patience=Patience(asked.attempts, asked.first_wait_s),
+        store=project_store(Path.cwd(), os.environ.get(STORE)),
+        api_key=os.environ.get(KEYS[name]),
+        may_spend=os.environ.get(PERMISSION) == "1",
+        say=lambda line: tqdm.write(line, file=sys.stderr),
+        progress=progress,
+        counts=counts,
+    )
+
+
+def _show(bar: tqdm[Any], so_far: Counts) -> None:
+    answered = so_far.requests_paid + so_far.requests_from_store
+    bar.set_postfix_str(f"{answered} answers, {so_far.retries} retries, ${so_far.spend_usd:.2f}")
+
+
+def _ask(name: str, bar: tqdm[Question], asked: Sequence[Question], params: Params) -> dict[str, Any]:
+    """Ask one judge everything, keep its answers, and return its figures."""
+    settings, detector = params.judge, params.measure.detector
+    counts = Counts()
+    llm = llm_settings(name, settings, counts, lambda so_far: _show(bar, so_far)) if name in KEYS else None
+    judge = make_judge(name, JudgeSettings(lambda image: assess([image], detector)[0], detector, llm))
+    if isinstance(judge, LlmJudge):
+        judge.buy(blind(question) for question in asked)
+    answers = write_answers(JUDGEMENTS / f"{name}.jsonl", ask(judge, bar))
+    return analyse(answers, settings.seed) | (asdict(counts) if llm is not None else {})
+
+
 def main() -> None:
     params = load_params()
-    settings, detector = params.judge, params.measure.detector
+    settings = params.judge
     base, tuned = (read_imagefolder(SAMPLES / model) for model in ("base", "tuned"))
     target = [table[table["group"] == "target"] for table in (base, tuned)]
     pairs = choose_pairs(target[0], target[1], settings.pairs_per_prompt, settings.seed)
@@ -30,9 +77,8 @@ def main() -> None:
     JUDGEMENTS.mkdir(parents=True, exist_ok=True)
     figures: dict[str, Any] = {}
     for name in settings.judges:
-        judge = make_judge(name, JudgeSettings(lambda image: assess([image], detector)[0], detector))
-        answers = write_answers(JUDGEMENTS / f"{name}.jsonl", ask(judge, tqdm(asked, desc=f"judge {name}")))
-        figures[name] = analyse(answers, settings.seed)
+        with tqdm(asked, desc=f"judge {name}") as bar:
+            figures[name] = _ask(name, bar, asked, params)
     provenance = {"n": len(pairs), "questions": len(asked), "repeats": settings.repeats, "seed": settings.seed}
     write_metrics(METRICS / "judge.json", figures, provenance)
 

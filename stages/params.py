@@ -12,8 +12,8 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from stages.image_params import CollectParams, CurateParams
-from stages.param_types import Prompt, Rate, Section, Seed, Text
+from stages.image_params import CollectParams, CurateParams, Dollars
+from stages.param_types import Prompt, Rate, RequestParams, Section, Seed, Text
 from stages.train_params import TrainParams
 
 RESOLVED = Path("params.resolved.yaml")
@@ -136,10 +136,27 @@ class VerdictParams(Section):
 class JudgeParams(Section):
     """LLM judges, and their offline stand-in."""
 
-    judges: list[Literal["anatomy"]] = Field(description="Judges to ask; anatomy: offline, the miniature's checker.")
+    judges: list[Literal["anatomy", "anthropic", "openai"]] = Field(
+        description="Judges to ask, or none; anatomy: offline, measure.detector's checker; the others cost money.",
+    )
     pairs_per_prompt: int = Field(ge=1, description="Pairs a target prompt.")
     repeats: int = Field(ge=1, description="Times that each order of a pair is asked.")
     seed: Seed = Field(description="Seed of the pairs' choice.")
+    models: dict[str, Text] = Field(description="Model of each paid judge; its price stands in data/prices.csv.")
+    image_size: int = Field(ge=64, le=2048, description="Longer side at which images are sent, pixels.")
+    max_tokens: int = Field(ge=200, le=32_000, description="Tokens of an answer at most, its thinking included.")
+    max_usd: Dollars = Field(description="What each paid judge may cost in all, dollars; ANOMEND_ALLOW_SPEND=1 agrees.")
+    requests: RequestParams
+
+    @model_validator(mode="after")
+    def _model_for_each(self) -> JudgeParams:
+        if unknown := set(self.models) - {"anthropic", "openai"}:
+            raise ValueError(
+                f"judge.models names {', '.join(sorted(unknown))}: only anthropic and openai are paid judges"
+            )
+        if missing := set(self.judges) - {"anatomy"} - set(self.models):
+            raise ValueError(f"judge.models names no model for {', '.join(sorted(missing))}: add one")
+        return self
 
 
 class SurveyParams(Section):
@@ -188,6 +205,13 @@ class Params(Section):
     judge: JudgeParams
     survey: SurveyParams
     report: ReportParams
+
+    def paid_models(self) -> dict[str, str]:
+        """Models that this run will pay for, by the parameter that names them."""
+        models = {f"judge.models.{name}": self.judge.models[name] for name in self.judge.judges if name != "anatomy"}
+        if "openai" in {self.collect.source, *self.collect.mix}:
+            models["collect.openai.model"] = self.collect.openai.model
+        return models
 
     @model_validator(mode="after")
     def _consistent(self) -> Params:

@@ -7,11 +7,17 @@ from pathlib import Path
 import yaml
 
 from stages.cli import run_stage
+from stages.paid_requests.models import refuse_retired
+from stages.paid_requests.prices import read_price
 from stages.params import RESOLVED, read_yaml, resolve
 
 
 def main() -> None:
     params = resolve(read_yaml(Path("params.yaml")))
+    # A retired or unpriced model would otherwise be found out after hours on a GPU.
+    for parameter, model in params.paid_models().items():
+        refuse_retired(model, parameter)
+        read_price(model)
     RESOLVED.write_text(yaml.safe_dump(params.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120))
     print(f"profile {params.profile}: base {params.base.name}, {len(params.prompts.target)} target prompts")
 

@@ -157,13 +157,18 @@ def questions(pairs: pd.DataFrame, repeats: int) -> list[Question]:
     ]
 
 
+def blind(question: Question) -> BlindPair:
+    """A question as a judge gets to see it."""
+    first, second = load_image(question.path_base), load_image(question.path_tuned)
+    if question.order == "tuned_first":
+        first, second = second, first
+    return BlindPair(question.prompt, first, second, _blind_name(first), _blind_name(second), question.repeat)
+
+
 def ask(judge: Judge, asked: Iterable[Question]) -> Iterator[Answer]:
     """Put the questions one by one; a reply that is no verdict is recorded as unparsed."""
     for question in asked:
-        first, second = load_image(question.path_base), load_image(question.path_tuned)
-        if question.order == "tuned_first":
-            first, second = second, first
-        pair = BlindPair(question.prompt, first, second, _blind_name(first), _blind_name(second), question.repeat)
+        pair = blind(question)
         reply = judge.judge(pair)
         verdict, unparsed = parse(reply.raw)
         yield Answer(

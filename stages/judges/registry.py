@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from stages.judges.anatomy_judge import AnatomyJudge, Assess
+from stages.judges.llm_judge import LlmSettings
 from stages.judges.protocol import Judge
 
 
@@ -17,11 +18,36 @@ class JudgeSettings:
     """The anatomy checker."""
     detector: str
     """Its name."""
+    llm: LlmSettings | None = None
+    """How a paid judge is asked; its model is this judge's own."""
+
+
+def _anthropic(settings: JudgeSettings) -> Judge:
+    # The clients take a second each to import, which only those who ask them should wait for.
+    from stages.judges.anthropic_judge import make_anthropic_judge
+
+    return make_anthropic_judge(_llm(settings))
+
+
+def _openai(settings: JudgeSettings) -> Judge:
+    from stages.judges.openai_judge import make_openai_judge
+
+    return make_openai_judge(_llm(settings))
+
+
+def _llm(settings: JudgeSettings) -> LlmSettings:
+    if settings.llm is None:
+        raise ValueError("an LLM judge needs its model: set judge.models")
+    return settings.llm
 
 
 JUDGES: dict[str, Callable[[JudgeSettings], Judge]] = {
     "anatomy": lambda settings: AnatomyJudge(settings.assess, settings.detector),
+    "anthropic": _anthropic,
+    "openai": _openai,
 }
+KEYS = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY"}
+"""Environment variables of the paid judges' keys."""
 
 
 def make_judge(name: str, settings: JudgeSettings) -> Judge:

@@ -110,7 +110,6 @@ class Purchase:
                     except _Stopped:
                         pass
                     except Exception as error:
-                        self._stop.set()
                         problem = problem or error
             finally:
                 # Ctrl+C too: what has not been put is left, what is in flight is waited for and kept.
@@ -133,9 +132,14 @@ class Purchase:
         try:
             return retrying(self._put_once, request, send)
         except TransientRequestError as error:
+            self._stop.set()
             raise FatalRequestError(
                 f"{error}, {self.patience.attempts} times in a row: run again later; what is paid is kept"
             ) from None
+        except BaseException:
+            # At once, before this thread or another takes the next request.
+            self._stop.set()
+            raise
 
     def _put_once(self, request: PaidRequest, send: Send) -> Record:
         if self._stop.is_set():

@@ -17,6 +17,9 @@ from pydantic import ValidationError
 
 from stages.paid_requests.requests import Outcome, PaidRequest, Record
 
+STORE = "ANOMEND_PAID_STORE"
+"""Environment variable: where paid answers are kept, if not in the project's `paid/`."""
+
 
 def project_store(project: Path, named: str | None = None) -> Path:
     """Where a project keeps its store; git and DVC leave it alone.

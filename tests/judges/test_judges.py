@@ -11,9 +11,11 @@ import pytest
 from stages.judges.analysis import analyse
 from stages.judges.anatomy_judge import AnatomyJudge
 from stages.judges.answers import read_answers, write_answers
+from stages.judges.llm_judge import LlmSettings
 from stages.judges.protocol import BlindPair, Reply, ask, choose_pairs, parse, questions
 from stages.judges.registry import JUDGES, JudgeSettings, make_judge
 from stages.miniature.anatomy import check
+from stages.paid_requests.purchase import Patience
 from tests.judges.known_judges import AlwaysFirst, flat_images, reply
 
 
@@ -92,8 +94,11 @@ def test_pairs_do_not_depend_on_the_order_of_rows(tmp_path: Path) -> None:
         choose_pairs(pd.concat([base, base]), tuned, 4, 0)
 
 
-def test_registry() -> None:
-    settings = JudgeSettings(assess=lambda image: check(image).anomalies, detector="figures")
+def test_registry(tmp_path: Path) -> None:
+    llm = LlmSettings(
+        "claude-opus-5-5", 256, 1000, 1.0, 1, 5.0, Patience(), tmp_path / "paid", api_key=None, may_spend=False
+    )
+    settings = JudgeSettings(assess=lambda image: check(image).anomalies, detector="figures", llm=llm)
     for name in JUDGES:
         assert make_judge(name, settings).provider == name
     with pytest.raises(ValueError, match="anatomy"):

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -17,13 +14,13 @@ from typing import Any
 import pytest
 import yaml
 
+from stages.collect import main, print_plan
 from stages.imagefolder import load_image, read_imagefolder
 from tests.conftest import ROOT
 from tests.paid_requests.api_server import TRANSIENT, ApiServer, Seen, serve
+from tests.paid_requests.stage_run import finish, last_line, no_key_anywhere, run_here, start
 
 pytestmark = pytest.mark.slow
-
-KEY = "sk-testkey1234567890abcdef"
 
 
 @pytest.fixture
@@ -46,27 +43,8 @@ def change(project: Path, collect: dict[str, Any], **bought: Any) -> None:
     (project / "params.resolved.yaml").write_text(yaml.safe_dump(params))
 
 
-def start(project: Path, server: ApiServer | None, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-    env = os.environ | {"PYTHONPATH": str(ROOT), "OPENAI_API_KEY": KEY, "ANOMEND_ALLOW_SPEND": "1"}
-    env |= {"OPENAI_BASE_URL": f"{server.url}/v1"} if server else {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
-    return subprocess.Popen(
-        [sys.executable, "-m", "stages.collect", *arguments],
-        cwd=project,
-        env=env | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
-    out, err = process.communicate(timeout=120)
-    assert KEY not in out + err
-    return process.returncode, out + err
-
-
-def last_line(text: str) -> str:
-    return text.strip().splitlines()[-1]
+def run(project: Path, server: ApiServer | None, **changes: str) -> tuple[int, str]:
+    return run_here("collect", main, project, server, **changes)
 
 
 def stored(project: Path) -> set[str]:
@@ -104,7 +82,7 @@ def test_30_images_from_a_third_of_faults_and_five_kills(project: Path) -> None:
         while kills < 5:
             already, before = in_store(project), len(server.seen)
             wanted = before + moments.randrange(2, 9)
-            process = start(project, server)
+            process = start("collect", project, server)
             while len(server.seen) < wanted and process.poll() is None:
                 time.sleep(0.002)
             time.sleep(moments.random() * 0.05)
@@ -115,7 +93,7 @@ def test_30_images_from_a_third_of_faults_and_five_kills(project: Path) -> None:
             # What was in the store when the run began has not been asked for.
             assert not already & {asked(seen) for seen in server.seen[before:]}
         already, before = in_store(project), len(server.seen)
-        code, output = finish(start(project, server))
+        code, output = finish(start("collect", project, server))
         assert code == 0, output
         assert not already & {asked(seen) for seen in server.seen[before:]}
         log = list(server.seen)
@@ -137,18 +115,11 @@ def test_30_images_from_a_third_of_faults_and_five_kills(project: Path) -> None:
 
     # Run again, with the server gone and no leave to spend: the same images, out of the store.
     before_bytes = {path.name: path.read_bytes() for path in (project / "data" / "collected").iterdir()}
-    code, output = finish(start(project, None, ANOMEND_ALLOW_SPEND="0", OPENAI_API_KEY=""))
+    code, output = run(project, None, ANOMEND_ALLOW_SPEND="0", OPENAI_API_KEY="")
     assert code == 0, output
     assert {path.name: path.read_bytes() for path in (project / "data" / "collected").iterdir()} == before_bytes
     assert metrics(project)["requests_paid"] == 0 and metrics(project)["requests_from_store"] == 30
     no_key_anywhere(project)
-
-
-def no_key_anywhere(project: Path) -> None:
-    for path in project.rglob("*"):
-        if path.is_file():
-            assert KEY.encode() not in path.read_bytes(), path
-            assert b"testkey12345" not in path.read_bytes(), path
 
 
 @pytest.mark.parametrize(
@@ -164,13 +135,13 @@ def test_what_cannot_pass_stops_the_run_at_once_and_keeps_what_is_paid(
     project: Path, fault: str, sentence: str
 ) -> None:
     with serve(lambda number, seen: fault if number >= 3 else None) as server:
-        code, output = finish(start(project, server))
+        code, output = run(project, server)
         assert code == 1 and sentence in last_line(output) and "Traceback" not in output
         assert len(stored(project)) == 3
         # At most what was in flight already followed the first refusal.
         assert len(server.seen) <= 3 + 4
     with serve() as server:
-        code, output = finish(start(project, server))
+        code, output = run(project, server)
         assert code == 0, output
         assert len(server.seen) == 27
     no_key_anywhere(project)
@@ -180,7 +151,7 @@ def test_an_exhausted_budget_stops_before_the_money_is_gone(project: Path) -> No
     with serve() as server:
         # The plan is refused as a whole where it is known not to fit.
         change(project, {"max_usd": 1.0})
-        code, output = finish(start(project, server))
+        code, output = run(project, server)
         assert code == 1 and "collect.max_usd allows $1.00: raise it, or ask for less" in last_line(output)
         assert server.seen == []
     # Answers that cost more than was thought end the run where the money ends.
@@ -190,7 +161,7 @@ def test_an_exhausted_budget_stops_before_the_money_is_gone(project: Path) -> No
             server.answers, lambda seen: dear(seen) | {"usage": dear(seen)["usage"] | {"output_tokens": 50_000}}
         )
         change(project, {"max_usd": 6.0})
-        code, output = finish(start(project, server))
+        code, output = run(project, server)
         assert code == 1 and "the budget is exhausted" in last_line(output), output
         paid = len(stored(project))
         assert paid == sum(seen.answered for seen in server.seen)
@@ -201,9 +172,9 @@ def test_an_exhausted_budget_stops_before_the_money_is_gone(project: Path) -> No
 
 def test_nothing_is_bought_without_leave_or_key(project: Path) -> None:
     with serve() as server:
-        code, output = finish(start(project, server, ANOMEND_ALLOW_SPEND=""))
+        code, output = run(project, server, ANOMEND_ALLOW_SPEND="")
         assert code == 1 and "set ANOMEND_ALLOW_SPEND=1 to agree" in last_line(output)
-        code, output = finish(start(project, server, OPENAI_API_KEY=""))
+        code, output = run(project, server, OPENAI_API_KEY="")
         assert code == 1 and "OPENAI_API_KEY is not set" in last_line(output)
         assert server.seen == []
 
@@ -212,7 +183,7 @@ def test_nothing_is_bought_without_leave_or_key(project: Path) -> None:
 def test_a_retired_model_is_refused_before_any_request(project: Path, model: str) -> None:
     change(project, {}, model=model)
     with serve() as server:
-        code, output = finish(start(project, server))
+        code, output = run(project, server)
         assert code == 1 and f"{model!r} was retired on 2026-" in last_line(output)
         assert "gpt-image-2.5-sunburst" in last_line(output) and server.seen == []
 
@@ -222,13 +193,13 @@ def test_a_moderation_refusal_is_recorded_and_skipped(project: Path) -> None:
         return "moderation" if "person number 2" in seen.fields["prompt"] or "beach" in seen.fields["prompt"] else None
 
     with serve(fault_of) as server:
-        code, output = finish(start(project, server))
+        code, output = run(project, server)
         assert code == 0, output
         # One individual was refused, with its four contexts; of the other five, one context each.
         assert metrics(project)["images"] == 30 - 5 - 5
         assert metrics(project)["skipped"] == 10 and metrics(project)["requests_refused"] == 6
         requests = len(server.seen)
-        assert finish(start(project, server))[0] == 0
+        assert run(project, server)[0] == 0
         assert len(server.seen) == requests  # A refusal is not asked for again.
     assert "refused: Rejected." in output and "there is no reference" in output
 
@@ -236,7 +207,7 @@ def test_a_moderation_refusal_is_recorded_and_skipped(project: Path) -> None:
 def test_retry_after_is_honoured(project: Path) -> None:
     change(project, {"images": 5})
     with serve(lambda number, seen: "429" if number == 0 else None, retry_after="2") as server:
-        assert finish(start(project, server))[0] == 0
+        assert run(project, server)[0] == 0
         first, second = server.seen[:2]
         assert 2.0 <= second.at - first.at < 10
 
@@ -244,7 +215,7 @@ def test_retry_after_is_honoured(project: Path) -> None:
 def test_the_reference_is_the_first_image_and_reaches_the_api(project: Path) -> None:
     change(project, {"images": 5}, input_fidelity="high")
     with serve() as server:
-        assert finish(start(project, server))[0] == 0
+        assert run(project, server)[0] == 0
     first, *edits = server.seen
     assert first.path == "/v1/images/generations" and "person number 0" in first.fields["prompt"]
     images = {
@@ -261,7 +232,9 @@ def test_the_reference_is_the_first_image_and_reaches_the_api(project: Path) -> 
 def test_a_dry_run_asks_nothing_and_leaves_nothing(project: Path) -> None:
     before = {path for path in project.rglob("*") if "paid" not in path.parts}
     with serve() as server:
-        code, output = finish(start(project, server, "--dry-run", OPENAI_API_KEY="", ANOMEND_ALLOW_SPEND=""))
+        code, output = run_here(
+            "collect", print_plan, project, server, measured=False, OPENAI_API_KEY="", ANOMEND_ALLOW_SPEND=""
+        )
         assert code == 0 and "30 images from gpt-image-2.5-sunburst (6 individuals, 24 edits)" in output
         assert "30 to buy for about $" in output and server.seen == []
     assert {path for path in project.rglob("*") if "paid" not in path.parts} == before
@@ -269,10 +242,10 @@ def test_a_dry_run_asks_nothing_and_leaves_nothing(project: Path) -> None:
 
 def test_two_runs_at_once_do_not_pay_twice(project: Path) -> None:
     with serve(lambda number, seen: "429" if number == 0 else None, retry_after="8") as server:
-        first = start(project, server)
+        first = start("collect", project, server)
         while not server.seen:
             time.sleep(0.01)
-        code, output = finish(start(project, server))
+        code, output = run(project, server)
         assert code == 1 and "another run is buying answers" in last_line(output)
         assert finish(first)[0] == 0
         assert sum(seen.answered for seen in server.seen) == 30
