@@ -12,7 +12,7 @@ PROFILE ?=
 BASE ?= $(shell git rev-parse --verify --quiet origin/main > /dev/null && echo origin/main || echo main)
 IMAGES ?= .
 
-.PHONY: photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal seeds survey docs clean
+.PHONY: photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal seeds sabotage survey docs clean
 
 repro: $(VENV)/ready
 ifneq ($(PROFILE),)
@@ -78,6 +78,10 @@ docs: $(VENV)/ready
 # The committed run again at three training seeds, as DVC experiments; needs a clean working tree.
 seeds: $(VENV)/ready
 	python -m experiments.seeds 0 1 2
+
+# Four corrections that are none, and the honest one, at three training seeds: about two hours on two cores.
+sabotage: $(VENV)/ready
+	python -m experiments.sabotage 0 1 2
 
 # Stable Diffusion 3 Medium's shapes with random weights (16 GB on disk) through encode, train and sample, on any CPU.
 rehearsal: $(VENV)/ready
