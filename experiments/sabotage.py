@@ -1,8 +1,9 @@
 """Corrections that are none, and the honest one: does the verdict tell them apart? `make sabotage`.
 
-Each case is run at each training seed as a DVC experiment in a workspace of its own (`dvc exp run --temp`); what it shares
-with the committed run comes from the cache. Rows that `experiments/sabotage.csv` has are kept, so that a call that was
-interrupted goes on where it stopped; `--again` measures all cases anew (their training comes from DVC's run cache).
+Each case is run at each training seed as a DVC experiment in a workspace of its own (`dvc exp run --temp`); what it
+shares with the committed run comes from the cache. Rows that `experiments/sabotage.csv` has are kept, so that a call
+that was interrupted goes on where it stopped; `--again` measures all cases anew (their training comes from DVC's run
+cache).
 """
 
 from __future__ import annotations

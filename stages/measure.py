@@ -20,7 +20,12 @@ from stages.measures.diversity import cosine_distance_matrix, vendi_score
 from stages.measures.features import get_extractor
 from stages.measures.frechet import frechet_distance
 from stages.measures.kernel_distance import kernel_distance
-from stages.measures.memorisation import copy_rate, nearest_instance_similarity
+from stages.measures.memorisation import (
+    copies_by_features,
+    copies_by_structure,
+    copy_rate,
+    nearest_instance_similarity,
+)
 from stages.measures.psnr import psnr_within
 from stages.measures.ssim import ssim_within
 from stages.measures.statistics import mean_within_sets
@@ -50,7 +55,6 @@ def feature_figures(
     """Distances to the instance images, diversity and copying, on the target prompts' samples."""
     target = features[(table["group"] == "target").to_numpy()]
     sets = within_set(table, settings.within_set_images)
-    copies = copy_rate(target, instances)
     frechet = frechet_distance(target, instances)
     figures: dict[str, Any] = {
         "diversity": mean_within_sets(
@@ -60,10 +64,24 @@ def feature_figures(
         f"frechet_{settings.extractor}": frechet.value,
         f"kernel_{settings.extractor}": kernel_distance(target, instances),
         "nearest_instance_similarity": float(nearest_instance_similarity(target, instances).mean()),
-        "copy_rate": copies.rate,
-        "copy_threshold": copies.threshold,
     }
-    notes = {"frechet_warning": frechet.warning, "copy_rate_warning": copies.warning, "copy_rate_reason": copies.reason}
+    return figures | ({"frechet_warning": frechet.warning} if frechet.warning else {})
+
+
+def copy_figures(
+    images: Images, instance_images: Images, features: NDArray[np.float32], instances: NDArray[np.float32]
+) -> dict[str, Any]:
+    """Copies of instance images among the target prompts' samples, by either detector and by each."""
+    by_structure, by_features = copies_by_structure(images, instance_images), copies_by_features(features, instances)
+    copies = copy_rate([by_structure, by_features])
+    figures: dict[str, Any] = {
+        "copy_rate": copies.rate,
+        "copy_rate_structure": by_structure.rate,
+        "copy_rate_features": by_features.rate,
+        "copy_threshold_structure": by_structure.threshold,
+        "copy_threshold_features": by_features.threshold,
+    }
+    notes = {"copy_rate_warning": copies.warning, "copy_rate_reason": copies.reason or by_features.reason}
     return figures | {name: note for name, note in notes.items() if note}
 
 
@@ -87,6 +105,8 @@ def main(model: str) -> None:
     (FEATURES / model).mkdir(parents=True, exist_ok=True)
     save_file({"samples": features, "instances": instances}, FEATURES / model / "features.safetensors")
 
+    target = np.flatnonzero(table["group"] == "target")
+    copies = copy_figures([images[row] for row in target], instance_images, features[target], instances)
     sets = within_set(table, settings.within_set_images)
     rates = flat_figures(anomaly_rates(per_image, DETECTORS[settings.detector].kinds))
     similar = {
@@ -95,7 +115,7 @@ def main(model: str) -> None:
     }
     write_metrics(
         METRICS / f"measure_{model}.json",
-        nested(rates) | similar | feature_figures(features, instances, table, settings),
+        nested(rates) | similar | feature_figures(features, instances, table, settings) | copies,
         {
             "n": len(images),
             "n_target": int((table["group"] == "target").sum()),
