@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from tqdm import tqdm
 
 from stages.cli import run_stage
 from stages.imagefolder import read_imagefolder
-from stages.judges.analysis import analyse
+from stages.judges.analysis import analyse, pair_scores, pooled
 from stages.judges.answers import write_answers
 from stages.judges.llm_judge import LlmJudge, LlmSettings
-from stages.judges.protocol import Question, ask, blind, choose_pairs, questions
+from stages.judges.protocol import Answer, Question, ask, blind, choose_pairs, questions
 from stages.judges.registry import KEYS, JudgeSettings, make_judge
 from stages.measures.anatomy import assess
 from stages.metric_files import METRICS, write_metrics
@@ -55,8 +56,19 @@ def _show(bar: tqdm[Any], so_far: Counts) -> None:
     bar.set_postfix_str(f"{answered} answers, {so_far.retries} retries, ${so_far.spend_usd:.2f}")
 
 
-def _ask(name: str, bar: tqdm[Question], asked: Sequence[Question], params: Params) -> dict[str, Any]:
-    """Ask one judge everything, keep its answers, and return its figures."""
+def write_scores(path: Path, scores: Mapping[str, pd.Series]) -> None:
+    """One row a judge and pair: the tuned image's score."""
+    tables = [own.rename("score").reset_index().assign(judge=judge) for judge, own in scores.items()]
+    columns = ["judge", "prompt", "seed", "score"]
+    table = pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(path, index=False, lineterminator="\n")
+
+
+def _ask(
+    name: str, bar: tqdm[Question], asked: Sequence[Question], params: Params
+) -> tuple[list[Answer], dict[str, Any]]:
+    """Ask one judge everything and keep its answers; they are returned, with what they cost."""
     settings, detector = params.judge, params.measure.detector
     counts = Counts()
     llm = llm_settings(name, settings, counts, lambda so_far: _show(bar, so_far)) if name in KEYS else None
@@ -64,7 +76,7 @@ def _ask(name: str, bar: tqdm[Question], asked: Sequence[Question], params: Para
     if isinstance(judge, LlmJudge):
         judge.buy(blind(question) for question in asked)
     answers = write_answers(JUDGEMENTS / f"{name}.jsonl", ask(judge, bar))
-    return analyse(answers, settings.seed) | (asdict(counts) if llm is not None else {})
+    return answers, asdict(counts) if llm is not None else {}
 
 
 def main() -> None:
@@ -76,9 +88,16 @@ def main() -> None:
     asked = questions(pairs, settings.repeats)
     JUDGEMENTS.mkdir(parents=True, exist_ok=True)
     figures: dict[str, Any] = {}
+    scores: dict[str, pd.Series] = {}
     for name in settings.judges:
         with tqdm(asked, desc=f"judge {name}") as bar:
-            figures[name] = _ask(name, bar, asked, params)
+            answers, counts = _ask(name, bar, asked, params)
+        figures[name] = analyse(answers, settings.seed) | counts
+        scores[name] = pair_scores(answers)
+    # The offline checker is no opinion, and not pooled with those who have one.
+    if len(independent := {name: own for name, own in scores.items() if name in KEYS}) > 1:
+        figures["pooled"] = pooled(independent, settings.seed)
+    write_scores(METRICS / "plots" / "judge_pairs.csv", scores)
     provenance = {"n": len(pairs), "questions": len(asked), "repeats": settings.repeats, "seed": settings.seed}
     write_metrics(METRICS / "judge.json", figures, provenance)
 

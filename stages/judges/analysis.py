@@ -7,14 +7,14 @@ both orders count. Pairs, not answers, are resampled for the interval.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stages.judges.protocol import ORDERS, Answer
+from stages.judges.protocol import CRITERIA, ORDERS, Answer
 from stages.measures.statistics import bootstrap_interval, wilson_interval
 
 MIN_PAIRS = 5
@@ -33,8 +33,11 @@ def analyse(answers: Sequence[Answer], seed: int, resamples: int = 10_000) -> di
         provider, model;
         pairs: pairs answered in both orders, on which the win rate rests;
         win_rate_tuned, ci_low, ci_high: mean score of the pairs, 95% percentile interval;
-        first_position_rate: share of first images among decided (not tied) answers, 1/2 without a position bias;
+        first_position_rate, first_ci_low, first_ci_high: share of first images among decided (not tied) answers, 1/2
+            without a position bias, and its interval over pairs;
         consistency: share of (pair, repeat) whose two orders name the same winner or both say tie;
+        repeat_stability: share of (pair, order) whose repeats all say the same; None without repeats;
+        criteria: the tuned images' win rate on each criterion, None where the judge does not look at it;
         ties: tied answers; unparsed: answers that are no verdict, left out of all else.
         A figure that cannot be computed is None, and `reason` says why.
 
@@ -46,8 +49,7 @@ def analyse(answers: Sequence[Answer], seed: int, resamples: int = 10_000) -> di
         raise ValueError(f"expected the answers of one judge, got {len(judges)}: analyse each judge by itself")
     ((provider, model),) = judges
     table = _table(answers)
-    by_order = table.groupby(["prompt", "seed", "order"])["score"].mean().unstack().reindex(columns=list(ORDERS))
-    scores = by_order.dropna().mean(axis=1).to_numpy()
+    scores = _scores(table).to_numpy()
     reasons = []
     if len(scores) == 0:
         reasons.append("no pair has a parsed answer in both orders")
@@ -68,20 +70,80 @@ def analyse(answers: Sequence[Answer], seed: int, resamples: int = 10_000) -> di
         "win_rate_tuned": float(scores.mean()) if len(scores) else None,
         "ci_low": low,
         "ci_high": high,
-        "first_position_rate": None if decided.empty else float((decided["choice"] == "A").mean()),
+        **_first_position(decided, seed, resamples),
         "consistency": None if both.empty else float((both[ORDERS[0]] == both[ORDERS[1]]).mean()),
+        "repeat_stability": _repeat_stability(table),
+        "criteria": {criterion: _criterion(answers, criterion) for criterion in CRITERIA},
         "ties": int((table["choice"] == "tie").sum()),
         "unparsed": sum(answer.verdict is None for answer in answers),
     }
     return {**figures, "reason": "; ".join(reasons)} if reasons else figures
 
 
-def _table(answers: Sequence[Answer]) -> pd.DataFrame:
-    """One row a parsed answer: prompt, seed, order, repeat, choice, score of the tuned image."""
+def pair_scores(answers: Sequence[Answer]) -> pd.Series:
+    """The tuned image's score in each pair that was answered in both orders; index prompt, seed."""
+    return _scores(_table(answers))
+
+
+def pooled(scores: Mapping[str, pd.Series], seed: int, resamples: int = 10_000) -> dict[str, Any]:
+    """Several judges as one: the mean of their scores on the pairs that all of them answered.
+
+    Args:
+        scores: by judge, as `pair_scores` returns them.
+        seed: seed of the bootstrap.
+        resamples: bootstrap resamples of the pairs.
+
+    Returns:
+        provider ("pooled"), model (the judges' names), pairs, win_rate_tuned, ci_low, ci_high; `reason` where null.
+    """
+    common = pd.DataFrame(dict(scores)).dropna().mean(axis=1).to_numpy()
+    low, high = _interval(common, seed, resamples)
+    figures: dict[str, Any] = {
+        "provider": "pooled",
+        "model": ", ".join(scores),
+        "pairs": len(common),
+        "win_rate_tuned": float(common.mean()) if len(common) else None,
+        "ci_low": low,
+        "ci_high": high,
+    }
+    return figures if low is not None else figures | {"reason": f"{len(common)} pairs that all judges answered"}
+
+
+def _scores(table: pd.DataFrame) -> pd.Series:
+    """Mean over the repeats of each order, then over the two orders."""
+    by_order = table.groupby(["prompt", "seed", "order"])["score"].mean().unstack().reindex(columns=list(ORDERS))
+    return by_order.dropna().mean(axis=1)
+
+
+def _first_position(decided: pd.DataFrame, seed: int, resamples: int) -> dict[str, float | None]:
+    first = (decided["choice"] == "A").astype(float)
+    pairs = [f"{prompt} {number}" for prompt, number in zip(decided["prompt"], decided["seed"], strict=True)]
+    low, high = None, None
+    if len(set(pairs)) >= MIN_PAIRS:
+        low, high = bootstrap_interval(first.to_numpy(), pairs, seed=seed, resamples=resamples)
+    return {
+        "first_position_rate": None if decided.empty else float(first.mean()),
+        "first_ci_low": low,
+        "first_ci_high": high,
+    }
+
+
+def _repeat_stability(table: pd.DataFrame) -> float | None:
+    asked = table.groupby(["prompt", "seed", "order"])["choice"].agg(["nunique", "size"])
+    repeated = asked[asked["size"] > 1]
+    return None if repeated.empty else float((repeated["nunique"] == 1).mean())
+
+
+def _criterion(answers: Sequence[Answer], criterion: str) -> float | None:
+    scores = _scores(_table(answers, criterion))
+    return float(scores.mean()) if len(scores) else None
+
+
+def _table(answers: Sequence[Answer], criterion: str = "overall") -> pd.DataFrame:
+    """One row an answer on the criterion: prompt, seed, order, repeat, choice, score of the tuned image."""
     rows = []
     for answer in answers:
-        if answer.verdict is not None:
-            choice = answer.verdict.overall
+        if answer.verdict is not None and (choice := getattr(answer.verdict, criterion)) is not None:
             tuned = "A" if answer.order == "tuned_first" else "B"
             score = 0.5 if choice == "tie" else float(choice == tuned)
             rows.append((answer.prompt, answer.seed, answer.order, answer.repeat, choice, score))

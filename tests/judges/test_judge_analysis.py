@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.judges.analysis import analyse
+from stages.judges.analysis import analyse, pooled
 from stages.judges.anatomy_judge import AnatomyJudge
-from stages.judges.protocol import Answer, ask, questions
+from stages.judges.protocol import Answer, Order, PairVerdict, ask, questions
+from stages.seeding import numpy_generator
 from tests.judges.known_judges import AlwaysFirst, Mumbling, Noisy
 
 
@@ -59,3 +60,70 @@ def test_one_judge_and_one_answer_a_question(flat: pd.DataFrame) -> None:
         analyse([*answers, *ask(Noisy(), questions(flat.head(1), 1))], seed=0)
     with pytest.raises(ValueError, match="one judge"):
         analyse(list[Answer](), seed=0)
+
+
+def simulated(seed: int, pairs: int = 40, repeats: int = 3) -> list[Answer]:
+    """A judge that prefers the tuned image in 60 of 100 answers and the first one in 70 of 100.
+
+    It takes the tuned image with probability .6 + .2 where that comes first, and .6 - .2 where it comes second.
+    """
+    rng = numpy_generator(seed, "simulated judge")
+    answers = []
+    for pair in range(pairs):
+        chances: dict[Order, float] = {"tuned_first": 0.8, "base_first": 0.4}
+        for order, chance in chances.items():
+            for repeat in range(repeats):
+                tuned, base = ("A", "B") if order == "tuned_first" else ("B", "A")
+                verdict = PairVerdict(
+                    overall=tuned if rng.random() < chance else base,
+                    anatomy=tuned,
+                    physical_plausibility=None,
+                    lighting="tie",
+                    prompt=base,
+                    reason="drawn",
+                )
+                answers.append(
+                    Answer(
+                        provider="test",
+                        model="simulated",
+                        prompt=f"prompt {pair % 2}",
+                        seed=pair,
+                        order=order,
+                        repeat=repeat,
+                        name_a="a",
+                        name_b="b",
+                        verdict=verdict,
+                        unparsed=None,
+                        raw="",
+                        details={},
+                    )
+                )
+    return answers
+
+
+def test_position_bias_and_preference_are_recovered_in_90_of_100_simulations() -> None:
+    preference, position = 0, 0
+    for seed in range(100):
+        figures = analyse(simulated(seed), seed=0, resamples=1000)
+        preference += figures["ci_low"] <= 0.6 <= figures["ci_high"]
+        position += figures["first_ci_low"] <= 0.7 <= figures["first_ci_high"]
+    assert preference >= 90 and position >= 90
+    # And not because they are too wide to say anything.
+    assert figures["ci_high"] - figures["ci_low"] < 0.25 and figures["first_ci_high"] - figures["first_ci_low"] < 0.25
+
+
+def test_criteria_and_repeats() -> None:
+    figures = analyse(simulated(1), seed=0, resamples=100)
+    assert figures["criteria"] == {"anatomy": 1.0, "physical_plausibility": None, "lighting": 0.5, "prompt": 0.0}
+    # Three answers of one order are alike with probability p^3 + (1 - p)^3: .52 at .8 and .28 at .4.
+    assert figures["repeat_stability"] == pytest.approx(0.4, abs=0.15)
+    assert analyse(simulated(1, repeats=1), seed=0, resamples=100)["repeat_stability"] is None
+
+
+def test_pooled_judges_are_the_mean_of_their_scores() -> None:
+    index = pd.MultiIndex.from_tuples([("a", seed) for seed in range(6)], names=["prompt", "seed"])
+    first = pd.Series([1.0, 1, 1, 0, 0.5, 1], index)
+    second = pd.Series([1.0, 0, 1, 0, 0.5], index[:5])
+    figures = pooled({"x": first, "y": second}, seed=0, resamples=500)
+    assert figures["pairs"] == 5 and figures["win_rate_tuned"] == pytest.approx((1 + 0.5 + 1 + 0 + 0.5) / 5)
+    assert pooled({"x": first[:2], "y": second}, seed=0)["ci_low"] is None
