@@ -53,6 +53,9 @@ def main() -> None:
             curate=read_metrics(METRICS / "curate.json"),
             judge=read_metrics(METRICS / "judge.json"),
             survey=read_metrics(METRICS / "survey.json"),
+            agreement=read_metrics(METRICS / "agreement.json"),
+            disagreements=pd.read_csv(METRICS / "plots" / "disagreements.csv"),
+            contact_sheet=METRICS / "plots" / "curation.jpg",
             replication=read_metrics(replication) if replication.exists() else None,
             base_model={
                 "name": params.base.name,

@@ -73,6 +73,34 @@ def survey_table(survey: Metrics) -> Table:
     return Table(("Figure", "Value"), tuple(rows), f"Caution: {caution}." if caution else "")
 
 
+def agreement_table(agreement: Metrics) -> Table:
+    """One row for every two raters."""
+    rows = []
+    for name, found in agreement.items():
+        if "__" in name:
+            kappa = figure_of(found, "kappa", "number")
+            rows.append(
+                (
+                    " and ".join(rater_label(rater) for rater in name.split("__")),
+                    figure_of(found, "n", "count"),
+                    figure_of(found, "agreement", "rate"),
+                    f"{kappa}; interval {interval(found, 'number')}" if found.get("ci_low") is not None else kappa,
+                    figure_of(found, "rank_correlation", "number"),
+                )
+            )
+    people = agreement.get("people", {})
+    note = "Kappa (Cohen): 1 is full agreement, 0 chance. Rank correlation: Kendall's tau-b over the pairs' scores."
+    if people.get("n") == 0:
+        note += f" People: {people.get('reason', 'nobody has answered')}."
+    return Table(("Raters", "Pairs", "Same choice", "Kappa", "Rank correlation"), tuple(rows), note)
+
+
+def rater_label(rater: str) -> str:
+    """`judge_anatomy` -> `judge: anatomy`."""
+    kind, _, name = rater.partition("_")
+    return f"{kind}: {name.replace('_', ' ')}" if name else kind
+
+
 def cost_table(
     collect: Metrics | None, curate: Metrics | None, train: Metrics | None, resources: Mapping[str, Metrics] | None
 ) -> Table:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import pandas as pd
@@ -14,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from stages.imagefolder import load_image
 
+KEYS = ["prompt", "seed"]
 ANOMALY_RED = (200, 44, 40)
 MAX_PAIRS = 100
 CELL = 128
@@ -69,25 +71,26 @@ def first_pairs(
     Raises:
         ValueError: the two sets share no prompt and seed.
     """
-    keys = ["prompt", "seed"]
-    found = [_with_findings(samples_base, images_base), _with_findings(samples_tuned, images_tuned)]
-    both = found[0].merge(found[1].drop(columns="group"), on=keys, suffixes=("_base", "_tuned"))
+    both = _joined(samples_base, samples_tuned, images_base, images_tuned)
     if both.empty:
         raise ValueError("base and tuned images share no prompt and seed: sample both with the same prompts and seeds")
     both["held_out"] = both["group"] != "target"
-    both = both.sort_values(["held_out", *keys])
+    both = both.sort_values(["held_out", *KEYS])
     per_prompt = max(1, min(per_prompt, max_pairs // both["prompt"].nunique()))
     chosen = both.groupby("prompt", sort=False).head(per_prompt).head(max_pairs)
-    return [
-        Pair(
-            row["prompt"],
-            row["group"],
-            int(row["seed"]),
-            Shot(Path(row["path_base"]), row["anomalies_base"]),
-            Shot(Path(row["path_tuned"]), row["anomalies_tuned"]),
-        )
-        for row in chosen.to_dict("records")
-    ]
+    return [_pair(row) for row in chosen.to_dict("records")]
+
+
+def named_pairs(
+    samples_base: pd.DataFrame,
+    samples_tuned: pd.DataFrame,
+    images_base: pd.DataFrame,
+    images_tuned: pd.DataFrame,
+    names: Sequence[tuple[str, int]],
+) -> list[Pair]:
+    """The pairs of these prompts and seeds, in this order; those that are not there are left out."""
+    both = _joined(samples_base, samples_tuned, images_base, images_tuned).set_index(KEYS, drop=False)
+    return [_pair(both.loc[[name]].to_dict("records")[0]) for name in names if name in both.index]
 
 
 def thumbnails(pairs: Sequence[Pair], budget: int = BYTE_BUDGET) -> list[tuple[str, str]]:
@@ -99,6 +102,15 @@ def thumbnails(pairs: Sequence[Pair], budget: int = BYTE_BUDGET) -> list[tuple[s
         if sum(len(uri) for uri in uris) <= budget:
             break
     return list(zip(uris[::2], uris[1::2], strict=True))
+
+
+def picture_uri(path: Path, width: int) -> str:
+    """A picture as `data:` URI of a JPEG, at most so many pixels wide."""
+    image = Image.fromarray(load_image(path))
+    image.thumbnail((width, 20 * width), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def save_side_by_side(path: Path, pairs: Sequence[Pair], cell: int = CELL) -> None:
@@ -140,6 +152,24 @@ def save_side_by_side(path: Path, pairs: Sequence[Pair], cell: int = CELL) -> No
                     _mark(draw, corner, cell)
     path.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(path)
+
+
+def _joined(
+    samples_base: pd.DataFrame, samples_tuned: pd.DataFrame, images_base: pd.DataFrame, images_tuned: pd.DataFrame
+) -> pd.DataFrame:
+    """One row a prompt and seed of both sets: paths and findings."""
+    found = [_with_findings(samples_base, images_base), _with_findings(samples_tuned, images_tuned)]
+    return found[0].merge(found[1].drop(columns="group"), on=KEYS, suffixes=("_base", "_tuned"))
+
+
+def _pair(row: Mapping[Hashable, Any]) -> Pair:
+    return Pair(
+        row["prompt"],
+        row["group"],
+        int(row["seed"]),
+        Shot(Path(row["path_base"]), row["anomalies_base"]),
+        Shot(Path(row["path_tuned"]), row["anomalies_tuned"]),
+    )
 
 
 def _with_findings(samples: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:

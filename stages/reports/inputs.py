@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -38,6 +39,11 @@ class ReportInputs:
     curate: Metrics | None = None
     judge: Metrics | None = None
     survey: Metrics | None = None
+    agreement: Metrics | None = None
+    disagreements: pd.DataFrame | None = None
+    """Columns prompt, seed, spread, and each rater's score; the largest first."""
+    contact_sheet: Path | None = None
+    """Picture of the instance images that were kept and rejected."""
     replication: Metrics | None = None
     resources: Mapping[str, Metrics] | None = None
     """Per stage `seconds`, `peak_memory_bytes`. They differ from run to run, and then so does the report."""

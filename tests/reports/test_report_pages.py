@@ -16,7 +16,7 @@ from stages.reports.templating import escape_markdown
 from stages.surveys.responses import no_responses
 from stages.surveys.tally import tally
 
-VOID = {"meta", "img", "br"}
+VOID = {"meta", "img", "br", "input"}
 NASTY = "lying <script>alert(1)</script> | on $the$ **grass** @team `x`\nnext"
 
 
@@ -83,6 +83,8 @@ def test_the_verdict_comes_first_with_what_decided_it(reports: tuple[str, str], 
         "All measures",
         "Judges",
         "Survey",
+        "Agreement",
+        "Training images",
         "The paper",
         "Costs",
         "What this run",
@@ -126,7 +128,7 @@ def test_the_same_inputs_give_the_same_bytes(reports: tuple[str, str], inputs: R
 
 
 def test_parts_that_did_not_run_are_named(reports: tuple[str, str], inputs: ReportInputs) -> None:
-    assert [report.count("Not part of this run.") for report in reports] == [3, 3]
+    assert [report.count("Not part of this run.") for report in reports] == [5, 5]
     bare = replace(inputs, train=None, train_loss=None, collect=None, curate=None, parameters={}, grid_image=None)
     markdown, html = render_report(bare)
     assert "No training curve was recorded." in html and "not recorded" in html
