@@ -55,16 +55,18 @@ def feature_figures(
     """Distances to the instance images, diversity and copying, on the target prompts' samples."""
     target = features[(table["group"] == "target").to_numpy()]
     sets = within_set(table, settings.within_set_images)
-    frechet = frechet_distance(target, instances)
+    frechet = frechet_distance(target, instances) if len(instances) > 1 else None
     figures: dict[str, Any] = {
         "diversity": mean_within_sets(
             {prompt: cosine_distance_matrix(features[rows]) for prompt, rows in sets.items()}
         ),
         "vendi_score": mean_over([vendi_score(features[rows]) for rows in sets.values()]),
-        f"frechet_{settings.extractor}": frechet.value,
-        f"kernel_{settings.extractor}": kernel_distance(target, instances),
+        f"frechet_{settings.extractor}": frechet.value if frechet else None,
+        f"kernel_{settings.extractor}": kernel_distance(target, instances) if frechet else None,
         "nearest_instance_similarity": float(nearest_instance_similarity(target, instances).mean()),
     }
+    if frechet is None:
+        return figures | {"reason": "one instance image: a distance between sets needs two or more"}
     return figures | ({"frechet_warning": frechet.warning} if frechet.warning else {})
 
 
