@@ -83,20 +83,22 @@ def run(case: str, seed: int) -> dict[str, Any]:
     options = [argument for change in changes for argument in ("-S", change)]
     subprocess.run(["dvc", "exp", "run", "--temp", "--name", name, *options, "verdict"], check=True, text=True)
     verdict = dvc.api.metrics_show("metrics/verdict.json", rev=name)
-    decided = [key for key, clause in verdict["clauses"].items() if clause["passed"] is False]
-    unsettled = [key for key, clause in verdict["clauses"].items() if clause["passed"] is None]
+    # What is null in the file is left out by DVC.
+    passed = {key: clause.get("passed") for key, clause in verdict["clauses"].items()}
+    decided = [key for key, outcome in passed.items() if outcome is False]
+    unsettled = [key for key, outcome in passed.items() if outcome is None]
     return {
         "case": case,
         "train_seed": seed,
         "verdict": verdict["verdict"],
         "failed": " ".join(decided),
         "unsettled": " ".join(unsettled),
-        "target_base": verdict["target_anomaly_rate_base"],
-        "target_tuned": verdict["target_anomaly_rate_tuned"],
-        "held_out_base": verdict["held_out_anomaly_rate_base"],
-        "held_out_tuned": verdict["held_out_anomaly_rate_tuned"],
-        "diversity_ratio": verdict["diversity_ratio"],
-        "copy_rate": verdict["copy_rate"],
+        "target_base": verdict.get("target_anomaly_rate_base"),
+        "target_tuned": verdict.get("target_anomaly_rate_tuned"),
+        "held_out_base": verdict.get("held_out_anomaly_rate_base"),
+        "held_out_tuned": verdict.get("held_out_anomaly_rate_tuned"),
+        "diversity_ratio": verdict.get("diversity_ratio"),
+        "copy_rate": verdict.get("copy_rate"),
     }
 
 
