@@ -77,9 +77,10 @@ def main() -> None:
     known = {name: scores for name, scores in raters.items() if len(scores)}
     confusion_rows(known).to_csv(PLOTS / "agreement_confusion.csv", index=False, lineterminator="\n")
     # Measures score every pair, people and judges a part of them: only pairs that one of these looked at are shown.
-    looked = {pair for name, scores in known.items() if not name.startswith("measure_") for pair in scores.index}
+    opinions = [name for name in known if not name.startswith("measure_")]
+    looked = {pair for name in opinions for pair in known[name].index}
     shown = {name: scores[[pair in looked for pair in scores.index]] for name, scores in known.items()}
-    table = disagreements(shown, MOST_DISAGREEMENTS)
+    table = disagreements(shown, MOST_DISAGREEMENTS, opinions)
     table.to_csv(PLOTS / "disagreements.csv", index=False, lineterminator="\n")
     provenance = {"raters": sorted(known), "seed": seed, **library_versions("scipy", "pandas")}
     write_metrics(METRICS / "agreement.json", figures, provenance)

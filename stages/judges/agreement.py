@@ -7,7 +7,7 @@ tau-b over the scores themselves, which also sees how decided a rater is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import combinations
 from typing import Any
 
@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
+from stages.measures.statistics import wilson_interval
 from stages.measures.statistics.resampling import bootstrap_counts, percentile_interval
 
 CHOICES = ("base", "tie", "tuned")
@@ -65,8 +66,8 @@ def compare_raters(first: pd.Series, second: pd.Series, seed: int, resamples: in
 
     Returns:
         n: pairs that both scored; agreement: share with the same choice; kappa, ci_low, ci_high: Cohen's kappa and its
-        95% percentile interval; rank_correlation, rank_p: Kendall's tau-b and its p. A figure that cannot be computed
-        is None, and `reason` says why.
+        95% percentile interval (from Wilson's where they never differ); rank_correlation, rank_p: Kendall's tau-b and
+        its p. A figure that cannot be computed is None, and `reason` says why.
     """
     both = pd.concat([first.rename("a"), second.rename("b")], axis=1, join="inner").dropna()
     figures: dict[str, Any] = dict.fromkeys(("agreement", "kappa", "ci_low", "ci_high", "rank_correlation", "rank_p"))
@@ -94,6 +95,12 @@ def compare_raters(first: pd.Series, second: pd.Series, seed: int, resamples: in
 def _kappa_interval(
     one: NDArray[np.int_], other: NDArray[np.int_], index: pd.Index, seed: int, resamples: int
 ) -> tuple[float, float]:
+    if (one == other).all():
+        # Resampling raters who never differ shows no spread: the shares of their choices are kept, and Wilson's lowest
+        # agreement stands for the one that so few pairs cannot rule out.
+        expected = ((np.bincount(one) / len(one)) ** 2).sum()
+        lowest, _ = wilson_interval(len(one), len(one))
+        return float((lowest - expected) / (1 - expected)), 1.0
     prompts = [str(prompt) for prompt, _ in index]
     counts, _ = bootstrap_counts(prompts, seed=seed, resamples=resamples)
     cells = np.eye(len(CHOICES) ** 2)[one * len(CHOICES) + other]
@@ -124,11 +131,27 @@ def confusion_rows(raters: Mapping[str, pd.Series]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["first", "second", "first_choice", "second_choice", "pairs"])
 
 
-def disagreements(raters: Mapping[str, pd.Series], most: int) -> pd.DataFrame:
-    """The pairs on which raters differ most: prompt, seed, spread (highest less lowest score), each one's score."""
+def disagreements(raters: Mapping[str, pd.Series], most: int, opinions: Collection[str] = ()) -> pd.DataFrame:
+    """The pairs on which raters differ most.
+
+    Args:
+        raters: scores by (prompt, seed).
+        most: pairs at most.
+        opinions: raters whose differences come before all others: a measure that answers 0 or 1 contradicts somebody
+            on most pairs, and would bury the few on which people and judges contradict each other.
+
+    Returns:
+        prompt, seed; spread: highest less lowest score; each rater's score. Ordered by the spread of the opinions, then
+        by the spread of all, then by prompt and seed.
+    """
     table = pd.DataFrame(dict(raters))
     known = table[table.notna().sum(axis=1) >= 2]
-    spread = (known.max(axis=1) - known.min(axis=1)).rename("spread")
-    found = known.join(spread)[lambda rows: rows["spread"] > 0]
-    ordered = found.reset_index().sort_values(["spread", *KEYS], ascending=[False, True, True], ignore_index=True)
+    found = known.assign(spread=_spread(known), apart=_spread(known[[name for name in raters if name in opinions]]))
+    found = found[found["spread"] > 0].reset_index()
+    ordered = found.sort_values(["apart", "spread", *KEYS], ascending=[False, False, True, True], ignore_index=True)
     return ordered[[*KEYS, "spread", *raters]].head(most)
+
+
+def _spread(scores: pd.DataFrame) -> pd.Series:
+    """Highest less lowest score of each pair; 0 where nobody scored it. Rounded: equal spreads are to tie."""
+    return (scores.max(axis=1) - scores.min(axis=1)).fillna(0.0).round(12)

@@ -77,3 +77,27 @@ def test_the_largest_disagreements_come_first() -> None:
     found = disagreements({"people": first, "judge": second}, 10)
     assert list(found["seed"]) == [0, 1] and list(found["spread"]) == [1.0, 0.5]
     assert list(disagreements({"people": first}, 10)["seed"]) == []
+
+
+def test_raters_who_never_differ_have_an_interval_that_few_pairs_leave_wide() -> None:
+    six = compare_raters(scores([1, 0] * 3), scores([1, 0] * 3), seed=0)
+    # Wilson's lowest agreement at 6 of 6 is 6 / (6 + z^2); by chance half of the pairs agree.
+    assert six["ci_low"] == pytest.approx((6 / (6 + 1.959964**2) - 0.5) / 0.5) and six["ci_high"] == 1
+    # Raters of kappa .94 (3 of 100 answers differ, half by chance) often agree on all of 20 pairs.
+    held = 0
+    for seed in range(100):
+        rng = numpy_generator(seed, "near twins")
+        one = rng.integers(0, 2, 20)
+        other = np.where(rng.random(20) < 0.03, 1 - one, one)
+        found = compare_raters(scores(list(one.astype(float))), scores(list(other.astype(float))), 0, resamples=300)
+        held += found["ci_low"] <= 0.94 <= found["ci_high"]
+    assert held >= 90
+
+
+def test_what_people_and_judges_contradict_comes_before_what_measures_do() -> None:
+    people, judge, measure = scores([0.9, 0.8, 0.95, 0.9]), scores([1, 1, 0, 1]), scores([0, 0, 1, 0])
+    raters = {"people": people, "judge": judge, "measure": measure}
+    # All four have a spread of 1; people and judge are .95, .2, .1 and .1 apart. Prompts 0 and 1 take turns.
+    assert list(disagreements(raters, 4)["seed"]) == [0, 2, 1, 3]
+    found = disagreements(raters, 4, ["people", "judge"])
+    assert list(found["seed"]) == [2, 1, 0, 3] and list(found["spread"]) == [1.0] * 4
