@@ -102,7 +102,7 @@ class LlmJudge:
             "provider": self.provider,
             "model": self.model,
             "system": SYSTEM,
-            "question": f"Both images are to show: {json.dumps(pair.prompt, ensure_ascii=False)}. Which one is better?",
+            "question": question_text(pair),
             "images_sha256": digests,
             "image_size": self.settings.image_size,
             "schema": verdict_schema(),
@@ -176,6 +176,17 @@ class LlmJudge:
         if outcome.kind == "refusal":
             return Reply(f"refused: {outcome.reason}", details | {"refused": True})
         return Reply(self._provider.text(outcome.response), details)
+
+
+def question_text(pair: BlindPair) -> str:
+    """What is asked of a pair."""
+    prompt = json.dumps(pair.prompt, ensure_ascii=False)
+    if pair.part is None:
+        return f"Both images are to show: {prompt}. Which one is better?"
+    return (
+        f"Both images are cut from larger ones that are to show: {prompt}. Look at the {pair.part} alone: in which "
+        "image are they the more natural, in number, form and joints? Say 'tie' where neither is better."
+    )
 
 
 def verdict_schema() -> dict[str, Any]:
