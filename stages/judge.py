@@ -45,6 +45,8 @@ def llm_settings(
         patience=Patience(asked.attempts, asked.first_wait_s),
         store=project_store(Path.cwd(), os.environ.get(STORE)),
         api_key=os.environ.get(KEYS[name]),
+        batch=settings.batch,
+        poll_s=settings.poll_s,
         may_spend=os.environ.get(PERMISSION) == "1",
         say=lambda line: tqdm.write(line, file=sys.stderr),
         progress=progress,

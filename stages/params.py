@@ -150,6 +150,8 @@ class JudgeParams(Section):
     image_size: int = Field(ge=64, le=2048, description="Longer side at which images are sent, pixels.")
     max_tokens: int = Field(ge=200, le=32_000, description="Tokens of an answer at most, its thinking included.")
     max_usd: Dollars = Field(description="What each paid judge may cost in all, dollars; ANOMEND_ALLOW_SPEND=1 agrees.")
+    batch: bool = Field(description="Ask paid judges by their batch API: half the price, answers within a day.")
+    poll_s: float = Field(gt=0, le=3600, description="Seconds between two looks at a batch.")
     requests: RequestParams
 
     @model_validator(mode="after")
