@@ -1,4 +1,4 @@
-"""The vendors' batch APIs over real HTTP: half the price, and a batch that was submitted is collected, not paid twice."""
+"""The vendors' batch APIs over real HTTP: half the price, and a batch that was submitted is not paid twice."""
 
 from __future__ import annotations
 
