@@ -70,10 +70,11 @@ PORT ?= 8000
 survey: $(VENV)/ready
 	@python -m stages.survey_server --host "$(HOST)" --port "$(PORT)"
 
-# docs/parameters.md, from the models that validate the parameters.
+# docs/parameters.md, from the models that validate the parameters, and docs/dependencies.md, from what is installed.
 docs: $(VENV)/ready
 	mkdir -p docs
 	python -m stages.reports.parameter_docs > docs/parameters.md
+	python -m stages.reports.dependency_docs > docs/dependencies.md
 
 # The committed run again at three training seeds, as DVC experiments; needs a clean working tree.
 seeds: $(VENV)/ready

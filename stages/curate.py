@@ -11,10 +11,10 @@ from tqdm import tqdm
 
 from stages.cli import run_stage
 from stages.curation.contact_sheet import Entry, write_sheet
-from stages.curation.decisions import read_decisions
+from stages.curation.decisions import check_names, read_decisions
 from stages.curation.detectors import DETECTORS, DetectorSettings, Look, detector_for
 from stages.curation.framing import framed
-from stages.curation.selection import Candidate, decide, look_at, rejections, table_row
+from stages.curation.selection import Candidate, advice, decide, look_at, rejections, table_row
 from stages.image_params import CurateParams
 from stages.imagefolder import ImageFolderWriter, load_image, read_imagefolder
 from stages.metric_files import METRICS, library_versions, write_metrics
@@ -56,13 +56,16 @@ def main() -> None:
     settings, resolution = params.curate, params.base.resolution
     table = read_imagefolder(COLLECTED)
     candidates = candidates_in(table, settings.detector)
+    # Before anybody looks, which takes time.
+    decisions = read_decisions(DECISIONS)
+    check_names(decisions, [(candidate.sha256, candidate.original) for candidate in candidates], DECISIONS)
     used = {candidate.detector for candidate in candidates}
     looks = loaded(used, settings)
     asked = {"min_side": resolution} | {k: v for k, v in settings.criteria.model_dump().items() if v is not None}
     criteria = {name: DETECTORS[name].criteria.overlaid(asked) for name in used}
     bar = tqdm(candidates, desc="curating", unit="image")
     seen = [look_at(load_image(candidate.path), looks[candidate.detector]) for candidate in bar]
-    verdicts = decide(candidates, seen, criteria, read_decisions(DECISIONS))
+    verdicts = decide(candidates, seen, criteria, decisions)
 
     PLOTS.mkdir(parents=True, exist_ok=True)
     rows = [table_row(*parts) for parts in zip(candidates, seen, verdicts, strict=True)]
@@ -77,8 +80,10 @@ def main() -> None:
     kept = sum(verdict.kept for verdict in verdicts)
     if kept < settings.min_kept:
         raise ValueError(
-            f"only {kept} of {len(table)} collected images are good enough, curate.min_kept is {settings.min_kept}: "
-            f"collect more, or look at the reasons in {PLOTS / 'curation.csv'}: {rejections(verdicts)}"
+            f"{f'only {kept}' if kept else 'none'} of {len(table)} collected images "
+            f"{'is' if kept < 2 else 'are'} good enough, curate.min_kept is {settings.min_kept}; {advice(verdicts)}: "
+            f"collect more, set the threshold named, or keep single images in {DECISIONS} (every figure is in "
+            f"{PLOTS / 'curation.csv'}, the images in {PLOTS / 'curation.jpg'})"
         )
     writer = ImageFolderWriter(INSTANCE)
     for row, found, verdict in zip(table.to_dict("records"), seen, verdicts, strict=True):

@@ -70,7 +70,10 @@ def read_imagefolder(folder: Path) -> pd.DataFrame:
     metadata = folder / METADATA
     if not metadata.exists():
         raise ValueError(f"{folder} has no {METADATA}: run the stage that makes it, or add one line an image")
-    rows = [json.loads(line) for line in metadata.read_text(encoding="utf-8").split("\n") if line.strip()]
+    try:
+        rows = [json.loads(line) for line in metadata.read_text(encoding="utf-8").split("\n") if line.strip()]
+    except ValueError:
+        raise ValueError(f"{metadata} is broken: remove {folder} and run the stage that makes it") from None
     if not rows:
         raise ValueError(f"{metadata} lists no image: the stage that made {folder} kept none")
     table = pd.DataFrame(rows)

@@ -14,9 +14,10 @@ from tqdm import tqdm
 
 from stages.cli import run_stage
 from stages.imagefolder import read_imagefolder
-from stages.judges.analysis import analyse, pair_scores, pooled
+from stages.judges.analysis import analyse, analyse_parts, pair_scores, pooled
 from stages.judges.answers import write_answers
 from stages.judges.llm_judge import LlmJudge, LlmSettings
+from stages.judges.parts import figure_parts, part_questions, photograph_parts
 from stages.judges.protocol import Answer, Question, ask, blind, choose_pairs, questions
 from stages.judges.registry import KEYS, JudgeSettings, make_judge
 from stages.measures.anatomy import assess
@@ -44,6 +45,8 @@ def llm_settings(
         patience=Patience(asked.attempts, asked.first_wait_s),
         store=project_store(Path.cwd(), os.environ.get(STORE)),
         api_key=os.environ.get(KEYS[name]),
+        batch=settings.batch,
+        poll_s=settings.poll_s,
         may_spend=os.environ.get(PERMISSION) == "1",
         say=lambda line: tqdm.write(line, file=sys.stderr),
         progress=progress,
@@ -86,13 +89,22 @@ def main() -> None:
     target = [table[table["group"] == "target"] for table in (base, tuned)]
     pairs = choose_pairs(target[0], target[1], settings.pairs_per_prompt, settings.seed)
     asked = questions(pairs, settings.repeats)
+    parts_asked: list[Question] = []
+    if settings.parts != "none" and set(settings.judges) & set(KEYS):
+        photographs = settings.parts == "photographs"
+        find = photograph_parts(Path(params.curate.photographs.networks)) if photographs else figure_parts
+        parts_asked = part_questions(pairs, settings.repeats, find)
     JUDGEMENTS.mkdir(parents=True, exist_ok=True)
     figures: dict[str, Any] = {}
     scores: dict[str, pd.Series] = {}
     for name in settings.judges:
-        with tqdm(asked, desc=f"judge {name}") as bar:
-            answers, counts = _ask(name, bar, asked, params)
+        # The offline checker counts the parts of a whole figure, and cannot look at one of them.
+        own = [*asked, *parts_asked] if name in KEYS else asked
+        with tqdm(own, desc=f"judge {name}") as bar:
+            answers, counts = _ask(name, bar, own, params)
         figures[name] = analyse(answers, settings.seed) | counts
+        if of_parts := analyse_parts(answers, settings.seed):
+            figures[name]["parts"] = of_parts
         scores[name] = pair_scores(answers)
     # The offline checker is no opinion, and not pooled with those who have one.
     if len(independent := {name: own for name, own in scores.items() if name in KEYS}) > 1:

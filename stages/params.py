@@ -143,9 +143,15 @@ class JudgeParams(Section):
     repeats: int = Field(ge=1, description="Times that each order of a pair is asked.")
     seed: Seed = Field(description="Seed of the pairs' choice.")
     models: dict[str, Text] = Field(description="Model of each paid judge; its price stands in data/prices.csv.")
+    parts: Literal["none", "figures", "photographs"] = Field(
+        description="Ask paid judges about head, arms, hands and legs too, each in crops of its own, found on the "
+        "miniature's figures or on photographs; about four times the cost."
+    )
     image_size: int = Field(ge=64, le=2048, description="Longer side at which images are sent, pixels.")
     max_tokens: int = Field(ge=200, le=32_000, description="Tokens of an answer at most, its thinking included.")
     max_usd: Dollars = Field(description="What each paid judge may cost in all, dollars; ANOMEND_ALLOW_SPEND=1 agrees.")
+    batch: bool = Field(description="Ask paid judges by their batch API: half the price, answers within a day.")
+    poll_s: float = Field(gt=0, le=3600, description="Seconds between two looks at a batch.")
     requests: RequestParams
 
     @model_validator(mode="after")

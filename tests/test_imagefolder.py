@@ -53,3 +53,10 @@ def test_an_empty_folder_is_named(tmp_path: Path) -> None:
 def test_slugs_are_safe_file_names() -> None:
     assert slug("lying on the grass/street") == "lying_on_the_grass_street"
     assert slug("../../etc") == "etc"
+
+
+def test_broken_metadata_is_named(tmp_path: Path) -> None:
+    _write(tmp_path)
+    (tmp_path / METADATA).write_text('{"file_name": "0.png", "te')
+    with pytest.raises(ValueError, match=r"metadata\.jsonl is broken: remove .* and run the stage"):
+        read_imagefolder(tmp_path)

@@ -46,7 +46,8 @@ def draw_sheet(entries: Sequence[Entry]) -> Image.Image:
             draw.line([left, top, left + 24, top + 24], fill=colour, width=4)
             draw.line([left + 24, top, left, top + 24], fill=colour, width=4)
         below = top + THUMBNAIL + 4
-        draw.text((left, below), f"{entry.title}: {'kept' if entry.kept else 'rejected'}", fill=colour, font=title)
+        end = f": {'kept' if entry.kept else 'rejected'}"
+        draw.text((left, below), _fitting(entry.title, end, title), fill=colour, font=title)
         wrapped = textwrap.wrap(entry.text, LETTERS, max_lines=LINES, placeholder=" …")
         for number, line in enumerate(wrapped, start=1):
             draw.text((left, below + number * LINE), line, fill=INK, font=text)
@@ -57,6 +58,14 @@ def write_sheet(path: Path, entries: Sequence[Entry]) -> None:
     """Write the sheet as JPEG."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draw_sheet(entries).save(path, quality=85)
+
+
+def _fitting(name: str, end: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+    """A name and what follows, as wide as a thumbnail at most: the name loses its beginning, its ending tells more."""
+    whole = name
+    while name and font.getlength(("" if name == whole else "…") + name + end) > THUMBNAIL:
+        name = name[1:]
+    return ("" if name == whole else "…") + name + end
 
 
 def _thumbnail(path: Path) -> Image.Image:

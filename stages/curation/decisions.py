@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import csv
+import difflib
+import io
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,16 +27,21 @@ def read_decisions(table: Path) -> list[Decision]:
     """Read a CSV with `image`, `decision` (keep or reject) and `note`; no file is no decision.
 
     Raises:
-        ValueError: a column is missing, a decision is neither keep nor reject, or an image is decided twice.
+        ValueError: the file is no UTF-8, a column is missing, a decision is neither keep nor reject, or an image is
+            decided twice.
     """
     if not table.exists():
         return []
-    with table.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        missing = {"image", "decision", "note"} - set(reader.fieldnames or [])
-        if missing:
-            raise ValueError(f"{table} has no column {sorted(missing)[0]!r}: its first line is image,decision,note")
-        rows = list(reader)
+    try:
+        # Spreadsheets put a byte order mark first.
+        text = table.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError(f"{table} is no UTF-8: save it again as CSV in UTF-8") from None
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    missing = {"image", "decision", "note"} - set(reader.fieldnames or [])
+    if missing:
+        raise ValueError(f"{table} has no column {sorted(missing)[0]!r}: its first line is image,decision,note")
+    rows = list(reader)
     decisions: list[Decision] = []
     for number, row in enumerate(rows, start=2):
         image, decision = (row["image"] or "").strip(), (row["decision"] or "").strip().lower()
@@ -47,7 +56,37 @@ def read_decisions(table: Path) -> list[Decision]:
 def decision_for(decisions: list[Decision], sha256: str, original: str | None) -> Decision | None:
     """What was decided about an image, by its digest or by its name in the user's folder."""
     for decision in decisions:
-        by_digest = len(decision.image) >= 8 and sha256.startswith(decision.image.lower())
+        by_digest = is_digest(decision.image) and sha256.startswith(decision.image.lower())
         if by_digest or decision.image == original:
             return decision
     return None
+
+
+def is_digest(image: str) -> bool:
+    """True of 8 hexadecimal digits or more; anything else is a file name."""
+    return re.fullmatch("[0-9a-fA-F]{8,64}", image) is not None
+
+
+def unmatched(decisions: list[Decision], images: Sequence[tuple[str, str | None]]) -> list[Decision]:
+    """Decisions about none of the images, each given by digest and name in the user's folder."""
+    used = {decision_for(decisions, sha256, original) for sha256, original in images}
+    return [decision for decision in decisions if decision not in used]
+
+
+def check_names(decisions: list[Decision], images: Sequence[tuple[str, str | None]], table: Path) -> None:
+    """Refuse a decision by file name that meets no file: mistyped, it would be passed over in silence.
+
+    Digests may be of another run's images, and so may names where no image is from a user's own folder.
+
+    Raises:
+        ValueError: there is such a decision.
+    """
+    names = sorted(name for _, name in images if name is not None)
+    for decision in unmatched(decisions, images):
+        if names and not is_digest(decision.image):
+            near = difflib.get_close_matches(decision.image, names, n=1)
+            meant = f" (is {near[0]!r} meant?)" if near else ""
+            raise ValueError(
+                f"{table} names {decision.image!r}, which is none of the collected files{meant}: mend it or remove the "
+                "line"
+            )

@@ -131,6 +131,32 @@ def table_row(candidate: Candidate, seen: Seen, verdict: Verdict) -> dict[str, A
     }
 
 
+LOOSENED = {
+    "side": ("low resolution", "min_side"),
+    "area": ("small person", "min_area"),
+    "inside": ("cut by the square", "min_inside"),
+    "background": ("busy background", "max_background"),
+    "sharpness": ("blurred", "min_sharpness"),
+    "anatomy": ("unclear body", "min_anatomy"),
+    "hands": ("unclear hands", "min_hands"),
+    "duplicate": ("near-duplicate", "min_distance"),
+    "persons": ("not one person", None),
+    "anomalies": ("anomalous", None),
+    "by_hand": ("by hand", None),
+}
+"""Criterion to what it is called, and the threshold of curate.criteria that loosens it."""
+
+
+def advice(verdicts: Sequence[Verdict]) -> str:
+    """What rejected images missed, the commonest first, and what would let them through."""
+    counts = sorted(rejections(verdicts).items(), key=lambda item: -item[1])
+    missed = ", ".join(
+        f"{LOOSENED[name][0]} {count}" + (f" (curate.criteria.{LOOSENED[name][1]})" if LOOSENED[name][1] else "")
+        for name, count in counts
+    )
+    return f"rejected: {missed}" if missed else "none was rejected"
+
+
 def rejections(verdicts: Sequence[Verdict]) -> dict[str, int]:
     """How many rejected images missed each criterion; an image can miss several."""
     counted: Counter[str] = Counter()

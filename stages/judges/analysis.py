@@ -25,7 +25,7 @@ def analyse(answers: Sequence[Answer], seed: int, resamples: int = 10_000) -> di
     """The figures of one judge, for metrics/judge.json.
 
     Args:
-        answers: all answers of one provider and model.
+        answers: all answers of one provider and model; those about parts are left to `analyse_parts`.
         seed: seed of the bootstrap.
         resamples: bootstrap resamples of the pairs.
 
@@ -44,6 +44,7 @@ def analyse(answers: Sequence[Answer], seed: int, resamples: int = 10_000) -> di
     Raises:
         ValueError: no answers, answers of more than one judge, or one question answered twice.
     """
+    answers = [answer for answer in answers if answer.part is None]
     judges = {(answer.provider, answer.model) for answer in answers}
     if len(judges) != 1:
         raise ValueError(f"expected the answers of one judge, got {len(judges)}: analyse each judge by itself")
@@ -82,7 +83,18 @@ def analyse(answers: Sequence[Answer], seed: int, resamples: int = 10_000) -> di
 
 def pair_scores(answers: Sequence[Answer]) -> pd.Series:
     """The tuned image's score in each pair that was answered in both orders; index prompt, seed."""
-    return _scores(_table(answers))
+    return _scores(_table([answer for answer in answers if answer.part is None]))
+
+
+def analyse_parts(answers: Sequence[Answer], seed: int, resamples: int = 10_000) -> dict[str, dict[str, Any]]:
+    """By body part: what `analyse` says of the answers about it; empty where no part was asked about."""
+    found: dict[str, list[Answer]] = {}
+    for answer in answers:
+        if answer.part is not None:
+            found.setdefault(answer.part, []).append(answer.model_copy(update={"part": None}))
+    kept = ("pairs", "win_rate_tuned", "ci_low", "ci_high", "first_position_rate", "consistency", "unparsed", "reason")
+    figures = {part: analyse(own, seed, resamples) for part, own in sorted(found.items())}
+    return {part: {name: own[name] for name in kept if name in own} for part, own in figures.items()}
 
 
 def pooled(scores: Mapping[str, pd.Series], seed: int, resamples: int = 10_000) -> dict[str, Any]:

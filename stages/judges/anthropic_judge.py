@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import anthropic
 
 from stages.judges.llm_judge import LlmJudge, LlmSettings
+from stages.paid_requests.batch import Result
 from stages.paid_requests.failures import classify
 from stages.paid_requests.prices import Price
-from stages.paid_requests.requests import Outcome
+from stages.paid_requests.requests import Outcome, PaidRequest
 
 
 class AnthropicApi:
@@ -34,6 +36,39 @@ class AnthropicApi:
         except Exception as error:
             raise classify(error, "Anthropic", self.key_variable) from None
         return outcome_of(response.model_dump(mode="json", exclude_none=True), price, raw.headers.get("request-id"))
+
+    def submit(self, requests: Sequence[PaidRequest]) -> str:
+        """Submit a batch; see `Provider`."""
+        assert self.client is not None
+        entries: list[Any] = [
+            {"custom_id": request.key, "params": message_params(request.content, request.attachments)}
+            for request in requests
+        ]
+        try:
+            return self.client.messages.batches.create(requests=entries).id
+        except Exception as error:
+            raise classify(error, "Anthropic", self.key_variable) from None
+
+    def ended(self, batch: str) -> bool:
+        """Whether a batch is done; see `Provider`."""
+        assert self.client is not None
+        try:
+            return self.client.messages.batches.retrieve(batch).processing_status == "ended"
+        except Exception as error:
+            raise classify(error, "Anthropic", self.key_variable) from None
+
+    def results(self, batch: str, price: Price) -> Iterator[Result]:
+        """What came of a batch; see `Provider`."""
+        assert self.client is not None
+        try:
+            for entry in self.client.messages.batches.results(batch):
+                if entry.result.type == "succeeded":
+                    message = entry.result.message.model_dump(mode="json", exclude_none=True)
+                    yield entry.custom_id, outcome_of(message, price, None, batch=True)
+                else:
+                    yield entry.custom_id, entry.result.type
+        except Exception as error:
+            raise classify(error, "Anthropic", self.key_variable) from None
 
     def text(self, response: dict[str, Any]) -> str:
         """The text blocks of a message; thinking is left out."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from PIL import Image
 
 from stages.judges.protocol import BlindPair, PairVerdict, Reply
+from stages.paid_requests.batch import Result, buy_in_batches
 from stages.paid_requests.budget import Budget, check_permission
 from stages.paid_requests.failures import FatalRequestError
 from stages.paid_requests.models import refuse_retired
@@ -52,6 +53,10 @@ class LlmSettings:
     store: Path
     api_key: str | None
     may_spend: bool
+    batch: bool = False
+    """By the vendor's batch API: half the price, answers within a day."""
+    poll_s: float = 30.0
+    """Seconds between two looks at a batch."""
     say: Callable[[str], None] = print
     progress: Callable[[Counts], None] = lambda _: None
     counts: Counts = field(default_factory=Counts)
@@ -68,6 +73,15 @@ class Provider(Protocol):
 
     def send(self, content: dict[str, Any], images: dict[str, bytes], price: Price) -> Outcome:
         """Put one request; raises the exceptions of `failures`."""
+
+    def submit(self, requests: Sequence[PaidRequest]) -> str:
+        """Submit a batch under the requests' keys; returns its id."""
+
+    def ended(self, batch: str) -> bool:
+        """Whether a batch is done."""
+
+    def results(self, batch: str, price: Price) -> Iterator[Result]:
+        """What came of each request of a batch."""
 
     def text(self, response: dict[str, Any]) -> str:
         """The answer's text in a stored response; empty where there is none."""
@@ -102,7 +116,7 @@ class LlmJudge:
             "provider": self.provider,
             "model": self.model,
             "system": SYSTEM,
-            "question": f"Both images are to show: {json.dumps(pair.prompt, ensure_ascii=False)}. Which one is better?",
+            "question": question_text(pair),
             "images_sha256": digests,
             "image_size": self.settings.image_size,
             "schema": verdict_schema(),
@@ -110,7 +124,7 @@ class LlmJudge:
             "repeat": pair.repeat,
         }
         tokens = sum(pixels for _, pixels in images) // PIXELS_A_TOKEN
-        estimate = self.price.usd(TEXT_TOKENS, tokens, self.settings.max_tokens)
+        estimate = self.price.usd(TEXT_TOKENS, tokens, self.settings.max_tokens, batch=self.settings.batch)
         return PaidRequest(content, estimate, {name: png for name, (png, _) in zip(digests, images, strict=True)})
 
     def describe(self, requests: Iterable[PaidRequest]) -> tuple[str, int, float, float]:
@@ -148,16 +162,33 @@ class LlmJudge:
                 raise FatalRequestError(f"{self._provider.key_variable} is not set: put your key into the environment")
             self._provider.connect(self.settings.api_key, self.settings.timeout_s)
         budget = Budget(self.settings.max_usd, MAX_USD)
-        purchase = Purchase(self.store, budget, self.settings.concurrency, self.settings.patience)
-        purchase.counts = self.settings.counts
+        counts, progress = self.settings.counts, self.settings.progress
         try:
             with self.store.lock():
-                purchase.run(requests, self._send, self.settings.progress)
+                if self.settings.batch:
+                    poll_s = self.settings.poll_s
+                    buy_in_batches(self.store, budget, requests, self, counts, poll_s=poll_s, progress=progress)
+                    return
+                purchase = Purchase(self.store, budget, self.settings.concurrency, self.settings.patience)
+                purchase.counts = counts
+                purchase.run(requests, self._send, progress)
         finally:
             self._provider.close()
 
     def _send(self, request: PaidRequest) -> Outcome:
         return self._provider.send(request.content, request.attachments, self.price)
+
+    def submit(self, requests: Sequence[PaidRequest]) -> str:
+        """See `BatchApi`."""
+        return self._provider.submit(requests)
+
+    def ended(self, batch: str) -> bool:
+        """See `BatchApi`."""
+        return self._provider.ended(batch)
+
+    def results(self, batch: str) -> Iterator[Result]:
+        """See `BatchApi`."""
+        return self._provider.results(batch, self.price)
 
     def judge(self, pair: BlindPair) -> Reply:
         """The stored answer to a pair.
@@ -176,6 +207,17 @@ class LlmJudge:
         if outcome.kind == "refusal":
             return Reply(f"refused: {outcome.reason}", details | {"refused": True})
         return Reply(self._provider.text(outcome.response), details)
+
+
+def question_text(pair: BlindPair) -> str:
+    """What is asked of a pair."""
+    prompt = json.dumps(pair.prompt, ensure_ascii=False)
+    if pair.part is None:
+        return f"Both images are to show: {prompt}. Which one is better?"
+    return (
+        f"Both images are cut from larger ones that are to show: {prompt}. Look at the {pair.part} alone: in which "
+        "image are they the more natural, in number, form and joints? Say 'tie' where neither is better."
+    )
 
 
 def verdict_schema() -> dict[str, Any]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
+import json
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import openai
 
 from stages.judges.llm_judge import LlmJudge, LlmSettings
+from stages.paid_requests.batch import Result
 from stages.paid_requests.failures import classify
 from stages.paid_requests.prices import Price
-from stages.paid_requests.requests import Outcome
+from stages.paid_requests.requests import Outcome, PaidRequest
 
 
 class OpenAIApi:
@@ -34,6 +37,51 @@ class OpenAIApi:
         except Exception as error:
             raise classify(error, "OpenAI", self.key_variable) from None
         return outcome_of(response.model_dump(mode="json", exclude_none=True), price, raw.request_id)
+
+    def submit(self, requests: Sequence[PaidRequest]) -> str:
+        """Submit a batch; see `Provider`."""
+        assert self.client is not None
+        lines = [
+            {
+                "custom_id": request.key,
+                "method": "POST",
+                "url": "/v1/responses",
+                "body": response_params(request.content, request.attachments),
+            }
+            for request in requests
+        ]
+        content = "\n".join(json.dumps(line) for line in lines).encode()
+        try:
+            file = self.client.files.create(file=("requests.jsonl", content), purpose="batch")
+            batch = self.client.batches.create(input_file_id=file.id, endpoint="/v1/responses", completion_window="24h")
+        except Exception as error:
+            raise classify(error, "OpenAI", self.key_variable) from None
+        return batch.id
+
+    def ended(self, batch: str) -> bool:
+        """Whether a batch is done; see `Provider`."""
+        assert self.client is not None
+        try:
+            return self.client.batches.retrieve(batch).status in ("completed", "failed", "expired", "cancelled")
+        except Exception as error:
+            raise classify(error, "OpenAI", self.key_variable) from None
+
+    def results(self, batch: str, price: Price) -> Iterator[Result]:
+        """What came of a batch; see `Provider`."""
+        assert self.client is not None
+        try:
+            found = self.client.batches.retrieve(batch)
+            files = [name for name in (found.output_file_id, found.error_file_id) if name]
+            lines = [line for name in files for line in self.client.files.content(name).text.splitlines() if line]
+        except Exception as error:
+            raise classify(error, "OpenAI", self.key_variable) from None
+        for line in lines:
+            entry = json.loads(line)
+            response = entry.get("response") or {}
+            if response.get("status_code") == 200:
+                yield entry["custom_id"], outcome_of(response["body"], price, response.get("request_id"), batch=True)
+            else:
+                yield entry["custom_id"], str((entry.get("error") or {}).get("message") or "it was refused or expired")
 
     def text(self, response: dict[str, Any]) -> str:
         """The text of a response's messages."""

@@ -20,6 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from stages.imagefolder import load_image
 from stages.seeding import numpy_generator
 
+Box = tuple[int, int, int, int]
+"""Left, top, right, bottom in pixels; right and bottom are outside."""
 Choice = Literal["A", "B", "tie"]
 Order = Literal["base_first", "tuned_first"]
 ORDERS: tuple[Order, Order] = ("base_first", "tuned_first")
@@ -50,6 +52,10 @@ class Question:
     order: Order
     repeat: int
     """Number of the repeat, from 0."""
+    part: str | None = None
+    """The body part that is asked about, in crops; None: the whole images."""
+    crop_base: Box | None = None
+    crop_tuned: Box | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,7 @@ class BlindPair:
     """A file name made from the image's own pixels."""
     name_b: str
     repeat: int
+    part: str | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +110,7 @@ class Answer(BaseModel):
     seed: int
     order: Order
     repeat: int
+    part: str | None = None
     name_a: str
     name_b: str
     verdict: PairVerdict | None
@@ -159,10 +167,19 @@ def questions(pairs: pd.DataFrame, repeats: int) -> list[Question]:
 
 def blind(question: Question) -> BlindPair:
     """A question as a judge gets to see it."""
-    first, second = load_image(question.path_base), load_image(question.path_tuned)
+    first = _cut(load_image(question.path_base), question.crop_base)
+    second = _cut(load_image(question.path_tuned), question.crop_tuned)
     if question.order == "tuned_first":
         first, second = second, first
-    return BlindPair(question.prompt, first, second, _blind_name(first), _blind_name(second), question.repeat)
+    names = _blind_name(first), _blind_name(second)
+    return BlindPair(question.prompt, first, second, *names, question.repeat, question.part)
+
+
+def _cut(image: NDArray[np.uint8], box: Box | None) -> NDArray[np.uint8]:
+    if box is None:
+        return image
+    left, top, right, bottom = box
+    return np.ascontiguousarray(image[top:bottom, left:right])
 
 
 def ask(judge: Judge, asked: Iterable[Question]) -> Iterator[Answer]:
@@ -178,6 +195,7 @@ def ask(judge: Judge, asked: Iterable[Question]) -> Iterator[Answer]:
             seed=question.seed,
             order=question.order,
             repeat=question.repeat,
+            part=question.part,
             name_a=pair.name_a,
             name_b=pair.name_b,
             verdict=verdict,

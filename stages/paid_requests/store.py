@@ -58,6 +58,7 @@ class RequestStore:
     """
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.answers, self.in_flight = folder / "answers", folder / "in_flight"
         self._lock_path = folder / "lock"
         for made in (self.answers, self.in_flight):

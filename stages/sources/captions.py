@@ -51,7 +51,11 @@ def _listed(metadata: Path) -> dict[str, str]:
     if not metadata.is_file():
         return {}
     captions = {}
-    for number, line in enumerate(metadata.read_text(encoding="utf-8").split("\n"), start=1):
+    try:
+        lines = metadata.read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError:
+        raise ValueError(f"{metadata} is no UTF-8: save it again in UTF-8") from None
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -28,10 +30,16 @@ def collect_folder(prompts: Sequence[str], count: int, settings: SourceSettings)
         raise ValueError("the source `folder` needs the folder's path")
     if not own.path.is_dir():
         raise ValueError(f"there is no folder {own.path}: put your pictures there, or set collect.folder.path")
+    if not os.access(own.path, os.R_OK | os.X_OK):
+        raise ValueError(f"the folder {own.path} may not be read: give yourself leave (chmod u+rx)")
     captions = Captions(own.path, prompts, own.caption)
     found = 0
     for path in candidates(own.path):
         name = path.relative_to(own.path).as_posix()
+        if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
+            # Control characters, or bytes that are no UTF-8: no table could hold the name.
+            yield Skipped(ascii(name)[1:-1], "its name has characters no table can hold: rename it")
+            continue
         if found == count:
             yield Skipped(name, f"beyond the {count} images asked for")
             continue

@@ -36,6 +36,8 @@ def read_picture(source: Path | bytes) -> tuple[NDArray[np.uint8], tuple[str, ..
                 io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS
             )
             image.load()
+    except PermissionError:
+        raise ValueError("may not be read: give yourself leave (chmod u+r)") from None
     except UnidentifiedImageError:
         raise ValueError("no JPEG, PNG or WebP picture") from None
     except Image.DecompressionBombError:

@@ -74,9 +74,31 @@ def test_too_few_is_one_sentence_and_the_table_is_there(collected: Path, raw_par
     done = curate(collected, raw_params)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "only 5 of 7 collected images are good enough, curate.min_kept is 6" in done.stderr
+    assert "near-duplicate 1 (curate.criteria.min_distance)" in done.stderr and "anomalous 1" in done.stderr
     table = pd.read_csv(collected / "metrics/plots/curation.csv")
     assert table.loc[6, "kept"] == 1 and table.loc[6, "reasons"].startswith("kept by hand: lovely grass")
     assert not (collected / "data/instance").exists()
+
+
+@pytest.mark.slow
+def test_none_good_enough_names_the_criteria_and_how_to_loosen_them(
+    collected: Path, raw_params: dict[str, Any]
+) -> None:
+    raw_params["curate"] |= {"detector": "none"}
+    raw_params["curate"]["criteria"] |= {"min_sharpness": 1.0}
+    done = curate(collected, raw_params)
+    last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert last.startswith("curate: none of 7 collected images is good enough, curate.min_kept is 5; rejected: ")
+    assert "blurred 7 (curate.criteria.min_sharpness)" in last and "data/decisions.csv" in last
+
+
+def test_a_long_name_stays_within_its_picture(tmp_path: Path) -> None:
+    Image.fromarray(drawing()).save(tmp_path / "a.png")
+    long = [Entry(tmp_path / "a.png", name, True, "") for name in ("W" * 200, "<b>名前</b> {{ 1 }}\u202f.png", "")]
+    sheet = np.asarray(draw_sheet(long))
+    # The strip between the first two pictures is empty beside the names.
+    assert (sheet[205:, 202:206] == 255).all()
 
 
 def test_the_sheet_frames_kept_ones_first_in_green(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stages.curation.criteria import Criteria, Figures, reasons_against
-from stages.curation.decisions import read_decisions
+from stages.curation.decisions import Decision, check_names, read_decisions
 from stages.curation.detectors import DETECTORS, DetectorSettings, detector_for
 from stages.curation.observation import Observation
 from stages.curation.picture_figures import perceptual_hashes
@@ -147,3 +147,22 @@ def test_auto_takes_the_checker_for_drawn_figures_alone() -> None:
 def test_a_region_without_a_pixel_is_refused() -> None:
     with pytest.raises(ValueError, match="pass None"):
         Observation(region=np.zeros((4, 4), bool))
+
+
+def test_a_table_from_a_spreadsheet_is_read_and_one_in_another_encoding_named(tmp_path: Path) -> None:
+    table = tmp_path / "decisions.csv"
+    table.write_bytes("image,decision,note\r\nFoto.png,Keep,schöne Wiese\r\n".encode("utf-8-sig"))
+    assert read_decisions(table) == [Decision("Foto.png", True, "schöne Wiese")]
+    table.write_bytes("image,decision,note\nFoto.png,keep,schöne Wiese\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"decisions\.csv is no UTF-8: save it again"):
+        read_decisions(table)
+
+
+def test_a_mistyped_file_name_is_refused_and_another_runs_digest_is_not() -> None:
+    images: list[tuple[str, str | None]] = [("ab" * 32, "lawn.png"), ("cd" * 32, None)]
+    fine = [Decision("lawn.png", True, ""), Decision("cdcdcdcd", False, ""), Decision("12345678", False, "")]
+    check_names(fine, images, Path("decisions.csv"))
+    with pytest.raises(ValueError, match=r"names 'lown\.png', .* \(is 'lawn\.png' meant\?\): mend it"):
+        check_names([*fine, Decision("lown.png", False, "")], images, Path("decisions.csv"))
+    # Drawn images have no names: a table written for one's own folder is no fault then.
+    check_names([Decision("lown.png", False, "")], images[1:], Path("decisions.csv"))

@@ -21,6 +21,8 @@ from PIL import Image
 
 from stages.judge import main
 from stages.judges.answers import read_answers
+from stages.miniature.figures import render, sample_scene
+from stages.seeding import python_random
 from tests.conftest import ROOT
 from tests.paid_requests.api_server import TRANSIENT, ApiServer, Seen, serve
 from tests.paid_requests.stage_run import finish, last_line, no_key_anywhere, run_here, start
@@ -285,3 +287,26 @@ def test_no_money_without_leave_budget_and_a_living_model(project: Path, provide
             code, output = run(project, server, **environment)
             assert code == 1 and sentence in last_line(output), output
         assert server.seen == []
+
+
+def test_parts_are_asked_about_in_crops(project: Path, provider: str) -> None:
+    for model in ("base", "tuned"):
+        for number, path in enumerate(sorted((project / "data" / "samples" / model).glob("*.png"))):
+            rng = python_random("parts", model, number)
+            Image.fromarray(render(sample_scene(rng, "lying", "grass"), rng)).save(path)
+    change(project, provider, parts="figures", repeats=1)
+    with serve() as server:
+        server.answers[PATHS[provider]] = prefers_dark(provider)
+        code, output = run(project, server)
+        assert code == 0, output
+        # 6 pairs in 2 orders: the whole figures, and head, arms and legs.
+        assert len(server.seen) == 6 * 2 * 4
+        texts = [json.dumps(seen.fields) for seen in server.seen]
+        for part in ("head", "arms", "legs"):
+            assert sum(f"Look at the {part} alone" in text for text in texts) == 12
+    figures = metrics(project, provider)
+    assert figures["pairs"] == 6 and {part: own["pairs"] for part, own in figures["parts"].items()} == {
+        "arms": 6,
+        "head": 6,
+        "legs": 6,
+    }

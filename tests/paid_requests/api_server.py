@@ -50,7 +50,7 @@ class Seen:
     """A whole and usable answer was written to the socket."""
 
 
-Answer = Callable[[Seen], dict[str, Any]]
+Answer = Callable[[Seen], dict[str, Any] | str]
 
 
 class ApiServer(ThreadingHTTPServer):
@@ -125,7 +125,8 @@ class _Handler(BaseHTTPRequestHandler):
             content = part.get_payload(decode=True)
             assert isinstance(content, bytes)
             name = str(part.get_param("name", header="content-disposition")).removesuffix("[]")
-            fields[name] = hashlib.sha256(content).hexdigest() if part.get_filename() else content.decode()
+            binary = (part.get_filename() or "").endswith((".png", ".jpeg", ".webp"))
+            fields[name] = hashlib.sha256(content).hexdigest() if binary else content.decode()
         return fields
 
     def _respond(self, fields: dict[str, Any]) -> None:

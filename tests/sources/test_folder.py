@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -131,3 +134,52 @@ def test_no_folder_and_no_picture_are_one_sentence(tmp_path: Path, there: bool) 
         (folder / "notes.txt").write_text("x")
     with pytest.raises(ValueError, match="put your pictures there"):
         collect(folder)
+
+
+def test_names_with_markup_and_foreign_letters_are_kept_and_control_characters_reported(tmp_path: Path) -> None:
+    names = ["<script>.png", "{{ 7 * 7 }}.png", "名前 \u202f Ä.png", "a|b`c`.png"]
+    for name in [*names, "esc\x1b[2J.png", os.fsdecode(b"latin\xe9.png")]:
+        Image.fromarray(drawing()).save(tmp_path / name)
+    images, skipped = collect(tmp_path)
+    assert set(images) == set(names)
+    assert set(skipped) == {"esc\\x1b[2J.png", "latin\\udce9.png"}
+    assert all("rename it" in reason for reason in skipped.values())
+
+
+def test_a_caption_file_in_another_encoding_is_named(tmp_path: Path) -> None:
+    Image.fromarray(drawing()).save(tmp_path / "a.png")
+    (tmp_path / "metadata.jsonl").write_bytes('{"file_name": "a.png", "text": "schön"}'.encode("latin-1"))
+    with pytest.raises(ValueError, match="is no UTF-8: save it again"):
+        collect(tmp_path)
+
+
+def test_what_may_not_be_read_is_named_with_the_mend() -> None:
+    # Root may read everything, so that a child process gives its rights up.
+    with tempfile.TemporaryDirectory() as temporary:
+        folder, shut = Path(temporary) / "own", Path(temporary) / "shut"
+        for one in (folder, shut):
+            one.mkdir()
+            for name in ("a.png", "b.png"):
+                Image.fromarray(drawing()).save(one / name)
+        Path(temporary).chmod(0o755)
+        (folder / "b.png").chmod(0)
+        shut.chmod(0)
+        answer, write = os.pipe()
+        if (child := os.fork()) == 0:
+            try:
+                if os.geteuid() == 0:
+                    os.setuid(65534)
+                said = collect(folder)[1]["b.png"]
+                try:
+                    collect(shut)
+                except ValueError as error:
+                    said += f"|{error}"
+            except BaseException as error:
+                said = repr(error)
+            os.write(write, said.encode())
+            os._exit(0)
+        os.waitpid(child, 0)
+        found = os.read(answer, 4096).decode()
+        shut.chmod(stat.S_IRWXU)
+    assert found.split("|")[0] == "may not be read: give yourself leave (chmod u+r)"
+    assert found.endswith("/shut may not be read: give yourself leave (chmod u+rx)")

@@ -1,0 +1,37 @@
+"""docs/dependencies.md lists what is locked, and tells licences as the packages do."""
+
+from __future__ import annotations
+
+from stages.reports.dependency_docs import COPYLEFT, document, licence, locked
+from tests.conftest import ROOT
+
+LOCK = (ROOT / "requirements.lock").read_text()
+PAGE = (ROOT / "docs" / "dependencies.md").read_text()
+
+
+def rows(text: str) -> dict[str, tuple[str, str]]:
+    """name -> (version, licence)."""
+    cells = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    return {row[0]: (row[1], row[2]) for row in cells if row[0] != "package"}
+
+
+def test_every_locked_package_stands_there_with_its_version() -> None:
+    listed = rows(PAGE.split("## All")[1])
+    assert {name: version for name, (version, _) in listed.items()} == locked(LOCK)
+    assert not any("not installed" in named for _, named in listed.values())
+
+
+def test_licences_are_those_that_the_packages_name() -> None:
+    assert licence("pydantic") == "MIT" and "Apache" in licence("dvc") and "BSD" in licence("numpy")
+    assert licence("no-such-package") == "not installed here"
+
+
+def test_copyleft_is_told_apart() -> None:
+    bound = rows(PAGE.split("## Copyleft")[1].split("## All")[0])
+    assert bound and all(COPYLEFT.search(named) for _, named in bound.values())
+    assert set(bound) == {name for name, (_, named) in rows(PAGE.split("## All")[1]).items() if COPYLEFT.search(named)}
+
+
+def test_the_page_is_what_the_script_writes() -> None:
+    # The words of a licence may differ where another build of a package is installed; names and versions may not.
+    assert {name: found[0] for name, found in rows(document(LOCK)).items()} == {n: f[0] for n, f in rows(PAGE).items()}
