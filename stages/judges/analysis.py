@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from stages.judges.protocol import CRITERIA, ORDERS, Answer
 from stages.measures.statistics import bootstrap_interval, wilson_interval
+from stages.measures.statistics.resampling import bootstrap_counts, percentile_interval
 
 MIN_PAIRS = 5
 """Resampling fewer pairs shows next to no spread."""
@@ -33,8 +34,8 @@ def analyse(answers: Sequence[Answer], seed: int, resamples: int = 10_000) -> di
         provider, model;
         pairs: pairs answered in both orders, on which the win rate rests;
         win_rate_tuned, ci_low, ci_high: mean score of the pairs, 95% percentile interval;
-        first_position_rate, first_ci_low, first_ci_high: share of first images among decided (not tied) answers, 1/2
-            without a position bias, and its interval over pairs;
+        first_position_rate, first_ci_low, first_ci_high: share of first images among decided (not tied) answers, mean
+            of the two orders, 1/2 without a position bias, and its interval over pairs;
         consistency: share of (pair, repeat) whose two orders name the same winner or both say tie;
         repeat_stability: share of (pair, order) whose repeats all say the same; None without repeats;
         criteria: the tuned images' win rate on each criterion, None where the judge does not look at it;
@@ -60,8 +61,8 @@ def analyse(answers: Sequence[Answer], seed: int, resamples: int = 10_000) -> di
             f"no interval: it needs {MIN_PAIRS} pairs or more that are not all tied, there are {len(scores)}"
         )
     decided = table[table["choice"] != "tie"]
-    if decided.empty:
-        reasons.append("no first-position rate: no answer names a winner")
+    if set(decided["order"]) != set(ORDERS):
+        reasons.append("no first-position rate: it needs answers that name a winner in both orders")
     both = table.set_index(["prompt", "seed", "repeat", "order"])["score"].unstack().reindex(columns=list(ORDERS))
     both = both.dropna()
     figures: dict[str, Any] = {
@@ -128,16 +129,33 @@ def _scores(table: pd.DataFrame) -> pd.Series:
 
 
 def _first_position(decided: pd.DataFrame, seed: int, resamples: int) -> dict[str, float | None]:
-    first = (decided["choice"] == "A").astype(float)
-    pairs = [f"{prompt} {number}" for prompt, number in zip(decided["prompt"], decided["seed"], strict=True)]
+    """The share of first images in each order, averaged over both, and its interval over pairs.
+
+    Averaged, and not pooled: where answers of one order are missing more often, the tuned image is first more often
+    than the base one, and a judge that only prefers tuned images would seem to like the first place.
+    """
+    names = ("first_position_rate", "first_ci_low", "first_ci_high")
+    table = decided.assign(first=(decided["choice"] == "A").astype(float))
+    counts = table.groupby(["prompt", "seed", "order"])["first"].agg(["sum", "size"]).unstack(fill_value=0)
+    wanted = pd.MultiIndex.from_product([("sum", "size"), ORDERS])
+    columns = pd.DataFrame(counts).reindex(columns=wanted, fill_value=0).to_numpy(dtype=float)
+    if (columns.sum(axis=0)[2:] == 0).any():
+        return dict.fromkeys(names)
     low, high = None, None
-    if len(set(pairs)) >= MIN_PAIRS:
-        low, high = bootstrap_interval(first.to_numpy(), pairs, seed=seed, resamples=resamples)
-    return {
-        "first_position_rate": None if decided.empty else float(first.mean()),
-        "first_ci_low": low,
-        "first_ci_high": high,
-    }
+    if len(columns) >= MIN_PAIRS:
+        drawn, _ = bootstrap_counts([str(pair) for pair in range(len(columns))], seed=seed, resamples=resamples)
+        rates = _mean_of_orders(drawn @ columns)
+        # A resample without an answer in one of the orders has no rate.
+        low, high = percentile_interval(rates[~np.isnan(rates)])
+    return dict(zip(names, (float(_mean_of_orders(columns.sum(axis=0))), low, high), strict=True))
+
+
+def _mean_of_orders(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """From first images in each of the two orders and answers in each, shape (..., 4): the mean of the two shares."""
+    one, other, n_one, n_other = np.moveaxis(sums, -1, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        # One fraction, so that a judge without a liking for a place gets 1/2 to the last digit.
+        return np.asarray((one * n_other + other * n_one) / (2 * n_one * n_other))
 
 
 def _repeat_stability(table: pd.DataFrame) -> float | None:

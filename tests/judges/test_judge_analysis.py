@@ -112,6 +112,39 @@ def test_position_bias_and_preference_are_recovered_in_90_of_100_simulations() -
     assert figures["ci_high"] - figures["ci_low"] < 0.25 and figures["first_ci_high"] - figures["first_ci_low"] < 0.25
 
 
+def half_mute(answers: list[Answer], seed: int) -> list[Answer]:
+    """Half of the answers to the base image in front are refused."""
+    rng = numpy_generator(seed, "half mute")
+    refused = {"verdict": None, "unparsed": "refused"}
+    return [
+        answer if answer.order == "tuned_first" or rng.random() < 0.5 else answer.model_copy(update=refused)
+        for answer in answers
+    ]
+
+
+def test_both_are_recovered_where_answers_of_one_order_are_missing() -> None:
+    preference, position = 0, 0
+    for seed in range(100):
+        figures = analyse(half_mute(simulated(seed), seed), seed=0, resamples=1000)
+        preference += figures["ci_low"] <= 0.6 <= figures["ci_high"]
+        position += figures["first_ci_low"] <= 0.7 <= figures["first_ci_high"]
+    assert preference >= 90 and position >= 90
+
+
+def test_a_preference_is_no_liking_for_a_place_however_many_answers_are_missing(flat: pd.DataFrame) -> None:
+    judge = AnatomyJudge(lambda image: ["missing_arm"] if image[0, 0, 0] > 99 else [])
+    answers = half_mute(list(ask(judge, questions(flat, 2))), seed=3)
+    # It takes the tuned image always: pooled, two of three answers would be for the first place.
+    figures = analyse(answers, seed=0, resamples=500)
+    assert [figures[name] for name in ("first_position_rate", "first_ci_low", "first_ci_high")] == [0.5, 0.5, 0.5]
+    tied = analyse(list(ask(AnatomyJudge(lambda image: []), questions(flat, 1))), seed=0, resamples=500)
+    assert tied["first_position_rate"] is None and tied["ties"] == 80 and "no first-position rate" in tied["reason"]
+    one_order = [answer for answer in answers if answer.order == "tuned_first"]
+    figures = analyse(one_order, seed=0, resamples=500)
+    assert figures["first_position_rate"] is None and figures["first_ci_low"] is None
+    assert "in both orders" in figures["reason"] and "no first-position rate" in figures["reason"]
+
+
 def test_criteria_and_repeats() -> None:
     figures = analyse(simulated(1), seed=0, resamples=100)
     assert figures["criteria"] == {"anatomy": 1.0, "physical_plausibility": None, "lighting": 0.5, "prompt": 0.0}
