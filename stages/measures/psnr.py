@@ -22,9 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from stages.measures.pictures import checked
 from stages.measures.statistics import within_set_mean
 
-_BATCH_VALUES = 4_000_000
+_BATCH_VALUES = 500_000
+"""Values worked on at a time, so that they stay in the processor's cache."""
 
 Floats = NDArray[np.float64]
 
@@ -33,14 +35,14 @@ def psnr_matrix(images: Sequence[NDArray[np.uint8]]) -> Floats:
     """PSNR of every pair of images, in dB.
 
     Args:
-        images: n images of one shape, uint8.
+        images: n images of one shape, RGB (H, W, 3) or grey (H, W), uint8; n >= 1.
 
     Returns:
         Symmetric matrix of shape (n, n). Identical images, whose ratio is infinite, get the ratio of a single value
         that is one level off, so that a collapsed set has a high mean and not none; so does the diagonal.
 
     Raises:
-        ValueError: the images differ in shape.
+        ValueError: there is no image, they differ in shape, or one is not RGB or grey of uint8.
     """
     flat = _flat(images)
     gram = np.zeros((len(flat), len(flat)))
@@ -64,19 +66,25 @@ def published_psnr_matrix(images: Sequence[NDArray[np.uint8]], *, progress: bool
         Symmetric matrix of shape (n, n); infinite where all wrapped squares are 0, as on the diagonal.
 
     Raises:
-        ValueError: the images differ in shape, or are not RGB.
+        ValueError: there is no image, they differ in shape, or are not RGB.
     """
     flat = _flat(images)
     if images[0].ndim != 3:
         raise ValueError(f"the published PSNR is defined on RGB images, got shape {images[0].shape}")
-    pixels = images[0].shape[0] * images[0].shape[1]
-    errors = np.zeros((len(flat), len(flat)))
-    for row in tqdm(range(len(flat) - 1), desc="published PSNR", disable=not progress):
-        for other in range(row + 1, len(flat)):
-            difference = flat[row] - flat[other]  # bug: wraps modulo 256
-            wrapped = difference * difference  # bug: wraps again
-            errors[row, other] = errors[other, row] = wrapped.sum(dtype=np.int64) / pixels
-    return _decibels(errors)
+    n, values = flat.shape
+    sums = np.zeros((n, n), dtype=np.int64)
+    columns = min(values, _BATCH_VALUES)
+    rows = max(1, _BATCH_VALUES // columns)
+    for row in tqdm(range(n - 1), desc="published PSNR", disable=not progress):
+        for left in range(0, values, columns):
+            own = flat[row, left : left + columns]
+            for first in range(row + 1, n, rows):
+                others = flat[first : first + rows, left : left + columns]
+                difference = own - others  # bug: wraps modulo 256
+                wrapped = difference * difference  # bug: wraps again
+                sums[row, first : first + rows] += wrapped.sum(axis=1, dtype=np.uint32)
+    pixels = values // images[0].shape[2]
+    return _decibels((sums + sums.T) / pixels)
 
 
 def psnr_within(images: Sequence[NDArray[np.uint8]]) -> float | None:
@@ -85,14 +93,18 @@ def psnr_within(images: Sequence[NDArray[np.uint8]]) -> float | None:
 
 
 def published_psnr_within(images: Sequence[NDArray[np.uint8]], *, progress: bool = False) -> float | None:
-    """Mean published PSNR over the unordered pairs within a set; None for fewer than two images."""
+    """Mean published PSNR over the unordered pairs within a set; None for fewer than two images.
+
+    Infinite where two images are identical, or differ by multiples of 16 levels only: the published formula has no
+    other answer.
+    """
     return within_set_mean(published_psnr_matrix(images, progress=progress)) if len(images) > 1 else None
 
 
 def _flat(images: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    shapes = {image.shape for image in images}
-    if len(shapes) != 1 or any(image.dtype != np.uint8 for image in images):
-        raise ValueError(f"PSNR needs images of one shape and dtype uint8, got shapes {sorted(shapes)}")
+    shapes = {checked(image).shape for image in images}
+    if len(shapes) != 1:
+        raise ValueError(f"PSNR needs images of one shape, got {sorted(shapes) or 'no image'}")
     return np.stack([image.ravel() for image in images])
 
 

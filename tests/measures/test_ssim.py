@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from skimage.metrics import structural_similarity
+from torchmetrics.functional.image import structural_similarity_index_measure
 
 from stages.measures.ssim import grey, ssim_cross, ssim_matrix, ssim_within
+from tests.measures.pictures import NO_IMAGES
 
 
 def images(n: int, size: tuple[int, int] = (40, 33), seed: int = 0) -> list[np.ndarray]:
@@ -27,13 +30,42 @@ def test_agrees_with_scikit_image() -> None:
             assert matrix[i, j] == pytest.approx(reference(pictures[i], pictures[j]), abs=1e-12)
 
 
-def test_flat_images_and_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flat_images_and_extremes() -> None:
     black, white = np.zeros((8, 9, 3), np.uint8), np.full((8, 9, 3), 255, np.uint8)
     assert ssim_matrix([black, white])[0, 1] == pytest.approx(reference(black, white), abs=1e-12)
-    assert ssim_matrix([black, black])[0, 1] == pytest.approx(1)
-    whole = ssim_matrix(images(5))
-    monkeypatch.setattr("stages.measures.ssim._BATCH_PIXELS", 1)
-    assert np.allclose(ssim_matrix(images(5)), whole, atol=1e-14)
+    assert ssim_matrix([black, black])[0, 1] == ssim_matrix([white, white])[0, 1] == 1
+    # The largest sums, squares and products that unsigned bytes can make.
+    board = np.kron(np.indices((5, 5)).sum(axis=0) % 2, np.ones((4, 4))).astype(np.uint8) * 255
+    pictures = [board, 255 - board, np.full_like(board, 255)]
+    assert ssim_matrix(pictures)[0, 1:] == pytest.approx([reference(board, p) for p in pictures[1:]], abs=1e-12)
+
+
+@pytest.mark.parametrize("pixels", [1, 300, 3000, 10**6])
+def test_bands_and_batches_do_not_change_the_figure(monkeypatch: pytest.MonkeyPatch, pixels: int) -> None:
+    # One row of windows a band; several bands; two images together; all of them.
+    monkeypatch.setattr("stages.measures.ssim._BAND_PIXELS", pixels)
+    pictures = images(5)
+    expected = [[reference(one, two) for two in pictures] for one in pictures]
+    assert np.allclose(ssim_matrix(pictures), expected, atol=1e-12)
+    assert np.allclose(ssim_cross(pictures[:2], pictures[2:]), np.array(expected)[:2, 2:], atol=1e-12)
+
+
+def test_identical_images_are_one() -> None:
+    picture = images(1)[0]
+    assert ssim_within([picture] * 3) == ssim_cross([picture], [picture])[0, 0] == 1
+
+
+def test_agrees_with_torchmetrics_but_for_its_population_variance() -> None:
+    first, second = (grey(image) for image in images(2))
+    expected = structural_similarity_index_measure(
+        *(torch.from_numpy(image.astype(np.float64))[None, None] for image in (first, second)),
+        gaussian_kernel=False,
+        kernel_size=7,
+        data_range=255.0,
+    )
+    # torchmetrics divides by 49, scikit-image and this project by 48; it crops 5 pixels whatever the window.
+    found = ssim_matrix([first[2:-2, 2:-2], second[2:-2, 2:-2]])[0, 1]
+    assert found == pytest.approx(float(expected), abs=0.002)
 
 
 def test_cross_form_pairs_every_image_with_every_other() -> None:
@@ -57,6 +89,15 @@ def test_grey_is_pillows_and_takes_grey_images() -> None:
     assert np.array_equal(grey(grey(picture)), grey(picture))
 
 
+def test_no_image_and_one() -> None:
+    assert ssim_within([]) is None
+    assert np.array_equal(ssim_matrix(images(1)), [[1.0]])
+    with pytest.raises(ValueError, match="got none"):
+        ssim_matrix([])
+    with pytest.raises(ValueError, match="got none"):
+        ssim_cross(images(1), [])
+
+
 def test_bad_sizes_are_named() -> None:
     with pytest.raises(ValueError, match="one size"):
         ssim_matrix([np.zeros((8, 8, 3), np.uint8), np.zeros((9, 8, 3), np.uint8)])
@@ -64,3 +105,11 @@ def test_bad_sizes_are_named() -> None:
         ssim_matrix([np.zeros((6, 8, 3), np.uint8)] * 2)
     with pytest.raises(ValueError, match="one size"):
         ssim_cross([np.zeros((8, 8, 3), np.uint8)], [np.zeros((9, 8, 3), np.uint8)])
+
+
+@pytest.mark.parametrize("picture", NO_IMAGES)
+def test_what_is_no_8_bit_image_is_named(picture: np.ndarray) -> None:
+    good = np.zeros((8, 8, 3), np.uint8)
+    for call in (lambda: ssim_matrix([good, picture]), lambda: ssim_within([picture] * 2), lambda: grey(picture)):
+        with pytest.raises(ValueError, match="convert it to 8-bit RGB first"):
+            call()
