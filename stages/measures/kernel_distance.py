@@ -1,9 +1,10 @@
 """Kernel distance of two sets of images: unbiased squared maximum mean discrepancy of their features.
 
 With the polynomial kernel (x.y / d + 1)^3 this is what KID computes, on Inception features; here its name carries its
-extractor (`kernel_efficientnet_lite0`). Around 0 for sets of one distribution, also below 0 since it is unbiased; lower
-is closer. Unlike the Frechet distance it has no bias at small n and comes with a permutation test: some five images a
-set suffice for the test, some tens for a useful figure.
+extractor (`kernel_efficientnet_lite0`), and it is taken over the whole sets and not over random subsets. Around 0 for
+sets of one distribution, also below 0 since it is unbiased; lower is closer. Unlike the Frechet distance it has no bias
+at small n and comes with a permutation test: some five images a set suffice for the test, some tens for a useful figure.
+Any other kernel of `kernels` gives the squared MMD by that kernel. Sets of any size are worked through in blocks.
 
 Reference: Binkowski et al. 2018, arXiv:1801.01401; Gretton et al. 2012, JMLR 13:723.
 """
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from stages.measures.kernels import Kernel, kernel_sum, own_kernel_sum, polynomial_kernel, split_sums
 from stages.measures.statistics import Better, Effect
 from stages.measures.statistics.effect import MIN_PAIRS, insufficient
 from stages.measures.statistics.resampling import (
@@ -38,45 +40,49 @@ class KernelDistance:
     method: str
 
 
-def polynomial_kernel(first: ArrayLike, second: ArrayLike) -> Floats:
-    """(x.y / d + 1)^3 of every row of one set with every row of the other, shape (n1, n2), in float64.
-
-    Raises:
-        ValueError: the features differ in dimension or are not finite.
-    """
-    one, two = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    if one.ndim != 2 or two.ndim != 2 or one.shape[1] != two.shape[1]:
-        raise ValueError(f"expected features of shape (n, d) and one d, got {one.shape} and {two.shape}")
-    if not (np.isfinite(one).all() and np.isfinite(two).all()):
-        raise ValueError("features are NaN or infinite: check the images and the extractor")
-    return np.asarray((one @ two.T / one.shape[1] + 1) ** 3)
-
-
-def kernel_distance(first: ArrayLike, second: ArrayLike) -> float:
+def kernel_distance(first: ArrayLike, second: ArrayLike, kernel: Kernel = polynomial_kernel) -> float:
     """Unbiased MMD^2 of two sets of features, shapes (n1, d) and (n2, d), n1, n2 >= 2.
 
+    The mean kernel over pairs of different images within either set, less twice that over pairs across. A set compared
+    with itself is below 0: across, its images also meet themselves.
+
     Raises:
-        ValueError: a set has fewer than two images.
+        ValueError: a set has fewer than two images, or the features differ in dimension or are not finite.
     """
-    pooled, n_first = _pooled(first, second)
-    own = np.zeros((1, len(pooled)), dtype=bool)
-    own[0, :n_first] = True
-    return float(_distances(pooled, own)[0])
+    one, two = _sets(first, second)
+    n, m = len(one), len(two)
+    within = own_kernel_sum(one, kernel) / (n * (n - 1)) + own_kernel_sum(two, kernel) / (m * (m - 1))
+    return within - 2 * kernel_sum(one, two, kernel) / (n * m)
 
 
 def kernel_distance_test(
-    first: ArrayLike, second: ArrayLike, *, seed: int, permutations: int = 20_000
+    first: ArrayLike,
+    second: ArrayLike,
+    *,
+    kernel: Kernel = polynomial_kernel,
+    seed: int,
+    permutations: int = 20_000,
 ) -> KernelDistance:
     """Kernel distance of two unpaired sets with its one-sided permutation p.
 
     p counts the splits of the pooled images into sets of these sizes that are at least as far apart: all of them where
-    they can be listed, else `permutations` draws from `seed` with the +1 correction.
+    they can be listed, else `permutations` draws from `seed` with the +1 correction. Work grows with permutations times
+    the square of the number of images, memory with permutations times the number: thousands of images need no more than
+    some hundred permutations.
+
+    Raises:
+        ValueError: as in `kernel_distance`.
     """
-    pooled, n_first = _pooled(first, second)
-    masks, exact = splits(n_first, len(pooled) - n_first, seed=seed, permutations=permutations)
-    value = kernel_distance(first, second)
-    p = split_p(_distances(pooled, masks), value, exact, float(np.abs(pooled).max()))
-    return KernelDistance(value, p, f"{'exact ' if exact else ''}permutation of {len(masks)} splits")
+    one, two = _sets(first, second)
+    pooled, n, m = np.concatenate([one, two]), len(one), len(two)
+    drawn, exact = splits(n, m, seed=seed, permutations=permutations)
+    # The observed split goes through the same arithmetic, so that it ties with itself.
+    masks = np.concatenate([np.arange(n + m)[None] < n, drawn])
+    within, across, total = split_sums(pooled, masks, kernel)
+    rest = total - within - 2 * across
+    values = within / (n * (n - 1)) + rest / (m * (m - 1)) - 2 * across / (n * m)
+    p = split_p(values[1:], float(values[0]), exact, _scale(pooled, kernel))
+    return KernelDistance(float(values[0]), p, f"{'exact ' if exact else ''}permutation of {len(drawn)} splits")
 
 
 def distance_matrix(features: ArrayLike, reference: ArrayLike) -> Floats:
@@ -152,26 +158,15 @@ def compare_kernel_distance(
     return Effect(first, second, second - first, low, high, p, n, clusters, better, method)
 
 
-def _pooled(first: ArrayLike, second: ArrayLike) -> tuple[Floats, int]:
-    """Kernel of all images with each other, without that of an image with itself, and the size of the first set."""
-    one, two = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+def _sets(first: ArrayLike, second: ArrayLike) -> tuple[NDArray, NDArray]:
+    one, two = np.asarray(first), np.asarray(second)
     if min(len(one), len(two)) < 2:
         raise ValueError(f"a kernel distance needs two images or more a set, got {len(one)} and {len(two)}")
-    if one.shape[1:] != two.shape[1:]:
-        raise ValueError(f"expected features of one dimension, got {one.shape} and {two.shape}")
-    everything = np.concatenate([one, two])
-    kernel = polynomial_kernel(everything, everything)
-    np.fill_diagonal(kernel, 0)
-    return kernel, len(one)
+    if one.ndim != 2 or one.shape[1:] != two.shape[1:]:
+        raise ValueError(f"expected features (n, d) of one dimension, got {one.shape} and {two.shape}")
+    return one, two
 
 
-def _distances(kernel: Floats, masks: NDArray[np.bool_]) -> Floats:
-    """MMD^2 of each split of the pooled images."""
-    inside = masks.astype(np.float64)
-    first = inside.sum(axis=1)
-    second = len(kernel) - first
-    of_first = inside @ kernel
-    within = (of_first * inside).sum(axis=1)
-    across = of_first.sum(axis=1) - within
-    rest = kernel.sum() - within - 2 * across
-    return np.asarray(within / (first * (first - 1)) + rest / (second * (second - 1)) - 2 * across / (first * second))
+def _scale(features: NDArray, kernel: Kernel) -> float:
+    """Largest kernel of an image with itself, which bounds all others."""
+    return max(float(kernel(row[None], row[None])[0, 0]) for row in features)

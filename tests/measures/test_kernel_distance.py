@@ -1,9 +1,11 @@
-from itertools import combinations, product
+import math
+from functools import partial
+from itertools import combinations, permutations, product
 
 import numpy as np
 import pytest
 import torch
-from torchmetrics.image.kid import poly_mmd
+from torchmetrics.image.kid import KernelInceptionDistance, poly_mmd
 
 from stages.measures.kernel_distance import (
     compare_kernel_distance,
@@ -11,6 +13,7 @@ from stages.measures.kernel_distance import (
     kernel_distance,
     kernel_distance_test,
 )
+from stages.measures.kernels import gaussian_kernel, polynomial_kernel
 from stages.measures.statistics import within_set_mean
 
 
@@ -22,6 +25,58 @@ def test_agrees_with_torchmetrics_for_sets_of_one_size() -> None:
     first, second = features(12), features(12, 0.7, seed=1)
     expected = float(poly_mmd(torch.tensor(first), torch.tensor(second)))
     assert kernel_distance(first, second) == pytest.approx(expected, abs=1e-12)
+
+
+def test_kid_of_torchmetrics_is_the_mean_over_its_subsets() -> None:
+    """With subsets of the size of the sets, the KID of torchmetrics is this distance on its features in float32."""
+    first, second = features(20, d=64).astype(np.float32), features(20, 0.3, seed=1, d=64).astype(np.float32)
+    metric = KernelInceptionDistance(feature=torch.nn.Flatten(), subsets=2, subset_size=20)
+    metric.update(torch.from_numpy(first)[:, :, None, None], real=True)
+    metric.update(torch.from_numpy(second)[:, :, None, None], real=False)
+    mean, _ = metric.compute()
+    assert kernel_distance(first, second) == pytest.approx(float(mean), rel=1e-4)
+
+
+def test_gaussian_distance_is_that_of_loops() -> None:
+    first, second, bandwidth = features(6), features(4, 0.7, seed=1), 1.3
+
+    def k(x: np.ndarray, y: np.ndarray) -> float:
+        return math.exp(-(math.dist(x, y) ** 2) / (2 * bandwidth**2))
+
+    own = sum(k(x, y) for x, y in permutations(first, 2)) / 30 + sum(k(x, y) for x, y in permutations(second, 2)) / 12
+    expected = own - 2 * sum(k(x, y) for x, y in product(first, second)) / 24
+    kernel = gaussian_kernel(bandwidth)
+    assert kernel_distance(first, second, kernel) == pytest.approx(expected, rel=1e-10)
+    assert kernel_distance_test(first, second, kernel=kernel, seed=0).value == pytest.approx(expected, rel=1e-10)
+
+
+def test_a_set_with_itself_is_below_zero_by_what_meets_itself() -> None:
+    values = features(5)
+    kernel = (values @ values.T / 5 + 1) ** 3
+    expected = 2 * (kernel.sum() - np.trace(kernel)) / 20 - 2 * kernel.sum() / 25
+    assert kernel_distance(values, values) == pytest.approx(expected, rel=1e-12)
+    assert kernel_distance(values, values) < 0
+    assert kernel_distance_test(values, values, seed=0).p > 0.5
+
+
+def test_constant_features_are_no_distance_apart_and_do_not_differ() -> None:
+    for kernel in (polynomial_kernel, gaussian_kernel(1.0)):
+        result = kernel_distance_test(np.ones((4, 3)), np.ones((5, 3)), kernel=kernel, seed=0)
+        assert (result.value, result.p) == (pytest.approx(0, abs=1e-12), 1)
+    # Two images a set, all black: a figure too.
+    assert kernel_distance(np.zeros((2, 3)), np.zeros((2, 3))) == 0
+
+
+def test_gaussian_p_is_uniform_without_a_difference_and_small_with_one() -> None:
+    """Of 60 pairs of sets of one distribution a fifth has p <= .2; a shift by one standard deviation is seen."""
+    p = [
+        kernel_distance_test(
+            features(8, seed=2 * s), features(8, seed=2 * s + 1), kernel=gaussian_kernel(3.0), seed=s
+        ).p
+        for s in range(60)
+    ]
+    assert abs(np.mean(np.array(p) <= 0.2) - 0.2) < 4 * math.sqrt(0.2 * 0.8 / 60)
+    assert kernel_distance_test(features(8), features(8, 1.0, seed=1), kernel=gaussian_kernel(3.0), seed=0).p < 0.01
 
 
 def test_is_unbiased() -> None:
@@ -38,7 +93,7 @@ def test_exact_p_counts_every_split() -> None:
         rest = [i for i in range(7) if i not in chosen]
         values.append(kernel_distance(pooled[list(chosen)], pooled[rest]))
     result = kernel_distance_test(first, second, seed=0)
-    assert result.value == observed
+    assert result.value == pytest.approx(observed, rel=1e-12)
     assert result.p == pytest.approx(np.mean(np.array(values) >= observed - 1e-12))
     assert "exact" in result.method
 
@@ -75,7 +130,13 @@ def test_comparison_agrees_with_swapping_pairs_by_hand() -> None:
 def test_too_few_pairs_give_no_figure_and_bad_sets_are_named() -> None:
     effect = compare_kernel_distance(features(5), features(5, seed=1), features(4), ["a"] * 5, seed=0)
     assert effect.p is None and effect.ci_low is None and effect.reason
-    with pytest.raises(ValueError, match="two images"):
-        kernel_distance(features(1), features(3))
+    for few in (0, 1):
+        with pytest.raises(ValueError, match="two images"):
+            kernel_distance(features(few), features(3))
+        with pytest.raises(ValueError, match="two images"):
+            kernel_distance_test(features(3), features(few), seed=0)
+    for test in (kernel_distance, partial(kernel_distance_test, seed=0)):
+        with pytest.raises(ValueError, match="NaN"):
+            test(features(3), np.full((3, 5), math.nan))
     with pytest.raises(ValueError, match="one dimension"):
         kernel_distance(features(3), features(3, d=4))
