@@ -3,8 +3,9 @@
 With the polynomial kernel (x.y / d + 1)^3 this is what KID computes, on Inception features; here its name carries its
 extractor (`kernel_efficientnet_lite0`), and it is taken over the whole sets and not over random subsets. Around 0 for
 sets of one distribution, also below 0 since it is unbiased; lower is closer. Unlike the Frechet distance it has no bias
-at small n and comes with a permutation test: some five images a set suffice for the test, some tens for a useful figure.
-Any other kernel of `kernels` gives the squared MMD by that kernel. Sets of any size are worked through in blocks.
+at small n and comes with a permutation test: some five images a set suffice for the test, some tens for a useful
+figure. Any other kernel of `kernels` gives the squared MMD by that kernel. Sets of any size are worked through in
+blocks.
 
 Reference: Binkowski et al. 2018, arXiv:1801.01401; Gretton et al. 2012, JMLR 13:723.
 """

@@ -17,10 +17,19 @@ def pair_by_prompt_and_seed(base: pd.DataFrame, tuned: pd.DataFrame, column: str
         Columns `group`, `prompt`, `seed`, `base`, `tuned`, sorted by prompt and seed.
 
     Raises:
-        ValueError: a (prompt, seed) is there twice, or in one table only.
+        ValueError: a column is missing, a value is, or a (prompt, seed) is there twice or in one table only.
     """
     keys = ["group", "prompt", "seed"]
     for name, table in (("base", base), ("tuned", tuned)):
+        for needed in [*keys, column]:
+            if needed not in table:
+                raise ValueError(f"the {name} samples have no column {needed}: measure them again")
+        unknown = table[table[column].isna()]
+        if not unknown.empty:
+            first = unknown.iloc[0]
+            raise ValueError(
+                f"the {name} samples have no value for {first['prompt']!r} with seed {first['seed']}: measure them again"
+            )
         twice = table[table.duplicated(keys)]
         if not twice.empty:
             first = twice.iloc[0]

@@ -12,13 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from stages.measures.pictures import checked
+
 SIDE, SHIFT = 32, 2
 """Pictures are compared at 32 x 32, and may be shifted against each other by two of these pixels."""
 
 
 def thumbnails(images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
-    """Images of any size at SIDE x SIDE, every pixel the mean of what it covers; (n, SIDE, SIDE, 3), 0 to 255."""
-    made = [Image.fromarray(image).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX) for image in images]
+    """Images of any size at SIDE x SIDE, every pixel the mean of what it covers; (n, SIDE, SIDE, 3), 0 to 255.
+
+    Raises:
+        ValueError: an image is not RGB or grey of uint8.
+    """
+    made = [
+        Image.fromarray(checked(image)).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX) for image in images
+    ]
     return np.stack([np.asarray(image, dtype=np.float64) for image in made]) if made else np.empty((0, SIDE, SIDE, 3))
 
 
@@ -33,8 +41,8 @@ def structural_distance(samples: NDArray[np.float64], instances: NDArray[np.floa
         instances: thumbnails, (m, SIDE, SIDE, 3).
 
     Returns:
-        (n, m), from 0 (the same picture) to 2; unrelated pictures are near sqrt(2). A picture of one colour is
-        sqrt(2) away from all others.
+        (n, m), from 0 (the same picture) to 2; unrelated pictures are near sqrt(2). Pictures of one colour are the
+        same picture, and sqrt(2) away from all others.
     """
     centre = slice(SHIFT, SIDE - SHIFT)
     windows = _standardised(samples[:, centre, centre])
@@ -48,8 +56,13 @@ def structural_distance(samples: NDArray[np.float64], instances: NDArray[np.floa
             for left in range(2 * SHIFT + 1)
         ]
         best[:, column] = (windows @ _standardised(np.stack(shifted)).T).max(axis=1)
+    best[np.ix_(_plain(samples), _plain(instances))] = 1
     # Rounding may bring r a little above 1.
     return np.asarray(np.sqrt(np.maximum(0.0, 2 * (1 - best))))
+
+
+def _plain(pictures: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return np.asarray(np.ptp(pictures, axis=(1, 2)).max(axis=1, initial=0) == 0)
 
 
 def _standardised(pictures: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,3 +1,5 @@
+import math
+
 import pandas as pd
 import pytest
 
@@ -21,3 +23,24 @@ def test_what_cannot_be_paired_is_named() -> None:
         pair_by_prompt_and_seed(base, base[:1], "value")
     with pytest.raises(ValueError, match="seed 0 twice"):
         pair_by_prompt_and_seed(base, table([("a", 0, 1.0), ("a", 0, 2.0)]), "value")
+
+
+def test_no_rows_are_no_pairs() -> None:
+    pairs = pair_by_prompt_and_seed(table([]), table([]), "value")
+    assert list(pairs.columns) == ["group", "prompt", "seed", "base", "tuned"] and pairs.empty
+    with pytest.raises(ValueError, match="among the tuned samples only"):
+        pair_by_prompt_and_seed(table([]), table([("a", 0, 1.0)]), "value")
+
+
+def test_one_row_is_one_pair() -> None:
+    pairs = pair_by_prompt_and_seed(table([("a", 7, 1.0)]), table([("a", 7, 2.0)]), "value")
+    assert pairs.to_dict("records") == [{"group": "target", "prompt": "a", "seed": 7, "base": 1.0, "tuned": 2.0}]
+
+
+def test_a_missing_value_or_column_is_named() -> None:
+    base, tuned = table([("a", 0, 1.0)]), table([("a", 0, math.nan)])
+    with pytest.raises(ValueError, match="the tuned samples have no value for 'a' with seed 0"):
+        pair_by_prompt_and_seed(base, tuned, "value")
+    for missing in ("value", "seed", "group"):
+        with pytest.raises(ValueError, match=f"the base samples have no column {missing}"):
+            pair_by_prompt_and_seed(base.drop(columns=missing), base, "value")
