@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,10 @@ class Run:
     """Largest resident set."""
 
 
+Measure = Callable[[str, Command], Run]
+"""Run a process to its end, under a label."""
+
+
 def measure(command: Command, environment: Mapping[str, str]) -> Run:
     """Run a process to its end.
 
@@ -56,6 +60,18 @@ def measure(command: Command, environment: Mapping[str, str]) -> Run:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
         raise RuntimeError(f"{' '.join(command.argv)} ended with {noted['exit_code']}:\n{tail}")
     return Run(noted["seconds"], noted["cpu_seconds"], noted["peak_bytes"])
+
+
+def announced(settings: Mapping[str, str]) -> Measure:
+    """`measure` in an environment, which also says on stderr what was measured."""
+
+    def measured(label: str, command: Command) -> Run:
+        found = measure(command, settings)
+        cost = f"{found.seconds:.1f} s, {found.cpu_seconds:.1f} CPU s, {found.peak_bytes / 2**20:.0f} MiB"
+        print(f"{label}: {cost}", file=sys.stderr, flush=True)
+        return found
+
+    return measured
 
 
 def _launch(notes: str, argv: Sequence[str]) -> None:

@@ -14,18 +14,16 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import yaml
 
 from benchmarks.contenders import Contender, Work, contenders, our_encoding, our_training
 from benchmarks.figures import Spread, StepCost, step_cost
-from benchmarks.processes import Command, Run, environment, measure
+from benchmarks.processes import Command, Measure, Run, announced, environment
 from benchmarks.tables import Comparison, Scaling, report
 
 RESULTS = Path("benchmarks/RESULTS.md")
-Measure = Callable[[str, Command], Run]
 
 
 def prepare(scratch: Path, images: int, measured: Measure) -> tuple[Path, Run]:
@@ -110,12 +108,7 @@ def parse() -> argparse.Namespace:
 def run(args: argparse.Namespace, scratch: Path) -> str:
     """Take all figures; returns the report."""
     settings = environment(args.threads, scratch)
-
-    def measured(label: str, command: Command) -> Run:
-        found = measure(command, settings)
-        print(f"{label}: {found.seconds:.1f} s, {found.peak_bytes / 2**20:.0f} MiB", file=sys.stderr, flush=True)
-        return found
-
+    measured = announced(settings)
     folder, encoding = prepare(scratch, args.images, measured)
     # Not resolved: a virtual environment's Python is a link, and what it links to does not know the environment.
     python = args.peer_python and args.peer_python.absolute()

@@ -28,7 +28,8 @@ def pair_by_prompt_and_seed(base: pd.DataFrame, tuned: pd.DataFrame, column: str
         if not unknown.empty:
             first = unknown.iloc[0]
             raise ValueError(
-                f"the {name} samples have no value for {first['prompt']!r} with seed {first['seed']}: measure them again"
+                f"the {name} samples have no value for {first['prompt']!r} with seed {first['seed']}: measure them"
+                " again"
             )
         twice = table[table.duplicated(keys)]
         if not twice.empty:
