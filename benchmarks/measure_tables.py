@@ -131,8 +131,8 @@ def head(threads: int, repeats: int) -> str:
         "# What measuring costs\n\n"
         "Written by `python -m benchmarks.measures --write`. Costs are differences of whole processes: one that does"
         " the work, and one that only imports and reads, which stands under `before it`. Peak memory is the largest"
-        f" resident set of the process. Median (least .. most) of {repeats} repeats; ratios are taken repeat by repeat. Where"
-        " seconds and CPU seconds disagree the machine was busy, and CPU seconds are the figure to read.\n\n"
+        f" resident set of the process. Median (least .. most) of {repeats} repeats; ratios are taken repeat by repeat."
+        " Where seconds and CPU seconds disagree the machine was busy, and CPU seconds are the figure to read.\n\n"
         f"{processor()}, {threads} thread(s), {platform.system()}. Python {platform.python_version()}, {installed}."
     )
 
