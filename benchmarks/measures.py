@@ -129,15 +129,15 @@ def sections(args: argparse.Namespace, scratch: Path) -> Iterator[str]:
     bench = Bench(scratch, announced(environment(args.threads, scratch)), args.repeats)
     yield head(args.threads, args.repeats)
     yield set_section(sets(bench, 10, 1024))
+    large = replace(bench, repeats=args.large_repeats)
+    yield kernel_section(kernels(large, args.kernel_images, args.whole, 1024))
     many = pictures(scratch / f"{args.pair_images}_images_of_64.npy", args.pair_images, 64)
-    yield pair_section(args.pair_images, 64, bench.cost("set_ours", [many])[0])
+    yield pair_section(args.pair_images, 64, large.cost("set_ours", [many])[0])
     features = feature_costs(bench, args.feature_images)
     yield feature_section(args.feature_images, features)
     samples = pictures(scratch / "900_samples_of_64.npy", 900, 64)
     instances = pictures(scratch / "20_instances_of_64.npy", 20, 64)
     yield copy_section(900, 20, bench.cost("copies", [samples, instances], 5)[0], features[-1])
-    fewer = replace(bench, repeats=args.kernel_repeats)
-    yield kernel_section(kernels(fewer, args.kernel_images, args.whole, 1024))
     yield "Not measured yet: a second run on the same images, since features are not kept between runs."
 
 
@@ -148,7 +148,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--feature-images", type=int, nargs="+", default=[16, 48, 112])
     parser.add_argument("--pair-images", type=int, default=1000)
     parser.add_argument("--kernel-images", type=int, nargs="+", default=[2000, 10_000])
-    parser.add_argument("--kernel-repeats", type=int, default=3)
+    parser.add_argument("--large-repeats", type=int, default=3, help="of kernel distances and of all pairs")
     parser.add_argument("--whole", type=int, default=2000, help="images a set up to which whole matrices are tried")
     parser.add_argument("--scratch", type=Path, help="folder for working files; default: a temporary one")
     parser.add_argument("--write", action="store_true", help=f"write {RESULTS}")

@@ -26,10 +26,13 @@ def load_image(path: Path) -> NDArray[np.uint8]:
     """Read an image as RGB, shape (H, W, 3), uint8.
 
     Raises:
-        ValueError: the file is missing, truncated or no image.
+        ValueError: the file is missing, truncated or no image, or has more than 8 bits a pixel of grey, of which Pillow
+            would make white.
     """
     try:
         with Image.open(path) as image:
+            if image.mode.startswith(("I", "F")):
+                raise ValueError(f"{path} has more than 8 bits a pixel (mode {image.mode}): save it as 8-bit RGB")
             return np.asarray(image.convert("RGB"))
     except (OSError, UnidentifiedImageError, SyntaxError) as error:
         raise ValueError(f"{path} cannot be read as an image ({error}): replace or remove it") from error

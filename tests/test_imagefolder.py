@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from stages.imagefolder import METADATA, ImageFolderWriter, load_image, read_imagefolder, slug
 
@@ -27,6 +28,22 @@ def test_a_truncated_image_is_named(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(ValueError, match=r"0\.png cannot be read as an image"):
         load_image(path)
+
+
+def test_sixteen_bits_are_named_and_not_made_white(tmp_path: Path) -> None:
+    path = tmp_path / "0.png"
+    Image.fromarray(np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)).save(path)
+    with pytest.raises(ValueError, match=r"0\.png has more than 8 bits a pixel \(mode I;16\): save it as 8-bit RGB"):
+        load_image(path)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "CMYK"])
+def test_other_modes_are_read_in_their_colours(tmp_path: Path, mode: str) -> None:
+    colours = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    image = Image.fromarray(colours).convert(mode)
+    path = tmp_path / ("0.tif" if mode == "CMYK" else "0.png")
+    image.save(path)
+    assert np.array_equal(load_image(path), np.asarray(image.convert("RGB")))
 
 
 def test_a_missing_caption_is_named(tmp_path: Path) -> None:
