@@ -67,7 +67,8 @@ def pair_section(count: int, side: int, cost: StepCost) -> str:
     pairs, repeats = count * (count - 1) // 2, len(cost.seconds.values)
     wall = cost.seconds.median
     return _section(
-        f"All pairs of {count:,} images of {side} x {side}: SSIM, PSNR and published PSNR, {pairs:,} pairs, {repeats} repeat(s)",
+        f"All pairs of {count:,} images of {side} x {side}: SSIM, PSNR and published PSNR, {pairs:,} pairs,"
+        f" {repeats} repeat(s)",
         table(["", *COST], [["ours", *cost_cells(cost)]]),
         f"Under a minute of one core (CPU seconds): {answer(max(cost.cpu_seconds.values) < 60, _measured(cost))};"
         f" {'under' if wall < 60 else 'over'} a minute by the clock in this run",
@@ -131,8 +132,9 @@ def head(threads: int, repeats: int) -> str:
         "# What measuring costs\n\n"
         "Written by `python -m benchmarks.measures --write`. Costs are differences of whole processes: one that does"
         " the work, and one that only imports and reads, which stands under `before it`. Peak memory is the largest"
-        f" resident set of the process. Median (least .. most) of {repeats} repeats where no other number is given; ratios are taken repeat by repeat."
-        " Where seconds and CPU seconds disagree the machine was busy, and CPU seconds are the figure to read.\n\n"
+        f" resident set of the process. Median (least .. most) of {repeats} repeats where no other number is given;"
+        " ratios are taken repeat by repeat. Where seconds and CPU seconds disagree the machine was busy, and CPU"
+        " seconds are the figure to read.\n\n"
         f"{processor()}, {threads} thread(s), {platform.system()}. Python {platform.python_version()}, {installed}."
     )
 
