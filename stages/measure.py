@@ -47,7 +47,7 @@ def rows_of(table: pd.DataFrame, group: str) -> list[int]:
 
 
 def within_set(table: pd.DataFrame, limit: int, group: str = "target") -> Sets:
-    """Rows of the first `limit` seeds of each prompt of a group: the sets on which the within-set measures are taken."""
+    """Rows of the first `limit` seeds of each prompt of a group: the sets of the within-set measures."""
     own = table[table["group"] == group].sort_values("seed")
     return {str(prompt): list(rows.index[:limit]) for prompt, rows in own.groupby("prompt", sort=True)}
 
@@ -96,7 +96,12 @@ def copy_figures(
 
 
 def further_figures(
-    name: str, images: Images, instance_images: Images, table: pd.DataFrame, settings: MeasureParams, store: FeatureStore
+    name: str,
+    images: Images,
+    instance_images: Images,
+    table: pd.DataFrame,
+    settings: MeasureParams,
+    store: FeatureStore,
 ) -> tuple[Figures, Mapping[str, Any]]:
     """An object of figures a group by a further extractor, and the extractor's provenance."""
     extractor = get_extractor(name)

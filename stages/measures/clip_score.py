@@ -2,10 +2,10 @@
 
     2.5 max(cos(image embedding, text embedding), 0)
 
-From 0 to 2.5 (in practice about 0.4 to 0.9), higher is better; a single image has a score, some tens give a useful mean.
-It rewards the prompt's words, and hardly sees anatomy. torchmetrics' figure, 100 max(cos, 0), is 40 times this one.
-Unlike in the paper no "A photo depicts" is put before the prompt, and CLIP is ViT-L/14, not ViT-B/32: compare within one
-project only.
+From 0 to 2.5 (in practice about 0.4 to 0.9), higher is better; a single image has a score, some tens give a useful
+mean. It rewards the prompt's words, and hardly sees anatomy. torchmetrics' figure, 100 max(cos, 0), is 40 times this
+one. Unlike in the paper no "A photo depicts" is put before the prompt, and CLIP is ViT-L/14, not ViT-B/32: its figures
+do not compare with published ones.
 
 Reference: Hessel et al. 2021, arXiv:2104.08718.
 """
@@ -64,10 +64,11 @@ def text_embeddings(texts: Sequence[str], weights: Path) -> NDArray[np.float32]:
     model = clip_model(weights)
     if not texts:
         return np.empty((0, model.config.projection_dim), dtype=np.float32)
-    try:
-        tokenizer = CLIPTokenizer.from_pretrained(weights.parent)
-    except (OSError, ValueError) as error:
-        raise FileNotFoundError(f"{weights.parent} has no tokenizer of CLIP: fetch the model again") from error
+    # Without these files transformers makes a tokenizer that knows no word.
+    known = {file.name for file in weights.parent.iterdir()}
+    if "tokenizer.json" not in known and not {"vocab.json", "merges.txt"} <= known:
+        raise FileNotFoundError(f"{weights.parent} has no tokenizer of CLIP: fetch the model again")
+    tokenizer = CLIPTokenizer.from_pretrained(weights.parent)
     different = list(dict.fromkeys(texts))
     length = model.config.text_config.max_position_embeddings
     tokens = tokenizer(different, padding=True, truncation=True, max_length=length, return_tensors="pt")

@@ -2,11 +2,12 @@
 
     k(x, y) = exp(-|x - y|^2 / (2 sigma^2)), sigma = 10, x and y scaled to length 1; the figure is 1000 MMD^2
 
-From 0 up in expectation, lower is closer. Two estimators: `biased` (the V-statistic with the diagonals, never below 0),
-which the authors' code computes, and `unbiased` (the U-statistic of Gretton's equation 3, around 0 and also below it for
-sets of one distribution), which their paper's equation 4 writes. They differ by some 1000 (1 - mean k) (1/n + 1/m),
-which at a few dozen images is as large as the figure: this project reports the unbiased one. Two images a set are the
-least, some tens give a useful figure. Published figures use CLIP ViT-L/14 at 336 pixels; others do not compare.
+From 0 up in expectation, lower is closer. Two estimators: `biased` (the V-statistic with the diagonals, never below
+0), which the authors' code computes, and `unbiased` (the U-statistic of Gretton's equation 3, around 0 and also below
+it for sets of one distribution), which their paper's equation 4 writes. They differ by some 1000 (1 - mean k)
+(1/n + 1/m), which at a few dozen images is as large as the figure: this project reports the unbiased one. Two images a
+set are the least, some tens give a useful figure. Published figures use CLIP ViT-L/14 at 336 pixels; others do not
+compare.
 
 References: Jayasumana et al. 2024, arXiv:2401.09603; Gretton et al. 2012, JMLR 13:723.
 """

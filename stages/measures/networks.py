@@ -90,7 +90,7 @@ def inception_weights() -> Path:
     """torch-fidelity's conversion of the TensorFlow weights that FID is defined by; downloaded at first use.
 
     Raises:
-        FileNotFoundError: the optional packages are missing, or the file is neither there nor to be had, or another one.
+        FileNotFoundError: a package is missing, or the file is neither there nor to be had, or another one.
     """
     import torch
 
@@ -106,8 +106,8 @@ def inception_weights() -> Path:
             torch.hub.download_url_to_file(INCEPTION_URL, str(weights), progress=False)
     except (URLError, OSError) as error:
         raise FileNotFoundError(
-            f"Inception's FID weights are not in {weights.parent} and {INCEPTION_URL} cannot be reached: go online once,"
-            f" or {OTHERWISE}"
+            f"Inception's FID weights are not in {weights.parent} and {INCEPTION_URL} cannot be reached: go online"
+            f" once, or {OTHERWISE}"
         ) from error
     if not sha256(weights).startswith(weights.stem.rsplit("-", 1)[1]):
         raise FileNotFoundError(f"{weights} is not the published file of weights: remove it")

@@ -6,7 +6,7 @@ From 0 (the same picture) up. Between the images of one prompt it is diversity (
 own); to the nearest instance image it is closeness, which includes copying: closer to the figure of unseen instance
 images is better. Two images are the least; below some ten a mean over pairs is one over a handful.
 
-- `efficientnet_lite0`: the packaged classifier's last map at each resolution, at 128 pixels, all w = 1. It orders blur and noise
+- `efficientnet_lite0`: the packaged classifier's last map at each resolution, all w = 1. It orders blur and noise by
   strength, but is not fitted to people's judgements: it is no LPIPS, and its figures do not compare with LPIPS'.
 - `lpips_alex`, `lpips_vgg`: LPIPS, whose w were fitted to people's judgements, by torchmetrics; its backbone comes from
   the optional package torchvision, which downloads the weights.

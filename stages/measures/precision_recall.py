@@ -1,10 +1,10 @@
 """Improved precision and recall: does a model draw what the reference set shows, and all of it?
 
-Precision is the share of samples that lie within the reference set's manifold, recall the share of reference images that
-lie within the samples': each manifold is the union of balls around a set's images that reach to the k-th nearest other
-one. Both from 0 to 1, higher is better; against a few instance images a precision near 1 can also mean copying. Recall
-grows with the number of samples and shrinks with that of reference images: compare sets of one size. The authors take
-50,000 images; more than k a set are needed, and with some twenty reference images a step of recall is 0.05.
+Precision is the share of samples that lie within the reference set's manifold, recall the share of reference images
+that lie within the samples': each manifold is the union of balls around a set's images that reach to the k-th nearest
+other one. Both from 0 to 1, higher is better; against a few instance images a precision near 1 can also mean copying.
+Both depend on the sizes of the sets: compare sets of one size. The authors take 50,000 images; more than k a set are
+needed, and with some twenty reference images a step of recall is 0.05.
 
 Reference: Kynkaanniemi et al. 2019, arXiv:1904.06991, with their k = 3.
 """

@@ -58,9 +58,8 @@ def distance_figures(samples: Features, instances: Features) -> Figures:
     if len(samples) and len(instances):
         figures["nearest_instance_similarity"] = float(nearest_instance_similarity(samples, instances).mean())
     if min(len(samples), len(instances)) < 2:
-        # These words also stand in compare.json and in the report.
-        what = "one instance image" if len(instances) == 1 else f"{len(samples)} samples, {len(instances)} instance images"
-        return figures | {"reason": f"{what}: a distance between sets needs two or more"}
+        sizes = f"{len(samples)} samples, {len(instances)} instance images"
+        return figures | {"reason": f"{sizes}: a distance between sets needs two or more"}
     frechet = frechet_distance(samples, instances)
     figures |= {"frechet": frechet.value, "kernel": kernel_distance(samples, instances)}
     return figures | ({"frechet_warning": frechet.warning} if frechet.warning else {})
