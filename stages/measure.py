@@ -1,9 +1,14 @@
-"""Stages `measure@base` and `measure@tuned`: figures of one set of samples."""
+"""Stages `measure@base` and `measure@tuned`: figures of one set of samples.
+
+Figures of the target prompts have plain names; the same on the held-out prompts, which training should leave alone, end
+in `_held_out`. Figures of a further extractor stand in an object of its name, and are null with a reason where its
+weights or packages are missing.
+"""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,68 +20,71 @@ from safetensors.numpy import save_file
 
 from stages.cli import run_stage
 from stages.imagefolder import load_image, read_imagefolder
+from stages.measures import set_figures
 from stages.measures.anatomy import DETECTORS, anomaly_rates, assess, flat_figures
-from stages.measures.diversity import cosine_distance_matrix, vendi_score
+from stages.measures.clip_score import text_embeddings
+from stages.measures.feature_store import FeatureStore
 from stages.measures.features import get_extractor
-from stages.measures.frechet import frechet_distance
-from stages.measures.kernel_distance import kernel_distance
-from stages.measures.memorisation import (
-    copies_by_features,
-    copies_by_structure,
-    copy_rate,
-    nearest_instance_similarity,
-)
+from stages.measures.memorisation import copies_by_features, copies_by_structure, copy_rate
+from stages.measures.perceptual import get_perceptual, perceptual_matrices
 from stages.measures.psnr import psnr_within
+from stages.measures.set_figures import Figures, mean_over
 from stages.measures.ssim import ssim_within
-from stages.measures.statistics import mean_within_sets
 from stages.metric_files import METRICS, library_versions, write_metrics
 from stages.params import MeasureParams, load_params
 
 SAMPLES, FEATURES, INSTANCE = Path("data/samples"), Path("data/features"), Path("data/instance")
+STORE = Path(".features")
+SUFFIXES = {"target": "", "held_out": "_held_out"}
 
 Images = Sequence[NDArray[np.uint8]]
+Sets = dict[str, list[int]]
 
 
-def within_set(table: pd.DataFrame, limit: int) -> dict[str, list[int]]:
-    """Rows of the first `limit` seeds of each target prompt: the sets on which the within-set measures are taken."""
-    target = table[table["group"] == "target"].sort_values("seed")
-    return {str(prompt): list(rows.index[:limit]) for prompt, rows in target.groupby("prompt", sort=True)}
+def rows_of(table: pd.DataFrame, group: str) -> list[int]:
+    """Rows of a group's samples."""
+    return [int(row) for row in np.flatnonzero(table["group"] == group)]
 
 
-def mean_over(values: Sequence[float | None]) -> float | None:
-    """Mean over prompts; None where no prompt has a value."""
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
+def within_set(table: pd.DataFrame, limit: int, group: str = "target") -> Sets:
+    """Rows of the first `limit` seeds of each prompt of a group: the sets of the within-set measures."""
+    own = table[table["group"] == group].sort_values("seed")
+    return {str(prompt): list(rows.index[:limit]) for prompt, rows in own.groupby("prompt", sort=True)}
+
+
+def similarity_figures(images: Images, sets: Sets, suffix: str) -> Figures:
+    """SSIM and PSNR within prompts."""
+    return {
+        f"ssim_within{suffix}": mean_over([ssim_within([images[row] for row in rows]) for rows in sets.values()]),
+        f"psnr_within{suffix}": mean_over([psnr_within([images[row] for row in rows]) for rows in sets.values()]),
+    }
 
 
 def feature_figures(
-    features: NDArray[np.float32], instances: NDArray[np.float32], table: pd.DataFrame, settings: MeasureParams
-) -> dict[str, Any]:
-    """Distances to the instance images, diversity and copying, on the target prompts' samples."""
-    target = features[(table["group"] == "target").to_numpy()]
-    sets = within_set(table, settings.within_set_images)
-    frechet = frechet_distance(target, instances) if len(instances) > 1 else None
-    figures: dict[str, Any] = {
-        "diversity": mean_within_sets(
-            {prompt: cosine_distance_matrix(features[rows]) for prompt, rows in sets.items()}
-        ),
-        "vendi_score": mean_over([vendi_score(features[rows]) for rows in sets.values()]),
-        f"frechet_{settings.extractor}": frechet.value if frechet else None,
-        f"kernel_{settings.extractor}": kernel_distance(target, instances) if frechet else None,
-        "nearest_instance_similarity": float(nearest_instance_similarity(target, instances).mean()),
-    }
-    if frechet is None:
-        return figures | {"reason": "one instance image: a distance between sets needs two or more"}
-    return figures | ({"frechet_warning": frechet.warning} if frechet.warning else {})
+    features: NDArray[np.float32],
+    instances: NDArray[np.float32],
+    table: pd.DataFrame,
+    settings: MeasureParams,
+    group: str = "target",
+) -> Figures:
+    """Diversity, distances to the instance images and manifold figures of a group, by the main extractor."""
+    suffix, samples = SUFFIXES[group], features[rows_of(table, group)]
+    own = set_figures.joined(
+        set_figures.diversity_figures(features, within_set(table, settings.within_set_images, group)),
+        set_figures.distance_figures(samples, instances),
+    )
+    named = {name + (f"_{settings.extractor}" if name in ("frechet", "kernel") else ""): own[name] for name in own}
+    named[f"manifold_{settings.extractor}"] = set_figures.manifold_figures(samples, instances)
+    return {name + suffix: value for name, value in named.items()}
 
 
 def copy_figures(
     images: Images, instance_images: Images, features: NDArray[np.float32], instances: NDArray[np.float32]
-) -> dict[str, Any]:
-    """Copies of instance images among the target prompts' samples, by either detector and by each."""
+) -> Figures:
+    """Copies of instance images among samples, by either detector and by each."""
     by_structure, by_features = copies_by_structure(images, instance_images), copies_by_features(features, instances)
     copies = copy_rate([by_structure, by_features])
-    figures: dict[str, Any] = {
+    figures: Figures = {
         "copy_rate": copies.rate,
         "copy_rate_structure": by_structure.rate,
         "copy_rate_features": by_features.rate,
@@ -87,8 +95,59 @@ def copy_figures(
     return figures | {name: note for name, note in notes.items() if note}
 
 
+def further_figures(
+    name: str,
+    images: Images,
+    instance_images: Images,
+    table: pd.DataFrame,
+    settings: MeasureParams,
+    store: FeatureStore,
+) -> tuple[Figures, Mapping[str, Any]]:
+    """An object of figures a group by a further extractor, and the extractor's provenance."""
+    extractor = get_extractor(name)
+    groups = {f"{name}{suffix}": group for group, suffix in SUFFIXES.items()}
+    try:
+        features = store.features(extractor, images, settings.batch_size, progress=True)
+        instances = store.features(extractor, instance_images, settings.batch_size)
+        texts = text_embeddings(list(table["text"]), extractor.find()) if name == "clip" else None
+    except FileNotFoundError as error:
+        nothing = set_figures.without_figures(name, str(error))
+        return dict.fromkeys(groups, nothing), {"extractor": name, "reason": str(error)}
+    figures = {
+        key: set_figures.named_figures(
+            name,
+            features,
+            instances,
+            rows_of(table, group),
+            within_set(table, settings.within_set_images, group),
+            texts,
+        )
+        for key, group in groups.items()
+    }
+    return figures, extractor.provenance()
+
+
+def perceptual_figures(
+    name: str, images: Images, instance_images: Images, sets: Mapping[str, Sets], store: FeatureStore
+) -> tuple[Figures, Mapping[str, Any]]:
+    """An object of perceptual distances a group, and the network's provenance."""
+    network = get_perceptual(name)
+    keys = {group: f"perceptual_{name}{suffix}" for group, suffix in SUFFIXES.items()}
+    chosen = {prompt: [images[row] for row in rows] for own in sets.values() for prompt, rows in own.items()}
+    try:
+        matrices = perceptual_matrices(network, chosen, instance_images, store, progress=True)
+    except FileNotFoundError as error:
+        nothing = {"within_set": None, "nearest_instance": None, "reason": str(error)}
+        return dict.fromkeys(keys.values(), nothing), {"network": name, "reason": str(error)}
+    figures = {
+        key: set_figures.perceptual_figures({prompt: matrices[prompt] for prompt in sets[group]})
+        for group, key in keys.items()
+    }
+    return figures, network.provenance()
+
+
 def main(model: str) -> None:
-    settings = load_params().measure
+    settings, store = load_params().measure, FeatureStore(STORE)
     table = read_imagefolder(SAMPLES / model)
     images = [load_image(path) for path in table["path"]]
     instance_images = [load_image(path) for path in read_imagefolder(INSTANCE)["path"]]
@@ -102,38 +161,47 @@ def main(model: str) -> None:
     per_image.to_csv(plot, index=False)
 
     extractor = get_extractor(settings.extractor)
-    features = extractor.extract(images, settings.batch_size, progress=True)
-    instances = extractor.extract(instance_images, settings.batch_size)
+    features = store.features(extractor, images, settings.batch_size, progress=True)
+    instances = store.features(extractor, instance_images, settings.batch_size)
     (FEATURES / model).mkdir(parents=True, exist_ok=True)
     save_file({"samples": features, "instances": instances}, FEATURES / model / "features.safetensors")
 
-    target = np.flatnonzero(table["group"] == "target")
-    copies = copy_figures([images[row] for row in target], instance_images, features[target], instances)
-    sets = within_set(table, settings.within_set_images)
-    rates = flat_figures(anomaly_rates(per_image, DETECTORS[settings.detector].kinds))
-    similar = {
-        "ssim_within": mean_over([ssim_within([images[row] for row in rows]) for rows in sets.values()]),
-        "psnr_within": mean_over([psnr_within([images[row] for row in rows]) for rows in sets.values()]),
-    }
+    sets = {group: within_set(table, settings.within_set_images, group) for group in SUFFIXES}
+    figures = nested(flat_figures(anomaly_rates(per_image, DETECTORS[settings.detector].kinds)))
+    for group, suffix in SUFFIXES.items():
+        rows = rows_of(table, group)
+        figures |= similarity_figures(images, sets[group], suffix)
+        figures |= feature_figures(features, instances, table, settings, group)
+        copies = copy_figures([images[row] for row in rows], instance_images, features[rows], instances)
+        figures |= copies if group == "target" else {f"copy_rate{suffix}": copies["copy_rate"]}
+    sources = []
+    for name in settings.perceptual:
+        found, source = perceptual_figures(name, images, instance_images, sets, store)
+        figures, sources = figures | found, [*sources, source]
+    for name in settings.further_extractors:
+        found, source = further_figures(name, images, instance_images, table, settings, store)
+        figures, sources = figures | found, [*sources, source]
+
     write_metrics(
         METRICS / f"measure_{model}.json",
-        nested(rates) | similar | feature_figures(features, instances, table, settings) | copies,
+        figures,
         {
             "n": len(images),
-            "n_target": int((table["group"] == "target").sum()),
-            "n_within_set": sum(len(rows) for rows in sets.values()),
+            "n_target": len(rows_of(table, "target")),
+            "n_within_set": sum(len(rows) for rows in sets["target"].values()),
             "n_instance": len(instances),
             "detector": settings.detector,
             **extractor.provenance(),
+            "further": sources,
             "batch_size": settings.batch_size,
-            **library_versions("torch", "scikit-image", "scipy", "numpy"),
+            **library_versions("torch", "torchmetrics", "scikit-image", "scipy", "numpy"),
         },
     )
 
 
-def nested(rates: dict[str, float]) -> dict[str, Any]:
+def nested(rates: dict[str, float]) -> Figures:
     """`anomaly_rate.<prompt>` and `anomaly_kinds.<kind>` as objects, which dotted paths then reach."""
-    tree: dict[str, Any] = {}
+    tree: Figures = {}
     for key, value in rates.items():
         head, _, tail = key.partition(".")
         if tail:

@@ -108,11 +108,28 @@ class MeasureParams(Section):
     """What is measured on each set of samples."""
 
     detector: Literal["figures"] = Field(description="Who looks at the anatomy; figures: the miniature's checker.")
-    extractor: Literal["efficientnet_lite0", "dinov2", "clip"] = Field(
+    extractor: Literal["efficientnet_lite0", "inception", "dinov2", "clip"] = Field(
         description="Feature extractor of the distances."
     )
-    within_set_images: int = Field(ge=2, description="Images a target prompt that enter SSIM, PSNR and diversity.")
+    further_extractors: list[Literal["efficientnet_lite0", "inception", "dinov2", "clip"]] = Field(
+        [], description="Extractors that the same is measured by besides; null with a reason where one is not here."
+    )
+    perceptual: list[Literal["efficientnet_lite0", "lpips_alex", "lpips_vgg"]] = Field(
+        ["efficientnet_lite0"], description="Networks of the perceptual distances; lpips_* need torchvision."
+    )
+    within_set_images: int = Field(ge=2, description="Images a prompt that enter SSIM, PSNR, diversity, perceptual.")
     batch_size: int = Field(ge=1, description="Images a forward pass of the extractor.")
+
+    @model_validator(mode="after")
+    def _each_once(self) -> MeasureParams:
+        for name, chosen in (
+            ("further_extractors", [self.extractor, *self.further_extractors]),
+            ("perceptual", self.perceptual),
+        ):
+            twice = [each for each in chosen if chosen.count(each) > 1]
+            if twice:
+                raise ValueError(f"measure.{name} holds {twice[0]!r}, which is measured anyway: list it once")
+        return self
 
 
 class CompareParams(Section):

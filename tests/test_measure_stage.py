@@ -8,12 +8,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
+from pydantic import ValidationError
 
+from stages import measure
 from stages.compare import frechet_entry
+from stages.imagefolder import ImageFolderWriter
 from stages.measure import feature_figures
+from stages.measures.features import FeatureExtractor
 from stages.params import MeasureParams
 from stages.seeding import numpy_generator
+from stages.sources.figures import collect_figures
+from tests.conftest import ROOT
 
+PERCEPTUAL_NETWORKS = ["efficientnet_lite0", "lpips_alex"]
 SETTINGS = MeasureParams(detector="figures", extractor="efficientnet_lite0", within_set_images=4, batch_size=8)
 
 
@@ -30,6 +38,91 @@ def test_one_instance_image_has_no_distance_between_sets_and_says_so() -> None:
     assert "two or more" in str(one["reason"])
     assert isinstance(one["nearest_instance_similarity"], float) and isinstance(one["diversity"], float)
     assert isinstance(many["kernel_efficientnet_lite0"], float) and "reason" not in many
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with eight samples and seven instance images, and the parameters of the project."""
+    monkeypatch.chdir(tmp_path)
+    groups = {"target": ["lying on the grass", "lying on the street"], "held_out": ["standing on the grass"]}
+    for folder, count in (("samples/base", 3), ("samples/tuned", 3), ("instance", 7)):
+        writer = ImageFolderWriter(tmp_path / "data" / folder)
+        for group, prompts in groups.items() if count == 3 else {"target": ["lying on the grass"]}.items():
+            for prompt in prompts:
+                for image in collect_figures([prompt], count, seed=len(folder)):
+                    writer.add(
+                        f"{len(writer.rows)}.png",
+                        image.image,
+                        text=prompt,
+                        prompt=prompt,
+                        group=group,
+                        seed=len(writer.rows),
+                    )
+        writer.close()
+    parameters = yaml.safe_load((ROOT / "params.resolved.yaml").read_text())
+    parameters["measure"] |= {"further_extractors": ["inception", "dinov2", "clip"], "perceptual": PERCEPTUAL_NETWORKS}
+    (tmp_path / "params.resolved.yaml").write_text(yaml.safe_dump(parameters))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("stages.measures.networks.find_spec", lambda name: None)
+    monkeypatch.setattr("stages.measures.perceptual.find_spec", lambda name: None)
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_both_models_have_the_same_keys_and_every_null_a_reason(project: Path) -> None:
+    for model in ("base", "tuned"):
+        measure.main(model)
+    base, tuned = (
+        json.loads((project / "metrics" / f"measure_{model}.json").read_text()) for model in ("base", "tuned")
+    )
+    base, tuned = ({key: value for key, value in found.items() if "warning" not in key} for found in (base, tuned))
+    assert list(base) == list(tuned)
+    for name in ("inception", "dinov2", "clip", "perceptual_lpips_alex"):
+        for suffix in ("", "_held_out"):
+            reason = base[name + suffix].pop("reason")
+            assert ("pip install" in reason or "cannot be reached" in reason) and set(base[name + suffix].values()) == {
+                None
+            }
+    assert "fid" in base["inception"] and {"cmmd", "clip_score"} <= set(base["clip_held_out"])
+    for suffix in ("", "_held_out"):
+        assert base[f"perceptual_efficientnet_lite0{suffix}"]["within_set"] > 0
+        manifold = base[f"manifold_efficientnet_lite0{suffix}"]
+        if suffix:  # Three held-out samples are too few for three neighbours.
+            assert manifold["precision"] is None and "more than 3" in manifold["reason"]
+        else:
+            assert 0 <= manifold["precision"] <= 1 and 0 < manifold["coverage"] <= 1
+        for name in ("diversity", "vendi_score", "ssim_within", "frechet_efficientnet_lite0", "copy_rate"):
+            assert isinstance(base[name + suffix], float)
+    assert base["diversity"] != base["diversity_held_out"]
+    sources = {source.get("extractor", source.get("network")): source for source in base["provenance"]["further"]}
+    assert set(sources) == {"efficientnet_lite0", "lpips_alex", "inception", "dinov2", "clip"}
+    assert len(sources["efficientnet_lite0"]["weights_sha256"]) == 64
+
+
+@pytest.mark.slow
+def test_a_second_run_on_the_same_images_does_no_feature_work(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measure.main("base")
+    first = (project / "metrics" / "measure_base.json").read_bytes()
+    stored = (project / "data" / "features" / "base" / "features.safetensors").read_bytes()
+    monkeypatch.setattr(FeatureExtractor, "_forward", lambda *_: pytest.fail("an image was looked at again"))
+    measure.main("base")
+    assert (project / "metrics" / "measure_base.json").read_bytes() == first
+    assert (project / "data" / "features" / "base" / "features.safetensors").read_bytes() == stored
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("further_extractors", ["clip", "clip"], "clip"),
+        ("further_extractors", ["efficientnet_lite0"], "measured anyway"),
+        ("perceptual", ["lpips_vgg", "lpips_vgg"], "list it once"),
+        ("perceptual", ["lpips"], "lpips_alex"),
+    ],
+)
+def test_a_mistaken_list_of_networks_is_refused(key: str, value: list[str], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        MeasureParams.model_validate(SETTINGS.model_dump() | {key: value})
 
 
 def test_the_comparison_carries_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

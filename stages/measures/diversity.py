@@ -17,7 +17,7 @@ def cosine_similarity(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64
     """Cosine of every row of one matrix of features with every row of another, shape (n1, n2), from -1 to 1.
 
     Raises:
-        ValueError: a feature vector is zero or not finite, and has no direction.
+        ValueError: not features of shape (n, d), or a feature vector is zero or not finite, and has no direction.
     """
     one, two = _directions(first), _directions(second)
     return np.clip(one @ two.T, -1, 1)
@@ -36,8 +36,8 @@ def pairwise_diversity(features: ArrayLike) -> float | None:
     return within_set_mean(cosine_distance_matrix(features))
 
 
-def vendi_score(features: ArrayLike) -> float:
-    """Effective number of different images in a set, from 1 (all alike) to n (all orthogonal).
+def vendi_score(features: ArrayLike) -> float | None:
+    """Effective number of different images in a set, from 1 (all alike) to n (all orthogonal); None for fewer than two.
 
     The exponential of the entropy of the eigenvalues of K / n, K the cosine similarities. It grows with n: compare
     sets of one size.
@@ -45,6 +45,8 @@ def vendi_score(features: ArrayLike) -> float:
     Reference: Friedman & Dieng 2023, arXiv:2210.02410.
     """
     similarities = cosine_similarity(features, features)
+    if len(similarities) < 2:
+        return None
     eigenvalues = np.linalg.eigvalsh(similarities / len(similarities))
     positive = eigenvalues[eigenvalues > 1e-12]
     return float(np.exp(-(positive * np.log(positive)).sum()))
@@ -52,6 +54,8 @@ def vendi_score(features: ArrayLike) -> float:
 
 def _directions(features: ArrayLike) -> NDArray[np.float64]:
     values = np.asarray(features, dtype=np.float64)
+    if values.ndim != 2:
+        raise ValueError(f"expected features of shape (n, d), got {values.shape}")
     lengths = np.linalg.norm(values, axis=1, keepdims=True)
     if not np.isfinite(lengths).all() or (lengths == 0).any():
         raise ValueError("a feature vector is zero, NaN or infinite: check the images and the extractor")

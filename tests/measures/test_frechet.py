@@ -44,8 +44,20 @@ def test_small_sets_are_warned_about_and_biased() -> None:
     assert small.value > 10 * large.value
 
 
+def test_two_images_a_set_are_the_least_and_identical_images_have_a_true_zero() -> None:
+    # Means (1, 0) and (0, 0), no variance in one set and 2 in the other: 1 + 2.
+    found = frechet_distance(np.array([[1.0, 0], [1.0, 0]]), np.array([[-1.0, 0], [1.0, 0]]))
+    assert found.value == pytest.approx(3)
+    assert frechet_distance(np.ones((4, 3)), np.ones((6, 3))).value == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_fewer_than_two_images_are_refused(n: int) -> None:
+    for sets in ((np.zeros((n, 3)), np.zeros((5, 3))), (np.zeros((5, 3)), np.zeros((n, 3)))):
+        with pytest.raises(ValueError, match="two images"):
+            frechet_distance(*sets)
+
+
 def test_bad_features_are_named() -> None:
-    with pytest.raises(ValueError, match="two images"):
-        frechet_distance(np.zeros((1, 3)), np.zeros((5, 3)))
     with pytest.raises(ValueError, match="NaN"):
         frechet_distance(np.full((3, 3), np.nan), np.zeros((5, 3)))

@@ -1,0 +1,41 @@
+"""Balls around the images of a set by their nearest neighbours, from which precision, recall, density and coverage are
+counted."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.distance import cdist
+
+Floats = NDArray[np.float64]
+
+
+def checked(samples: ArrayLike, reference: ArrayLike, k: int) -> tuple[Floats, Floats]:
+    """Both sets of features in float64.
+
+    Raises:
+        ValueError: shapes that do not fit, features that are not finite, k below 1, or a set of k images or fewer.
+    """
+    one, two = np.asarray(samples, dtype=np.float64), np.asarray(reference, dtype=np.float64)
+    if one.ndim != 2 or two.ndim != 2 or one.shape[1] != two.shape[1]:
+        raise ValueError(f"expected features of shape (n, d) and one d, got {one.shape} and {two.shape}")
+    if not (np.isfinite(one).all() and np.isfinite(two).all()):
+        raise ValueError("features are NaN or infinite: check the images and the extractor")
+    if k < 1 or min(len(one), len(two)) <= k:
+        raise ValueError(f"{len(one)} and {len(two)} images: {max(k, 1)} nearest neighbours need more in each set")
+    return one, two
+
+
+def radii(features: Floats, k: int) -> Floats:
+    """Distance of each image to its k-th nearest other one in the set, shape (n,)."""
+    # The distance of an image to itself, 0, is the smallest of its row.
+    return np.asarray(np.partition(cdist(features, features), k, axis=1)[:, k])
+
+
+def inside(features: Floats, centres: Floats, k: int) -> NDArray[np.bool_]:
+    """Which images lie in which balls: (n, m), true where image i is no farther from centre j than j's radius.
+
+    Balls are closed, as in Kynkaanniemi et al. and unlike in the code of Naeem et al.: so identical images lie in each
+    other's balls of radius 0.
+    """
+    return np.asarray(cdist(features, centres) <= radii(centres, k)[None, :])
