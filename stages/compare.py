@@ -78,6 +78,7 @@ def within_set_effects(settings: CompareParams, measure: MeasureParams) -> dict[
             resamples=settings.resamples,
             permutations=settings.resamples,
             confidence=settings.confidence,
+            ratio=name == "diversity",  # the verdict holds this ratio against its threshold
         )
         for name, sets in matrices.items()
     }

@@ -11,10 +11,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Decision = Literal["corrected", "not_corrected", "inconclusive"]
+from stages.verdict_clauses import (
+    Clause,
+    clause_diversity,
+    clause_held_out,
+    clause_memorisation,
+    clause_target_drop,
+    clause_target_rate,
+)
+from stages.verdict_figures import number, rate, read_change, read_ratio
 
-_TOLERANCE = 1e-9
-"""Differences of rates carry rounding (0.4 - 0.7 > -0.3 in floats), which must not decide a clause."""
+__all__ = ["Clause", "Decision", "Thresholds", "Verdict", "decide"]
+
+Decision = Literal["corrected", "not_corrected", "inconclusive"]
 
 
 @dataclass(frozen=True)
@@ -43,25 +52,6 @@ class Thresholds:
 
 
 @dataclass(frozen=True)
-class Clause:
-    """One condition of the verdict."""
-
-    passed: bool | None
-    """None: unsettled."""
-    figure: float | None
-    """The figure that is held against the threshold."""
-    threshold: float
-    sentence: str
-    """The outcome in words, with the figures it rests on, or why there is none."""
-
-    def as_metrics(self) -> dict[str, Any]:
-        """The clause's figures. Its sentence stands among the verdict's `reasons`, a list, which `dvc metrics diff`
-        leaves out; a string it would show, in columns as wide. Only a figure that is null has its `reason` here."""
-        figures = {"passed": self.passed, "figure": self.figure, "threshold": self.threshold}
-        return figures if self.figure is not None else figures | {"reason": self.sentence}
-
-
-@dataclass(frozen=True)
 class Verdict:
     """The decision, its clauses by name, and the figures that decided it."""
 
@@ -80,120 +70,52 @@ class Verdict:
 def decide(compare: Mapping[str, Any], measure_tuned: Mapping[str, Any], thresholds: Thresholds) -> Verdict:
     """Hold a comparison against its thresholds.
 
+    Diversity and copies are judged by their point estimates, as was settled before the runs; the interval of the
+    diversity ratio stands beside, and the clause says when it reaches over the threshold. A rule by the interval's
+    lower end would be another, stricter threshold.
+
     Args:
-        compare: one object a measure (`base`, `tuned`, `delta` = tuned - base, `ci_low`, `ci_high`, `reason` where
-            null); read are `anomaly_rate_target`, `anomaly_rate_held_out` and `diversity`.
-        measure_tuned: the tuned model's figures; read is `copy_rate`.
+        compare: one object a measure (`base`, `tuned`, `delta` = tuned - base, `ci_low`, `ci_high`, `n`, `clusters`,
+            `reason` where null); read are `anomaly_rate_target`, `anomaly_rate_held_out` and `diversity`, and the
+            level of the intervals, `provenance.confidence` (absent: 95%).
+        measure_tuned: the tuned model's figures; read is `copy_rate`, and anomaly rates that are there must be the
+            comparison's.
         thresholds: what was asked for before the run.
 
     Returns:
-        The verdict. A figure that is absent or null makes its clause unsettled, and its reason is carried through.
+        The verdict. A figure that is absent, null, no finite number, impossible or in contradiction to another makes
+        its clause unsettled, and the reason is carried through.
     """
-    target, held_out = _measure(compare, "anomaly_rate_target"), _measure(compare, "anomaly_rate_held_out")
-    diversity = _measure(compare, "diversity")
-    ratio = _ratio(_number(diversity, "tuned"), _number(diversity, "base"))
-    copy_rate = _number(measure_tuned, "copy_rate")
+    target, held_out = (
+        read_change(compare, measure_tuned, f"anomaly_rate_{group}") for group in ("target", "held_out")
+    )
+    diversity, copy_rate = read_ratio(compare, "diversity"), rate(measure_tuned, "copy_rate")
+    confidence = _confidence(compare)
     clauses = {
-        "target_drop": _target_drop(target, thresholds.min_target_drop),
-        "target_rate": _target_rate(target, thresholds.max_target_rate),
-        "held_out": _held_out(held_out, thresholds.held_out_margin),
-        "diversity": _diversity(ratio, diversity, thresholds.min_diversity_ratio),
-        "memorisation": _memorisation(copy_rate, measure_tuned, thresholds.max_copy_rate),
+        "target_drop": clause_target_drop(target, thresholds.min_target_drop, confidence),
+        "target_rate": clause_target_rate(target, thresholds.max_target_rate),
+        "held_out": clause_held_out(held_out, thresholds.held_out_margin, confidence),
+        "diversity": clause_diversity(diversity, thresholds.min_diversity_ratio),
+        "memorisation": clause_memorisation(copy_rate, measure_tuned, thresholds.max_copy_rate),
     }
     failed = [clause.sentence for clause in clauses.values() if clause.passed is False]
     unsettled = [clause.sentence for clause in clauses.values() if clause.passed is None]
     decision: Decision = "not_corrected" if failed else "inconclusive" if unsettled else "corrected"
     figures = {
-        "target_anomaly_rate_base": _number(target, "base"),
-        "target_anomaly_rate_tuned": _number(target, "tuned"),
-        "held_out_anomaly_rate_base": _number(held_out, "base"),
-        "held_out_anomaly_rate_tuned": _number(held_out, "tuned"),
-        "diversity_ratio": ratio,
+        "target_anomaly_rate_base": target.base,
+        "target_anomaly_rate_tuned": target.tuned,
+        "held_out_anomaly_rate_base": held_out.base,
+        "held_out_anomaly_rate_tuned": held_out.tuned,
+        "diversity_ratio": diversity.value,
+        "diversity_ratio_ci_low": diversity.ci_low,
+        "diversity_ratio_ci_high": diversity.ci_high,
         "copy_rate": copy_rate,
     }
     reasons = tuple(failed or unsettled or [clause.sentence for clause in clauses.values()])
     return Verdict(decision, reasons, clauses, figures)
 
 
-def _target_drop(target: Mapping[str, Any], drop: float) -> Clause:
-    delta, low, high = (_number(target, key) for key in ("delta", "ci_low", "ci_high"))
-    if delta is None or low is None or high is None:
-        return Clause(None, delta, -drop, _missing("The change of the target anomaly rate", target))
-    change = f"The target anomaly rate changed by {_points(delta, low, high)}"
-    if delta > -drop + _TOLERANCE:
-        return Clause(False, delta, -drop, f"{change}: not the fall of {100 * drop:.1f} points that was asked for.")
-    if high >= 0:
-        return Clause(None, delta, -drop, f"{change}: the interval is not clear of 0, so more seeds are needed.")
-    return Clause(True, delta, -drop, f"{change}: a fall of at least {100 * drop:.1f} points was asked for.")
-
-
-def _target_rate(target: Mapping[str, Any], limit: float) -> Clause:
-    rate = _number(target, "tuned")
-    if rate is None:
-        return Clause(None, None, limit, _missing("The tuned model's target anomaly rate", target))
-    passed = rate <= limit + _TOLERANCE
-    outcome = "at most" if passed else "more than"
-    return Clause(
-        passed, rate, limit, f"The tuned model's target anomaly rate is {rate:.1%}, {outcome} the allowed {limit:.1%}."
-    )
-
-
-def _held_out(held_out: Mapping[str, Any], margin: float) -> Clause:
-    delta, low, high = (_number(held_out, key) for key in ("delta", "ci_low", "ci_high"))
-    if delta is None or low is None or high is None:
-        return Clause(None, high, margin, _missing("The change of the held-out anomaly rate", held_out))
-    change = f"The held-out anomaly rate changed by {_points(delta, low, high)}"
-    limit = f"the margin of {100 * margin:.1f} points"
-    if delta > margin + _TOLERANCE:
-        return Clause(False, high, margin, f"{change}: a rise beyond {limit}, so other prompts got worse.")
-    if high >= margin:
-        return Clause(None, high, margin, f"{change}: a rise beyond {limit} is not excluded, so more seeds are needed.")
-    return Clause(True, high, margin, f"{change}: a rise beyond {limit} is excluded.")
-
-
-def _diversity(ratio: float | None, diversity: Mapping[str, Any], minimum: float) -> Clause:
-    if ratio is None:
-        if _number(diversity, "base") == 0:
-            reason = "The diversity ratio is not available: the base model's diversity is 0."
-        else:
-            reason = _missing("The diversity ratio", diversity)
-        return Clause(None, None, minimum, reason)
-    passed = ratio >= minimum - _TOLERANCE
-    outcome = "at least" if passed else "less than"
-    sentence = (
-        f"The tuned images are {ratio:.3f} times as diverse as the base's, {outcome} the {minimum:.3f} asked for."
-    )
-    return Clause(passed, ratio, minimum, sentence)
-
-
-def _memorisation(rate: float | None, measure_tuned: Mapping[str, Any], limit: float) -> Clause:
-    if rate is None:
-        reasons = {"reason": measure_tuned.get("copy_rate_reason") or measure_tuned.get("reason")}
-        return Clause(None, None, limit, _missing("The share of copied training images", reasons))
-    passed = rate <= limit + _TOLERANCE
-    outcome = "at most" if passed else "more than"
-    sentence = f"{rate:.1%} of the tuned images copy a training image, {outcome} {limit:.1%}."
-    warning = measure_tuned.get("copy_rate_warning")
-    return Clause(passed, rate, limit, f"{sentence} Warning: {warning}." if warning else sentence)
-
-
-def _points(delta: float, low: float, high: float) -> str:
-    return f"{100 * delta:+.1f} points (interval {100 * low:+.1f} to {100 * high:+.1f})"
-
-
-def _missing(subject: str, source: Mapping[str, Any]) -> str:
-    return f"{subject} is not available: {source.get('reason') or 'it was not measured'}."
-
-
-def _measure(compare: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = compare.get(name)
-    return found if isinstance(found, Mapping) else {}
-
-
-def _number(source: Mapping[str, Any], key: str) -> float | None:
-    value = source.get(key)
-    return None if value is None or not math.isfinite(value) else float(value)
-
-
-def _ratio(tuned: float | None, base: float | None) -> float | None:
-    return None if tuned is None or not base else tuned / base
+def _confidence(compare: Mapping[str, Any]) -> float:
+    provenance = compare.get("provenance")
+    level = number(provenance, "confidence") if isinstance(provenance, Mapping) else None
+    return level if level is not None and 0.5 < level < 1 else 0.95

@@ -31,7 +31,7 @@ GOOD: dict[str, dict[str, Any]] = {
 CASES = {
     "all well": ({}, 0.0, "corrected", {}),
     "exactly at the threshold, but for rounding": (
-        {"anomaly_rate_target": measure(0.7, 0.4 - 0.15, -0.6, -0.2) | {"delta": 0.4 - 0.7}},
+        {"anomaly_rate_target": measure(0.55, 0.25, -0.6, -0.2) | {"delta": 0.4 - 0.7}},
         0.02,
         "corrected",
         {},
@@ -155,6 +155,8 @@ def test_metrics_keep_the_contract_and_are_json() -> None:
         "held_out_anomaly_rate_base": 0.02,
         "held_out_anomaly_rate_tuned": 0.03,
         "diversity_ratio": pytest.approx(0.9),
+        "diversity_ratio_ci_low": None,
+        "diversity_ratio_ci_high": None,
         "copy_rate": 0.01,
     }
     assert metrics["clauses"]["held_out"]["figure"] == 0.03

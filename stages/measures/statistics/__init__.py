@@ -8,11 +8,18 @@ function of its data and its seed.
 
 from stages.measures.statistics.crossed import crossed_interval
 from stages.measures.statistics.effect import Better, Effect
-from stages.measures.statistics.exact_tests import holm, mcnemar_test, sign_test
+from stages.measures.statistics.exact_tests import holm, mcnemar_mid_p, mcnemar_test, sign_test
 from stages.measures.statistics.paired import NonInferiority, non_inferiority, paired_effect
-from stages.measures.statistics.planning import pairs_for_rates
+from stages.measures.statistics.planning import (
+    Spread,
+    difference_spread,
+    pairs_for_rates,
+    power_to_settle,
+    prompts_to_settle,
+    seeds_to_settle,
+)
 from stages.measures.statistics.proportions import newcombe_interval, wilson_interval
-from stages.measures.statistics.resampling import bootstrap_interval, sign_flip_test
+from stages.measures.statistics.resampling import bootstrap_interval, sign_flip_test, stretched_interval
 from stages.measures.statistics.unpaired import PermutationResult, permutation_test, within_set_permutation_test
 from stages.measures.statistics.within_set import compare_within_set, mean_within_sets, within_set_mean
 
@@ -21,10 +28,13 @@ __all__ = [
     "Effect",
     "NonInferiority",
     "PermutationResult",
+    "Spread",
     "bootstrap_interval",
     "compare_within_set",
     "crossed_interval",
+    "difference_spread",
     "holm",
+    "mcnemar_mid_p",
     "mcnemar_test",
     "mean_within_sets",
     "newcombe_interval",
@@ -32,8 +42,12 @@ __all__ = [
     "paired_effect",
     "pairs_for_rates",
     "permutation_test",
+    "power_to_settle",
+    "prompts_to_settle",
+    "seeds_to_settle",
     "sign_flip_test",
     "sign_test",
+    "stretched_interval",
     "wilson_interval",
     "within_set_mean",
     "within_set_permutation_test",

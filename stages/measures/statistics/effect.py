@@ -37,10 +37,18 @@ class Effect:
     """Pairs in which the tuned image is better; None where single pairs have no winner."""
     tie: int | None = None
     loss: int | None = None
+    sd_seeds: float | None = None
+    """Standard deviation of the pairs' differences between seeds of one prompt, for planning (`planning.Spread`)."""
+    sd_prompts: float | None = None
+    """That of the true differences between prompts; 0 where the interval speaks about these very prompts alone."""
+    ratio: float | None = None
+    """tuned / base, where that is asked for, with the interval of the ratio."""
+    ratio_ci_low: float | None = None
+    ratio_ci_high: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """The effect as an object of metrics/compare.json; `reason` and win, tie, loss only where there are any."""
-        optional = {"reason", "win", "tie", "loss"}
+        """The effect as an object of metrics/compare.json; what comes after `method` only where there is any."""
+        optional = {"reason", "win", "tie", "loss", "sd_seeds", "sd_prompts", "ratio", "ratio_ci_low", "ratio_ci_high"}
         return {name: value for name, value in asdict(self).items() if value is not None or name not in optional}
 
 

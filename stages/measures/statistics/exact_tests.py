@@ -37,6 +37,32 @@ def mcnemar_test(only_base: int, only_tuned: int) -> float:
     return sign_test(only_base, only_tuned)
 
 
+def mcnemar_mid_p(only_base: int, only_tuned: int) -> float:
+    """Mid-p McNemar test: the exact one, counting only half the probability of the counts that were seen.
+
+    The exact p never rejects a true null more often than it says, but as few discordant pairs have few possible
+    p-values, it does so less often: on 512 independent pairs with rates of 3%, exact p < .05 comes up in 3.1% of null
+    comparisons, with rates of 1% in 2.2%; mid-p < .05 in 4.5% and 4.1%. The price: it is no exact test. Given the
+    number of discordant pairs, at most 7.7% of null comparisons have mid-p < .05 (at 16 discordant pairs).
+
+    Args:
+        only_base: pairs with 1 for the base and 0 for the tuned model.
+        only_tuned: pairs with 0 for the base and 1 for the tuned model.
+
+    Returns:
+        Two-sided p; 1 without discordant pairs, or with as many of either kind.
+
+    Raises:
+        ValueError: a count is negative.
+
+    Reference: Fagerland, Lydersen & Laake 2013, doi:10.1186/1471-2288-13-91.
+    """
+    if min(only_base, only_tuned) < 0:
+        raise ValueError(f"a McNemar test needs counts of 0 or more, got {only_base} and {only_tuned}")
+    fewer, pairs = min(only_base, only_tuned), only_base + only_tuned
+    return float(2 * binom.cdf(fewer, pairs, 0.5) - binom.pmf(fewer, pairs, 0.5))
+
+
 def holm(p_values: Mapping[str, float | None]) -> dict[str, float | None]:
     """Adjust p-values for testing several hypotheses at once (Holm 1979: uniformly better than Bonferroni).
 

