@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 
 from stages.cli import run_stage
 from stages.imagefolder import load_image, read_imagefolder
-from stages.measures.anatomy import DETECTORS, anomaly_rates, assess, flat_figures
+from stages.measures.anatomy import anomaly_rates, assess, find_detector, flat_figures
 from stages.measures.diversity import cosine_distance_matrix, vendi_score
 from stages.measures.features import get_extractor
 from stages.measures.frechet import frechet_distance
@@ -34,7 +34,33 @@ from stages.params import MeasureParams, load_params
 
 SAMPLES, FEATURES, INSTANCE = Path("data/samples"), Path("data/features"), Path("data/instance")
 
+NOBODY_LOOKED = "nobody looked at the anatomy: measure.detector is none"
+
 Images = Sequence[NDArray[np.uint8]]
+
+
+def look_at_anatomy(
+    images: Images, table: pd.DataFrame, detector: str
+) -> tuple[pd.DataFrame, dict[str, Any], dict[str, str]]:
+    """Anomalies of every image, the rates of the set, and what their provenance says about the detector.
+
+    Args:
+        images: in the order of `table`.
+        table: their `file_name`, `group`, `prompt` and `seed`.
+        detector: a detector of `stages.measures.anatomy`, or none: cells are then empty, and rates null with a reason.
+    """
+    per_image = table[["file_name", "group", "prompt", "seed"]].copy()
+    if detector == "none":
+        per_image["anomalous"], per_image["anomalies"] = None, ""
+        groups = sorted({str(group) for group in table["group"]}, reverse=True)
+        rates = {f"anomaly_rate_{group}": None for group in groups}
+        return per_image, rates | {f"{name}_reason": NOBODY_LOOKED for name in rates}, {"detector": detector}
+    anomalies = assess(images, detector, progress=True)
+    per_image["anomalous"] = [int(bool(found)) for found in anomalies]
+    per_image["anomalies"] = [" ".join(found) for found in anomalies]
+    known = find_detector(detector)
+    figures = nested(flat_figures(anomaly_rates(per_image, known.kinds)))
+    return per_image, figures, {"detector": detector, **known.provenance()}
 
 
 def within_set(table: pd.DataFrame, limit: int) -> dict[str, list[int]]:
@@ -93,10 +119,7 @@ def main(model: str) -> None:
     images = [load_image(path) for path in table["path"]]
     instance_images = [load_image(path) for path in read_imagefolder(INSTANCE)["path"]]
 
-    anomalies = assess(images, settings.detector, progress=True)
-    per_image = table[["file_name", "group", "prompt", "seed"]].copy()
-    per_image["anomalous"] = [int(bool(found)) for found in anomalies]
-    per_image["anomalies"] = [" ".join(found) for found in anomalies]
+    per_image, rates, detector = look_at_anatomy(images, table, settings.detector)
     plot = METRICS / "plots" / f"images_{model}.csv"
     plot.parent.mkdir(parents=True, exist_ok=True)
     per_image.to_csv(plot, index=False)
@@ -110,20 +133,19 @@ def main(model: str) -> None:
     target = np.flatnonzero(table["group"] == "target")
     copies = copy_figures([images[row] for row in target], instance_images, features[target], instances)
     sets = within_set(table, settings.within_set_images)
-    rates = flat_figures(anomaly_rates(per_image, DETECTORS[settings.detector].kinds))
     similar = {
         "ssim_within": mean_over([ssim_within([images[row] for row in rows]) for rows in sets.values()]),
         "psnr_within": mean_over([psnr_within([images[row] for row in rows]) for rows in sets.values()]),
     }
     write_metrics(
         METRICS / f"measure_{model}.json",
-        nested(rates) | similar | feature_figures(features, instances, table, settings) | copies,
+        rates | similar | feature_figures(features, instances, table, settings) | copies,
         {
             "n": len(images),
             "n_target": int((table["group"] == "target").sum()),
             "n_within_set": sum(len(rows) for rows in sets.values()),
             "n_instance": len(instances),
-            "detector": settings.detector,
+            **detector,
             **extractor.provenance(),
             "batch_size": settings.batch_size,
             **library_versions("torch", "scikit-image", "scipy", "numpy"),

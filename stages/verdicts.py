@@ -82,7 +82,8 @@ def decide(compare: Mapping[str, Any], measure_tuned: Mapping[str, Any], thresho
 
     Args:
         compare: one object a measure (`base`, `tuned`, `delta` = tuned - base, `ci_low`, `ci_high`, `reason` where
-            null); read are `anomaly_rate_target`, `anomaly_rate_held_out` and `diversity`.
+            null, `caution` where the figures are no proof, so that no clause rests on them); read are
+            `anomaly_rate_target`, `anomaly_rate_held_out` and `diversity`.
         measure_tuned: the tuned model's figures; read is `copy_rate`.
         thresholds: what was asked for before the run.
 
@@ -120,6 +121,8 @@ def _target_drop(target: Mapping[str, Any], drop: float) -> Clause:
     if delta is None or low is None or high is None:
         return Clause(None, delta, -drop, _missing("The change of the target anomaly rate", target))
     change = f"The target anomaly rate changed by {_points(delta, low, high)}"
+    if caution := target.get("caution"):
+        return Clause(None, delta, -drop, f"{change}, which settles nothing: {caution}.")
     if delta > -drop + _TOLERANCE:
         return Clause(False, delta, -drop, f"{change}: not the fall of {100 * drop:.1f} points that was asked for.")
     if high >= 0:
@@ -131,6 +134,9 @@ def _target_rate(target: Mapping[str, Any], limit: float) -> Clause:
     rate = _number(target, "tuned")
     if rate is None:
         return Clause(None, None, limit, _missing("The tuned model's target anomaly rate", target))
+    if caution := target.get("caution"):
+        sentence = f"The tuned model's target anomaly rate is {rate:.1%}, which settles nothing: {caution}."
+        return Clause(None, rate, limit, sentence)
     passed = rate <= limit + _TOLERANCE
     outcome = "at most" if passed else "more than"
     return Clause(
@@ -143,6 +149,8 @@ def _held_out(held_out: Mapping[str, Any], margin: float) -> Clause:
     if delta is None or low is None or high is None:
         return Clause(None, high, margin, _missing("The change of the held-out anomaly rate", held_out))
     change = f"The held-out anomaly rate changed by {_points(delta, low, high)}"
+    if caution := held_out.get("caution"):
+        return Clause(None, high, margin, f"{change}, which settles nothing: {caution}.")
     limit = f"the margin of {100 * margin:.1f} points"
     if delta > margin + _TOLERANCE:
         return Clause(False, high, margin, f"{change}: a rise beyond {limit}, so other prompts got worse.")

@@ -116,6 +116,8 @@ def headline(verdict: Metrics, compare: Metrics) -> tuple[str, ...]:
             f"Anomalous images on the {prompts} prompts: {base} with the base model, {tuned} with the tuned one "
             f"(change {change}, interval {interval(measure, 'points')}, p {p if p[0] in '<n' else '= ' + p})."
         )
+    if caution := (compare.get("anomaly_rate_target") or {}).get("caution"):
+        sentences.append(f"These rates are no proof of right or wrong anatomy: {caution}.")
     reason = reason_for(compare.get("diversity") or {}, "delta") or "not measured"
     ratio = figure(verdict.get("diversity_ratio"), "number", reason)
     copies = figure(verdict.get("copy_rate"), "rate", "not measured")
@@ -130,6 +132,6 @@ def _holm(measure: Mapping[str, Any]) -> str:
 
 def _rate(rate: Rate | None) -> str:
     if rate is None:
-        return figure(None, "rate", "no image of this prompt")
+        return figure(None, "rate", "no image of this prompt was looked at")
     ends = f"{100 * rate.low:.1f} to {100 * rate.high:.1f}%"
     return f"{figure(rate.rate, 'rate')} ({rate.anomalous} of {rate.n}; {ends})"

@@ -2,18 +2,19 @@
 
 Two designs are kept apart. Images of one's own samplers are paired: the base and the tuned model draw the same prompt
 from the same seed (`paired_effect`, `compare_within_set`, `non_inferiority`). The paper's published images are not
-(`permutation_test`, `within_set_permutation_test`). Every draw comes from `stages.seeding`, so a figure is a pure
-function of its data and its seed.
+(`permutation_test`, `within_set_permutation_test`, `unpaired_interval`, `within_set_interval`). Every draw comes from
+`stages.seeding`, so a figure is a pure function of its data and its seed.
 """
 
 from stages.measures.statistics.crossed import crossed_interval
-from stages.measures.statistics.effect import Better, Effect
+from stages.measures.statistics.effect import Better, Effect, insufficient
 from stages.measures.statistics.exact_tests import holm, mcnemar_test, sign_test
 from stages.measures.statistics.paired import NonInferiority, non_inferiority, paired_effect
 from stages.measures.statistics.planning import pairs_for_rates
 from stages.measures.statistics.proportions import newcombe_interval, wilson_interval
 from stages.measures.statistics.resampling import bootstrap_interval, sign_flip_test
 from stages.measures.statistics.unpaired import PermutationResult, permutation_test, within_set_permutation_test
+from stages.measures.statistics.unpaired_intervals import unpaired_interval, within_set_interval
 from stages.measures.statistics.within_set import compare_within_set, mean_within_sets, within_set_mean
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "compare_within_set",
     "crossed_interval",
     "holm",
+    "insufficient",
     "mcnemar_test",
     "mean_within_sets",
     "newcombe_interval",
@@ -34,7 +36,9 @@ __all__ = [
     "permutation_test",
     "sign_flip_test",
     "sign_test",
+    "unpaired_interval",
     "wilson_interval",
+    "within_set_interval",
     "within_set_mean",
     "within_set_permutation_test",
 ]
