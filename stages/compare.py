@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,14 @@ def distance_effects(settings: CompareParams, extractor: str) -> dict[str, Effec
     return {f"kernel_{extractor}": effect}
 
 
+def with_caution(figures: dict[str, dict[str, Any]], provenance: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The figures; where the detector's anomalies are no proof, the anomaly rates say so in their `caution`."""
+    if not (caution := provenance.get("detector_caution")):
+        return figures
+    words = {"caution": f"the detector {provenance['detector']} {caution}"}
+    return {name: own | words if name.startswith("anomaly_rate_") else own for name, own in figures.items()}
+
+
 def frechet_entry(extractor: str) -> dict[str, Any]:
     """Both models' Frechet distances, without interval and p."""
     key = f"frechet_{extractor}"
@@ -133,12 +142,9 @@ def main() -> None:
     adjusted = holm({name: effect.p for name, effect in effects.items()})
     figures = {name: effect.as_dict() | {"p_holm": adjusted[name]} for name, effect in effects.items()}
     provenance = read_metrics(METRICS / "measure_base.json")["provenance"]
-    if caution := provenance.get("detector_caution"):
-        for name in ("anomaly_rate_target", "anomaly_rate_held_out"):
-            figures[name]["caution"] = f"the detector {provenance['detector']} {caution}"
     write_metrics(
         METRICS / "compare.json",
-        figures | frechet_entry(measure.extractor),
+        with_caution(figures, provenance) | frechet_entry(measure.extractor),
         {
             "extractor": measure.extractor,
             "weights_sha256": provenance["weights_sha256"],

@@ -81,7 +81,7 @@ def compare_table(compare: Metrics) -> Table:
 def reading(measure: Mapping[str, Any]) -> str:
     """What a comparison shows: improved, worse, changed, or no clear change where the interval holds 0."""
     low, high, better = measure.get("ci_low"), measure.get("ci_high"), measure.get("better")
-    if low is None or high is None:
+    if low is None or high is None or measure.get("caution"):
         return "not settled"
     if low <= 0 <= high:
         return "no clear change"

@@ -126,7 +126,7 @@ def test_a_model_that_cannot_be_used_is_refused_before_it_is_loaded(tmp_path: Pa
         check_detector(good[:-1] + ("0" if good[-1] != "0" else "1"))
     with pytest.raises(ValueError, match="has not the shape"):
         check_detector(f"objects:{tmp_path}")
-    with pytest.raises(ValueError, match=r"names no anomaly \(cat, person\)"):
+    with pytest.raises(ValueError, match=r"names an anomaly \(cat, person\)"):
         check_detector(model(tmp_path / "cats", (0.0, 0.0), ("cat", "person")))
     with pytest.raises(ValueError, match="names no licence"):
         check_detector(model(tmp_path / "unnamed", (0.0, 0.0), NAMES, licence=None))
