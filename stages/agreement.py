@@ -36,10 +36,10 @@ def judges() -> dict[str, pd.Series]:
 
 
 def measures() -> dict[str, pd.Series]:
-    """What two measures would answer: fewer anomalies win; nearer to an instance image wins."""
+    """What two measures would answer: fewer anomalies win, where somebody looked; nearer to an instance image wins."""
     anomalies, nearest = [], []
     for model in MODELS:
-        table = pd.read_csv(PLOTS / f"images_{model}.csv").query("group == 'target'")
+        table = pd.read_csv(PLOTS / f"images_{model}.csv").query("group == 'target' and anomalous.notna()")
         counts = pd.Series([len(str(found).split()) for found in table["anomalies"].fillna("")])
         anomalies.append(counts.set_axis(pd.MultiIndex.from_frame(table[KEYS])))
         samples = read_imagefolder(SAMPLES / model)

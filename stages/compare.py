@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from stages.measures.kernel_distance import compare_kernel_distance
 from stages.measures.pairing import pair_by_prompt_and_seed
 from stages.measures.psnr import psnr_matrix
 from stages.measures.ssim import ssim_matrix
-from stages.measures.statistics import Effect, compare_within_set, holm, paired_effect
+from stages.measures.statistics import Effect, compare_within_set, holm, insufficient, paired_effect
 from stages.metric_files import METRICS, library_versions, read_metrics, write_metrics
 from stages.params import CompareParams, MeasureParams, load_params
 
@@ -32,6 +33,10 @@ def anomaly_effects(settings: CompareParams) -> dict[str, Effect]:
     effects = {}
     for group in ("target", "held_out"):
         rows = pairs[pairs["group"] == group]
+        if rows[["base", "tuned"]].isna().any(axis=None):
+            reason = "there are images at whose anatomy nobody looked: choose a measure.detector"
+            effects[f"anomaly_rate_{group}"] = insufficient(len(rows), rows["prompt"].nunique(), "lower", reason)
+            continue
         effects[f"anomaly_rate_{group}"] = paired_effect(
             rows["base"],
             rows["tuned"],
@@ -106,6 +111,14 @@ def distance_effects(settings: CompareParams, extractor: str) -> dict[str, Effec
     return {f"kernel_{extractor}": effect}
 
 
+def with_caution(figures: dict[str, dict[str, Any]], provenance: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The figures; where the detector's anomalies are no proof, the anomaly rates say so in their `caution`."""
+    if not (caution := provenance.get("detector_caution")):
+        return figures
+    words = {"caution": f"the detector {provenance['detector']} {caution}"}
+    return {name: own | words if name.startswith("anomaly_rate_") else own for name, own in figures.items()}
+
+
 def frechet_entry(extractor: str) -> dict[str, Any]:
     """Both models' Frechet distances, without interval and p."""
     key = f"frechet_{extractor}"
@@ -129,12 +142,13 @@ def main() -> None:
     effects |= distance_effects(settings, measure.extractor)
     adjusted = holm({name: effect.p for name, effect in effects.items()})
     figures = {name: effect.as_dict() | {"p_holm": adjusted[name]} for name, effect in effects.items()}
+    provenance = read_metrics(METRICS / "measure_base.json")["provenance"]
     write_metrics(
         METRICS / "compare.json",
-        figures | frechet_entry(measure.extractor),
+        with_caution(figures, provenance) | frechet_entry(measure.extractor),
         {
             "extractor": measure.extractor,
-            "weights_sha256": read_metrics(METRICS / "measure_base.json")["provenance"]["weights_sha256"],
+            "weights_sha256": provenance["weights_sha256"],
             "confidence": settings.confidence,
             "resamples": settings.resamples,
             "seed": settings.seed,

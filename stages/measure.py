@@ -21,7 +21,7 @@ from safetensors.numpy import save_file
 from stages.cli import run_stage
 from stages.imagefolder import load_image, read_imagefolder
 from stages.measures import set_figures
-from stages.measures.anatomy import DETECTORS, anomaly_rates, assess, flat_figures
+from stages.measures.anatomy import anomaly_rates, assess, find_detector, flat_figures
 from stages.measures.clip_score import text_embeddings
 from stages.measures.feature_store import FeatureStore
 from stages.measures.features import get_extractor
@@ -37,8 +37,32 @@ SAMPLES, FEATURES, INSTANCE = Path("data/samples"), Path("data/features"), Path(
 STORE = Path(".features")
 SUFFIXES = {"target": "", "held_out": "_held_out"}
 
+NOBODY_LOOKED = "nobody looked at the anatomy: measure.detector is none"
+
 Images = Sequence[NDArray[np.uint8]]
 Sets = dict[str, list[int]]
+
+
+def look_at_anatomy(images: Images, table: pd.DataFrame, detector: str) -> tuple[pd.DataFrame, Figures, dict[str, str]]:
+    """Anomalies of every image, the rates of the set, and what their provenance says about the detector.
+
+    Args:
+        images: in the order of `table`.
+        table: their `file_name`, `group`, `prompt` and `seed`.
+        detector: a detector of `stages.measures.anatomy`, or none: cells are then empty, and rates null with a reason.
+    """
+    per_image = table[["file_name", "group", "prompt", "seed"]].copy()
+    if detector == "none":
+        per_image["anomalous"], per_image["anomalies"] = None, ""
+        groups = sorted({str(group) for group in table["group"]}, reverse=True)
+        rates = {f"anomaly_rate_{group}": None for group in groups}
+        return per_image, rates | {f"{name}_reason": NOBODY_LOOKED for name in rates}, {"detector": detector}
+    anomalies = assess(images, detector, progress=True)
+    per_image["anomalous"] = [int(bool(found)) for found in anomalies]
+    per_image["anomalies"] = [" ".join(found) for found in anomalies]
+    known = find_detector(detector)
+    figures = nested(flat_figures(anomaly_rates(per_image, known.kinds)))
+    return per_image, figures, {"detector": detector, **known.provenance()}
 
 
 def rows_of(table: pd.DataFrame, group: str) -> list[int]:
@@ -152,10 +176,7 @@ def main(model: str) -> None:
     images = [load_image(path) for path in table["path"]]
     instance_images = [load_image(path) for path in read_imagefolder(INSTANCE)["path"]]
 
-    anomalies = assess(images, settings.detector, progress=True)
-    per_image = table[["file_name", "group", "prompt", "seed"]].copy()
-    per_image["anomalous"] = [int(bool(found)) for found in anomalies]
-    per_image["anomalies"] = [" ".join(found) for found in anomalies]
+    per_image, rates, detector = look_at_anatomy(images, table, settings.detector)
     plot = METRICS / "plots" / f"images_{model}.csv"
     plot.parent.mkdir(parents=True, exist_ok=True)
     per_image.to_csv(plot, index=False)
@@ -167,7 +188,7 @@ def main(model: str) -> None:
     save_file({"samples": features, "instances": instances}, FEATURES / model / "features.safetensors")
 
     sets = {group: within_set(table, settings.within_set_images, group) for group in SUFFIXES}
-    figures = nested(flat_figures(anomaly_rates(per_image, DETECTORS[settings.detector].kinds)))
+    figures = dict(rates)
     for group, suffix in SUFFIXES.items():
         rows = rows_of(table, group)
         figures |= similarity_figures(images, sets[group], suffix)
@@ -190,7 +211,7 @@ def main(model: str) -> None:
             "n_target": len(rows_of(table, "target")),
             "n_within_set": sum(len(rows) for rows in sets["target"].values()),
             "n_instance": len(instances),
-            "detector": settings.detector,
+            **detector,
             **extractor.provenance(),
             "further": sources,
             "batch_size": settings.batch_size,

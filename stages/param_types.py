@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 Prompt = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Rate = Annotated[float, Field(ge=0, le=1)]
+AnatomyDetector = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(:\S+)?$")]
+"""A detector of `stages.measures.anatomy`, by its name there, or none; `resolve` holds it against what is known."""
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 

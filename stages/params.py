@@ -13,7 +13,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from stages.image_params import CollectParams, CurateParams, Dollars
-from stages.param_types import Prompt, Rate, RequestParams, Section, Seed, Text
+from stages.param_types import AnatomyDetector, Prompt, Rate, RequestParams, Section, Seed, Text
 from stages.train_params import TrainParams
 
 RESOLVED = Path("params.resolved.yaml")
@@ -57,7 +57,9 @@ class ClassImageParams(Section):
     per_prompt: int = Field(ge=0, description="Images kept a prompt; 0: no class images.")
     max_tries: int = Field(ge=1, description="Images sampled for each one kept, at most, before the stage gives up.")
     first_seed: Seed = Field(description="Seed of the first image; the next ones count up.")
-    detector: Literal["figures", "none"] = Field(description="Who sorts out anomalous class images; none keeps all.")
+    detector: AnatomyDetector = Field(
+        description="Who sorts out anomalous class images, as measure.detector; none keeps all."
+    )
 
 
 class LoserParams(Section):
@@ -66,7 +68,9 @@ class LoserParams(Section):
     per_prompt: int = Field(ge=1, description="Anomalous images kept a target prompt.")
     max_tries: int = Field(ge=1, description="Images sampled for each one kept, at most, before the stage gives up.")
     first_seed: Seed = Field(description="Seed of the first image; apart from the seeds of stage `sample`.")
-    detector: Literal["figures"] = Field(description="Who finds the anomalies.")
+    detector: AnatomyDetector = Field(
+        description="Who finds the anomalies, as measure.detector; none where train.method needs no losers."
+    )
 
 
 class EncodeParams(Section):
@@ -107,7 +111,11 @@ class SampleParams(Section):
 class MeasureParams(Section):
     """What is measured on each set of samples."""
 
-    detector: Literal["figures"] = Field(description="Who looks at the anatomy; figures: the miniature's checker.")
+    detector: AnatomyDetector = Field(
+        description="Who looks at the anatomy; figures: the miniature's checker; photographs: whether people, bodies "
+        "and hands can be made out (`make photograph-models`), on which no verdict rests; objects:MODEL@PIN: a "
+        "detector of anomalies of your own (docs/anatomy_detectors.md); none: nobody, no anomaly rate."
+    )
     extractor: Literal["efficientnet_lite0", "inception", "dinov2", "clip"] = Field(
         description="Feature extractor of the distances."
     )
@@ -229,6 +237,15 @@ class Params(Section):
     survey: SurveyParams
     report: ReportParams
 
+    def anatomy_detectors(self) -> dict[str, str]:
+        """Who looks at anatomy in this run, by the parameter that names it."""
+        return {
+            "measure.detector": self.measure.detector,
+            "class_images.detector": self.class_images.detector,
+            "losers.detector": self.losers.detector,
+            "train.monitor.detector": self.train.monitor.detector,
+        }
+
     def paid_models(self) -> dict[str, str]:
         """Models that this run will pay for, by the parameter that names them."""
         models = {f"judge.models.{name}": self.judge.models[name] for name in self.judge.judges if name != "anatomy"}
@@ -255,6 +272,20 @@ class Params(Section):
             raise ValueError(
                 f"train.monitor.first_seed = {monitor.first_seed} reaches into the seeds that `sample` judges the "
                 f"result by ({judged.start} to {judged.stop - 1}): choose others"
+            )
+        looking = self.anatomy_detectors() | {"curate.detector": self.curate.detector, "judge.parts": self.judge.parts}
+        drawn = [parameter for parameter, name in looking.items() if name == "figures"]
+        if drawn and self.base.name != "mini":
+            raise ValueError(
+                f"{drawn[0]} = 'figures' is the checker of the miniature's drawn figures, and base.name = "
+                f"{self.base.name!r} draws photographs: choose photographs or none"
+            )
+        if self.train.method == "dpo" and self.losers.detector == "none":
+            raise ValueError("losers.detector = 'none' finds no losers for train.method = 'dpo': choose a detector")
+        if "anatomy" in self.judge.judges and self.measure.detector == "none":
+            raise ValueError(
+                "judge.judges names anatomy, which asks measure.detector, and that is none: leave anatomy out, or "
+                "choose a detector"
             )
         collected = self.collect.images + sum(self.collect.mix.values())
         if self.curate.min_kept > collected:

@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 
 from stages.cli import run_stage
+from stages.measures.anatomy import check_detector
 from stages.paid_requests.models import refuse_retired
 from stages.paid_requests.prices import read_price
 from stages.params import RESOLVED, read_yaml, resolve
@@ -18,6 +19,13 @@ def main() -> None:
     for parameter, model in params.paid_models().items():
         refuse_retired(model, parameter)
         read_price(model)
+    # So would a detector that cannot run here.
+    for parameter, detector in params.anatomy_detectors().items():
+        if detector != "none":
+            try:
+                check_detector(detector)
+            except ValueError as error:
+                raise ValueError(f"{parameter} = {detector!r}: {error}") from error
     RESOLVED.write_text(yaml.safe_dump(params.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120))
     print(f"profile {params.profile}: base {params.base.name}, {len(params.prompts.target)} target prompts")
 

@@ -39,6 +39,8 @@ def clause_target_drop(target: Change, drop: float, confidence: float) -> Clause
     if delta is None or low is None or high is None:
         return _no_change("The change of the target anomaly rate", target, delta, -drop)
     change = f"The target anomaly rate changed by {_points(delta, low, high)}"
+    if target.caution:
+        return Clause(None, delta, -drop, f"{change}, which settles nothing: {target.caution}.")
     if delta > -drop + ROUNDING:
         outcome = f"{change}: not the fall of {100 * drop:.1f} points that was asked for"
         if target.base is not None and target.base < drop - ROUNDING:
@@ -54,6 +56,11 @@ def clause_target_rate(target: Change, limit: float) -> Clause:
     """The tuned model's target anomaly rate is `limit` or less."""
     if target.tuned is None:
         return Clause(None, None, limit, _missing("The tuned model's target anomaly rate", target.reason))
+    if target.caution:
+        sentence = (
+            f"The tuned model's target anomaly rate is {target.tuned:.1%}, which settles nothing: {target.caution}."
+        )
+        return Clause(None, target.tuned, limit, sentence)
     passed = target.tuned <= limit + ROUNDING
     outcome = "at most" if passed else "more than"
     sentence = f"The tuned model's target anomaly rate is {target.tuned:.1%}, {outcome} the allowed {limit:.1%}."
@@ -66,6 +73,8 @@ def clause_held_out(held_out: Change, margin: float, confidence: float) -> Claus
     if delta is None or low is None or high is None:
         return _no_change("The change of the held-out anomaly rate", held_out, high, margin)
     change = f"The held-out anomaly rate changed by {_points(delta, low, high)}"
+    if held_out.caution:
+        return Clause(None, high, margin, f"{change}, which settles nothing: {held_out.caution}.")
     limit = f"the margin of {100 * margin:.1f} points"
     if delta > margin + ROUNDING:
         return Clause(False, high, margin, f"{change}: a rise beyond {limit}, so other prompts got worse.")

@@ -29,6 +29,8 @@ class Change:
     spread: Spread | None = None
     reason: str = "it was not measured"
     """Why a figure is missing, where one is."""
+    caution: str = ""
+    """Why the figures are no proof, so that no clause may rest on them; empty: they are."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def read_change(compare: Mapping[str, Any], measure_tuned: Mapping[str, Any], na
     if seeds is not None and prompts is not None and seeds >= 0 and prompts >= 0 and 0 < clusters <= n:
         spread = Spread(seeds, prompts, clusters)
     reason = str(source.get("reason") or Change.reason)
-    return Change(tuned, base, delta, low, high, n, clusters, spread, reason)
+    return Change(tuned, base, delta, low, high, n, clusters, spread, reason, str(source.get("caution") or ""))
 
 
 def read_ratio(compare: Mapping[str, Any], name: str) -> Ratio:

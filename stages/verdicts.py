@@ -76,7 +76,8 @@ def decide(compare: Mapping[str, Any], measure_tuned: Mapping[str, Any], thresho
 
     Args:
         compare: one object a measure (`base`, `tuned`, `delta` = tuned - base, `ci_low`, `ci_high`, `n`, `clusters`,
-            `reason` where null); read are `anomaly_rate_target`, `anomaly_rate_held_out` and `diversity`, and the
+            `reason` where null, `caution` where they are no proof, so that no clause
+            rests on them); read are `anomaly_rate_target`, `anomaly_rate_held_out` and `diversity`, and the
             level of the intervals, `provenance.confidence` (absent: 95%).
         measure_tuned: the tuned model's figures; read is `copy_rate`, and anomaly rates that are there must be the
             comparison's.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +94,43 @@ def test_class_images_cannot_use_a_held_out_prompt(raw_params: Raw) -> None:
     raw_params["class_images"]["prompts"].append("standing on the grass")
     with pytest.raises(ValueError, match="a held-out prompt"):
         resolve(raw_params)
+
+
+@pytest.mark.parametrize(
+    ("profile", "changes", "said"),
+    [
+        ("sd3-medium", {"measure": {"detector": "figures"}}, "measure.detector = 'figures' is the checker of the mini"),
+        ("sd3.5-large", {"train": {"monitor": {"detector": "figures"}}}, "train.monitor.detector = 'figures' is the"),
+        ("paper", {"class_images": {"detector": "figures"}}, "class_images.detector = 'figures' is the checker"),
+        ("sd3.5-medium", {"losers": {"detector": "figures"}}, "losers.detector = 'figures' is the checker"),
+        ("sd3-medium", {"curate": {"detector": "figures"}}, "curate.detector = 'figures' is the checker"),
+        ("sd3-medium", {"judge": {"parts": "figures"}}, "judge.parts = 'figures' is the checker"),
+        ("mini", {"measure": {"detector": "none"}}, "judge.judges names anatomy"),
+        ("mini", {"train": {"method": "dpo"}, "losers": {"detector": "none"}}, "finds no losers for train.method"),
+        ("mini", {"measure": {"detector": "My Eyes"}}, "measure.detector = 'My Eyes'"),
+    ],
+)
+def test_a_detector_that_has_nothing_to_say_is_refused(raw_params: Raw, profile: str, changes: Raw, said: str) -> None:
+    raw_params["profiles"][profile] = merge(raw_params["profiles"][profile], changes)
+    with pytest.raises(ValueError) as refused:
+        resolve(raw_params | {"profile": profile})
+    assert said in str(refused.value) and len(str(refused.value).splitlines()) == 1
+
+
+def test_profiles_of_real_bases_are_not_looked_at_by_the_miniatures_checker(raw_params: Raw) -> None:
+    for profile in set(raw_params["profiles"]) - {"mini"}:
+        assert "figures" not in resolve(raw_params | {"profile": profile}).anatomy_detectors().values()
+
+
+def test_a_detector_that_cannot_run_here_is_refused_by_the_stage(tmp_path: Path, raw_params: Raw) -> None:
+    raw_params["profiles"]["mini"] = {"measure": {"detector": "eyes"}}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(raw_params))
+    command, path = [sys.executable, "-m", "stages.resolve"], os.pathsep.join([str(ROOT), str(tmp_path)])
+    done = subprocess.run(
+        command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1 and not (tmp_path / "params.resolved.yaml").exists()
+    assert "measure.detector = 'eyes': unknown anatomy detector" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_merging_replaces_lists_and_descends_into_sections() -> None:

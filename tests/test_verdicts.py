@@ -100,6 +100,21 @@ CASES = {
     "diversity not measured": ({"diversity": null("one image")}, 0.0, "inconclusive", {"diversity": None}),
     "base without diversity": ({"diversity": measure(0, 0.1, 0, 0.2)}, 0.0, "inconclusive", {"diversity": None}),
     "copies not measured": ({}, None, "inconclusive", {"memorisation": None}),
+    "anomalies that are no proof": (
+        {
+            "anomaly_rate_target": GOOD["anomaly_rate_target"] | {"caution": "the detector only counts people"},
+            "anomaly_rate_held_out": GOOD["anomaly_rate_held_out"] | {"caution": "the detector only counts people"},
+        },
+        0.0,
+        "inconclusive",
+        {"target_drop": None, "target_rate": None, "held_out": None},
+    ),
+    "no proof, and a rise that would fail": (
+        {"anomaly_rate_held_out": measure(0.02, 0.4, 0.3, 0.5) | {"caution": "the detector only counts people"}},
+        0.0,
+        "inconclusive",
+        {"held_out": None},
+    ),
     "a failure outweighs what is unsettled": (
         {"diversity": null("one image")},
         0.5,
@@ -116,6 +131,14 @@ def test_verdict(case: str) -> None:
     assert verdict.verdict == expected
     outcomes = {name: clause.passed for name, clause in verdict.clauses.items()}
     assert outcomes == dict.fromkeys(outcomes, True) | not_passed
+
+
+def test_a_caution_is_repeated_beside_the_figure_that_it_is_about() -> None:
+    target = GOOD["anomaly_rate_target"] | {"caution": "the detector only counts people"}
+    verdict = decide({**GOOD, "anomaly_rate_target": target}, {"copy_rate": 0.0}, THRESHOLDS)
+    clause = verdict.clauses["target_drop"]
+    assert clause.figure == pytest.approx(-0.7) and "-70.0 points" in clause.sentence
+    assert all("settles nothing: the detector only counts people." in reason for reason in verdict.reasons)
 
 
 def test_only_what_decided_is_a_reason() -> None:

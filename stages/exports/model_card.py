@@ -109,10 +109,11 @@ def _metadata(run: FinishedRun, licence: Mapping[str, str]) -> ModelCardData:
 
 
 def _eval_results(compare: Metrics, verdict: Metrics) -> Iterator[EvalResult]:
-    """Figures of the tuned model; what was not measured has no place in `model-index`."""
+    """Figures of the tuned model; what was not measured, or is no proof, has no place in `model-index`."""
     for group in ("target", "held_out"):
         prompts = group.replace("_", "-")
         effect = compare.get(f"anomaly_rate_{group}") or {}
+        effect = {} if effect.get("caution") else effect
         change = f"Change of the anomaly rate from the base, {prompts} prompts"
         figures = [
             ("anomaly_rate", f"Anomaly rate, {prompts} prompts", effect.get("tuned")),

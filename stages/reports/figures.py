@@ -91,7 +91,8 @@ def rate_chart(rates: Sequence[PromptRates], name: str = "rates") -> str:
         axes.spines["left"].set_visible(False)
         axes.grid(axis="x", color=_INK, alpha=0.15, linewidth=0.6)
         axes.set_xlabel("anomalous images, % (95% Wilson interval)")
-        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0)
+        if any(rate for prompt in rates for rate in (prompt.base, prompt.tuned)):
+            axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0)
         return _svg(figure, name)
 
 

@@ -179,6 +179,7 @@ def _with_findings(samples: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     findings = {
         name: (tuple(word.replace("_", " ") for word in text.split()) or ("anomalous",)) if int(anomalous) else ()
         for name, anomalous, text in zip(images["file_name"], images["anomalous"], words, strict=True)
+        if pd.notna(anomalous)
     }
     table = samples[["prompt", "seed", "group", "path"]].copy()
     table["anomalies"] = pd.Series([findings.get(name) for name in samples["file_name"]], samples.index, dtype=object)

@@ -25,7 +25,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class PromptRates:
-    """One prompt's anomaly rates; None where a set holds no image of it."""
+    """One prompt's anomaly rates; None where a set holds no image of it at whose anatomy somebody looked."""
 
     prompt: str
     group: str
@@ -37,7 +37,7 @@ def prompt_rates(images_base: pd.DataFrame, images_tuned: pd.DataFrame) -> list[
     """Rates of every prompt, target prompts first, then in alphabetical order.
 
     Args:
-        images_base, images_tuned: columns prompt, group, anomalous (0 or 1).
+        images_base, images_tuned: columns prompt, group, anomalous (0, 1, or empty where nobody looked).
     """
     prompts = pd.concat([images_base, images_tuned])[["prompt", "group"]].drop_duplicates("prompt")
     ordered = sorted(
@@ -49,7 +49,7 @@ def prompt_rates(images_base: pd.DataFrame, images_tuned: pd.DataFrame) -> list[
 
 
 def _rate(images: pd.DataFrame, prompt: str) -> Rate | None:
-    anomalous = images.loc[images["prompt"] == prompt, "anomalous"].astype(int)
+    anomalous = images.loc[images["prompt"] == prompt, "anomalous"].dropna().astype(int)
     if anomalous.empty:
         return None
     count, n = int(anomalous.sum()), len(anomalous)

@@ -81,7 +81,7 @@ def compare_table(compare: Metrics) -> Table:
 def reading(measure: Mapping[str, Any]) -> str:
     """What a comparison shows: improved, worse, changed, or no clear change where the interval holds 0."""
     low, high, better = measure.get("ci_low"), measure.get("ci_high"), measure.get("better")
-    if low is None or high is None:
+    if low is None or high is None or measure.get("caution"):
         return "not settled"
     if low <= 0 <= high:
         return "no clear change"
@@ -116,6 +116,8 @@ def headline(verdict: Metrics, compare: Metrics) -> tuple[str, ...]:
             f"Anomalous images on the {prompts} prompts: {base} with the base model, {tuned} with the tuned one "
             f"(change {change}, interval {interval(measure, 'points')}, p {p if p[0] in '<n' else '= ' + p})."
         )
+    if caution := (compare.get("anomaly_rate_target") or {}).get("caution"):
+        sentences.append(f"These rates are no proof of right or wrong anatomy: {caution}.")
     reason = reason_for(compare.get("diversity") or {}, "delta") or "not measured"
     ratio = figure(verdict.get("diversity_ratio"), "number", reason)
     copies = figure(verdict.get("copy_rate"), "rate", "not measured")
@@ -130,6 +132,6 @@ def _holm(measure: Mapping[str, Any]) -> str:
 
 def _rate(rate: Rate | None) -> str:
     if rate is None:
-        return figure(None, "rate", "no image of this prompt")
+        return figure(None, "rate", "no image of this prompt was looked at")
     ends = f"{100 * rate.low:.1f} to {100 * rate.high:.1f}%"
     return f"{figure(rate.rate, 'rate')} ({rate.anomalous} of {rate.n}; {ends})"

@@ -2,12 +2,12 @@
 
 Two designs are kept apart. Images of one's own samplers are paired: the base and the tuned model draw the same prompt
 from the same seed (`paired_effect`, `compare_within_set`, `non_inferiority`). The paper's published images are not
-(`permutation_test`, `within_set_permutation_test`). Every draw comes from `stages.seeding`, so a figure is a pure
-function of its data and its seed.
+(`permutation_test`, `within_set_permutation_test`, `unpaired_interval`, `within_set_interval`). Every draw comes from
+`stages.seeding`, so a figure is a pure function of its data and its seed.
 """
 
 from stages.measures.statistics.crossed import crossed_interval
-from stages.measures.statistics.effect import Better, Effect
+from stages.measures.statistics.effect import Better, Effect, insufficient
 from stages.measures.statistics.exact_tests import holm, mcnemar_mid_p, mcnemar_test, sign_test
 from stages.measures.statistics.paired import NonInferiority, non_inferiority, paired_effect
 from stages.measures.statistics.planning import (
@@ -21,6 +21,7 @@ from stages.measures.statistics.planning import (
 from stages.measures.statistics.proportions import newcombe_interval, wilson_interval
 from stages.measures.statistics.resampling import bootstrap_interval, sign_flip_test, stretched_interval
 from stages.measures.statistics.unpaired import PermutationResult, permutation_test, within_set_permutation_test
+from stages.measures.statistics.unpaired_intervals import unpaired_interval, within_set_interval
 from stages.measures.statistics.within_set import compare_within_set, mean_within_sets, within_set_mean
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "crossed_interval",
     "difference_spread",
     "holm",
+    "insufficient",
     "mcnemar_mid_p",
     "mcnemar_test",
     "mean_within_sets",
@@ -48,7 +50,9 @@ __all__ = [
     "sign_flip_test",
     "sign_test",
     "stretched_interval",
+    "unpaired_interval",
     "wilson_interval",
+    "within_set_interval",
     "within_set_mean",
     "within_set_permutation_test",
 ]
