@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,13 @@ MEASURES = {
     "psnr_within": "PSNR within the set (dB)",
     "diversity": "Diversity",
 }
-BETTER = {"higher": "higher is better", "lower": "lower is better", "closer": "closer to the reference is better"}
+BETTER = {
+    "higher": "higher is better",
+    "lower": "lower is better",
+    "closer": "neither direction is good by itself",
+}
+SHARES = frozenset({"rate", "rates", "share"})
+"""Words in a measure's name which say that its figures are shares of images, from 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -53,29 +59,64 @@ def compare_table(compare: Metrics) -> Table:
     """Every measure on base and tuned images, with interval, p, n and the direction that is wanted."""
     rows: list[tuple[str, ...]] = []
     methods: dict[str, list[str]] = {}
-    for name, measure in compare.items():
-        if name == "provenance" or not isinstance(measure, Mapping):
-            continue
-        is_rate = "rate" in name
-        level: Unit = "rate" if is_rate else "number"
-        change: Unit = "points" if is_rate else "signed"
-        figures = (
-            figure_of(measure, "base", level),
-            figure_of(measure, "tuned", level),
+    corrected = any(measure.get("p_holm") is not None for _, measure in measures_of(compare))
+    for name, measure in measures_of(compare):
+        share = is_share(name)
+        unit: Unit = "rate" if share else "number"
+        change: Unit = "points" if share else "signed"
+        figures = [
+            figure_of(measure, "base", unit),
+            figure_of(measure, "tuned", unit),
             figure_of(measure, "delta", change),
             interval(measure, change),
-            figure_of(measure, "p", "p") + _holm(measure),
-        )
+            figure_of(measure, "p", "p"),
+        ]
+        if corrected:
+            held = reason_for(measure, "p_holm") or "not among the tests"
+            figures.append(figure(measure.get("p_holm"), "p", held))
         size = figure_of(measure, "n", "count")
         if measure.get("clusters") is not None:
             size += f" in {figure_of(measure, 'clusters', 'count')} prompts"
-        direction = BETTER.get(measure.get("better", ""), "no direction")
-        rows.append((measure_label(name), *reasons_once(figures), size, f"{reading(measure)} ({direction})"))
+        rows.append((measure_label(name), *reasons_once(figures), size, f"{reading(measure)} ({direction(measure)})"))
         if measure.get("method"):
             methods.setdefault(measure["method"], []).append(measure_label(name))
-    notes = [f"{', '.join(names)}: {method}." for method, names in methods.items()]
-    columns = ("Measure", "Base", "Tuned", "Change", "Interval of the change", "p", "Pairs", "Reading")
+    notes = ["p by Holm is adjusted for all tests of this table."] if corrected else []
+    notes += [f"{', '.join(names)}: {method}." for method, names in methods.items()]
+    p_columns = ("p", "p by Holm") if corrected else ("p",)
+    span = f"{confidence_level(compare)} interval"
+    columns = (
+        "Measure",
+        "Base",
+        "Tuned",
+        "Change",
+        span,
+        *p_columns,
+        "Pairs",
+        "Reading",
+    )
     return Table(columns, tuple(rows), " ".join(notes))
+
+
+def measures_of(compare: Metrics) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The measures of metrics/compare.json by name, whichever they are."""
+    for name, measure in compare.items():
+        if name != "provenance" and isinstance(measure, Mapping) and "delta" in measure:
+            yield name, measure
+
+
+def confidence_level(compare: Metrics) -> str:
+    """The level of the intervals, such as `95%`."""
+    return f"{100 * compare.get('provenance', {}).get('confidence', 0.95):.4g}%"
+
+
+def is_share(name: str) -> bool:
+    """Whether a measure's figures are shares of images, written in percent."""
+    return not SHARES.isdisjoint(name.split("_"))
+
+
+def direction(measure: Mapping[str, Any]) -> str:
+    """Which way is better, in words."""
+    return BETTER.get(measure.get("better", ""), "no direction")
 
 
 def reading(measure: Mapping[str, Any]) -> str:
@@ -105,6 +146,18 @@ def prompt_table(rates: Sequence[PromptRates]) -> Table:
     return Table(("Prompt", "Group", "Base", "Tuned"), tuple(rows), note)
 
 
+def kind_table(measure_base: Metrics, measure_tuned: Metrics) -> Table:
+    """Which anomalies there are, over all images of a model; kinds that neither has are left out."""
+    base, tuned = (measure.get("anomaly_kinds", {}) for measure in (measure_base, measure_tuned))
+    rows = [
+        (kind.replace("_", " "), figure_of(base, kind, "rate"), figure_of(tuned, kind, "rate"))
+        for kind in {**base, **tuned}
+        if base.get(kind) or tuned.get(kind)
+    ]
+    note = "Share of all images, target and held-out prompts together; an image can have several."
+    return Table(("Kind of anomaly", "Base", "Tuned"), tuple(rows), note)
+
+
 def headline(verdict: Metrics, compare: Metrics) -> tuple[str, ...]:
     """The answer in a few sentences: by how much, how sure, and at what cost elsewhere."""
     sentences = []
@@ -121,11 +174,6 @@ def headline(verdict: Metrics, compare: Metrics) -> tuple[str, ...]:
     copies = figure(verdict.get("copy_rate"), "rate", "not measured")
     sentences.append(f"Diversity of the tuned images over the base's: {ratio}. Copied training images: {copies}.")
     return tuple(sentences)
-
-
-def _holm(measure: Mapping[str, Any]) -> str:
-    adjusted = measure.get("p_holm")
-    return "" if adjusted is None else f" ({figure(adjusted, 'p')} by Holm, for all tests here)"
 
 
 def _rate(rate: Rate | None) -> str:
