@@ -114,7 +114,8 @@ def _spent(inputs: ReportInputs) -> str:
 def _again(inputs: ReportInputs) -> str:
     environment = inputs.environment
     where = ", ".join(f"{key} {environment[key]}" for key in ("device", "python", "torch") if key in environment)
-    return f"Yes: 'make repro' in a fresh clone of this commit makes every image and figure anew{f' (this run: {where})' if where else ''}."
+    made = f" This run: {where}." if where else ""
+    return f"Yes: 'make repro' in a fresh clone of this commit makes every image and figure anew.{made}"
 
 
 def _measure(compare: Metrics, name: str) -> Mapping[str, Any]:
