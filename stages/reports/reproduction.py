@@ -27,7 +27,7 @@ def locked_data(lock: Mapping[str, Any], made_by: str = "report") -> dict[str, s
         made_by: stage whose own record is left out, since it is still that of the run before.
     """
     return {
-        out["path"]: f"{out['md5']}, {_size(out)}, by {name}"
+        out["path"]: f"{out.get('md5', 'no hash')}, {_size(out)}, by {name}"
         for name, stage in lock.get("stages", {}).items()
         if name != made_by
         for out in stage.get("outs", [])
