@@ -57,6 +57,7 @@ class Content:
     prompts: Table
     kinds: Table
     compare: Table
+    sets: Table
     training: Table
     curves: Mapping[str, str]
     """Charts of the training by what they show, as SVG."""
@@ -99,13 +100,14 @@ def content_of(inputs: ReportInputs, pairs: Sequence[Pair], prompts: Table) -> C
         reasons=inputs.verdict["reasons"],
         questions=questions(inputs),
         clauses=tables.clause_table(inputs.verdict),
-        advice=sample_advice(inputs.verdict),
+        advice=tables.sample_advice(inputs.verdict),
         contents=CONTENTS,
         pairs=by_prompt,
         grid_image=inputs.grid_image,
         prompts=prompts,
         kinds=tables.kind_table(inputs.measure_base, inputs.measure_tuned),
         compare=tables.compare_table(inputs.compare),
+        sets=tables.set_table(inputs.measure_base, inputs.measure_tuned),
         training=evidence.training_table(inputs.train),
         curves=training_charts(inputs),
         training_samples=training_samples(inputs.training_samples),
@@ -127,12 +129,6 @@ def content_of(inputs: ReportInputs, pairs: Sequence[Pair], prompts: Table) -> C
         environment=evidence.key_value_table(inputs.environment),
         parameters=evidence.key_value_table(inputs.parameters, "Parameter", "Value"),
     )
-
-
-def sample_advice(verdict: Metrics) -> tuple[str, ...]:
-    """What the verdict advises on the number of images, sentence by sentence."""
-    advice = verdict.get("sample_size_advice") or ()
-    return (advice,) if isinstance(advice, str) else tuple(advice)
 
 
 def _disagreements(inputs: ReportInputs) -> dict[Pair, str]:

@@ -75,7 +75,9 @@ def _elsewhere(inputs: ReportInputs) -> str:
         sentences = [f"On the held-out prompts it is not known: {figure_of(held_out, 'delta')}."]
     ratio, copies = inputs.verdict.get("diversity_ratio"), inputs.verdict.get("copy_rate")
     if ratio is not None:
-        sentences.append(f"The images on the target prompts are {ratio:.3f} times as diverse as the base's.")
+        low, high = (inputs.verdict.get(f"diversity_ratio_ci_{end}") for end in ("low", "high"))
+        span = "" if low is None or high is None else f" (interval {low:.3f} to {high:.3f})"
+        sentences.append(f"The images on the target prompts are {ratio:.3f} times as diverse as the base's{span}.")
     if copies is not None:
         sentences.append(f"{figure(copies, 'rate')} of them copy a training image.")
     for word in ("worse", "changed"):

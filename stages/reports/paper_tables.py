@@ -2,46 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from stages.reports.evidence_tables import figure_keys
 from stages.reports.formatting import figure, figure_of, interval, reason_for
 from stages.reports.inputs import Metrics
-from stages.reports.tables import Table, measure_label
+from stages.reports.tables import Table, figures_of, measure_label
 
-TABLE_1 = {"ssim": "ssim_within", "psnr": "psnr_within", "fid": "frechet_"}
-"""Rows of the paper's Table 1, and which of this run's measures stands next to each (a prefix, where it ends in _)."""
+TABLE_1 = {
+    "ssim": ("ssim_within",),
+    "psnr": ("psnr_within",),
+    "fid": ("inception.fid", "frechet_efficientnet_lite0", "frechet_"),
+}
+"""Rows of the paper's Table 1, and which of this run's figures stands next to each: the first that is there, by name
+or by how it begins; one that is null gives way to one that is not."""
 TABLE_1_COLUMNS = {"published": "Published", "reproduced": "Reproduced", "corrected": "Corrected"}
 
 
 def replication_table(replication: Metrics, measure_base: Metrics, measure_tuned: Metrics) -> Table:
     """Table 1 of the paper: as published, as its protocol reproduces it, computed properly, and this run's figures."""
     rows, meanings = [], []
-    for name, own_name in TABLE_1.items():
-        own = next((key for key in figure_keys(measure_tuned) if key.startswith(own_name)), own_name.rstrip("_"))
+    for name, own_names in TABLE_1.items():
+        own = _own(measure_tuned, own_names)
         found = [replication.get(column, {}).get(name, {"reason": "not computed"}) for column in TABLE_1_COLUMNS]
-        this = {
-            "tuned": measure_tuned.get(own),
-            "base": measure_base.get(own),
-            "reason": reason_for(measure_tuned, own),
-        }
+        this = _this_run(measure_base, measure_tuned, own)
         rows.append((name.upper(), *map(_both_models, found), f"{_both_models(this)}; {measure_label(own)}"))
         meanings += [f"{name.upper()}: {figures['meaning']}." for figures in found if figures.get("meaning")]
     for name, distance in replication.get("distances", {}).items():
         # What FID is about, at ten images: an unbiased distance to the instance images, by the same extractor as here.
         if name.startswith("kernel_") and name in measure_tuned:
             absent = figure(None, reason="not in the paper")
-            this = {"tuned": measure_tuned.get(name), "base": measure_base.get(name)}
-            this["reason"] = reason_for(measure_tuned, name)
+            this = _this_run(measure_base, measure_tuned, name)
             rows.append((measure_label(name), absent, absent, _both_models(distance), _both_models(this)))
     note = (
         "Published: the paper's figures. Reproduced: its protocol on its images, errors included. Corrected: the same "
         "images, computed properly. This run: other images, so for comparison of scale only."
     )
     return Table(("Measure", *TABLE_1_COLUMNS.values(), "This run"), tuple(rows), " ".join([note, *meanings]))
+
+
+def _own(measured: Metrics, wanted: Sequence[str]) -> str:
+    """Dotted name of the figure that is wanted most."""
+    figures = dict(figures_of(measured))
+    found = [name for start in wanted for name in figures if name.startswith(start)]
+    computed = [name for name in found if figures[name].get(name.split(".")[-1]) is not None]
+    return next(iter([*computed, *found]), wanted[0])
+
+
+def _this_run(measure_base: Metrics, measure_tuned: Metrics, name: str) -> Metrics:
+    key = name.split(".")[-1]
+    base, tuned = (dict(figures_of(measured)).get(name, {}) for measured in (measure_base, measure_tuned))
+    return {"tuned": tuned.get(key), "base": base.get(key), "reason": reason_for(tuned, key) or "not measured"}
 
 
 def vote_table(replication: Metrics) -> Table | None:

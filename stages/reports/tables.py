@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -55,6 +56,20 @@ def clause_table(verdict: Metrics) -> Table:
     return Table(("Clause", "Outcome", "Figure", "Asked for"), tuple(rows), note)
 
 
+def sample_advice(verdict: Metrics) -> tuple[str, ...]:
+    """How many images would settle a clause, clause by clause, where the verdict knows."""
+    sentences = []
+    for name, clause in verdict["clauses"].items():
+        advice = clause.get("advice") or {}
+        amounts = {"seeds a prompt": advice.get("seeds_per_prompt"), "prompts": advice.get("prompts")}
+        needed = " and ".join(f"{amount:,} {what}" for what, amount in amounts.items() if amount is not None)
+        if needed:
+            power = f", in {advice['power']:.0%} of repetitions" if "power" in advice else ""
+            label = CLAUSES.get(name, (name.replace("_", " "),))[0]
+            sentences.append(f"{label}: {needed} would settle it{power}, if the truth is what was seen.")
+    return tuple(sentences)
+
+
 def compare_table(compare: Metrics) -> Table:
     """Every measure on base and tuned images, with interval, p, n and the direction that is wanted."""
     rows: list[tuple[str, ...]] = []
@@ -97,11 +112,15 @@ def compare_table(compare: Metrics) -> Table:
     return Table(columns, tuple(rows), " ".join(notes))
 
 
-def measures_of(compare: Metrics) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The measures of metrics/compare.json by name, whichever they are."""
+def measures_of(compare: Metrics, prefix: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The measures of metrics/compare.json by name, whichever they are; those in groups as `group.name`."""
     for name, measure in compare.items():
-        if name != "provenance" and isinstance(measure, Mapping) and "delta" in measure:
-            yield name, measure
+        if name == "provenance" or not isinstance(measure, Mapping):
+            continue
+        if "delta" in measure:
+            yield f"{prefix}{name}", measure
+        else:
+            yield from measures_of(measure, f"{prefix}{name}.")
 
 
 def confidence_level(compare: Metrics) -> str:
@@ -111,7 +130,7 @@ def confidence_level(compare: Metrics) -> str:
 
 def is_share(name: str) -> bool:
     """Whether a measure's figures are shares of images, written in percent."""
-    return not SHARES.isdisjoint(name.split("_"))
+    return not SHARES.isdisjoint(re.split(r"[._]", name))
 
 
 def direction(measure: Mapping[str, Any]) -> str:
@@ -132,7 +151,10 @@ def reading(measure: Mapping[str, Any]) -> str:
 
 
 def measure_label(name: str) -> str:
-    """A measure's name for the reader."""
+    """A measure's name for the reader; that of a group stands behind, as in `fid (inception)`."""
+    group, _, own = name.rpartition(".")
+    if group:
+        return f"{measure_label(own)} ({group.replace('_', ' ').replace('.', ', ')})"
     kind, _, extractor = name.partition("_")
     if kind in ("frechet", "kernel"):
         return f"{'Fréchet' if kind == 'frechet' else 'Kernel'} distance ({extractor})"
@@ -144,6 +166,28 @@ def prompt_table(rates: Sequence[PromptRates]) -> Table:
     rows = [(rate.prompt, rate.group.replace("_", "-"), _rate(rate.base), _rate(rate.tuned)) for rate in rates]
     note = "Anomalous images of all images of the prompt, with the 95% Wilson interval."
     return Table(("Prompt", "Group", "Base", "Tuned"), tuple(rows), note)
+
+
+def set_table(measure_base: Metrics, measure_tuned: Metrics) -> Table:
+    """Every figure of the two sets by its dotted name, but for the anomaly rates, which have tables of their own."""
+    base, tuned = dict(figures_of(measure_base)), dict(figures_of(measure_tuned))
+    names = [name for name in {**base, **tuned} if not name.startswith("anomaly_")]
+    rows = [
+        (name, *reasons_once([figure_of(found.get(name, {}), name.split(".")[-1]) for found in (base, tuned)]))
+        for name in names
+    ]
+    return Table(("Figure", "Base", "Tuned"), tuple(rows), "As in metrics/measure_base.json and measure_tuned.json.")
+
+
+def figures_of(metrics: Metrics, prefix: str = "") -> Iterator[tuple[str, Metrics]]:
+    """The figures of a metric file by dotted name, each with the object that it stands in, and its reason if null."""
+    for key, value in metrics.items():
+        if key == "provenance":
+            continue
+        if isinstance(value, Mapping):
+            yield from figures_of(value, f"{prefix}{key}.")
+        elif value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+            yield f"{prefix}{key}", metrics
 
 
 def kind_table(measure_base: Metrics, measure_tuned: Metrics) -> Table:

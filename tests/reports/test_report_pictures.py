@@ -76,10 +76,10 @@ def test_large_images_become_thumbnails_that_keep_to_the_budget(tmp_path: Path) 
     path = tmp_path / "noise.png"
     Image.fromarray(rng.integers(256, size=(256, 384, 3), dtype=np.uint8)).save(path)
     pair = Pair("a prompt", "target", 0, Shot(path, ()), Shot(path, ()))
-    roomy, tight = thumbnails([pair]), thumbnails([pair] * 10, budget=400_000)
+    roomy, tight = thumbnails([pair]), thumbnails([pair] * 3, budget=120_000)
     assert decoded(roomy[0][0]).size == (192, 128)
     assert decoded(tight[0][0]).width < 192
-    assert sum(len(uri) for both in tight for uri in both) <= 400_000
+    assert sum(len(uri) for both in tight for uri in both) <= 120_000
 
 
 def test_a_still_is_the_image_itself() -> None:

@@ -7,7 +7,15 @@ import pytest
 from stages.reports.evidence_tables import cost_table, survey_table, training_table
 from stages.reports.formatting import figure, reasons_once
 from stages.reports.inputs import ReportInputs
-from stages.reports.tables import compare_table, direction, is_share, kind_table, reading
+from stages.reports.tables import (
+    compare_table,
+    direction,
+    is_share,
+    kind_table,
+    reading,
+    sample_advice,
+    set_table,
+)
 
 
 @pytest.mark.parametrize(
@@ -50,13 +58,14 @@ def test_measures_of_any_name_are_shown_with_their_direction_in_words() -> None:
         "clip_score_target": effect | {"better": "higher", "clusters": 2, "method": "bootstrap"},
         "copy_rate": effect | {"better": "lower", "clusters": None},
         "lpips_within": effect | {"better": "closer", "clusters": None},
+        "inception": {"kid": effect | {"better": "lower", "clusters": None}},
         "notes": {"text": "no measure"},
         "provenance": {"confidence": 0.9},
     }
     table = compare_table(compare)
     assert table.columns[4] == "90% interval" and "p by Holm" not in table.columns
     shown = {row[0]: row[1:] for row in table.rows}
-    assert list(shown) == ["clip score target", "copy rate", "lpips within"]
+    assert list(shown) == ["clip score target", "copy rate", "lpips within", "kid (inception)"]
     plain = ("0.5000", "0.6000", "+0.1000", "+0.0500 to +0.1500", "0.0100")
     assert shown["clip score target"] == (*plain, "30 in 2 prompts", "improved (higher is better)")
     share = ("50.0%", "60.0%", "+10.0 points", "+5.0 to +15.0 points", "0.0100")
@@ -90,6 +99,30 @@ def test_training(inputs: ReportInputs) -> None:
 def test_a_survey_that_nobody_answered_is_three_rows() -> None:
     rows = dict(survey_table({"n": 0, "votes": 0, "win_rate_tuned": None, "reason": "nobody yet"}).rows)
     assert list(rows.values()) == ["0", "0", "n/a (nobody yet)", "n/a (same reason)"]
+
+
+def test_figures_of_a_set_have_their_dotted_names_and_reasons() -> None:
+    measured = {
+        "diversity": 0.5,
+        "anomaly_rate": {"a": 0.1},
+        "inception": {"fid": None, "kid": 0.25, "reason": "no weights"},
+        "detector": "figures",
+        "provenance": {"n": 3},
+    }
+    rows = {row[0]: row[1:] for row in set_table(measured, measured | {"diversity": 0.4}).rows}
+    assert rows == {
+        "diversity": ("0.5000", "0.4000"),
+        "inception.fid": ("n/a (no weights)", "n/a (same reason)"),
+        "inception.kid": ("0.2500", "0.2500"),
+    }
+
+
+def test_advice_on_the_number_of_images() -> None:
+    advised = {"held_out": {"advice": {"seeds_per_prompt": 1200, "power": 0.8}}, "target_drop": {"passed": True}}
+    (sentence,) = sample_advice({"clauses": advised})
+    assert sentence.startswith("Change of the held-out anomaly rate, upper bound: 1,200 seeds a prompt would settle it")
+    assert "in 80% of repetitions" in sentence
+    assert "12 prompts would" in sample_advice({"clauses": {"x": {"advice": {"prompts": 12}}}})[0]
 
 
 def test_kinds_that_nobody_has_are_left_out() -> None:
