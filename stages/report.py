@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from pathlib import Path
 
@@ -11,15 +10,31 @@ import pandas as pd
 from stages.cli import run_stage
 from stages.diffusion.base_models import BASE_MODELS
 from stages.diffusion.training_log import read_curves
-from stages.imagefolder import METADATA, read_imagefolder
+from stages.imagefolder import read_imagefolder
 from stages.metric_files import METRICS, library_versions, read_metrics
-from stages.params import load_params
-from stages.reports.grid import first_pairs, save_side_by_side
+from stages.params import load_params, read_yaml
+from stages.reports.grid import save_side_by_side
 from stages.reports.inputs import ReportInputs
+from stages.reports.judge_examples import judge_examples
+from stages.reports.pairs import first_pairs
 from stages.reports.render import render_report
+from stages.reports.reproduction import locked_data
 
-REPORT, SAMPLES = Path("report"), Path("data/samples")
+REPORT, SAMPLES, COLLECTED = Path("report"), Path("data/samples"), Path("data/collected")
+JUDGEMENTS, PAPER_JUDGES = Path("data/judgements"), Path("data/paper/judges.csv")
+LOCK, TRAINING = Path("dvc.lock"), METRICS / "training"
 PICTURE = "side_by_side.png"
+
+
+def locked() -> dict[str, str]:
+    """Hashes of the run's data, which DVC has written down by now, stage for stage."""
+    return locked_data(read_yaml(LOCK)) if LOCK.exists() else {}
+
+
+def samples_while_training() -> dict[int, Path]:
+    """Pictures of the looks by step: `samples/step_000100.png`."""
+    pictures = (TRAINING / "plots" / "images" / "samples").glob("step_*.png")
+    return {int(path.stem.removeprefix("step_")): path for path in sorted(pictures)}
 
 
 def main() -> None:
@@ -28,8 +43,8 @@ def main() -> None:
     samples = [read_imagefolder(SAMPLES / model) for model in ("base", "tuned")]
     images = [pd.read_csv(METRICS / "plots" / f"images_{model}.csv") for model in ("base", "tuned")]
     train, replication = read_metrics(METRICS / "train.json"), METRICS / "replication.json"
-    sets = {f"data/samples/{model}": SAMPLES / model / METADATA for model in ("base", "tuned")}
-    hashes = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in sets.items()}
+    curation = pd.read_csv(METRICS / "plots" / "curation.csv")
+    curation["path"] = [COLLECTED / name for name in curation["file_name"]]
     base = BASE_MODELS[params.base.name]
     REPORT.mkdir(exist_ok=True)
     pairs = first_pairs(samples[0], samples[1], images[0], images[1], settings.pairs_per_prompt)
@@ -48,15 +63,19 @@ def main() -> None:
             pairs_per_prompt=settings.pairs_per_prompt,
             grid_image=PICTURE,
             train=train,
-            train_loss=read_curves(METRICS / "training"),
+            train_loss=read_curves(TRAINING),
+            training_samples=samples_while_training(),
             collect=read_metrics(METRICS / "collect.json"),
             curate=read_metrics(METRICS / "curate.json"),
             judge=read_metrics(METRICS / "judge.json"),
             survey=read_metrics(METRICS / "survey.json"),
             agreement=read_metrics(METRICS / "agreement.json"),
             disagreements=pd.read_csv(METRICS / "plots" / "disagreements.csv"),
+            judge_examples=judge_examples(JUDGEMENTS, params.judge.judges, samples[0], samples[1]),
             contact_sheet=METRICS / "plots" / "curation.jpg",
+            curation=curation,
             replication=read_metrics(replication) if replication.exists() else None,
+            paper_judges=pd.read_csv(PAPER_JUDGES),
             base_model={
                 "name": params.base.name,
                 "source": params.base.local_folder or base.source,
@@ -64,7 +83,7 @@ def main() -> None:
                 "weights": train["provenance"]["base_weights"],
                 "licence": base.licence,
             },
-            data_hashes={**hashes, "models/lora": train["lora_sha256"]},
+            data_hashes=locked(),
             environment={
                 "python": platform.python_version(),
                 "device": train["provenance"]["device"],

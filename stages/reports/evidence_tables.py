@@ -1,4 +1,4 @@
-"""Tables of the evidence beside the verdict: the paper's Table 1, judges, survey, costs, and what the run rests on."""
+"""Tables of the evidence beside the verdict: judges, survey, agreement, training, costs, and what the run rests on."""
 
 from __future__ import annotations
 
@@ -7,31 +7,17 @@ from typing import Any
 
 from stages.reports.formatting import Unit, figure, figure_of, flatten, interval, reason_for, reasons_once
 from stages.reports.inputs import Metrics
-from stages.reports.tables import Table, measure_label
+from stages.reports.tables import Table
 
-TABLE_1 = {"ssim": "ssim_within", "psnr": "psnr_within", "fid": "frechet_"}
-"""Rows of the paper's Table 1, and which of this run's measures stands next to each (a prefix, where it ends in _)."""
-TABLE_1_COLUMNS = {"published": "Published", "reproduced": "Reproduced", "corrected": "Corrected"}
-
-
-def replication_table(replication: Metrics, measure_base: Metrics, measure_tuned: Metrics) -> Table:
-    """Table 1 of the paper: as published, as its protocol reproduces it, computed properly, and this run's figures."""
-    rows, meanings = [], []
-    for name, own_name in TABLE_1.items():
-        own = next((key for key in _figures(measure_tuned) if key.startswith(own_name)), own_name.rstrip("_"))
-        found = [replication.get(column, {}).get(name, {"reason": "not computed"}) for column in TABLE_1_COLUMNS]
-        this = {
-            "tuned": measure_tuned.get(own),
-            "base": measure_base.get(own),
-            "reason": reason_for(measure_tuned, own),
-        }
-        rows.append((name.upper(), *map(_both_models, found), f"{_both_models(this)}; {measure_label(own)}"))
-        meanings += [f"{name.upper()}: {figures['meaning']}." for figures in found if figures.get("meaning")]
-    note = (
-        "Published: the paper's figures. Reproduced: its protocol on its images, errors included. Corrected: the same "
-        "images, computed properly. This run: other images, so for comparison of scale only."
-    )
-    return Table(("Measure", *TABLE_1_COLUMNS.values(), "This run"), tuple(rows), " ".join([note, *meanings]))
+TRAINING = {
+    "lora_sha256": "SHA-256 of the LoRA",
+    "kept_step": "step whose weights were kept",
+    "train_seed": "seed",
+    "loss_last_tenth": "loss, mean of the last tenth",
+    "prior_loss_last_tenth": "loss on class images, mean of the last tenth",
+    "reload_difference": "difference after saving and loading again",
+}
+"""Names of figures in metrics/train.json for the reader."""
 
 
 def judge_table(judges: Metrics) -> Table:
@@ -65,6 +51,8 @@ def survey_table(survey: Metrics) -> Table:
         ("Fleiss' kappa", "fleiss_kappa", "number"),
         ("Krippendorff's alpha", "krippendorff_alpha", "number"),
     )
+    if survey.get("n") == 0:
+        figures = figures[:3]
     labelled = [(label, figure_of(survey, key, unit)) for label, key, unit in figures]
     labelled.insert(3, ("95% interval of that", interval(survey, "rate")))
     labels, values = zip(*labelled, strict=True)
@@ -96,35 +84,64 @@ def agreement_table(agreement: Metrics) -> Table:
 
 
 def rater_label(rater: str) -> str:
-    """`judge_anatomy` -> `judge: anatomy`."""
+    """`judge_anatomy` -> `judge anatomy`."""
     kind, _, name = rater.partition("_")
-    return f"{kind}: {name.replace('_', ' ')}" if name else kind
+    return f"{kind} {name.replace('_', ' ')}" if name else kind
 
 
 def cost_table(
-    collect: Metrics | None, curate: Metrics | None, train: Metrics | None, resources: Mapping[str, Metrics] | None
+    collect: Metrics | None,
+    curate: Metrics | None,
+    judge: Metrics | None,
+    resources: Mapping[str, Metrics] | None,
 ) -> Table:
-    """What the run cost: money, images, steps, and where given time and memory of each stage."""
+    """What the run cost: money, images and judges' answers, and where given time and memory of each stage."""
     rows: list[tuple[str, str]] = []
     if collect is not None:
-        spend = collect.get("spend_usd")
-        reason = reason_for(collect, "spend_usd")
-        rows.append(("Spent on images", figure(None, reason=reason) if spend is None else f"{spend:.2f} USD"))
+        rows.append(("Spent on images", _usd(collect)))
         rows.append(("Images collected", figure_of(collect, "images", "count")))
-        rows.append(("Requests paid", figure_of(collect, "requests_paid", "count")))
-        rows.append(("Requests answered from the store", figure_of(collect, "requests_from_store", "count")))
+        rows += _requests("Image requests", collect)
     if curate is not None:
         rows.append(("Images kept for training", figure_of(curate, "kept", "count")))
         rows.append(("Images rejected", figure_of(curate, "rejected", "count")))
-    if train is not None:
-        rows += [(f"Training: {key.replace('_', ' ')}", text) for key, text in _scalars(train)]
+    for name, answers in paid_judges(judge):
+        rows.append((f"Spent on judge {name}", _usd(answers)))
+        rows += _requests(f"Answers of judge {name}", answers)
+    if judge is not None and not any(paid_judges(judge)):
+        rows.append(("Spent on judges", "0.00 USD (no paid judge was asked)"))
     for stage, used in (resources or {}).items():
         peak = used.get("peak_memory_bytes")
         memory = (
             figure(None, reason=reason_for(used, "peak_memory_bytes")) if peak is None else f"{peak / 2**20:.0f} MiB"
         )
         rows.append((f"Stage {stage}", f"{figure_of(used, 'seconds')} s, {memory} at most"))
-    return Table(("Item", "Value"), tuple(rows))
+    note = "" if resources else "Seconds and memory of each stage differ between runs: metrics/resources/."
+    return Table(("Item", "Value"), tuple(rows), note)
+
+
+def paid_judges(judge: Metrics | None) -> Iterator[tuple[str, Metrics]]:
+    """The judges that were paid, with what they cost."""
+    for name, answers in (judge or {}).items():
+        if isinstance(answers, Mapping) and "spend_usd" in answers:
+            yield name, answers
+
+
+def _usd(part: Metrics) -> str:
+    spent = part.get("spend_usd")
+    return figure(None, reason=reason_for(part, "spend_usd")) if spent is None else f"{spent:.2f} USD"
+
+
+def _requests(label: str, part: Metrics) -> Iterator[tuple[str, str]]:
+    yield f"{label}: paid", figure_of(part, "requests_paid", "count")
+    yield f"{label}: from the store, paid before", figure_of(part, "requests_from_store", "count")
+    if part.get("maybe_spent_usd"):
+        yield f"{label}: charged perhaps, without a usable answer", f"{part['maybe_spent_usd']:.2f} USD at most"
+
+
+def training_table(train: Metrics | None) -> Table:
+    """What the training did."""
+    rows = () if train is None else tuple(_scalars(train))
+    return Table(("Item", "Value"), rows)
 
 
 def key_value_table(values: Mapping[str, Any], key: str = "Item", value: str = "Value") -> Table:
@@ -133,24 +150,18 @@ def key_value_table(values: Mapping[str, Any], key: str = "Item", value: str = "
 
 
 def _scalars(metrics: Metrics) -> Iterator[tuple[str, str]]:
-    for key in _figures(metrics):
-        value = metrics[key]
+    for key in figure_keys(metrics):
+        value, label = metrics[key], TRAINING.get(key, key.replace("_", " "))
         if isinstance(value, bool):
-            yield key, "yes" if value else "no"
+            yield label, "yes" if value else "no"
         elif isinstance(value, str):
-            yield key, value
+            yield label, value
         elif value is None or isinstance(value, float):
-            yield key, figure_of(metrics, key)
+            yield label, figure_of(metrics, key)
         elif isinstance(value, int):
-            yield key, str(value) if key.endswith("seed") else f"{value:,}"
+            yield label, str(value) if key.endswith("seed") else f"{value:,}"
 
 
-def _figures(metrics: Metrics) -> list[str]:
+def figure_keys(metrics: Metrics) -> list[str]:
+    """Names of a metric file's figures, without what explains them."""
     return [key for key in metrics if not key.endswith(("reason", "warning"))]
-
-
-def _both_models(figures: Metrics) -> str:
-    if figures.get("tuned") is None and figures.get("base") is None:
-        return figure(None, reason=figures.get("reason"))
-    text = f"tuned {figure_of(figures, 'tuned')}, base {figure_of(figures, 'base')}"
-    return text if figures.get("p") is None else f"{text}, p {figure_of(figures, 'p', 'p')}"

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
-import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
@@ -18,57 +16,26 @@ from stages.reports.rates import PromptRates, Rate
 
 BASE_COLOUR, TUNED_COLOUR = "#c2620e", "#2a7fd4"
 """Each at least 3:1 against the light and the dark page; markers differ as well."""
-_INK = "#010203"
+INK = "#010203"
 """Stands for the page's text colour, by which it is replaced in the finished SVG."""
 _WIDTH = 5.0
 """Inches. Narrow, so that the text stays readable when the chart is scaled to a phone."""
-_MAX_POINTS = 400
 
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "anomend",
     "text.parse_math": False,  # A prompt may hold dollar signs.
     "font.family": "DejaVu Sans",
     "font.size": 9,
-    "text.color": _INK,
-    "axes.labelcolor": _INK,
-    "axes.edgecolor": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "legend.frameon": False,
 }
-
-
-def loss_chart(train_loss: pd.DataFrame, name: str = "loss") -> str:
-    """Training loss over the steps, as SVG.
-
-    Args:
-        train_loss: columns step, loss, and prior_loss where class images were used. Long runs are averaged over
-            stretches of equal length, at most 400 of them.
-        name: prefix of the ids in the SVG, which must differ between the charts of a page.
-
-    Raises:
-        ValueError: a column is missing, or there is no step.
-    """
-    for column in ("step", "loss"):
-        if column not in train_loss.columns or train_loss.empty:
-            raise ValueError(f"the training curve has no {column}: run the train stage")
-    with matplotlib.rc_context(_STYLE):
-        figure, axes = _figure(2.6)
-        series = (("loss", "instance images", TUNED_COLOUR), ("prior_loss", "class images (prior)", BASE_COLOUR))
-        for column, label, colour in series:
-            if column in train_loss.columns and train_loss[column].notna().any():
-                rows = train_loss[["step", column]].dropna()
-                axes.plot(*_binned(rows, 1), color=colour, linewidth=0.6, alpha=0.45)
-                dashes = "-" if column == "loss" else "--"
-                axes.plot(*_binned(rows, max(1, len(rows) // 25)), dashes, color=colour, linewidth=1.8, label=label)
-        axes.set_xlabel("optimizer step")
-        axes.set_ylabel("loss")
-        axes.set_ylim(bottom=0)
-        axes.legend(loc="upper right")
-        return _svg(figure, name)
 
 
 def rate_chart(rates: Sequence[PromptRates], name: str = "rates") -> str:
@@ -78,8 +45,8 @@ def rate_chart(rates: Sequence[PromptRates], name: str = "rates") -> str:
         rates: as `rates.prompt_rates` returns them; drawn from top to bottom.
         name: prefix of the ids in the SVG.
     """
-    with matplotlib.rc_context(_STYLE):
-        figure, axes = _figure(0.9 + 0.52 * len(rates))
+    with matplotlib.rc_context(STYLE):
+        figure, axes = new_figure(0.9 + 0.52 * len(rates))
         for row, prompt in enumerate(rates):
             group = prompt.group.replace("_", "-")
             axes.text(0, row - 0.28, f"{_shortened(prompt.prompt)}  ({group})", va="bottom", ha="left")
@@ -89,11 +56,11 @@ def rate_chart(rates: Sequence[PromptRates], name: str = "rates") -> str:
         axes.set_ylim(len(rates) - 0.5, -0.8)
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
-        axes.grid(axis="x", color=_INK, alpha=0.15, linewidth=0.6)
+        axes.grid(axis="x", color=INK, alpha=0.15, linewidth=0.6)
         axes.set_xlabel("anomalous images, % (95% Wilson interval)")
         if any(rate for prompt in rates for rate in (prompt.base, prompt.tuned)):
             axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0)
-        return _svg(figure, name)
+        return as_svg(figure, name)
 
 
 def _draw_rate(axes: Axes, rate: Rate | None, y: float, colour: str, marker: str, label: str) -> None:
@@ -102,17 +69,11 @@ def _draw_rate(axes: Axes, rate: Rate | None, y: float, colour: str, marker: str
         axes.plot([100 * rate.rate], [y], marker, color=colour, markersize=5, label=label or None, clip_on=False)
 
 
-def _figure(height: float) -> tuple[Figure, Axes]:
+def new_figure(height: float) -> tuple[Figure, Axes]:
+    """A figure of the page's width and this height, in inches; to be used within `rc_context(STYLE)`."""
     figure = Figure(figsize=(_WIDTH, height), layout="constrained")
     FigureCanvasSVG(figure)
     return figure, figure.add_subplot()
-
-
-def _binned(rows: pd.DataFrame, window: int) -> tuple[np.ndarray, np.ndarray]:
-    """Means over stretches of `window` rows, longer where more than `_MAX_POINTS` would be left."""
-    parts = min(_MAX_POINTS, max(1, len(rows) // window))
-    steps, values = (np.array_split(rows[column].to_numpy(dtype=float), parts) for column in rows.columns)
-    return np.array([part.mean() for part in steps]), np.array([part.mean() for part in values])
 
 
 def _shortened(text: str, length: int = 56) -> str:
@@ -120,7 +81,7 @@ def _shortened(text: str, length: int = 56) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def _svg(figure: Figure, name: str) -> str:
+def as_svg(figure: Figure, name: str) -> str:
     """The figure as an SVG element without prolog, metadata or fixed size; ids get a prefix."""
     buffer = io.StringIO()
     metadata = {"Date": None, "Creator": None, "Format": None, "Type": None}
@@ -134,4 +95,4 @@ def _svg(figure: Figure, name: str) -> str:
 
 def _own_tag(tag: str, name: str) -> str:
     tag = re.sub(r'\bid="', f'id="{name}-', tag).replace("xlink:href", "href").replace("'DejaVu Sans'", "inherit")
-    return tag.replace('href="#', f'href="#{name}-').replace("url(#", f"url(#{name}-").replace(_INK, "currentColor")
+    return tag.replace('href="#', f'href="#{name}-').replace("url(#", f"url(#{name}-").replace(INK, "currentColor")

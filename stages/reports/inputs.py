@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 Metrics = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class JudgeExample:
+    """One answer of a judge, as it saw the pair."""
+
+    prompt: str
+    seed: int
+    image_a: NDArray[np.uint8]
+    """RGB, shape (H, W, 3)."""
+    image_b: NDArray[np.uint8]
+    first: str
+    """Which model drew A: base or tuned."""
+    asked: str
+    """The question in words."""
+    answer: str
+    """The verdict in words, or why there is none."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +53,9 @@ class ReportInputs:
     """Address of the side-by-side grid as the Markdown report should link it; None leaves the picture out."""
     train: Metrics | None = None
     train_loss: pd.DataFrame | None = None
-    """Columns step, loss and, where class images were used, prior_loss."""
+    """Columns step, loss and, where they were logged, prior_loss, validation_loss and anomaly_rate."""
+    training_samples: Mapping[int, Path] = field(default_factory=dict)
+    """Pictures of the samples that were looked at while training, by step."""
     collect: Metrics | None = None
     curate: Metrics | None = None
     judge: Metrics | None = None
@@ -42,15 +63,21 @@ class ReportInputs:
     agreement: Metrics | None = None
     disagreements: pd.DataFrame | None = None
     """Columns prompt, seed, spread, and each rater's score; the largest first."""
+    judge_examples: Mapping[str, Sequence[JudgeExample]] = field(default_factory=dict)
+    """By judge, its first answers."""
     contact_sheet: Path | None = None
     """Picture of the instance images that were kept and rejected."""
+    curation: pd.DataFrame | None = None
+    """One row a collected image: file_name, path, kept (0 or 1), reasons, and what was seen: persons, area, ..."""
     replication: Metrics | None = None
+    paper_judges: pd.DataFrame | None = None
+    """What the paper says of its LLM judges: judge, pairs, prefers_tuned."""
     resources: Mapping[str, Metrics] | None = None
     """Per stage `seconds`, `peak_memory_bytes`. They differ from run to run, and then so does the report."""
     base_model: Mapping[str, str] = field(default_factory=dict)
     """What was corrected: name, repository, revision, SHA-256 of weights."""
     data_hashes: Mapping[str, str] = field(default_factory=dict)
-    """Hash of each data set or model by its path."""
+    """What identifies each data set or model, by its path."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Versions and machine."""
     parameters: Metrics = field(default_factory=dict)

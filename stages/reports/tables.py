@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,13 @@ MEASURES = {
     "psnr_within": "PSNR within the set (dB)",
     "diversity": "Diversity",
 }
-BETTER = {"higher": "higher is better", "lower": "lower is better", "closer": "closer to the reference is better"}
+BETTER = {
+    "higher": "higher is better",
+    "lower": "lower is better",
+    "closer": "neither direction is good by itself",
+}
+SHARES = frozenset({"rate", "rates", "share"})
+"""Words in a measure's name which say that its figures are shares of images, from 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -49,33 +56,86 @@ def clause_table(verdict: Metrics) -> Table:
     return Table(("Clause", "Outcome", "Figure", "Asked for"), tuple(rows), note)
 
 
+def sample_advice(verdict: Metrics) -> tuple[str, ...]:
+    """How many images would settle a clause, clause by clause, where the verdict knows."""
+    sentences = []
+    for name, clause in verdict["clauses"].items():
+        advice = clause.get("advice") or {}
+        amounts = {"seeds a prompt": advice.get("seeds_per_prompt"), "prompts": advice.get("prompts")}
+        needed = " and ".join(f"{amount:,} {what}" for what, amount in amounts.items() if amount is not None)
+        if needed:
+            power = f", in {advice['power']:.0%} of repetitions" if "power" in advice else ""
+            label = CLAUSES.get(name, (name.replace("_", " "),))[0]
+            sentences.append(f"{label}: {needed} would settle it{power}, if the truth is what was seen.")
+    return tuple(sentences)
+
+
 def compare_table(compare: Metrics) -> Table:
     """Every measure on base and tuned images, with interval, p, n and the direction that is wanted."""
     rows: list[tuple[str, ...]] = []
     methods: dict[str, list[str]] = {}
-    for name, measure in compare.items():
-        if name == "provenance" or not isinstance(measure, Mapping):
-            continue
-        is_rate = "rate" in name
-        level: Unit = "rate" if is_rate else "number"
-        change: Unit = "points" if is_rate else "signed"
-        figures = (
-            figure_of(measure, "base", level),
-            figure_of(measure, "tuned", level),
+    corrected = any(measure.get("p_holm") is not None for _, measure in measures_of(compare))
+    for name, measure in measures_of(compare):
+        share = is_share(name)
+        unit: Unit = "rate" if share else "number"
+        change: Unit = "points" if share else "signed"
+        figures = [
+            figure_of(measure, "base", unit),
+            figure_of(measure, "tuned", unit),
             figure_of(measure, "delta", change),
             interval(measure, change),
-            figure_of(measure, "p", "p") + _holm(measure),
-        )
+            figure_of(measure, "p", "p"),
+        ]
+        if corrected:
+            held = reason_for(measure, "p_holm") or "not among the tests"
+            figures.append(figure(measure.get("p_holm"), "p", held))
         size = figure_of(measure, "n", "count")
         if measure.get("clusters") is not None:
             size += f" in {figure_of(measure, 'clusters', 'count')} prompts"
-        direction = BETTER.get(measure.get("better", ""), "no direction")
-        rows.append((measure_label(name), *reasons_once(figures), size, f"{reading(measure)} ({direction})"))
+        rows.append((measure_label(name), *reasons_once(figures), size, f"{reading(measure)} ({direction(measure)})"))
         if measure.get("method"):
             methods.setdefault(measure["method"], []).append(measure_label(name))
-    notes = [f"{', '.join(names)}: {method}." for method, names in methods.items()]
-    columns = ("Measure", "Base", "Tuned", "Change", "Interval of the change", "p", "Pairs", "Reading")
+    notes = ["p by Holm is adjusted for all tests of this table."] if corrected else []
+    notes += [f"{', '.join(names)}: {method}." for method, names in methods.items()]
+    p_columns = ("p", "p by Holm") if corrected else ("p",)
+    span = f"{confidence_level(compare)} interval"
+    columns = (
+        "Measure",
+        "Base",
+        "Tuned",
+        "Change",
+        span,
+        *p_columns,
+        "Pairs",
+        "Reading",
+    )
     return Table(columns, tuple(rows), " ".join(notes))
+
+
+def measures_of(compare: Metrics, prefix: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The measures of metrics/compare.json by name, whichever they are; those in groups as `group.name`."""
+    for name, measure in compare.items():
+        if name == "provenance" or not isinstance(measure, Mapping):
+            continue
+        if "delta" in measure:
+            yield f"{prefix}{name}", measure
+        else:
+            yield from measures_of(measure, f"{prefix}{name}.")
+
+
+def confidence_level(compare: Metrics) -> str:
+    """The level of the intervals, such as `95%`."""
+    return f"{100 * compare.get('provenance', {}).get('confidence', 0.95):.4g}%"
+
+
+def is_share(name: str) -> bool:
+    """Whether a measure's figures are shares of images, written in percent."""
+    return not SHARES.isdisjoint(re.split(r"[._]", name))
+
+
+def direction(measure: Mapping[str, Any]) -> str:
+    """Which way is better, in words."""
+    return BETTER.get(measure.get("better", ""), "no direction")
 
 
 def reading(measure: Mapping[str, Any]) -> str:
@@ -91,7 +151,10 @@ def reading(measure: Mapping[str, Any]) -> str:
 
 
 def measure_label(name: str) -> str:
-    """A measure's name for the reader."""
+    """A measure's name for the reader; that of a group stands behind, as in `fid (inception)`."""
+    group, _, own = name.rpartition(".")
+    if group:
+        return f"{measure_label(own)} ({group.replace('_', ' ').replace('.', ', ')})"
     kind, _, extractor = name.partition("_")
     if kind in ("frechet", "kernel"):
         return f"{'Fréchet' if kind == 'frechet' else 'Kernel'} distance ({extractor})"
@@ -103,6 +166,40 @@ def prompt_table(rates: Sequence[PromptRates]) -> Table:
     rows = [(rate.prompt, rate.group.replace("_", "-"), _rate(rate.base), _rate(rate.tuned)) for rate in rates]
     note = "Anomalous images of all images of the prompt, with the 95% Wilson interval."
     return Table(("Prompt", "Group", "Base", "Tuned"), tuple(rows), note)
+
+
+def set_table(measure_base: Metrics, measure_tuned: Metrics) -> Table:
+    """Every figure of the two sets by its dotted name, but for the anomaly rates, which have tables of their own."""
+    base, tuned = dict(figures_of(measure_base)), dict(figures_of(measure_tuned))
+    names = [name for name in {**base, **tuned} if not name.startswith("anomaly_")]
+    rows = [
+        (name, *reasons_once([figure_of(found.get(name, {}), name.split(".")[-1]) for found in (base, tuned)]))
+        for name in names
+    ]
+    return Table(("Figure", "Base", "Tuned"), tuple(rows), "As in metrics/measure_base.json and measure_tuned.json.")
+
+
+def figures_of(metrics: Metrics, prefix: str = "") -> Iterator[tuple[str, Metrics]]:
+    """The figures of a metric file by dotted name, each with the object that it stands in, and its reason if null."""
+    for key, value in metrics.items():
+        if key == "provenance":
+            continue
+        if isinstance(value, Mapping):
+            yield from figures_of(value, f"{prefix}{key}.")
+        elif value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+            yield f"{prefix}{key}", metrics
+
+
+def kind_table(measure_base: Metrics, measure_tuned: Metrics) -> Table:
+    """Which anomalies there are, over all images of a model; kinds that neither has are left out."""
+    base, tuned = (measure.get("anomaly_kinds", {}) for measure in (measure_base, measure_tuned))
+    rows = [
+        (kind.replace("_", " "), figure_of(base, kind, "rate"), figure_of(tuned, kind, "rate"))
+        for kind in {**base, **tuned}
+        if base.get(kind) or tuned.get(kind)
+    ]
+    note = "Share of all images, target and held-out prompts together; an image can have several."
+    return Table(("Kind of anomaly", "Base", "Tuned"), tuple(rows), note)
 
 
 def headline(verdict: Metrics, compare: Metrics) -> tuple[str, ...]:
@@ -123,11 +220,6 @@ def headline(verdict: Metrics, compare: Metrics) -> tuple[str, ...]:
     copies = figure(verdict.get("copy_rate"), "rate", "not measured")
     sentences.append(f"Diversity of the tuned images over the base's: {ratio}. Copied training images: {copies}.")
     return tuple(sentences)
-
-
-def _holm(measure: Mapping[str, Any]) -> str:
-    adjusted = measure.get("p_holm")
-    return "" if adjusted is None else f" ({figure(adjusted, 'p')} by Holm, for all tests here)"
 
 
 def _rate(rate: Rate | None) -> str:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 from stages.imagefolder import ImageFolderWriter, read_imagefolder
+from stages.judges.analysis import analyse
+from stages.judges.anatomy_judge import AnatomyJudge
+from stages.judges.answers import write_answers
+from stages.judges.protocol import ask, choose_pairs, questions
 from stages.miniature.anatomy import check
 from stages.miniature.defects import ANOMALIES, plant
 from stages.miniature.figures import pose, render, sample_scene
 from stages.reports.inputs import ReportInputs
+from stages.reports.judge_examples import judge_examples
 from stages.seeding import python_random
+from stages.surveys.responses import no_responses
+from stages.surveys.tally import tally
 from stages.verdicts import Thresholds, decide
+from tests.conftest import ROOT
 
 PROMPTS = {"lying on the grass": "target", "sitting on the beach": "held_out"}
 SEEDS = 5
@@ -63,8 +74,11 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> ReportInputs:
         "provenance": {"n": 640},
     }
     measured = {"ssim_within": 0.4, "psnr_within": 9.1, "frechet_efficientnet_lite0": None, "reason": "too few images"}
+    measured |= {"anomaly_kinds": {"extra_arm": 0.1, "missing_head": 0.0}}
     verdict = decide(compare, {"copy_rate": 0.0}, Thresholds(0.3, 0.25, 0.05, 0.7, 0.02)).as_metrics()
     loss = pd.DataFrame({"step": range(1, 61), "loss": [1 / (1 + i / 20) for i in range(60)], "prior_loss": [0.5] * 60})
+    looks = loss["step"] % 20 == 0
+    loss["validation_loss"], loss["anomaly_rate"] = (1 / loss["step"]).where(looks), (4 / loss["step"]).where(looks)
     return ReportInputs(
         title="A small run",
         verdict=verdict,
@@ -78,12 +92,53 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> ReportInputs:
         pairs_per_prompt=3,
         grid_image="metrics/plots/base | tuned.png",
         train={"lora_sha256": "ab12", "steps": 60, "stopped_early": False, "train_seed": 7, "loss_last_tenth": None}
-        | {"reason": "not logged", "provenance": {}},
+        | {"reason": "not logged", "kept_step": 40, "provenance": {"n": 18, "n_class": 128}},
         train_loss=loss,
         collect={"images": 20, "spend_usd": 0.0, "requests_paid": 0, "requests_from_store": 0},
         curate={"collected": 20, "kept": 18, "rejected": 2},
         base_model={"name": "mini", "revision": "0f3a"},
         data_hashes={"data/instance": "9a7c"},
         environment={"python": "3.11"},
-        parameters={"profile": "mini", "train": {"rank": 8, "target_modules": ["to_q", "to_v"]}},
+        parameters={
+            "profile": "mini",
+            "train": {
+                "rank": 8,
+                "method": "dreambooth",
+                "target_modules": ["to_q"],
+                "monitor": {"seeds_per_prompt": 10},
+            },
+            "prompts": {"target": ["lying on the grass"]},
+        },
+    )
+
+
+@pytest.fixture(scope="session")
+def complete(inputs: ReportInputs, tmp_path_factory: pytest.TempPathFactory) -> ReportInputs:
+    """The same run with every part that a run can have: judge, survey, agreement, curation, the paper's tables."""
+    folder = tmp_path_factory.mktemp("complete")
+    Image.new("RGB", (600, 300), "white").save(folder / "sheet.jpg")
+    Image.new("RGB", (512, 64), "grey").save(folder / "look.png")
+    base, tuned = (table[table["group"] == "target"] for table in (inputs.samples_base, inputs.samples_tuned))
+    judge = AnatomyJudge(lambda image: check(image).anomalies)
+    answers = write_answers(folder / "anatomy.jsonl", ask(judge, questions(choose_pairs(base, tuned, SEEDS, 0), 1)))
+    prompt, seed = inputs.samples_base.iloc[0][["prompt", "seed"]]
+    raters = ["judge_anatomy", "measure_anatomy"]
+    kept = pd.DataFrame({"file_name": inputs.samples_tuned["file_name"], "path": inputs.samples_tuned["path"]})
+    kept = kept.assign(kept=[0] + [1] * (len(kept) - 1), reasons=["two persons"] + [""] * (len(kept) - 1))
+    return replace(
+        inputs,
+        judge={"anatomy": analyse(answers, seed=0), "provenance": {}},
+        judge_examples=judge_examples(folder, ["anatomy"], inputs.samples_base, inputs.samples_tuned),
+        survey=tally(no_responses(), seed=0),
+        agreement={
+            "people": {"n": 0, "reason": "nobody yet"},
+            "__".join(raters): {"n": 5, "agreement": 0.6, "kappa": 0.2, "ci_low": -0.1, "ci_high": 0.5}
+            | {"rank_correlation": 0.3, "rank_p": 0.2},
+        },
+        disagreements=pd.DataFrame([[prompt, seed, 1.0, 1.0, 0.0]], columns=["prompt", "seed", "spread", *raters]),
+        contact_sheet=folder / "sheet.jpg",
+        curation=kept.assign(persons=1, area=[0.1 + i / 100 for i in range(len(kept))], background=0.02),
+        training_samples=dict.fromkeys(range(100, 1300, 100), folder / "look.png"),
+        replication=json.loads((ROOT / "metrics" / "replication.json").read_text()),
+        paper_judges=pd.read_csv(ROOT / "data" / "paper" / "judges.csv"),
     )

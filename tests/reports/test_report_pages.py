@@ -17,6 +17,20 @@ from stages.surveys.responses import no_responses
 from stages.surveys.tally import tally
 
 VOID = {"meta", "img", "br", "input"}
+HEADINGS = (
+    "Why this verdict",
+    "Base and tuned images at the same seeds",
+    "Anomaly rates",
+    "All measures",
+    "Training",
+    "Training images",
+    "Judges",
+    "Survey",
+    "Agreement",
+    "The paper's tables and figures",
+    "Costs",
+    "Reproduce this run",
+)
 NASTY = "lying <script>alert(1)</script> | on $the$ **grass** @team `x`\nnext"
 
 
@@ -56,79 +70,94 @@ def reports(inputs: ReportInputs) -> tuple[str, str]:
     return render_report(inputs)
 
 
-def test_nothing_is_fetched_from_elsewhere(reports: tuple[str, str]) -> None:
-    page = Page(reports[1])
+@pytest.fixture(scope="session")
+def full(complete: ReportInputs) -> tuple[str, str]:
+    return render_report(complete)
+
+
+def test_nothing_is_fetched_from_elsewhere(full: tuple[str, str]) -> None:
+    page = Page(full[1])
     for tag, attributes in page.tags:
         assert tag not in ("script", "link", "iframe", "object", "base")
         for name, value in attributes.items():
             assert not name.startswith("on")
-            if name in ("src", "srcset", "href", "xlink:href", "poster", "data", "action") and tag != "a":
-                assert (value or "").startswith(("data:image/png;base64,", "#")), (tag, name, value)
+            if name in ("src", "srcset", "href", "xlink:href", "poster", "data", "action"):
+                assert re.match(r"data:image/(png|jpeg);base64,|#", value or ""), (tag, name, value)
     # Style sheets and style attributes fetch by url() and @import; only references within the page are there.
-    assert set(re.findall(r"url\((.)", reports[1])) == {"#"}
-    assert "@import" not in reports[1]
-    assert len(reports[1].encode()) < 5_000_000
+    assert set(re.findall(r"url\((.)", full[1])) == {"#"}
+    assert "@import" not in full[1]
+    assert len(full[1].encode()) < 5_000_000
 
 
-def test_the_verdict_comes_first_with_what_decided_it(reports: tuple[str, str], inputs: ReportInputs) -> None:
-    markdown, html = reports
+def test_the_verdict_comes_first_then_seven_answers_then_what_decided(
+    full: tuple[str, str], complete: ReportInputs
+) -> None:
+    markdown, html = full
     page = Page(html)
-    assert page.of("h2")[0] == "Verdict: ✓ Corrected"
-    assert markdown.startswith("# ✓ Corrected: A small run\n")
-    headings = page.of("h2")[1:]
-    assert headings == re.findall(r"^## (.*)$", markdown, flags=re.MULTILINE)[1:]
-    wanted = [
-        "Base and tuned",
-        "Anomaly rates",
-        "All measures",
-        "Judges",
-        "Survey",
-        "Agreement",
-        "Training images",
-        "The paper",
-        "Costs",
-        "What this run",
-    ]
-    assert all(heading.startswith(start) for heading, start in zip(headings, wanted, strict=True))
-    for reason in inputs.verdict["reasons"]:
-        assert reason in page.of("li")
-        assert html.index("Why this verdict") < html.index("<img")
+    assert page.of("h2") == ["Verdict: ✓ Corrected", *HEADINGS]
+    assert markdown.startswith("# ✓ Corrected: A small run\n\n| Question | Answer |\n")
+    assert re.findall(r"^## (.*)$", markdown, flags=re.MULTILINE) == list(HEADINGS)
+    asked = page.of("dt")[:7]
+    assert asked[0] == "Is it corrected?" and all(text.endswith("?") for text in asked)
+    assert all(f"| **{text}** |" in markdown for text in asked)
+    for reason in complete.verdict["reasons"]:
+        assert reason in page.of("li") and f"- {reason}" in markdown
+    assert html.index("Is it corrected?") < html.index("Why this verdict") < html.index("<img")
 
 
-def test_every_picture_says_what_it_shows(reports: tuple[str, str]) -> None:
-    page = Page(reports[1])
+def test_links_within_the_page_lead_somewhere(full: tuple[str, str]) -> None:
+    tags = Page(full[1]).tags
+    ids = {attributes["id"] for _, attributes in tags if "id" in attributes}
+    links = [attributes["href"] or "" for tag, attributes in tags if tag == "a"]
+    assert len(links) == 7 + len(HEADINGS)
+    assert {link.removeprefix("#") for link in links} <= ids
+
+
+def test_every_picture_says_what_it_shows(full: tuple[str, str]) -> None:
+    page = Page(full[1])
     alts = [attributes.get("alt") or "" for tag, attributes in page.tags if tag == "img"]
     # Two prompts, three pairs each, two images a pair.
-    assert len(alts) == 12
+    assert all(alt.startswith(("base image", "tuned image")) for alt in alts[:12])
     assert alts[0] == "base image of 'lying on the grass', seed 0: extra arm"
     assert alts[3] == "tuned image of 'lying on the grass', seed 1: no anomaly"
-    charts = [attributes for tag, attributes in page.tags if attributes.get("role") == "img"]
-    assert len(charts) == 2 and all(chart["aria-label"] for chart in charts)
+    assert all(alts)
+    charts = [attributes for _, attributes in page.tags if attributes.get("role") == "img"]
+    assert [(chart["aria-label"] or "")[:13] for chart in charts] == [
+        "Anomaly rates",
+        "Training loss",
+        "Validation lo",
+        "Anomaly rate ",
+        "Training loss",
+    ]
 
 
 def test_anomalous_images_are_marked_by_frame_and_symbol(reports: tuple[str, str]) -> None:
     page = Page(reports[1])
     shots = [
-        attributes["class"] for tag, attributes in page.tags if tag == "div" and "shot" in (attributes["class"] or "")
+        attributes["class"]
+        for tag, attributes in page.tags
+        if tag == "div" and "shot" in (attributes.get("class") or "")
     ]
     # Of the first three seeds of the target prompt, all three base images and one tuned image have a planted anomaly.
     assert shots.count("shot anomalous") == 4
-    assert page.of("span") == ["✗"] * 4
+    # The paper's Figures 3 and 4 show two of them again.
+    stills = [attributes.get("class") for tag, attributes in page.tags if tag == "figure"]
+    assert stills.count("still anomalous") == 3
+    assert page.of("span") == ["✗"] * 7
 
 
-def test_ids_are_unique(reports: tuple[str, str]) -> None:
-    ids = [attributes["id"] for _, attributes in Page(reports[1]).tags if "id" in attributes]
+def test_ids_are_unique(full: tuple[str, str]) -> None:
+    ids = [attributes["id"] for _, attributes in Page(full[1]).tags if "id" in attributes]
     assert len(ids) == len(set(ids)) > 0
 
 
-def test_the_same_inputs_give_the_same_bytes(reports: tuple[str, str], inputs: ReportInputs) -> None:
-    assert render_report(inputs) == reports
-    shuffled = replace(inputs, samples_tuned=inputs.samples_tuned[::-1], images_base=inputs.images_base[::-1])
-    assert render_report(shuffled) == reports
+def test_the_same_inputs_give_the_same_bytes(full: tuple[str, str], complete: ReportInputs) -> None:
+    shuffled = replace(complete, samples_tuned=complete.samples_tuned[::-1], images_base=complete.images_base[::-1])
+    assert render_report(shuffled) == full
 
 
 def test_parts_that_did_not_run_are_named(reports: tuple[str, str], inputs: ReportInputs) -> None:
-    assert [report.count("Not part of this run.") for report in reports] == [5, 5]
+    assert [report.count("Not part of this run.") for report in reports] == [6, 6]
     bare = replace(inputs, train=None, train_loss=None, collect=None, curate=None, parameters={}, grid_image=None)
     markdown, html = render_report(bare)
     assert "No training curve was recorded." in html and "not recorded" in html

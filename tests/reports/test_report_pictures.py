@@ -9,15 +9,17 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
-import pandas as pd
 import pytest
 from PIL import Image
 from scipy.stats import binomtest
 
-from stages.reports.figures import loss_chart, rate_chart
-from stages.reports.grid import ANOMALY_RED, Pair, Shot, first_pairs, save_side_by_side, thumbnails
+from stages.reports.figures import rate_chart
+from stages.reports.grid import ANOMALY_RED, save_side_by_side
 from stages.reports.inputs import ReportInputs
+from stages.reports.pairs import Pair, Shot, first_pairs
 from stages.reports.rates import prompt_rates
+from stages.reports.thumbnails import still_uri, thumbnails
+from stages.reports.training_charts import anomaly_chart, loss_chart, validation_chart
 
 
 def pairs_of(inputs: ReportInputs, per_prompt: int, **limits: int) -> list[Pair]:
@@ -74,10 +76,15 @@ def test_large_images_become_thumbnails_that_keep_to_the_budget(tmp_path: Path) 
     path = tmp_path / "noise.png"
     Image.fromarray(rng.integers(256, size=(256, 384, 3), dtype=np.uint8)).save(path)
     pair = Pair("a prompt", "target", 0, Shot(path, ()), Shot(path, ()))
-    roomy, tight = thumbnails([pair]), thumbnails([pair] * 10, budget=400_000)
+    roomy, tight = thumbnails([pair]), thumbnails([pair] * 3, budget=120_000)
     assert decoded(roomy[0][0]).size == (192, 128)
     assert decoded(tight[0][0]).width < 192
-    assert sum(len(uri) for both in tight for uri in both) <= 400_000
+    assert sum(len(uri) for both in tight for uri in both) <= 120_000
+
+
+def test_a_still_is_the_image_itself() -> None:
+    image = np.random.default_rng(1).integers(256, size=(64, 64, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(np.asarray(decoded(still_uri(image)).convert("RGB"))[::3, ::3], image)
 
 
 def test_side_by_side_shows_both_models_and_marks_anomalies(inputs: ReportInputs, tmp_path: Path) -> None:
@@ -107,30 +114,18 @@ def test_rates_match_scipys_wilson_interval(inputs: ReportInputs) -> None:
 
 
 def test_charts_are_wellformed_follow_the_theme_and_hold_what_was_measured(inputs: ReportInputs) -> None:
-    assert inputs.train_loss is not None
+    curves = inputs.train_loss
+    assert curves is not None
     rates = prompt_rates(inputs.images_base, inputs.images_tuned)
-    for svg in (rate_chart(rates), loss_chart(inputs.train_loss)):
+    looks = validation_chart(curves, 40), anomaly_chart(curves, 40, 10, 0.8)
+    for svg in (rate_chart(rates), loss_chart(curves), *looks):
         root = ElementTree.fromstring(svg)
         assert "viewBox" in root.attrib and "width" not in root.attrib
         assert "currentColor" in svg and "#010203" not in svg and "#000000" not in svg
         assert "http" not in svg and "<metadata" not in svg
     text = rate_chart(rates)
     assert "lying on the grass" in text and "sitting on the beach" in text
-    assert "class images" in loss_chart(inputs.train_loss)
-
-
-def test_a_run_without_class_images_has_one_curve(inputs: ReportInputs) -> None:
-    assert inputs.train_loss is not None
-    without = inputs.train_loss.assign(prior_loss=float("nan"))
-    assert "class images" not in loss_chart(without)
-    with pytest.raises(ValueError, match="loss"):
-        loss_chart(pd.DataFrame({"step": [1]}))
-
-
-def test_a_long_run_stays_small() -> None:
-    steps = 50_000
-    svg = loss_chart(pd.DataFrame({"step": range(steps), "loss": np.random.default_rng(0).random(steps)}))
-    assert len(svg) < 60_000
+    assert "class images" in loss_chart(curves)
 
 
 def test_no_figure_of_the_charts_depends_on_the_order_of_a_set(inputs: ReportInputs) -> None:

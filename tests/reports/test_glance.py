@@ -1,0 +1,56 @@
+"""The answers at the top of the report."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from stages.reports.glance import questions
+from stages.reports.inputs import ReportInputs
+
+
+def answers(inputs: ReportInputs) -> list[str]:
+    return [question.answer for question in questions(inputs)]
+
+
+def test_a_corrected_run_is_told_in_figures(complete: ReportInputs) -> None:
+    yes, by_how_much, how_sure, elsewhere, changed, spent, again = answers(complete)
+    assert yes == "Yes: each of the 5 clauses of the verdict passed."
+    assert "80.0% of the base" in by_how_much and "20.0% of the tuned" in by_how_much
+    assert by_how_much.endswith("-60.0 points.")
+    assert how_sure.startswith("95% interval of the change -70.0 to -50.0 points, p = 0.0003, from 640 pairs")
+    assert (
+        "Held-out prompts: 2.0% anomalous before, 3.0% after (+1.0 points, interval -1.0 to +3.0 points)" in elsewhere
+    )
+    assert "Worse: Diversity (higher is better)." in elsewhere
+    assert "Changed: SSIM within the set (neither direction is good by itself)." in elsewhere
+    assert changed.startswith("A LoRA of rank 8 on mini, by DreamBooth: 60 steps on 18 images, with 128 of")
+    assert changed.endswith("the weights are those of step 40.")
+    assert spent == "0.00 USD, on images and judges together."
+    assert "make repro" in again and "python 3.11" in again
+
+
+def test_few_prompts_are_no_sample_of_prompts(inputs: ReportInputs) -> None:
+    assert "not about other prompts" not in answers(inputs)[2]
+    few = {**inputs.compare, "anomaly_rate_target": inputs.compare["anomaly_rate_target"] | {"clusters": 2}}
+    assert "new seeds of these 2 prompts, not about other prompts" in answers(replace(inputs, compare=few))[2]
+
+
+def test_other_verdicts_and_missing_figures(inputs: ReportInputs) -> None:
+    def verdict(word: str, *outcomes: bool | None) -> dict[str, Any]:
+        clauses = {str(i): {"passed": outcome} for i, outcome in enumerate(outcomes)}
+        return {"verdict": word, "reasons": [], "clauses": clauses}
+
+    failed = replace(inputs, verdict=verdict("not_corrected", True, False, None))
+    assert answers(failed)[0] == "No: 1 of 3 clauses failed."
+    unsettled = replace(inputs, verdict=verdict("inconclusive", True, None), compare={}, train=None, collect=None)
+    undecided, by_how_much, _, elsewhere, changed, spent, _ = answers(unsettled)
+    assert undecided == "Undecided: no clause failed, and the figures do not settle 1 of 2."
+    assert by_how_much == "Not known: n/a (not measured)."
+    assert "not known" in elsewhere and "None" not in "".join(answers(unsettled))
+    assert changed == spent == "Not recorded."
+
+
+def test_paid_judges_are_part_of_what_was_spent(inputs: ReportInputs) -> None:
+    paid = replace(inputs, judge={"openai": {"spend_usd": 1.25}, "anatomy": {"pairs": 3}, "provenance": {}})
+    assert answers(paid)[5].startswith("1.25 USD")
