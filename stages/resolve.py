@@ -18,7 +18,8 @@ def main() -> None:
     for parameter, model in params.paid_models().items():
         refuse_retired(model, parameter)
         read_price(model)
-    RESOLVED.write_text(yaml.safe_dump(params.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120))
+    text = yaml.safe_dump(params.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+    RESOLVED.write_text(text, encoding="utf-8")
     print(f"profile {params.profile}: base {params.base.name}, {len(params.prompts.target)} target prompts")
 
 
