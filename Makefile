@@ -12,7 +12,7 @@ PROFILE ?=
 BASE ?= $(shell git rev-parse --verify --quiet origin/main > /dev/null && echo origin/main || echo main)
 IMAGES ?= .
 
-.PHONY: photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal seeds sabotage survey docs clean
+.PHONY: check-cache photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal seeds sabotage survey docs clean
 
 repro: $(VENV)/ready
 ifneq ($(PROFILE),)
@@ -99,6 +99,10 @@ pr-reproduce: $(VENV)/ready
 # Every stage killed five times, full disks, a second run at once: metrics/faults.json. Twenty minutes or more.
 faults: $(VENV)/ready
 	ANOMEND_FAULTS=1 HF_HUB_OFFLINE=1 python -m pytest tests/faults
+
+# After a fault of the disk: removes what in DVC's cache is not what it was; `dvc repro` then makes it again.
+check-cache: $(VENV)/ready
+	@python -m stages.check_cache
 
 # Hours on two cores; needed only to change the embedded base.
 pretraining: $(VENV)/ready

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from stages.slugs import slug as slug
+
 METADATA = "metadata.jsonl"
-
-
-def slug(text: str) -> str:
-    """A prompt as part of a file name or of a metric's key: letters and digits, the rest as single underscores."""
-    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
 
 
 def load_image(path: Path) -> NDArray[np.uint8]:
@@ -68,7 +64,8 @@ def read_imagefolder(folder: Path) -> pd.DataFrame:
     """The metadata of an image set, in the order of its lines, with a `path` column.
 
     Raises:
-        ValueError: folder or metadata are missing, it lists no image, an image is missing, or one has no caption.
+        ValueError: folder or metadata are missing, it lists no image, an image is missing, is another than
+            the one that was written, or has no caption.
     """
     metadata = folder / METADATA
     if not metadata.exists():
@@ -83,7 +80,13 @@ def read_imagefolder(folder: Path) -> pd.DataFrame:
     for row in rows:
         if not str(row.get("text", "")).strip():
             raise ValueError(f"{metadata} has no caption (`text`) for {row.get('file_name')}: add one")
-        if not (folder / row["file_name"]).exists():
-            raise ValueError(f"{folder / row['file_name']} is listed in {METADATA} and is not there")
+        path = folder / row["file_name"]
+        if not path.exists():
+            raise ValueError(f"{path} is listed in {METADATA} and is not there")
+        if "sha256" in row and hashlib.sha256(path.read_bytes()).hexdigest() != row["sha256"]:
+            raise ValueError(
+                f"{path} is not the picture that was written there (its SHA-256 is another than in {METADATA}): run "
+                "`make check-cache`, then `dvc repro`"
+            )
     table["path"] = [folder / name for name in table["file_name"]]
     return table

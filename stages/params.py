@@ -6,6 +6,7 @@ stage merges and validates them into `params.resolved.yaml`, which every other s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +14,8 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from stages.image_params import CollectParams, CurateParams, Dollars
-from stages.param_types import AnatomyDetector, Prompt, Rate, RequestParams, Section, Seed, Text
+from stages.param_types import AnatomyDetector, Prompt, Rate, RequestParams, Section, Seed, Text, bounds
+from stages.slugs import slug
 from stages.train_params import TrainParams
 
 RESOLVED = Path("params.resolved.yaml")
@@ -47,6 +49,13 @@ class PromptParams(Section):
             repeated = sorted({prompt for prompt in prompts if prompts.count(prompt) > 1})
             if repeated:
                 raise ValueError(f"{repeated[0]!r} is listed twice")
+        names: dict[str, str] = {}
+        for prompt in [*self.target, *self.held_out]:
+            if (other := names.setdefault(slug(prompt), prompt)) != prompt:
+                raise ValueError(
+                    f"{other!r} and {prompt!r} differ in punctuation or capitals only, and their images would have the "
+                    "same file names: change one"
+                )
         return self
 
 
@@ -332,7 +341,21 @@ def _sentence(problem: Any) -> str:
         return f"{key} is no parameter: remove it or mend its spelling"
     if problem["type"] == "value_error":
         return f"{key}: {message}" if problem["loc"] else message
-    return f"{key} = {problem['input']!r}: {message[0].lower()}{message[1:]}"
+    allowed = _allowed(problem["loc"])
+    return f"{key} = {problem['input']!r}: {message[0].lower()}{message[1:]}" + (f" ({allowed})" if allowed else "")
+
+
+def _allowed(loc: Sequence[int | str]) -> str:
+    """The bounds of the parameter that a problem is about; empty where it has none."""
+    model: Any = Params
+    for part in loc:
+        field = model.model_fields.get(part)
+        if field is None:
+            return ""
+        model = field.annotation
+        if not (isinstance(model, type) and issubclass(model, Section)):
+            return bounds(field)
+    return ""
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -342,9 +365,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ValueError: the file is missing or is no YAML mapping.
     """
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ValueError(f"{path} is missing: run `dvc repro resolve`") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is no UTF-8: save it again in UTF-8") from None
     except yaml.YAMLError as error:
         raise ValueError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):

@@ -26,7 +26,8 @@ def main() -> None:
                 check_detector(detector)
             except ValueError as error:
                 raise ValueError(f"{parameter} = {detector!r}: {error}") from error
-    RESOLVED.write_text(yaml.safe_dump(params.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120))
+    text = yaml.safe_dump(params.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+    RESOLVED.write_text(text, encoding="utf-8")
     print(f"profile {params.profile}: base {params.base.name}, {len(params.prompts.target)} target prompts")
 
 

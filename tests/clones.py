@@ -73,13 +73,13 @@ def clone(folder: Path) -> Path:
 def set_params(folder: Path, changes: dict[str, dict[str, Any]]) -> None:
     """Change sections of params.yaml, each named by its dotted path."""
     path = folder / "params.yaml"
-    content = yaml.safe_load(path.read_text())
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
     for section, values in changes.items():
         found = content
         for key in section.split("."):
             found = found[key]
         found |= values
-    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    path.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
 def stages_run(output: str) -> set[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any, TypeGuard, get_args, get_origin
 
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
+from stages.param_types import bounds
 from stages.params import Params
 
 HEAD = """# Parameters
@@ -14,8 +14,6 @@ HEAD = """# Parameters
 Generated from `stages/params.py` by `make docs`; do not edit by hand. Every value stands in `params.yaml`; a profile
 (`profiles.<name>` there) replaces leaves of it. Change one for an experiment with `dvc exp run -S section.key=value`.
 """
-
-_BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below", "multiple_of": "a multiple of"}
 
 
 def parameter_docs() -> str:
@@ -34,7 +32,7 @@ def _sections(prefix: str, model: type[BaseModel]) -> list[str]:
         parts.append(f"\n## {name}\n\n{' '.join((section.__doc__ or '').split())}\n")
         parts.append("\n| key | type | allowed | meaning |\n|---|---|---|---|\n")
         parts += [
-            f"| `{name}.{inner}` | {_type(f.annotation)} | {_allowed(f)} | {f.description or ''} |\n"
+            f"| `{name}.{inner}` | {_type(f.annotation)} | {bounds(f)} | {f.description or ''} |\n"
             for inner, f in rows.items()
         ]
         parts += _sections(f"{name}.", section)
@@ -57,16 +55,6 @@ def _type(annotation: Any) -> str:
     if type(None) in get_args(annotation):
         return " or ".join(_type(inner) if inner is not type(None) else "null" for inner in get_args(annotation))
     return "list"
-
-
-def _allowed(field: FieldInfo) -> str:
-    limits = [
-        f"{words} {getattr(bound, name)}"
-        for bound in field.metadata
-        for name, words in _BOUNDS.items()
-        if getattr(bound, name, None) is not None
-    ]
-    return ", ".join(limits)
 
 
 if __name__ == "__main__":

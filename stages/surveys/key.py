@@ -32,7 +32,7 @@ class SurveyKey(BaseModel):
 def write_key(path: Path, key: SurveyKey) -> None:
     """Write the key as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(key.model_dump_json(indent=1) + "\n")
+    path.write_text(key.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
 def read_key(path: Path) -> SurveyKey:

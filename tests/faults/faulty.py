@@ -1,0 +1,77 @@
+"""What the tests of faults share: the outputs of a clone by their content, kills, and what a user got to read."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping
+from os import killpg
+from pathlib import Path
+
+import yaml
+
+from tests.clones import environment
+from tests.conftest import ROOT
+
+
+def stage_names() -> list[str]:
+    """Every stage of dvc.yaml, a matrix by its members."""
+    names = []
+    for name, stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].items():
+        members = [f"{name}@{member}" for values in stage.get("matrix", {}).values() for member in values]
+        names += members or [name]
+    return names
+
+
+def outputs(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file of every output that dvc.lock names, read from the disk, not from DVC's records."""
+    lock = yaml.safe_load((folder / "dvc.lock").read_text())["stages"]
+    declared = [folder / out["path"] for stage in lock.values() for out in stage.get("outs", [])]
+    files = [file for out in declared for file in (sorted(out.rglob("*")) if out.is_dir() else [out])]
+    return {
+        file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in files
+        if file.is_file()
+    }
+
+
+def differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """Files that are gone, are other than they were, or have come to be."""
+    return sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
+
+
+def forget_runs(folder: Path) -> None:
+    """Empty DVC's run cache, so that a stage whose outputs are gone must compute them again."""
+    shutil.rmtree(folder / ".dvc" / "cache" / "runs", ignore_errors=True)
+
+
+def start(folder: Path, *command: str) -> subprocess.Popen[str]:
+    """A command as the leader of a process group of its own."""
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def killed_after(folder: Path, seconds: float, *command: str) -> bool:
+    """Start a command and kill its whole group (SIGKILL) after so many seconds; False where it had already ended."""
+    process = start(folder, *command)
+    try:
+        process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return True
+    return False
+
+
+def last_line(text: str) -> str:
+    """The last line of an output that is not empty."""
+    return ([line.strip() for line in text.splitlines() if line.strip()] or [""])[-1]
