@@ -22,11 +22,12 @@ ROOT = Path(__file__).parent.parent
 
 LONGEST = (
     "tests/test_pipeline.py",
-    "tests/test_training_stage.py",
     "tests/faults",
-    "tests/test_docs.py",
+    "tests/test_training_stage.py",
+    "tests/docs",
     "tests/judges",
     "tests/sources",
+    "tests/surveys",
 )
 """Files and folders that take minutes: they come first, so that no process ends with one of them while others rest."""
 
