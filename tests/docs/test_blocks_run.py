@@ -58,6 +58,7 @@ def restore(project: Path) -> None:
     run(project, "git", "reset", "-q", "--hard")
     run(project, "git", "clean", "-fdq")
     run(project, "dvc", "checkout", "-q")
+    (project / ".venv" / "ready").touch()  # Newer than the lock, whatever git wrote: nothing is to be installed.
 
 
 def execute(project: Path, block: Block, vendors: ApiServer) -> str:
