@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from filelock import FileLock
 
 from tests.conftest import ROOT
 
@@ -32,16 +33,21 @@ SHRUNK: dict[str, dict[str, Any]] = {
     "sample": {"target_seeds_per_prompt": 6, "held_out_seeds_per_prompt": 6, "steps": 8},
     "measure": {"within_set_images": 6},
     "compare": {"resamples": 200},
-    "judge": {"pairs_per_prompt": 5},
+    "judge": {"pairs_per_prompt": 5, "image_size": 128},
     "report": {"pairs_per_prompt": 2},
 }
 
 
+TRIED = "tried_network"
+"""File beside a reproduced clone in which stages that tried to reach another machine are noted."""
+
+
 def environment() -> dict[str, str]:
-    """This environment with this interpreter's commands first, and without the hub."""
+    """This environment with this interpreter's commands first, without the hub, and with one thread a process."""
     return os.environ | {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": "1",
     }
 
 
@@ -68,6 +74,42 @@ def clone(folder: Path) -> Path:
     run(folder, "git", "add", "-A")
     run(folder, "git", "commit", "-qm", "clone")
     return folder
+
+
+def reproduce_without_network(folder: Path) -> None:
+    """`dvc repro` in a clone; who tried to reach another machine stands in `TRIED` beside it."""
+    guard = [f"PYTHONPATH={ROOT / 'tests' / 'no_network'}", f"TRIED_NETWORK={folder.parent / TRIED}"]
+    run(folder, "env", *guard, "dvc", "repro")
+
+
+def copy_reproduced(shared: Path, folder: Path) -> Path:
+    """Copy a clone that was reproduced without a network, and `TRIED` beside it; the first caller reproduces it.
+
+    Args:
+        shared: a folder of this run of the tests, the same in all its processes.
+        folder: where the copy goes; it must not exist.
+    """
+    first = shared / "reproduced" / "clone"
+    with FileLock(shared / "reproduced.lock"):
+        if not (first.parent / "whole").exists():
+            shutil.rmtree(first.parent, ignore_errors=True)
+            first.mkdir(parents=True)
+            reproduce_without_network(clone(first))
+            (first.parent / "whole").touch()
+    shutil.copytree(first, folder, symlinks=True)
+    if (first.parent / TRIED).exists():
+        shutil.copy(first.parent / TRIED, folder.parent / TRIED)
+    return folder
+
+
+def virtual_environment(folder: Path) -> None:
+    """This environment as the clone's own `.venv`, which `make` takes for ready: nothing is installed."""
+    own = folder / ".venv"
+    own.mkdir()
+    for entry in Path(sys.prefix).iterdir():
+        if entry.name != "ready":
+            (own / entry.name).symlink_to(entry)
+    (own / "ready").touch()
 
 
 def set_params(folder: Path, changes: dict[str, dict[str, Any]]) -> None:

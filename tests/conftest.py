@@ -1,8 +1,15 @@
-"""Fixtures that several tests share."""
+"""Fixtures that several tests share, and how the tests are shared out among processes."""
 
 from __future__ import annotations
 
 import os
+
+# Before torch starts: one thread a process. Tests that run side by side would else share the cores twice over, and
+# hashes of trained weights would depend on the number of cores. Processes that tests start inherit it.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +18,31 @@ import yaml
 
 from tests.browser import browser as browser  # A fixture of every test.
 
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-
 ROOT = Path(__file__).parent.parent
+
+LONGEST = (
+    "tests/test_pipeline.py",
+    "tests/faults",
+    "tests/test_training_stage.py",
+    "tests/docs",
+    "tests/judges",
+    "tests/sources",
+    "tests/surveys",
+)
+"""Files and folders that take minutes: they come first, so that no process ends with one of them while others rest."""
+
+
+def pytest_xdist_auto_num_workers() -> int | None:
+    """One process for each core that this one may use, at most four; alone, no further process is started."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, 4) if cores > 1 else 0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        return next((i for i, prefix in enumerate(LONGEST) if item.nodeid.startswith(prefix)), len(LONGEST))
+
+    items.sort(key=place)  # Stable: within a file the order stays.
 
 
 @pytest.fixture
@@ -21,3 +50,14 @@ def raw_params() -> dict[str, Any]:
     """A fresh copy of params.yaml."""
     content: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
     return content
+
+
+@pytest.fixture(scope="session")
+def reproduced_copy(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
+    """Copies a shrunk clone into a folder; it is reproduced once for all tests, in whichever process asks first."""
+    from tests.clones import copy_reproduced
+
+    base = tmp_path_factory.getbasetemp()
+    # The processes of one run have folders of their own in the run's.
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return lambda folder: copy_reproduced(shared, folder)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+from pathlib import Path
+
 from stages.reports.dependency_docs import COPYLEFT, document, licence, locked
 from tests.conftest import ROOT
 
@@ -35,3 +39,19 @@ def test_copyleft_is_told_apart() -> None:
 def test_the_page_is_what_the_script_writes() -> None:
     # The words of a licence may differ where another build of a package is installed; names and versions may not.
     assert {name: found[0] for name, found in rows(document(LOCK)).items()} == {n: f[0] for n, f in rows(PAGE).items()}
+
+
+def test_each_finding_that_the_audit_leaves_out_has_a_reason() -> None:
+    lines = (ROOT / "configs" / "audit_ignored.txt").read_text().splitlines()
+    for line in (line for line in lines if line and not line.startswith("#")):
+        assert re.fullmatch(r"(CVE|GHSA|PYSEC|OSV)-\S+ \S.{10,}", line), line
+
+
+def test_the_audit_hands_over_what_is_left_out_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "audit_ignored.txt").write_text("# Why.\nCVE-2026-1 on Windows\nGHSA-a-b never called\n")
+    make = ["make", "-n", "-f", str(ROOT / "Makefile"), "audit"]
+    said = subprocess.run(make, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    (audit,) = (line for line in said.splitlines() if "pip-audit " in line)
+    assert audit.endswith("-r requirements.lock --ignore-vuln CVE-2026-1 --ignore-vuln GHSA-a-b")
+    assert "--strict" in audit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from diffusers import StableDiffusion3Pipeline
 from PIL import Image
 
-from tests.clones import SHRUNK, clone, metrics, run, set_params, stages_run
+from tests.clones import SHRUNK, TRIED, clone, metrics, run, set_params, stages_run
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.slow
@@ -19,16 +20,10 @@ RANK_STAGES = {"resolve", "train", "sample_tuned", "measure@tuned", "compare"}
 RANK_STAGES |= {"judge", "survey", "agreement", "verdict", "report"}
 
 
-TRIED = "tried_network"
-
-
 @pytest.fixture(scope="module")
-def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def reproduced(reproduced_copy: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone reproduced with the network cut; who tried to reach it stands in `TRIED`."""
-    folder = clone(tmp_path_factory.mktemp("first"))
-    guard = [f"PYTHONPATH={ROOT / 'tests' / 'no_network'}", f"TRIED_NETWORK={folder.parent / TRIED}"]
-    run(folder, "env", *guard, "dvc", "repro")
-    return folder
+    return reproduced_copy(tmp_path_factory.mktemp("first") / "clone")
 
 
 def test_the_whole_run_calls_nobody(reproduced: Path) -> None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 import yaml
 
 from tests.clones import run, stages_run
+from tests.s3 import KEYS, s3_server
 
 TRAIN = "import pathlib; pathlib.Path('weights.bin').write_text(pathlib.Path('steps.txt').read_text() * 9)"
 
@@ -44,33 +41,10 @@ def mine(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def s3_server() -> Iterator[str]:
-    """Address of a server that speaks S3's protocol, with a bucket `anomend`."""
+def server() -> Iterator[str]:
     pytest.importorskip("dvc_s3", reason="the S3 remote needs `pip install 'anomend[s3]'`")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(200):
-            try:
-                # The header only names a region: this server checks no signature.
-                if httpx.put(
-                    f"{url}/anomend",
-                    headers={"Authorization": "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/s3/aws4_request"},
-                ).is_success:
-                    break
-            except httpx.TransportError:
-                time.sleep(0.1)
+    with s3_server() as url:
         yield url
-    finally:
-        process.kill()
-        process.wait()
 
 
 def share(mine: Path, theirs: Path, credentials: dict[str, str]) -> None:
@@ -80,7 +54,9 @@ def share(mine: Path, theirs: Path, credentials: dict[str, str]) -> None:
     run(mine, "env", *words, "dvc", "push", "-q", "--run-cache")
     run(mine, "git", "clone", "-q", str(mine), str(theirs))
     run(theirs, "env", *words, "dvc", "pull", "-q", "--run-cache")
-    assert (theirs / "weights.bin").read_bytes() == (mine / "weights.bin").read_bytes()
+    for out in yaml.safe_load((mine / "dvc.lock").read_text())["stages"]["train"]["outs"]:
+        for path in (path for path in [mine / out["path"], *(mine / out["path"]).rglob("*")] if path.is_file()):
+            assert (theirs / path.relative_to(mine)).read_bytes() == path.read_bytes()
     assert stages_run(run(theirs, "dvc", "repro").stdout) == set()
 
 
@@ -90,11 +66,10 @@ def test_a_folder_as_remote(mine: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_s3_compatible_remote(mine: Path, tmp_path: Path, s3_server: str) -> None:
+def test_an_s3_compatible_remote(mine: Path, tmp_path: Path, server: str) -> None:
     run(mine, "dvc", "remote", "add", "-d", "-q", "shared", "s3://anomend/dvc")
-    run(mine, "dvc", "remote", "modify", "shared", "endpointurl", s3_server)
-    keys = {"AWS_ACCESS_KEY_ID": "not-a-key", "AWS_SECRET_ACCESS_KEY": "not-a-secret-either"}
-    share(mine, tmp_path / "theirs", keys)
+    run(mine, "dvc", "remote", "modify", "shared", "endpointurl", server)
+    share(mine, tmp_path / "theirs", KEYS)
     kept = [path.read_text(errors="replace") for path in (mine / ".dvc").glob("config*")]
     assert not any("not-a-" in text for text in kept), "credentials belong to the environment"
 
@@ -111,6 +86,23 @@ def test_what_a_colleague_ran_on_another_branch_is_not_run_again(mine: Path, tmp
     said = run(tmp_path / "theirs", "dvc", "repro", "--pull").stdout
     assert "train" not in stages_run(said), said
     assert (tmp_path / "theirs" / "weights.bin").read_bytes() == (mine / "weights.bin").read_bytes()
+
+
+@pytest.mark.slow
+def test_of_the_whole_pipeline_a_colleague_runs_nothing(
+    reproduced_copy: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    mine, theirs = reproduced_copy(tmp_path / "mine"), tmp_path / "theirs"
+    run(mine, "dvc", "remote", "add", "-d", "-q", "shared", str(tmp_path / "remote"))
+    run(mine, "git", "add", "-A")
+    share(mine, theirs, {})
+    # Without that run's dvc.lock and outputs, as on a branch that never ran, the run cache has them.
+    (theirs / "dvc.lock").unlink()
+    for folder in ("data/samples", "models/lora", ".dvc/cache/files"):
+        shutil.rmtree(theirs / folder)
+    assert stages_run(run(theirs, "dvc", "repro", "--pull").stdout) <= {"resolve", "report"}
+    lora = "models/lora/pytorch_lora_weights.safetensors"
+    assert (theirs / lora).read_bytes() == (mine / lora).read_bytes()
 
 
 def test_two_branches_merge_and_repro_settles_the_lock(mine: Path) -> None:

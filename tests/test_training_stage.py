@@ -9,14 +9,14 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 from safetensors import safe_open
 
-from tests.clones import clone, environment, metrics, run, set_params
+from tests.clones import environment, metrics, run, set_params
 
 pytestmark = pytest.mark.slow
 
@@ -32,10 +32,8 @@ ON_THE_MINIATURE = {
 
 
 @pytest.fixture(scope="module")
-def encoded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = clone(tmp_path_factory.mktemp("encoded"))
-    run(folder, "dvc", "repro", "encode")
-    return folder
+def encoded(reproduced_copy: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return reproduced_copy(tmp_path_factory.mktemp("encoded") / "clone")
 
 
 @pytest.fixture
@@ -88,6 +86,31 @@ def test_killed_at_three_random_moments_it_ends_with_the_same_file(encoded: Path
 
 def metrics_of_training(folder: Path) -> object:
     return json.loads((folder / "metrics" / "train.json").read_text())
+
+
+def test_a_replacement_machine_goes_on_from_the_checkpoints_that_were_kept(copied: Path, tmp_path: Path) -> None:
+    """As configs/skypilot/repro.yaml has it: `.checkpoints/train` is a link to a folder that outlives the machine."""
+    kept = tmp_path / "bucket"
+    kept.mkdir()
+    set_params(copied, {"train": {"steps": 12, "checkpoint_every": 2, "seed": 5}})
+    assert stage(copied, "stages.resolve").returncode == 0
+    replacement = tmp_path / "replacement"
+    shutil.copytree(copied, replacement, symlinks=True)
+    for machine in (copied, replacement):
+        (machine / ".checkpoints").mkdir(exist_ok=True)
+        shutil.rmtree(machine / ".checkpoints" / "train", ignore_errors=True)
+        (machine / ".checkpoints" / "train").symlink_to(kept)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stages.train"], cwd=copied, env=environment(), stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 300
+    while not list(kept.glob("*/state-*.safetensors")):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    done = stage(replacement, "stages.train")
+    assert done.returncode == 0 and "resuming after step" in done.stdout + done.stderr, done.stderr[-2000:]
 
 
 def test_the_saved_lora_draws_what_the_trained_adapter_drew(encoded: Path) -> None:

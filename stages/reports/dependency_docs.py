@@ -14,6 +14,10 @@ Written by `make docs` from the metadata of the locked packages (`requirements.l
 none; it ships none of them, but for [jsPsych](../stages/surveys/page/jspsych/LICENSE) (MIT) in the survey's page.
 MediaPipe's networks (Apache-2.0) are fetched by `make photograph-models`; weights of base models and of feature
 extractors have licences of their own, named where they are pinned.
+
+`make audit` looks the locked versions up among the known vulnerabilities (pip-audit, in an environment of its own; it
+needs the network, and fails where a package could not be looked up). The workflow on pull requests runs it.
+`configs/audit_ignored.txt` lists what it leaves out, each finding with the reason.
 """
 
 

@@ -1,0 +1,107 @@
+"""The code blocks of the documentation, their commands, and which of these no test runs, for what reason."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from markdown_it import MarkdownIt
+
+from tests.conftest import ROOT
+
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    *(ROOT / folder / "README.md" for folder in ("replication", "benchmarks", "models/mini")),
+]
+TEAMS = "docs/teams.md"
+"""Its blocks run in a small repository (test_teams.py), all others in a shrunk clone (test_blocks_run.py)."""
+
+THIS_SUITE = "is this suite"
+HOURS = "takes about an hour, on a machine that does nothing else"
+NETWORK = "fetches from GitHub"
+SECOND_ENVIRONMENT = "makes an environment of 2.2 GB"
+CLUSTER = "needs a cluster, or an account with a cloud"
+
+NOT_RUN: dict[str, dict[str, str]] = {
+    "README.md": {"make test": THIS_SUITE},
+    "CONTRIBUTING.md": {"make test-fast": THIS_SUITE, "make test": THIS_SUITE},
+    "docs/survey.md": {
+        "make survey HOST=0.0.0.0 PORT=8000": "serves until stopped; tests/surveys/test_survey_server.py starts it",
+    },
+    "docs/tutorial.md": {
+        "make photograph-models": "fetches 36 MB, as `make test` does first",
+        "dvc exp run -S profile=sd3.5-medium -S 'prompts.target=[sitting on the snow]' -S collect.source=folder": (
+            "needs a GPU, and the licence of the base to be accepted"
+        ),
+    },
+    TEAMS: {
+        "sbatch configs/slurm/repro.sbatch": CLUSTER,
+        "sky jobs launch configs/skypilot/repro.yaml": CLUSTER,
+    },
+    "replication/README.md": {
+        f"dvc get $repository {what} --rev $commit -o data/paper/images/{where}": NETWORK
+        for what, where in (
+            ("experiments/outputs", "tuned"),
+            ("experiments/comparisons", "base"),
+            ("data", "instance"),
+        )
+    },
+    "benchmarks/README.md": {
+        "python -m benchmarks.training": HOURS,
+        "python -m benchmarks.training --diffusers-script PATH --peer-python PATH --write": HOURS,
+        "git clone --depth 1 --branch v0.42.1 https://github.com/huggingface/diffusers /tmp/diffusers": NETWORK,
+        "python3.11 -m venv /tmp/peer": SECOND_ENVIRONMENT,
+        "/tmp/peer/bin/pip install -r requirements.lock tensorboard datasets": SECOND_ENVIRONMENT,
+        "/tmp/peer/bin/pip install --no-deps torchvision==0.16.2": SECOND_ENVIRONMENT,
+    },
+}
+"""Page -> command -> why no test runs it. What it names is checked all the same (test_blocks.py)."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced or indented block of code; `page` is a path from the project's root."""
+
+    page: str
+    language: str
+    body: str
+
+    @property
+    def name(self) -> str:
+        """Page and first command, for a test's name."""
+        return f"{self.page}: {next(iter(self.body.splitlines()), '')}"[:90]
+
+    def lines(self) -> list[str]:
+        """Commands without their comments, continued lines joined."""
+        joined = self.body.replace("\\\n", " ").splitlines()
+        stripped = [re.sub(r"(^|\s)#.*$", "", line).strip() for line in joined]
+        return [line for line in stripped if line]
+
+    def runnable(self) -> list[str]:
+        """The commands that a test runs; all lines of a block of Python."""
+        return [line for line in self.lines() if line not in NOT_RUN.get(self.page, {})]
+
+
+def blocks() -> list[Block]:
+    """Every block of every page, in their order. An indented one is shell; a fence without a language is a drawing."""
+    parser = MarkdownIt()
+    return [
+        Block(str(page.relative_to(ROOT)), token.info.split(" ")[0] or "sh", token.content)
+        for page in PAGES
+        for token in parser.parse(page.read_text())
+        if token.type == "code_block" or (token.type == "fence" and token.info)
+    ]
+
+
+def commands(block: Block) -> Iterator[list[str]]:
+    """Words of each command of a shell block; assignments before a command are dropped."""
+    for line in block.lines():
+        for part in re.split(r"\s&&\s|\s\|\s", line):
+            words = shlex.split(part)
+            while words and re.fullmatch(r"\w+=.*", words[0]):
+                words.pop(0)
+            if words:
+                yield words

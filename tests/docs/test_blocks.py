@@ -1,0 +1,93 @@
+"""What the documentation names exists: commands, targets, modules, options, parameters, pages."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stages.params import merge, read_yaml, resolve
+from tests.clones import run
+from tests.conftest import ROOT
+from tests.docs.blocks import NOT_RUN, PAGES, blocks, commands
+
+LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
+PROGRAMS = {"make", "dvc", "python", "git", "source", "sbatch", "sky", "export", "python3.11", "/tmp/peer/bin/pip"}
+SHELL = [block for block in blocks() if block.language in ("sh", "bash")]
+COMMANDS = [(block.page, words) for block in SHELL for words in commands(block)]
+NESTED = ("exp", "remote", "metrics", "params", "plots", "queue", "cache")
+"""Commands of DVC that have commands of their own."""
+
+
+def of(program: str, *, with_word: str = "") -> list[Any]:
+    chosen = [
+        (page, words) for page, words in COMMANDS if words[0] == program and (not with_word or with_word in words)
+    ]
+    return [pytest.param(words, id=f"{page}: {' '.join(words)}"[:90]) for page, words in chosen]
+
+
+def test_every_block_is_of_a_language_that_is_run() -> None:
+    assert len(SHELL) > 25 and {block.language for block in blocks()} <= {"sh", "bash", "python"}
+    assert {words[0] for _, words in COMMANDS} <= PROGRAMS
+
+
+def test_what_no_test_runs_stands_in_the_pages_and_has_a_reason() -> None:
+    for page, lines in NOT_RUN.items():
+        written = {line for block in blocks() if block.page == page for line in block.lines()}
+        assert set(lines) <= written, f"{page} no longer says {set(lines) - written}"
+        assert all(lines.values())
+
+
+@pytest.mark.parametrize("words", of("make"))
+def test_make_targets_exist(words: list[str]) -> None:
+    done = subprocess.run(["make", "-n", *words[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("words", of("python"))
+def test_modules_exist(words: list[str]) -> None:
+    assert words[1] == "-m" and importlib.util.find_spec(words[2]) is not None
+
+
+@pytest.mark.parametrize("words", of("dvc", with_word="-S"))
+def test_parameters_of_experiments_are_allowed(words: list[str]) -> None:
+    raw = read_yaml(ROOT / "params.yaml")
+    for flag, change in pairwise(words):
+        if flag == "-S":
+            key, _, value = change.partition("=")
+            # A sweep lists several values; the first stands for all.
+            value = value.split(",")[0] if "--queue" in words and value[0] != "[" else value
+            changes: Any = yaml.safe_load(value)
+            for part in reversed(key.split(".")):
+                changes = {part: changes}
+            raw = merge(raw, changes)
+    assert resolve(raw).profile
+
+
+def not_run(program: str) -> list[str]:
+    return sorted({line for lines in NOT_RUN.values() for line in lines if line.startswith(f"{program} ")})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", [*not_run("dvc"), *not_run("python")])
+def test_options_of_what_is_not_run_exist(line: str) -> None:
+    words = line.split()
+    own = words[0] == "python"
+    command = [sys.executable, *words[1:3]] if own else words[: 3 if words[1] in NESTED else 2]
+    help_text = run(ROOT, *command, "--help").stdout
+    for word in words[len(command) :]:
+        if re.match(r"--?[a-zA-Z]", word):
+            assert re.search(rf"(?<![\w-]){re.escape(word.split('=')[0])}\b", help_text), f"{command} has no {word}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in LINK.findall(page.read_text()):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"

@@ -1,0 +1,99 @@
+"""The documentation's code blocks run as they stand, in one shrunk clone with its results committed."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from stages.surveys.key import read_key
+from tests.clones import environment, run, virtual_environment
+from tests.docs.blocks import TEAMS, Block, blocks
+from tests.judges.test_llm_judges import PATHS, VERDICT, answer
+from tests.paid_requests.api_server import ApiServer, serve
+from tests.paid_requests.stage_run import environment as with_keys
+
+pytestmark = pytest.mark.slow
+
+RUN = [block for block in blocks() if block.page != TEAMS and block.runnable()]
+
+
+@pytest.fixture(scope="module")
+def project(reproduced_copy: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone on the branch `main` as one has it after `make repro` and a commit of the results."""
+    folder = reproduced_copy(tmp_path_factory.mktemp("docs") / "anomend")
+    virtual_environment(folder)
+    run(folder, "git", "branch", "-m", "main")
+    run(folder, "git", "add", "-A")
+    run(folder, "git", "commit", "-qm", "results")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def vendors() -> Iterator[ApiServer]:
+    """Both vendors' APIs on this machine: no block reaches the real ones."""
+    with serve() as server:
+        for provider, path in PATHS.items():
+            server.answers[path] = lambda seen, provider=provider: answer(provider, json.dumps(VERDICT))  # type: ignore[misc]
+        yield server
+
+
+def take_answers(project: Path) -> None:
+    """What a participant without a server hands over: answers-<code>.json."""
+    key = read_key(project / "data" / "survey_key.json")
+    code, trials = next(iter(key.participants.items()))
+    answers = [{"trial": trial, "choice": "left", "reaction_ms": 1500} for trial in range(len(trials))]
+    submission = {"survey": key.survey, "participant": code, "answers": answers}
+    (project / f"answers-{code}.json").write_text(json.dumps(submission))
+
+
+def restore(project: Path) -> None:
+    """As it was committed; experiments stay, for the blocks that name one."""
+    run(project, "git", "checkout", "-q", "main")
+    run(project, "git", "reset", "-q", "--hard")
+    run(project, "git", "clean", "-fdq")
+    run(project, "dvc", "checkout", "-q")
+    (project / ".venv" / "ready").touch()  # Newer than the lock, whatever git wrote: nothing is to be installed.
+
+
+def execute(project: Path, block: Block, vendors: ApiServer) -> str:
+    lines = block.runnable()
+    if block.language == "python":
+        command = [sys.executable, "-c", block.body]
+    else:
+        text = "\n".join(lines)
+        if re.search(r"\bNAME\b", text):  # An experiment's, from `dvc exp list`.
+            text = re.sub(r"\bNAME\b", run(project, "dvc", "exp", "list", "--name-only").stdout.split()[-1], text)
+        command = ["bash", "-euo", "pipefail", "-c", text]
+    # Leave to spend comes from the block alone.
+    env = environment() | {key: value for key, value in with_keys(vendors).items() if key != "ANOMEND_ALLOW_SPEND"}
+    done = subprocess.run(command, cwd=project, env=env, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, f"{block.name}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done.stdout
+
+
+@pytest.mark.parametrize("block", RUN, ids=lambda block: block.name)
+def test_the_block_runs(project: Path, vendors: ApiServer, block: Block) -> None:
+    if "survey_import" in block.body:
+        take_answers(project)
+    asked = len(vendors.seen)
+    try:
+        execute(project, block, vendors)
+        if "judge.judges=[anthropic, openai]" in block.body:
+            assert {seen.path for seen in vendors.seen[asked:]} == set(PATHS.values())
+            found = json.loads((project / "metrics" / "judge.json").read_text())
+            assert found["anthropic"]["pairs"] == found["openai"]["pairs"] > 0
+        else:
+            assert len(vendors.seen) == asked, "it asked a vendor"
+        if "survey_import" in block.body:
+            assert len(list((project / "data" / "survey").glob("*.csv"))) == 1
+        if "prompts.target=[sitting on the snow]" in block.body:
+            captions = (project / "data" / "samples" / "tuned" / "metadata.jsonl").read_text()
+            assert "sitting on the snow" in captions and "lying on the street" not in captions
+    finally:
+        restore(project)

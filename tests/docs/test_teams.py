@@ -1,0 +1,227 @@
+"""docs/teams.md, block by block, in a small repository whose stages cost nothing and are wired as the project's are."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.clones import environment, run, stages_run
+from tests.docs.blocks import TEAMS, blocks
+from tests.s3 import KEYS, s3_server
+
+pytestmark = pytest.mark.slow
+
+TRAIN = """
+import json, os, pathlib, time, yaml
+train = yaml.safe_load(open("params.resolved.yaml"))["train"]
+gpu = os.environ.get("CUDA_VISIBLE_DEVICES")
+pathlib.Path("weights.bin").write_text(json.dumps(train | {"gpu": gpu}))
+# A gate, where one is named, holds the training until it opens.
+gate = pathlib.Path(os.environ.get("GATE") or os.devnull)
+while not gate.exists():
+    time.sleep(0.05)
+"""
+STAGES: dict[str, Any] = {
+    "resolve": {
+        "cmd": "cp params.yaml params.resolved.yaml",
+        "params": ["train"],
+        "outs": [{"params.resolved.yaml": {"cache": False}}],
+    },
+    "train": {
+        "cmd": "python train.py",
+        "deps": ["train.py"],
+        "params": [{"params.resolved.yaml": ["train"]}],
+        "outs": ["weights.bin"],
+    },
+    "measure": {
+        "cmd": "cp weights.bin metrics/figure.json",
+        "deps": ["weights.bin"],
+        "metrics": [{"metrics/figure.json": {"cache": False}}],
+    },
+    "report": {
+        "cmd": "cp metrics/figure.json report/report.md",
+        "deps": ["metrics/figure.json"],
+        "outs": [{"report/report.md": {"cache": False}}],
+    },
+}
+PARAMS = "train:\n  rank: 4\n\n\n\n  learning_rate: 0.001\n\n\n\n  launcher: []\n"
+
+LEFT = [block for block in blocks() if block.page == TEAMS and block.runnable()]
+"""Blocks that no test has run yet."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    pytest.importorskip("dvc_s3", reason="the S3 remote needs `pip install 'anomend[s3]'`")
+    with s3_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def mine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with a run, and an origin to push to."""
+    folder = tmp_path_factory.mktemp("teams") / "mine"
+    for name in ("metrics", "report"):
+        (folder / name).mkdir(parents=True)
+    (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": STAGES}))
+    (folder / "params.yaml").write_text(PARAMS)
+    (folder / "train.py").write_text(TRAIN)
+    run(folder, "git", "init", "-q", "-b", "main")
+    identify(folder)
+    run(folder, "dvc", "init", "-q")
+    run(folder, "dvc", "repro", "-q")
+    run(folder, "git", "add", "-A")
+    run(folder, "git", "commit", "-qm", "trained")
+    run(folder, "git", "clone", "-q", "--bare", ".", str(folder.parent / "origin.git"))
+    run(folder, "git", "remote", "add", "origin", str(folder.parent / "origin.git"))
+    run(folder, "git", "fetch", "-q", "origin")
+    run(folder, "git", "branch", "-q", "-u", "origin/main")
+    return folder
+
+
+def identify(folder: Path) -> None:
+    run(folder, "git", "config", "user.email", "tests@localhost")
+    run(folder, "git", "config", "user.name", "tests")
+
+
+def do(folder: Path, beginning: str, *, env: dict[str, str] | None = None, **placeholders: str) -> str:
+    """Run the next block, which must begin so, with placeholders (by value) filled in; returns its output."""
+    block = LEFT.pop(0)
+    text = "\n".join(block.runnable())
+    assert text.startswith(beginning), f"the page has another block here: {text}"
+    for name, value in placeholders.items():
+        assert name in text
+        text = text.replace(name, value)
+    command = ["bash", "-euo", "pipefail", "-c", text]
+    own = environment() | KEYS | (env or {})
+    # Into a file: a worker that is left running would hold a pipe open.
+    with TemporaryFile("w+") as output:
+        done = subprocess.run(command, cwd=folder, env=own, stdout=output, stderr=output, check=False, timeout=300)
+        output.seek(0)
+        said = output.read()
+    assert done.returncode == 0, f"{text}\n{said}"
+    return said
+
+
+def trained(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "weights.bin").read_text())
+    return found
+
+
+def change(folder: Path, old: str, new: str) -> None:
+    path = folder / "params.yaml"
+    path.write_text(path.read_text().replace(old, new))
+
+
+def wait_for(folder: Path, ready: Callable[[str], bool]) -> str:
+    """`dvc queue status`, once it says so."""
+    deadline, said = time.monotonic() + 240, ""
+    while not ready(said):
+        assert time.monotonic() < deadline, said
+        said = run(folder, "dvc", "queue", "status").stdout
+    return said
+
+
+def test_one_remote_for_all(mine: Path, server: str) -> None:
+    places = {"/mnt/shared/anomend": str(mine.parent / "shared")}
+    do(mine, "dvc remote add", **places)
+    run(mine, "dvc", "push", "-q", "--run-cache")
+    assert any((mine.parent / "shared" / "files").rglob("*"))
+    do(mine, "dvc remote add", **{"s3://bucket/": "s3://anomend/", "https://s3.example.org": server})
+    theirs = mine.parent / "theirs"
+    run(mine, "git", "clone", "-q", str(mine.parent / "origin.git"), str(theirs))
+    do(mine, "dvc push --run-cache")
+    kept = [path.read_text(errors="replace") for path in (mine / ".dvc").glob("config*")]
+    assert not any(secret in text for text in kept for secret in KEYS.values())
+
+    said = do(theirs, "git pull")
+    assert stages_run(said) == set() and trained(theirs) == trained(mine)
+    # On another branch, without that run's dvc.lock and with nothing of what it made.
+    (theirs / "dvc.lock").unlink()
+    (theirs / "weights.bin").unlink()
+    shutil.rmtree(theirs / ".dvc" / "cache" / "files")
+    assert stages_run(do(theirs, "dvc repro --pull")) <= {"resolve", "report"}
+    assert trained(theirs) == trained(mine)
+
+
+def test_two_branches_that_both_ran(mine: Path) -> None:
+    run(mine, "git", "checkout", "-q", "-b", "wider")
+    change(mine, "rank: 4", "rank: 8")
+    run(mine, "dvc", "repro", "-q")
+    run(mine, "git", "commit", "-qam", "wider")
+    run(mine, "git", "checkout", "-q", "main")
+    change(mine, "learning_rate: 0.001", "learning_rate: 0.002")
+    run(mine, "dvc", "repro", "-q")
+    run(mine, "git", "commit", "-qam", "faster")
+    do(mine, "git merge wider")
+    assert "Merge: " in run(mine, "git", "log", "-1").stdout and not run(mine, "git", "status", "--porcelain").stdout
+    assert yaml.safe_load(run(mine, "dvc", "status", "--json").stdout) == {}
+    found = trained(mine)
+    assert (found["rank"], found["learning_rate"]) == (8, 0.002)
+    assert json.loads((mine / "report" / "report.md").read_text()) == found
+
+
+def test_a_sweep_on_one_gpu(mine: Path) -> None:
+    do(mine, "dvc exp run --queue")
+    wait_for(mine, lambda said: said.count("Success") == 2)
+    names = run(mine, "dvc", "exp", "list", "--name-only").stdout.split()
+    assert len(names) == 2
+    do(mine, "dvc exp show", NAME=names[0])
+    assert trained(mine)["rank"] == yaml.safe_load((mine / "params.yaml").read_text())["train"]["rank"]
+    assert (trained(mine)["rank"], trained(mine)["learning_rate"]) in {(8, 0.0015), (16, 0.0015)}
+    assert yaml.safe_load(run(mine, "dvc", "status", "--json").stdout) == {}
+
+
+def gpus_of(folder: Path) -> set[str]:
+    """The devices that the experiments of a queue saw."""
+    found = set()
+    for name in run(folder, "dvc", "exp", "list", "--name-only").stdout.split():
+        shown = run(folder, "git", "show", f"refs/exps/{ref_of(folder, name)}:metrics/figure.json").stdout
+        found.add(json.loads(shown)["gpu"])
+    return found
+
+
+def ref_of(folder: Path, name: str) -> str:
+    refs = run(folder, "git", "for-each-ref", "--format=%(refname)", "refs/exps").stdout.split()
+    return next(ref.removeprefix("refs/exps/") for ref in refs if ref.endswith(f"/{name}"))
+
+
+@pytest.fixture
+def queue(mine: Path, tmp_path: Path) -> Iterator[Path]:
+    """A copy whose workers are its own and end with the test."""
+    folder = tmp_path / "copy"
+    shutil.copytree(mine, folder, symlinks=True, ignore=shutil.ignore_patterns("tmp", "exps"))
+    yield folder
+    (tmp_path / "gate").touch()
+    run(folder, "dvc", "queue", "stop", "--kill", check=False)
+
+
+def test_several_gpus_with_one_experiment_on_each(queue: Path, tmp_path: Path) -> None:
+    gate = {"GATE": str(tmp_path / "gate")}
+    run(queue, "dvc", "exp", "run", "--queue", "-S", "train.rank=32,64")
+    do(queue, "CUDA_VISIBLE_DEVICES=0", env=gate)
+    wait_for(queue, lambda said: said.count("Running") == 1 and "1 active" in said)
+    do(queue, "CUDA_VISIBLE_DEVICES=1", env=gate)
+    wait_for(queue, lambda said: said.count("Running") == 2 and "2 active" in said)
+    (tmp_path / "gate").touch()
+    wait_for(queue, lambda said: said.count("Success") == 2)
+    assert gpus_of(queue) == {"0", "1"}
+
+
+def test_one_experiment_on_several_gpus(queue: Path) -> None:
+    do(queue, "dvc exp run --queue")
+    wait_for(queue, lambda said: said.count("Success") == 1)
+    assert gpus_of(queue) == {"0,1,2,3"}
+
+
+def test_every_block_of_the_page_has_run() -> None:
+    assert LEFT == []
