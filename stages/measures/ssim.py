@@ -102,6 +102,25 @@ class _Moments(NamedTuple):
     spread: Floats
     """N sum(x^2) - sum(x)^2, with half of its constant."""
 
+    def images(self, start: int, stop: int) -> _Moments:
+        """Some of the images one after the other, in one dimension."""
+        some = slice(start, stop)
+        return _Moments(
+            self.image[some].reshape(-1),
+            self.sum[some].reshape(-1),
+            self.squares[some].reshape(-1),
+            self.spread[some].reshape(-1),
+        )
+
+    def times(self, count: int) -> _Moments:
+        """The same so many times over."""
+        return _Moments(
+            np.tile(self.image, count),
+            np.tile(self.sum, count),
+            np.tile(self.squares, count),
+            np.tile(self.spread, count),
+        )
+
 
 class _Band:
     """One band of rows of n grey images.
@@ -128,10 +147,10 @@ class _Band:
         """SSIM, summed over the band, of one of these images with each of the others from `start` on."""
         count = len(other.moments.image)
         together = max(1, min(count - start, _BAND_PIXELS // (self.height * self.width)))
-        left = _Moments(*(np.tile(values[own], together) for values in self.moments))
+        left = self.moments.images(own, own + 1).times(together)
         found = []
         for first in range(start, count, together):
-            right = _Moments(*(values[first : first + together].reshape(-1) for values in other.moments))
+            right = other.moments.images(first, first + together)
             similarity = _similarity(left, right, self.width).reshape(-1, self.height, self.width)
             found.append(similarity[:, : 1 - WINDOW, : 1 - WINDOW].sum(axis=(1, 2)))
         return np.concatenate(found)
