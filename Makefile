@@ -111,4 +111,4 @@ adopt-base: $(VENV)/ready
 	chmod -R u+w models/mini
 
 clean:
-	rm -rf $(VENV) .checkpoints
+	rm -rf $(VENV) .checkpoints .features

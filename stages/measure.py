@@ -112,7 +112,7 @@ def further_figures(
         texts = text_embeddings(list(table["text"]), extractor.find()) if name == "clip" else None
     except FileNotFoundError as error:
         nothing = set_figures.without_figures(name, str(error))
-        return dict.fromkeys(groups, nothing), {"extractor": name, "reason": str(error)}
+        return dict.fromkeys(groups, nothing), {"reason": str(error)}
     figures = {
         key: set_figures.named_figures(
             name,
@@ -138,7 +138,7 @@ def perceptual_figures(
         matrices = perceptual_matrices(network, chosen, instance_images, store, progress=True)
     except FileNotFoundError as error:
         nothing = {"within_set": None, "nearest_instance": None, "reason": str(error)}
-        return dict.fromkeys(keys.values(), nothing), {"network": name, "reason": str(error)}
+        return dict.fromkeys(keys.values(), nothing), {"reason": str(error)}
     figures = {
         key: set_figures.perceptual_figures({prompt: matrices[prompt] for prompt in sets[group]})
         for group, key in keys.items()
@@ -174,13 +174,13 @@ def main(model: str) -> None:
         figures |= feature_figures(features, instances, table, settings, group)
         copies = copy_figures([images[row] for row in rows], instance_images, features[rows], instances)
         figures |= copies if group == "target" else {f"copy_rate{suffix}": copies["copy_rate"]}
-    sources = []
+    perceptual, further = {}, {}
     for name in settings.perceptual:
-        found, source = perceptual_figures(name, images, instance_images, sets, store)
-        figures, sources = figures | found, [*sources, source]
+        found, perceptual[name] = perceptual_figures(name, images, instance_images, sets, store)
+        figures |= found
     for name in settings.further_extractors:
-        found, source = further_figures(name, images, instance_images, table, settings, store)
-        figures, sources = figures | found, [*sources, source]
+        found, further[name] = further_figures(name, images, instance_images, table, settings, store)
+        figures |= found
 
     write_metrics(
         METRICS / f"measure_{model}.json",
@@ -192,7 +192,8 @@ def main(model: str) -> None:
             "n_instance": len(instances),
             "detector": settings.detector,
             **extractor.provenance(),
-            "further": sources,
+            "perceptual": perceptual,
+            "further_extractors": further,
             "batch_size": settings.batch_size,
             **library_versions("torch", "torchmetrics", "scikit-image", "scipy", "numpy"),
         },
