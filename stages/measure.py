@@ -75,7 +75,15 @@ def feature_figures(
     )
     named = {name + (f"_{settings.extractor}" if name in ("frechet", "kernel") else ""): own[name] for name in own}
     named[f"manifold_{settings.extractor}"] = set_figures.manifold_figures(samples, instances)
-    return {name + suffix: value for name, value in named.items()}
+    return {suffixed(name, suffix): value for name, value in named.items()}
+
+
+def suffixed(name: str, suffix: str) -> str:
+    """`diversity` -> `diversity_held_out`; a note keeps its ending: `frechet_warning` -> `frechet_held_out_warning`."""
+    for note in ("reason", "warning"):
+        if name.endswith(note):
+            return f"{name.removesuffix(note).rstrip('_')}{suffix}_{note}".lstrip("_")
+    return name + suffix
 
 
 def copy_figures(
