@@ -23,6 +23,7 @@ from stages.measures.clip_score import text_embeddings
 from stages.measures.diversity import cosine_similarity
 from stages.measures.feature_store import FeatureStore
 from stages.measures.features import EXTRACTORS, FeatureExtractor
+from stages.measures.network_figures import Group, further_figures
 from stages.measures.networks import hub_weights
 from stages.params import MeasureParams
 from stages.seeding import numpy_generator
@@ -127,9 +128,8 @@ def test_clip_that_is_here_measures_both_groups(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setitem(EXTRACTORS, "clip", small)
     drawn = [image.image for image in collect_figures(["lying on the grass"], 24, seed=1)]
     texts = ["lying on the grass"] * 8 + ["standing on the beach"] * 8
-    groups = ["target"] * 8 + ["held_out"] * 8
-    table = pd.DataFrame({"group": groups, "prompt": texts, "text": texts, "seed": range(16)})
-    found, provenance = measure.further_figures("clip", drawn[:16], drawn[16:], table, SETTINGS, FeatureStore(tmp_path))
+    groups = {"": Group(range(8), {"a": range(8)}), "_held_out": Group(range(8, 16), {"b": range(8, 16)})}
+    found, provenance = further_figures("clip", drawn[:16], drawn[16:], texts, groups, FeatureStore(tmp_path))
     features = small.extract(drawn[:16])
     weights = tmp_path / "clip" / "model.safetensors"
     for key, rows in (("clip", range(8)), ("clip_held_out", range(8, 16))):
