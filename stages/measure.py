@@ -131,8 +131,8 @@ def main(model: str) -> None:
         figures |= copies if group == "target" else {f"copy_rate{suffix}": copies["copy_rate"]}
     perceptual, further = {}, {}
     groups = {suffix: Group(rows_of(table, group), sets[group]) for group, suffix in SUFFIXES.items()}
-    for name in settings.perceptual:
-        found, perceptual[name] = perceptual_figures(name, images, instance_images, groups, store)
+    for network in settings.perceptual:
+        found, perceptual[network] = perceptual_figures(network, images, instance_images, groups, store)
         figures |= found
     for name in settings.further_extractors:
         found, further[name] = further_figures(
