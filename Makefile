@@ -126,4 +126,4 @@ adopt-base: $(VENV)/ready
 	chmod -R u+w models/mini
 
 clean:
-	rm -rf $(VENV) .audit .checkpoints
+	rm -rf $(VENV) .audit .checkpoints .features

@@ -8,10 +8,9 @@ weights or packages are missing.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,11 +21,10 @@ from stages.cli import run_stage
 from stages.imagefolder import load_image, read_imagefolder
 from stages.measures import set_figures
 from stages.measures.anatomy import anomaly_rates, assess, find_detector, flat_figures
-from stages.measures.clip_score import text_embeddings
 from stages.measures.feature_store import FeatureStore
 from stages.measures.features import get_extractor
 from stages.measures.memorisation import copies_by_features, copies_by_structure, copy_rate
-from stages.measures.perceptual import get_perceptual, perceptual_matrices
+from stages.measures.network_figures import Group, further_figures, perceptual_figures
 from stages.measures.psnr import psnr_within
 from stages.measures.set_figures import Figures, mean_over
 from stages.measures.ssim import ssim_within
@@ -99,7 +97,15 @@ def feature_figures(
     )
     named = {name + (f"_{settings.extractor}" if name in ("frechet", "kernel") else ""): own[name] for name in own}
     named[f"manifold_{settings.extractor}"] = set_figures.manifold_figures(samples, instances)
-    return {name + suffix: value for name, value in named.items()}
+    return {suffixed(name, suffix): value for name, value in named.items()}
+
+
+def suffixed(name: str, suffix: str) -> str:
+    """`diversity` -> `diversity_held_out`; a note keeps its ending: `frechet_warning` -> `frechet_held_out_warning`."""
+    for note in ("reason", "warning"):
+        if name.endswith(note):
+            return f"{name.removesuffix(note).rstrip('_')}{suffix}_{note}".lstrip("_")
+    return name + suffix
 
 
 def copy_figures(
@@ -117,57 +123,6 @@ def copy_figures(
     }
     notes = {"copy_rate_warning": copies.warning, "copy_rate_reason": copies.reason or by_features.reason}
     return figures | {name: note for name, note in notes.items() if note}
-
-
-def further_figures(
-    name: str,
-    images: Images,
-    instance_images: Images,
-    table: pd.DataFrame,
-    settings: MeasureParams,
-    store: FeatureStore,
-) -> tuple[Figures, Mapping[str, Any]]:
-    """An object of figures a group by a further extractor, and the extractor's provenance."""
-    extractor = get_extractor(name)
-    groups = {f"{name}{suffix}": group for group, suffix in SUFFIXES.items()}
-    try:
-        features = store.features(extractor, images, settings.batch_size, progress=True)
-        instances = store.features(extractor, instance_images, settings.batch_size)
-        texts = text_embeddings(list(table["text"]), extractor.find()) if name == "clip" else None
-    except FileNotFoundError as error:
-        nothing = set_figures.without_figures(name, str(error))
-        return dict.fromkeys(groups, nothing), {"extractor": name, "reason": str(error)}
-    figures = {
-        key: set_figures.named_figures(
-            name,
-            features,
-            instances,
-            rows_of(table, group),
-            within_set(table, settings.within_set_images, group),
-            texts,
-        )
-        for key, group in groups.items()
-    }
-    return figures, extractor.provenance()
-
-
-def perceptual_figures(
-    name: str, images: Images, instance_images: Images, sets: Mapping[str, Sets], store: FeatureStore
-) -> tuple[Figures, Mapping[str, Any]]:
-    """An object of perceptual distances a group, and the network's provenance."""
-    network = get_perceptual(name)
-    keys = {group: f"perceptual_{name}{suffix}" for group, suffix in SUFFIXES.items()}
-    chosen = {prompt: [images[row] for row in rows] for own in sets.values() for prompt, rows in own.items()}
-    try:
-        matrices = perceptual_matrices(network, chosen, instance_images, store, progress=True)
-    except FileNotFoundError as error:
-        nothing = {"within_set": None, "nearest_instance": None, "reason": str(error)}
-        return dict.fromkeys(keys.values(), nothing), {"network": name, "reason": str(error)}
-    figures = {
-        key: set_figures.perceptual_figures({prompt: matrices[prompt] for prompt in sets[group]})
-        for group, key in keys.items()
-    }
-    return figures, network.provenance()
 
 
 def main(model: str) -> None:
@@ -195,13 +150,16 @@ def main(model: str) -> None:
         figures |= feature_figures(features, instances, table, settings, group)
         copies = copy_figures([images[row] for row in rows], instance_images, features[rows], instances)
         figures |= copies if group == "target" else {f"copy_rate{suffix}": copies["copy_rate"]}
-    sources = []
-    for name in settings.perceptual:
-        found, source = perceptual_figures(name, images, instance_images, sets, store)
-        figures, sources = figures | found, [*sources, source]
+    perceptual, further = {}, {}
+    groups = {suffix: Group(rows_of(table, group), sets[group]) for group, suffix in SUFFIXES.items()}
+    for network in settings.perceptual:
+        found, perceptual[network] = perceptual_figures(network, images, instance_images, groups, store)
+        figures |= found
     for name in settings.further_extractors:
-        found, source = further_figures(name, images, instance_images, table, settings, store)
-        figures, sources = figures | found, [*sources, source]
+        found, further[name] = further_figures(
+            name, images, instance_images, list(table["text"]), groups, store, settings.batch_size
+        )
+        figures |= found
 
     write_metrics(
         METRICS / f"measure_{model}.json",
@@ -213,7 +171,8 @@ def main(model: str) -> None:
             "n_instance": len(instances),
             **detector,
             **extractor.provenance(),
-            "further": sources,
+            "perceptual": perceptual,
+            "further_extractors": further,
             "batch_size": settings.batch_size,
             **library_versions("torch", "torchmetrics", "scikit-image", "scipy", "numpy"),
         },

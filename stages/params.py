@@ -139,10 +139,11 @@ class MeasureParams(Section):
 
     @model_validator(mode="after")
     def _each_once(self) -> MeasureParams:
-        for name, chosen in (
-            ("further_extractors", [self.extractor, *self.further_extractors]),
-            ("perceptual", self.perceptual),
-        ):
+        networks: dict[str, list[str]] = {
+            "further_extractors": [self.extractor, *self.further_extractors],
+            "perceptual": [*self.perceptual],
+        }
+        for name, chosen in networks.items():
             twice = [each for each in chosen if chosen.count(each) > 1]
             if twice:
                 raise ValueError(f"measure.{name} holds {twice[0]!r}, which is measured anyway: list it once")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +19,17 @@ from stages import measure
 from stages.compare import frechet_entry
 from stages.imagefolder import ImageFolderWriter
 from stages.measure import feature_figures
-from stages.measures.features import FeatureExtractor
+from stages.measures.clip_score import text_embeddings
+from stages.measures.diversity import cosine_similarity
+from stages.measures.feature_store import FeatureStore
+from stages.measures.features import EXTRACTORS, FeatureExtractor
+from stages.measures.network_figures import Group, further_figures
+from stages.measures.networks import hub_weights
 from stages.params import MeasureParams
 from stages.seeding import numpy_generator
 from stages.sources.figures import collect_figures
 from tests.conftest import ROOT
+from tests.measures.test_clip_score import save_clip
 
 PERCEPTUAL_NETWORKS = ["efficientnet_lite0", "lpips_alex"]
 SETTINGS = MeasureParams(detector="figures", extractor="efficientnet_lite0", within_set_images=4, batch_size=8)
@@ -64,8 +74,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "params.resolved.yaml").write_text(yaml.safe_dump(parameters))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr("stages.measures.networks.find_spec", lambda name: None)
-    monkeypatch.setattr("stages.measures.perceptual.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "torchvision", None)
     return tmp_path
 
 
@@ -95,9 +104,10 @@ def test_both_models_have_the_same_keys_and_every_null_a_reason(project: Path) -
         for name in ("diversity", "vendi_score", "ssim_within", "frechet_efficientnet_lite0", "copy_rate"):
             assert isinstance(base[name + suffix], float)
     assert base["diversity"] != base["diversity_held_out"]
-    sources = {source.get("extractor", source.get("network")): source for source in base["provenance"]["further"]}
-    assert set(sources) == {"efficientnet_lite0", "lpips_alex", "inception", "dinov2", "clip"}
-    assert len(sources["efficientnet_lite0"]["weights_sha256"]) == 64
+    provenance = base["provenance"]
+    assert len(provenance["perceptual"]["efficientnet_lite0"]["weights_sha256"]) == 64
+    assert "torchvision" in provenance["perceptual"]["lpips_alex"]["reason"]
+    assert set(provenance["further_extractors"]) == {"inception", "dinov2", "clip"}
 
 
 @pytest.mark.slow
@@ -109,6 +119,34 @@ def test_a_second_run_on_the_same_images_does_no_feature_work(project: Path, mon
     measure.main("base")
     assert (project / "metrics" / "measure_base.json").read_bytes() == first
     assert (project / "data" / "features" / "base" / "features.safetensors").read_bytes() == stored
+
+
+def test_clip_that_is_here_measures_both_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_clip(tmp_path / "clip")
+    find = partial(hub_weights, str(tmp_path / "clip"), "none")
+    small = replace(EXTRACTORS["clip"], dimension=16, find=find)
+    monkeypatch.setitem(EXTRACTORS, "clip", small)
+    drawn = [image.image for image in collect_figures(["lying on the grass"], 24, seed=1)]
+    texts = ["lying on the grass"] * 8 + ["standing on the beach"] * 8
+    groups = {"": Group(range(8), {"a": range(8)}), "_held_out": Group(range(8, 16), {"b": range(8, 16)})}
+    found, provenance = further_figures("clip", drawn[:16], drawn[16:], texts, groups, FeatureStore(tmp_path))
+    features = small.extract(drawn[:16])
+    weights = tmp_path / "clip" / "model.safetensors"
+    for key, rows in (("clip", range(8)), ("clip_held_out", range(8, 16))):
+        assert "reason" not in found[key] and None not in found[key].values()
+        words = text_embeddings([texts[row] for row in rows], weights)
+        cosines = [float(cosine_similarity(features[[row]], words[[row % 8]])[0, 0]) for row in rows]
+        assert found[key]["clip_score"] == pytest.approx(
+            np.mean([2.5 * max(cosine, 0) for cosine in cosines]), rel=1e-4
+        )
+    assert found["clip"] != found["clip_held_out"]
+    assert provenance["weights_sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+
+
+def test_notes_keep_their_ending() -> None:
+    held_out = [measure.suffixed(name, "_held_out") for name in ("diversity", "reason", "frechet_warning")]
+    assert held_out == ["diversity_held_out", "held_out_reason", "frechet_held_out_warning"]
+    assert [measure.suffixed(name, "") for name in ("reason", "frechet_warning")] == ["reason", "frechet_warning"]
 
 
 @pytest.mark.parametrize(

@@ -20,11 +20,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import cdist
 
+Floats = NDArray[np.float64]
+
 SIGMA = 10.0
 SCALE = 1000.0
 
 
-def gaussian_kernel(first: ArrayLike, second: ArrayLike, sigma: float) -> NDArray[np.float64]:
+def gaussian_kernel(first: Floats, second: Floats, sigma: float) -> Floats:
     """exp(-|x - y|^2 / (2 sigma^2)) of every row of one set with every row of the other, shape (n1, n2)."""
     return np.asarray(np.exp(-cdist(first, second, "sqeuclidean") / (2 * sigma**2)))
 
@@ -35,9 +37,11 @@ def cmmd(
     """CMMD of two sets of embeddings, shapes (n1, d) and (n2, d), n1, n2 >= 2; their lengths do not count.
 
     Raises:
-        ValueError: a set has fewer than two images, or an embedding is zero or not finite.
+        ValueError: a set has fewer than two images, dimensions differ, or an embedding is zero or not finite.
     """
     one, two = _directions(first), _directions(second)
+    if one.shape[1] != two.shape[1]:
+        raise ValueError(f"expected embeddings of one dimension, got {one.shape} and {two.shape}")
     within = [gaussian_kernel(values, values, sigma) for values in (one, two)]
     across = gaussian_kernel(one, two, sigma).mean()
     if estimator == "biased":
@@ -47,7 +51,7 @@ def cmmd(
     return float(SCALE * (own[0] + own[1] - 2 * across))
 
 
-def _directions(features: ArrayLike) -> NDArray[np.float64]:
+def _directions(features: ArrayLike) -> Floats:
     values = np.asarray(features, dtype=np.float64)
     if values.ndim != 2 or len(values) < 2:
         raise ValueError(f"CMMD needs embeddings (n, d) of two images or more a set, got {values.shape}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from functools import lru_cache
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
@@ -90,28 +90,11 @@ def inception_weights() -> Path:
     """torch-fidelity's conversion of the TensorFlow weights that FID is defined by; downloaded at first use.
 
     Raises:
-        FileNotFoundError: a package is missing, or the file is neither there nor to be had, or another one.
+        FileNotFoundError: a package does not import, or the file is neither there nor to be had, or another one.
     """
-    import torch
-
-    missing = [name for name in ("torchvision", "torch_fidelity") if find_spec(name) is None]
-    if missing:
-        raise FileNotFoundError(
-            f"the extractor inception needs the package {missing[0]}: pip install 'anomend[torchvision]'"
-        )
-    weights = Path(torch.hub.get_dir()) / "checkpoints" / Path(INCEPTION_URL).name
-    try:
-        if not weights.exists():
-            weights.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(INCEPTION_URL, str(weights), progress=False)
-    except (URLError, OSError) as error:
-        raise FileNotFoundError(
-            f"Inception's FID weights are not in {weights.parent} and {INCEPTION_URL} cannot be reached: go online"
-            f" once, or {OTHERWISE}"
-        ) from error
-    if not sha256(weights).startswith(weights.stem.rsplit("-", 1)[1]):
-        raise FileNotFoundError(f"{weights} is not the published file of weights: remove it")
-    return weights
+    for package in ("torchvision", "torch_fidelity"):
+        need(package, "inception")
+    return downloaded(INCEPTION_URL)
 
 
 def inception(weights: Path) -> Forward:
@@ -123,6 +106,42 @@ def inception(weights: Path) -> Forward:
 
     model = FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=str(weights))
     return lambda batch: model(batch.byte())[0]
+
+
+def need(package: str, user: str) -> None:
+    """Make sure that an optional package imports; a torchvision that does not match torch is there and does not.
+
+    Raises:
+        FileNotFoundError: it does not.
+    """
+    try:
+        import_module(package)
+    except (ImportError, RuntimeError, OSError) as error:
+        raise FileNotFoundError(
+            f"{user} needs the package {package}, which does not import ({error}): pip install 'anomend[torchvision]'"
+        ) from error
+
+
+def downloaded(url: str) -> Path:
+    """A file of weights in torch's cache, downloaded at first use; its name ends in the start of its SHA-256.
+
+    Raises:
+        FileNotFoundError: neither there nor to be had, or another file.
+    """
+    import torch
+
+    weights = Path(torch.hub.get_dir()) / "checkpoints" / Path(url).name
+    try:
+        if not weights.exists():
+            weights.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(url, str(weights), progress=False)
+    except (URLError, OSError) as error:
+        raise FileNotFoundError(
+            f"{weights.name} is not in {weights.parent} and {url} cannot be reached: go online once"
+        ) from error
+    if not sha256(weights).startswith(weights.stem.rsplit("-", 1)[1]):
+        raise FileNotFoundError(f"{weights} is not the published file of weights: remove it")
+    return weights
 
 
 def hub_weights(repository: str, revision: str, *extra: str) -> Path:

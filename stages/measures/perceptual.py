@@ -18,10 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.error import URLError
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -163,26 +161,12 @@ def _lpips_weights(net: str) -> Path:
     """The backbone's weights, downloaded at first use.
 
     Raises:
-        FileNotFoundError: the optional package is missing, or the weights cannot be had.
+        FileNotFoundError: torchvision does not import, or the weights cannot be had.
     """
-    if find_spec("torchvision") is None:
-        raise FileNotFoundError(f"lpips_{net} needs the package torchvision: pip install 'anomend[torchvision]'")
-    import torch
+    networks.need("torchvision", f"lpips_{net}")
     from torchvision import models
 
-    url = getattr(models, _LPIPS[net][1]).DEFAULT.url
-    weights = Path(torch.hub.get_dir()) / "checkpoints" / Path(url).name
-    try:
-        if not weights.exists():
-            weights.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(url, str(weights), progress=False)
-    except (URLError, OSError) as error:
-        raise FileNotFoundError(
-            f"the weights of {_LPIPS[net][0]} are not in {weights.parent} and {url} cannot be reached: go online once"
-        ) from error
-    if not sha256(weights).startswith(weights.stem.rsplit("-", 1)[1]):
-        raise FileNotFoundError(f"{weights} is not the published file of weights: remove it")
-    return weights
+    return networks.downloaded(getattr(models, _LPIPS[net][1]).DEFAULT.url)
 
 
 def _lpips(net: str, weights: Path) -> Forward:

@@ -61,3 +61,5 @@ def test_embeddings_without_direction_are_named() -> None:
     for bad in (np.zeros((3, 3)), np.full((3, 3), np.nan), np.full((3, 3), np.inf)):
         with pytest.raises(ValueError, match="zero, NaN or infinite"):
             cmmd(bad, np.ones((3, 3)))
+    with pytest.raises(ValueError, match="one dimension"):
+        cmmd(np.ones((3, 2)), np.ones((3, 3)))

@@ -1,4 +1,5 @@
 import hashlib
+import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -127,6 +128,7 @@ def test_features_that_are_not_finite_are_named() -> None:
         broken.extract(images(1))
 
 
+@pytest.mark.slow
 def test_inception_is_torch_fidelitys_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torchvision")
     fidelity = pytest.importorskip("torch_fidelity")
@@ -146,16 +148,40 @@ def test_inception_is_torch_fidelitys_own(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_without_its_packages_inception_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(networks, "find_spec", lambda name: None)
-    with pytest.raises(FileNotFoundError, match=r"torchvision: pip install 'anomend\[torchvision\]'"):
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    with pytest.raises(FileNotFoundError, match=r"torchvision.*: pip install 'anomend\[torchvision\]'"):
+        EXTRACTORS["inception"].extract(images(1))
+
+
+def test_a_torchvision_that_does_not_match_torch_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "torchvision.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "torchvision", raising=False)
+    with pytest.raises(FileNotFoundError, match=r"torchvision, which does not import \(operator torchvision::nms"):
         EXTRACTORS["inception"].extract(images(1))
 
 
 def test_inceptions_weights_are_refused_where_they_are_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(networks, "find_spec", lambda name: name)
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    file = tmp_path / "checkpoints" / "weights-inception-2015-12-05-6726825d.pth"
-    file.parent.mkdir()
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+    file = tmp_path / "hub" / "checkpoints" / "weights-inception-2015-12-05-6726825d.pth"
+    file.parent.mkdir(parents=True)
     file.write_bytes(b"other")
     with pytest.raises(FileNotFoundError, match="not the published file"):
-        EXTRACTORS["inception"].provenance()
+        networks.downloaded(networks.INCEPTION_URL)
+
+
+def test_weights_that_are_there_are_not_downloaded_and_those_that_cannot_be_had_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+    content = b"weights"
+    name = f"net-{hashlib.sha256(content).hexdigest()[:8]}.pth"
+    source = tmp_path / name
+    source.write_bytes(content)
+    found = networks.downloaded(source.as_uri())
+    source.unlink()
+    assert networks.downloaded(source.as_uri()) == found and found.read_bytes() == content
+    with pytest.raises(FileNotFoundError, match=r"other-12345678.pth is not in .* go online once"):
+        networks.downloaded((tmp_path / "other-12345678.pth").as_uri())
