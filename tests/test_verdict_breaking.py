@@ -224,7 +224,7 @@ def test_a_change_at_the_margin_gets_no_number() -> None:
     assert verdict.verdict == "inconclusive" and "Neither more seeds nor more prompts" in verdict.reasons[0]
 
 
-def test_a_ratio_whose_interval_reaches_over_the_threshold_keeps_the_rule_and_says_so() -> None:
+def test_a_ratio_whose_interval_includes_the_threshold_keeps_the_rule_and_says_so() -> None:
     compare, tuned = steady()
     compare["diversity"] |= {"base": 1.0, "tuned": 0.75, "ratio": 0.75, "ratio_ci_low": 0.65, "ratio_ci_high": 0.86}
     verdict = decide(compare, tuned, THRESHOLDS)
@@ -237,6 +237,6 @@ def test_a_ratio_whose_interval_reaches_over_the_threshold_keeps_the_rule_and_sa
     assert verdict.as_metrics()["diversity_ratio_ci_low"] == 0.65
     compare["diversity"] |= {"tuned": 0.69, "ratio": 0.69}
     below = decide(compare, tuned, THRESHOLDS)
-    assert below.verdict == "not_corrected" and "reaches over" in below.reasons[0]
+    assert below.verdict == "not_corrected" and "includes that threshold" in below.reasons[0]
     compare["diversity"] |= {"tuned": 0.9, "ratio": 0.9, "ratio_ci_low": 0.8, "ratio_ci_high": 1.1}
-    assert "reaches over" not in decide(compare, tuned, THRESHOLDS).clauses["diversity"].sentence
+    assert "includes that threshold" not in decide(compare, tuned, THRESHOLDS).clauses["diversity"].sentence
