@@ -12,7 +12,7 @@ PROFILE ?=
 BASE ?= $(shell git rev-parse --verify --quiet origin/main > /dev/null && echo origin/main || echo main)
 IMAGES ?= .
 
-.PHONY: audit check-cache photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal seeds sabotage survey docs clean
+.PHONY: audit check-cache photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal seeds sabotage calibration survey docs clean
 
 repro: $(VENV)/ready
 ifneq ($(PROFILE),)
@@ -94,6 +94,11 @@ seeds: $(VENV)/ready
 # Four corrections that are none, and the honest one, at three training seeds: about two hours on two cores.
 sabotage: $(VENV)/ready
 	python -m experiments.sabotage 0 1 2
+
+# The base model against itself, 200 times: how often is p < .05? Draws its images once, some minutes on one core.
+calibration: $(VENV)/ready
+	dvc repro --quiet curate
+	python -m experiments.calibration --write
 
 # Stable Diffusion 3 Medium's shapes with random weights (16 GB on disk) through encode, train and sample, on any CPU.
 rehearsal: $(VENV)/ready

@@ -88,7 +88,7 @@ def clause_diversity(ratio: Ratio, minimum: float) -> Clause:
     """Tuned over base diversity is `minimum` or more.
 
     The ratio itself decides, as was settled before the runs, not its interval: that speaks about new seeds, and is told
-    beside. Where it reaches over the threshold the sentence says so, and how many images would tell.
+    beside. Where it includes the threshold the sentence says so, and how many images would tell.
     """
     if ratio.value is None:
         return Clause(None, None, minimum, _missing("The diversity ratio", ratio.reason))
@@ -98,7 +98,7 @@ def clause_diversity(ratio: Ratio, minimum: float) -> Clause:
     if ratio.ci_low is not None and ratio.ci_high is not None:
         interval = f" (interval {ratio.ci_low:.3f} to {ratio.ci_high:.3f})"
         if ratio.ci_low < minimum <= ratio.ci_high:
-            doubt = " The interval reaches over that threshold, so the ratio at other seeds may lie on its other side"
+            doubt = " The interval includes that threshold, so at other seeds the ratio may lie on its other side"
             images = images_for_a_ratio(ratio, minimum)
             advice = None if images is None else Advice(f"{images} images a prompt would tell", images)
             now = f" (now {ratio.seeds_per_prompt}; measure.within_set_images)"

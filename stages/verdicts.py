@@ -71,7 +71,7 @@ def decide(compare: Mapping[str, Any], measure_tuned: Mapping[str, Any], thresho
     """Hold a comparison against its thresholds.
 
     Diversity and copies are judged by their point estimates, as was settled before the runs; the interval of the
-    diversity ratio stands beside, and the clause says when it reaches over the threshold. A rule by the interval's
+    diversity ratio stands beside, and the clause says when it includes the threshold. A rule by the interval's
     lower end would be another, stricter threshold.
 
     Args:

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.measures.statistics import paired_effect
+from stages.measures.statistics import compare_within_set, paired_effect
+from stages.verdict_advice import images_for_a_ratio
+from stages.verdict_figures import Ratio
 from stages.verdicts import Thresholds, Verdict, decide
 
 THRESHOLDS = Thresholds(
@@ -79,7 +81,7 @@ def test_no_missing_or_impossible_figure_is_ever_corrected() -> None:
                 source[key] = rng.choice(NO_FIGURES)
         for name in list(compare):
             if rng.random() < 0.05:
-                compare[name] = rng.choice([None, 1.0, "corrected", []])  # type: ignore[assignment]
+                compare[name] = rng.choice(NO_FIGURES)
         assert decide(compare, tuned, THRESHOLDS).verdict == "inconclusive"
 
 
@@ -224,7 +226,7 @@ def test_a_change_at_the_margin_gets_no_number() -> None:
     assert verdict.verdict == "inconclusive" and "Neither more seeds nor more prompts" in verdict.reasons[0]
 
 
-def test_a_ratio_whose_interval_reaches_over_the_threshold_keeps_the_rule_and_says_so() -> None:
+def test_a_ratio_whose_interval_includes_the_threshold_keeps_the_rule_and_says_so() -> None:
     compare, tuned = steady()
     compare["diversity"] |= {"base": 1.0, "tuned": 0.75, "ratio": 0.75, "ratio_ci_low": 0.65, "ratio_ci_high": 0.86}
     verdict = decide(compare, tuned, THRESHOLDS)
@@ -237,6 +239,34 @@ def test_a_ratio_whose_interval_reaches_over_the_threshold_keeps_the_rule_and_sa
     assert verdict.as_metrics()["diversity_ratio_ci_low"] == 0.65
     compare["diversity"] |= {"tuned": 0.69, "ratio": 0.69}
     below = decide(compare, tuned, THRESHOLDS)
-    assert below.verdict == "not_corrected" and "reaches over" in below.reasons[0]
+    assert below.verdict == "not_corrected" and "includes that threshold" in below.reasons[0]
     compare["diversity"] |= {"tuned": 0.9, "ratio": 0.9, "ratio_ci_low": 0.8, "ratio_ci_high": 1.1}
-    assert "reaches over" not in decide(compare, tuned, THRESHOLDS).clauses["diversity"].sentence
+    assert "includes that threshold" not in decide(compare, tuned, THRESHOLDS).clauses["diversity"].sentence
+
+
+def variance_ratio(rng: np.random.Generator, seeds: int) -> Ratio:
+    """Diversities of scalars whose true ratio is .8, base and tuned correlated, two prompts."""
+    matrices = {}
+    for prompt in ("a", "b"):
+        common = rng.normal(size=seeds)
+        both = np.concatenate([common + rng.normal(size=seeds), math.sqrt(0.8) * (common + rng.normal(size=seeds))])
+        matrices[prompt] = (both[:, None] - both[None, :]) ** 2
+    effect = compare_within_set(matrices, better="higher", seed=0, resamples=200, permutations=1, ratio=True)
+    return Ratio(effect.ratio, effect.ratio_ci_low, effect.ratio_ci_high, seeds)
+
+
+def test_advised_images_for_a_ratio_have_about_the_power_they_say() -> None:
+    """From the typical interval at 24 images; it is a rule of thumb, and an interval of a ratio is skewed."""
+    rng = np.random.default_rng(0)
+    lows = [
+        0.8 * ratio.ci_low / ratio.value
+        for ratio in (variance_ratio(rng, 24) for _ in range(40))
+        if ratio.ci_low and ratio.value
+    ]
+    images = images_for_a_ratio(Ratio(0.8, float(np.mean(lows)), 1.2, 24), 0.5)
+    assert images is not None and 24 < images < 200
+    cleared = [(variance_ratio(rng, images).ci_low or 0) > 0.5 for _ in range(150)]
+    # 150 runs: the standard error of a share of .8 is .033.
+    assert 0.68 < np.mean(cleared) < 0.92
+    assert images_for_a_ratio(Ratio(0.7, 0.6, 0.8, 24), 0.7) is None
+    assert images_for_a_ratio(Ratio(0.7), 0.6) is None

@@ -108,3 +108,11 @@ def test_blocks_are_read_in_order(tmp_path: Path) -> None:
         )
     table, images = read_pool(tmp_path, blocks=2)
     assert list(table["seed"]) == [0, 0, 1, 1] and images[:, 0, 0, 0].tolist() == [0, 0, 1, 1]
+
+
+def test_the_committed_table_is_calibrated() -> None:
+    table = pd.read_csv("experiments/calibration.csv")
+    reported = table[~table["measure"].str.endswith(EXACT)]
+    assert reported["calibrated"].all() and (reported["comparisons"] >= 200).all()
+    assert ((reported["share"] >= 0.02) & (reported["share"] <= 0.08)).all()
+    assert set(reported.groupby("measure").size()) == {2} and reported["measure"].nunique() == 6

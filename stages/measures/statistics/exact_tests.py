@@ -60,7 +60,8 @@ def mcnemar_mid_p(only_base: int, only_tuned: int) -> float:
     if min(only_base, only_tuned) < 0:
         raise ValueError(f"a McNemar test needs counts of 0 or more, got {only_base} and {only_tuned}")
     fewer, pairs = min(only_base, only_tuned), only_base + only_tuned
-    return float(2 * binom.cdf(fewer, pairs, 0.5) - binom.pmf(fewer, pairs, 0.5))
+    # Rounding must not leave 1 + 1e-16.
+    return min(1.0, float(2 * binom.cdf(fewer, pairs, 0.5) - binom.pmf(fewer, pairs, 0.5)))
 
 
 def holm(p_values: Mapping[str, float | None]) -> dict[str, float | None]:
