@@ -39,8 +39,8 @@ def explanation(figures: Figures) -> list[str]:
         f"{table2['pairs_tuned']} of {table2['pairs']} pairs; its image was always on the left, so that a liking for "
         "it and a liking for the left cannot be told apart.",
         _anatomy(figures["anatomy"]),
-        "No figure here is a measurement of whether limbs and hands are right: of the paper's claim that anomalies "
-        "became fewer, only the people's votes speak, with the reservation above.",
+        "No figure here measures whether limbs and hands are right: on the paper's claim that anomalies became fewer "
+        "only the people's votes bear, with the reservation above.",
     ]
 
 
@@ -112,7 +112,7 @@ def _anatomy(anatomy: Figures) -> str:
 
 
 def _table_1(figures: Figures) -> list[tuple[str, ...]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     names = [
         ("reproduced", "ssim", "SSIM within the set"),
         ("reproduced", "psnr", "PSNR within the set, as published"),
@@ -131,7 +131,8 @@ def _table_1(figures: Figures) -> list[tuple[str, ...]]:
 def _fid_table(figures: Figures) -> str:
     published = figures["published"]["fid"]
     other = next(name for name in figures["distances"] if name.startswith("fid_protocols_"))
-    extractor, rows = other.removeprefix("fid_protocols_"), []
+    extractor = other.removeprefix("fid_protocols_")
+    rows: list[tuple[str, ...]] = []
     for name, own in figures["reproduced"]["fid"]["candidates"].items():
         hint = figures["distances"][other][name]
         inception = "-" if own["tuned"] is None else f"{own['tuned']:.4f} / {own['base']:.4f}"
@@ -148,7 +149,7 @@ def _fid_table(figures: Figures) -> str:
 def _anatomy_table(anatomy: Figures) -> str:
     if anatomy["rates"] is None:
         return f"Not computed: {anatomy['reason']}."
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for kind, row in anatomy["rates"].items():
         counts = (
             f"{round(row[name] * row[f'n_{name}'])} of {row[f'n_{name}']}" for name in ("tuned", "base", "instance")

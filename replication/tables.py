@@ -79,7 +79,7 @@ def fid_figures(images: PaperImages, weights: Path, table: dict[str, float]) -> 
     except FileNotFoundError:
         # The path is one machine's own, and does not belong in a metric.
         reason = (
-            "Inception's weights are not here, and no package brings them: replication/README.md says how to add them"
+            "Inception's weights are not here and no package brings them; replication/README.md says how to add them"
         )
         return reproduced(candidates(None, table, reason), reason)
     return reproduced(candidates(features, table), NO_PROTOCOL)
