@@ -106,11 +106,12 @@ def _changed(inputs: ReportInputs) -> str:
 
 
 def _spent(inputs: ReportInputs) -> str:
-    parts = [part for part in (inputs.collect, *(judge for _, judge in paid_judges(inputs.judge))) if part is not None]
-    spent = [part.get("spend_usd") for part in parts]
-    if not spent or None in spent:
+    parts = [inputs.collect, *(judge for _, judge in paid_judges(inputs.judge))]
+    spent = [part.get("spend_usd") for part in parts if part is not None]
+    known = [usd for usd in spent if usd is not None]
+    if not spent or len(known) < len(spent):
         return "Not recorded."
-    return f"{sum(spent):.2f} USD, on images and judges together."
+    return f"{sum(known):.2f} USD, on images and judges together."
 
 
 def _again(inputs: ReportInputs) -> str:

@@ -87,7 +87,7 @@ def _rejected(curation: pd.DataFrame | None) -> Counterpart:
         return words, (_training_image(row.to_dict(), "rejected"),)
     if curation["area"].isna().all():
         return f"None of the {len(curation)} collected images was rejected.", ()
-    row = curation.loc[curation["area"].idxmin()]
+    row = curation.sort_values("area", kind="stable").iloc[0]
     words = f"None of the {len(curation)} collected images was rejected. The one with the smallest person:"
     return words, (_training_image(row.to_dict(), "kept"),)
 
@@ -123,7 +123,7 @@ def _outputs(inputs: ReportInputs) -> dict[int, Counterpart]:
         base = (words, (_output(wrong[0], wrong[0].base, "base"),))
         tuned = (f"At the same prompt and seed; {rates['tuned']} of the tuned model's images are anomalous.", ())
         tuned = (tuned[0], (_output(wrong[0], wrong[0].tuned, "tuned"),))
-    if still_wrong:
+    if still_wrong and still_wrong[:1] != wrong[:1]:
         last = (_output(still_wrong[0], still_wrong[0].tuned, "tuned"),)
         tuned = (f"{tuned[0]} Then the first that still is." if wrong else "The first anomalous one:", tuned[1] + last)
     return {3: base, 4: tuned}

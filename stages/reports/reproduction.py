@@ -10,8 +10,9 @@ COMMANDS = (
     ("make repro", "sets up the locked environment, and runs what is not done yet: nothing, or all in a fresh clone"),
     ("git diff --stat -- dvc.lock metrics ':!metrics/resources'", "no line: the same data by hash, the same figures"),
     ("make pr-reproduce", "does all of it anew in a temporary clone, and names what comes out otherwise"),
-    ("dvc params diff main", "which resolved parameters differ from main's"),
-    ("dvc metrics diff main", "which figures differ from main's"),
+    ("dvc params diff main --targets params.resolved.yaml", "which parameters differ from main's"),
+    ("dvc metrics diff main --targets metrics/verdict.json", "what decided, against main's: lower rates are better"),
+    ("dvc plots diff main", "curves and anomaly rates by prompt, against main's"),
 )
 """From the commit to the comparison: each command, and what it does."""
 ROUNDING = "Another processor or a GPU may round differently: the verdict should be the same, figures need not be."

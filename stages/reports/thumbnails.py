@@ -66,5 +66,5 @@ def resized(image: Image.Image, side: int) -> Image.Image:
 def _data_uri(image: Image.Image, exact: bool) -> str:
     """A PNG; photographs (not exact) in 256 colours, a third of the bytes, which leaves room for larger thumbnails."""
     buffer = io.BytesIO()
-    (image if exact else image.quantize(256)).save(buffer, "PNG", optimize=True)
+    (image if exact else image.quantize(256)).save(buffer, "PNG", optimize=not exact)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -13,9 +13,10 @@ def test_text_colours_have_contrast_in_light_and_dark() -> None:
     style = (TEMPLATES / "style.css").read_text()
     for theme in re.findall(r":root \{(.*?)\}", style, flags=re.DOTALL):
         colours = dict(re.findall(r"--(\w+): (#\w{6})", theme))
-        for name in ("ink", "soft", "good", "bad", "open"):
+        for name in ("ink", "soft", "link", "good", "bad", "open"):
             assert contrast(colours[name], colours["page"]) >= 4.5, name
-        assert contrast(colours["ink"], colours["panel"]) >= 4.5
+        for name in ("ink", "soft", "link", "good", "bad", "open"):
+            assert contrast(colours[name], colours["panel"]) >= 4.5, name
 
 
 def test_chart_colours_have_contrast_in_light_and_dark() -> None:
