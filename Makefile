@@ -96,7 +96,7 @@ pr-report: $(VENV)/ready
 pr-reproduce: $(VENV)/ready
 	python -m pull_request.reproduce
 
-# Every stage killed five times, full disks, a second run at once: metrics/faults.json. Twenty minutes or more.
+# Every stage killed five times, full and read-only disks, spoiled files, second runs: metrics/faults.json.
 faults: $(VENV)/ready
 	ANOMEND_FAULTS=1 HF_HUB_OFFLINE=1 python -m pytest tests/faults
 
