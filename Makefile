@@ -15,6 +15,7 @@ IMAGES ?= .
 .PHONY: check-cache photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal seeds sabotage survey docs clean
 
 repro: $(VENV)/ready
+	@python -m stages.mend_lock
 ifneq ($(PROFILE),)
 	dvc exp run -S profile=$(PROFILE)
 else
