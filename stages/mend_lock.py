@@ -1,7 +1,7 @@
 """Remove DVC's list of who reads and writes what, `.dvc/tmp/rwlock`, where a kill cut it off while DVC wrote it.
 
-DVC clears away what killed processes left in the list, but refuses every command where the list is no JSON. `make repro`
-calls this first; nobody else's list is touched, for DVC's own guard is held meanwhile.
+DVC clears away what killed processes left in the list, but refuses every command where the list is no JSON. `make
+repro` calls this first. DVC's own guard is held meanwhile, so that no list is removed that is being written.
 """
 
 from __future__ import annotations
