@@ -15,6 +15,7 @@ IMAGES ?= .
 .PHONY: audit check-cache photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal seeds sabotage calibration survey docs clean
 
 repro: $(VENV)/ready
+	@python -m stages.mend_lock
 ifneq ($(PROFILE),)
 	dvc exp run -S profile=$(PROFILE)
 else
@@ -112,7 +113,7 @@ pr-report: $(VENV)/ready
 pr-reproduce: $(VENV)/ready
 	python -m pull_request.reproduce
 
-# Every stage killed five times, full disks, a second run at once: metrics/faults.json. Twenty minutes or more.
+# Every stage killed five times, full and read-only disks, spoiled files, second runs: metrics/faults.json.
 faults: $(VENV)/ready
 	ANOMEND_FAULTS=1 HF_HUB_OFFLINE=1 python -m pytest tests/faults
 

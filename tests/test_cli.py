@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
+from safetensors import SafetensorError
 
-from stages.cli import run_stage
+from stages.cli import LOCKS, run_stage
 from stages.metric_files import read_metrics, write_metrics
+from tests.clones import environment
+from tests.conftest import ROOT
 
 
 def failing(error: BaseException) -> Callable[[], None]:
@@ -27,6 +33,11 @@ def failing(error: BaseException) -> Callable[[], None]:
         (OSError(28, "No space left on device", "x.png"), "No space left on device: 'x.png': mend that"),
         (RuntimeError("CUDA out of memory. Tried to allocate"), "train: out of memory: lower the stage's batch_size"),
         (MemoryError(), "train: out of memory"),
+        (SafetensorError("I/O error: No space left on device (os error 28)"), "(os error 28): mend that, then run"),
+        (
+            SafetensorError("incomplete metadata"),
+            "a file of tensors is broken (incomplete metadata): remove .checkpoints",
+        ),
     ],
 )
 def test_a_users_mistake_is_one_line(
@@ -43,6 +54,30 @@ def test_our_own_mistake_keeps_its_traceback(tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     with pytest.raises(KeyError):
         run_stage("train", failing(KeyError("loss")))
+
+
+def test_a_stage_runs_once_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    LOCKS.mkdir(parents=True)
+    with FileLock(LOCKS / "train.lock"), pytest.raises(SystemExit) as left:
+        run_stage("train", lambda: None)
+    assert left.value.code == 1 and "another run of this stage works in this folder" in capsys.readouterr().err
+    run_stage("train", lambda: None)
+
+
+@pytest.mark.parametrize("locale", ["C", "POSIX"])
+def test_a_stage_writes_utf8_where_the_locale_is_another(locale: str, tmp_path: Path) -> None:
+    script = (
+        "from pathlib import Path; from stages.cli import run_stage;"
+        "run_stage('x', lambda: Path('card').write_text('草'), measured=False)"
+    )
+    # Without Python's own rescue of the C locale its files would be ASCII.
+    setting = {"LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONPATH": str(ROOT)}
+    (tmp_path / "stage.py").write_text(script, encoding="utf-8")
+    subprocess.run([sys.executable, "stage.py"], cwd=tmp_path, env=environment() | setting, check=True)
+    assert (tmp_path / "card").read_text(encoding="utf-8") == "草"
 
 
 def test_a_stage_that_ends_well_notes_its_cost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,6 +70,20 @@ def test_an_empty_folder_is_named(tmp_path: Path) -> None:
 def test_slugs_are_safe_file_names() -> None:
     assert slug("lying on the grass/street") == "lying_on_the_grass_street"
     assert slug("../../etc") == "etc"
+    # Nothing that a file system bears is lost of these, and two prompts never share a file.
+    long = "lying on the grass " * 20
+    names = [slug(text) for text in ("草の上", "道の上", "lying, Ünï", "lying, Ünö", long, f"{long}at night")]
+    assert len(set(names)) == len(names)
+    assert all(name.isascii() and 0 < len(name) < 120 and name.replace("_", "").isalnum() for name in names)
+
+
+def test_an_image_that_is_another_than_was_written_is_named(tmp_path: Path) -> None:
+    _write(tmp_path)
+    content = bytearray((tmp_path / "0.png").read_bytes())
+    content[-20] ^= 1
+    (tmp_path / "0.png").write_bytes(content)
+    with pytest.raises(ValueError, match=r"0\.png is not the picture that was written there .* run `make check-cache`"):
+        read_imagefolder(tmp_path)
 
 
 def test_broken_metadata_is_named(tmp_path: Path) -> None:

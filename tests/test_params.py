@@ -90,6 +90,21 @@ def test_a_prompt_cannot_be_target_and_held_out(raw_params: Raw) -> None:
         resolve(raw_params)
 
 
+def test_prompts_whose_images_would_have_the_same_names_are_refused(raw_params: Raw) -> None:
+    raw_params["prompts"]["held_out"].append("Lying on the grass!")
+    with pytest.raises(ValueError, match=r"'lying on the grass' and 'Lying on the grass!' differ in punctuation"):
+        resolve(raw_params)
+
+
+def test_the_bounds_of_a_number_are_told_whatever_is_wrong(raw_params: Raw) -> None:
+    raw_params["train"]["rank"] = "many"
+    raw_params["curate"]["criteria"]["min_area"] = 2
+    with pytest.raises(ValueError) as refused:
+        resolve(raw_params)
+    both = str(refused.value).splitlines()
+    assert [line.partition(" (")[2] for line in both] == ["at least 0, at most 1)", "at least 1, at most 1024)"]
+
+
 def test_class_images_cannot_use_a_held_out_prompt(raw_params: Raw) -> None:
     raw_params["class_images"]["prompts"].append("standing on the grass")
     with pytest.raises(ValueError, match="a held-out prompt"):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.clones import environment
+from tests.clones import environment, run
 from tests.conftest import ROOT
 
 
@@ -42,9 +42,12 @@ def differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[str
     return sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
 
 
-def forget_runs(folder: Path) -> None:
-    """Empty DVC's run cache, so that a stage whose outputs are gone must compute them again."""
+def forget(folder: Path, stage: str) -> None:
+    """Make DVC forget that a stage ever ran: else it restores lost outputs, and nothing is computed again."""
     shutil.rmtree(folder / ".dvc" / "cache" / "runs", ignore_errors=True)
+    content = yaml.safe_load((folder / "dvc.lock").read_text(encoding="utf-8"))
+    content["stages"].pop(stage, None)
+    (folder / "dvc.lock").write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
 def start(folder: Path, *command: str) -> subprocess.Popen[str]:
@@ -70,6 +73,12 @@ def killed_after(folder: Path, seconds: float, *command: str) -> bool:
         process.communicate()
         return True
     return False
+
+
+def repro(folder: Path) -> tuple[subprocess.CompletedProcess[str], bool]:
+    """`dvc repro` as `make repro` calls it, and whether DVC's own lock had to be mended first."""
+    mended = "is removed" in run(folder, "python", "-m", "stages.mend_lock").stdout
+    return run(folder, "dvc", "repro", check=False), mended
 
 
 def last_line(text: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.clones import run
-from tests.faults.faulty import differences, forget_runs, killed_after, last_line, outputs
+from tests.faults.faulty import differences, forget, killed_after, last_line, outputs, repro
 from tests.faults.table import Row, record, whole_suite
 
 pytestmark = pytest.mark.slow
@@ -62,13 +62,13 @@ def test_a_spoiled_object_of_the_cache_is_found(reproduced_whole: Path) -> None:
 @only_in_the_whole_suite
 def test_a_cut_off_checkpoint_is_named(reproduced_whole: Path) -> None:
     folder, before = reproduced_whole, outputs(reproduced_whole)
-    forget_runs(folder)
+    forget(folder, "train")
     seconds = 5.0
     while not (found := list(folder.glob(".checkpoints/train/*/state-*.safetensors"))):
         killed_after(folder, seconds, "dvc", "repro", "--single-item", "--force", "train")
         seconds *= 1.3
     found[0].write_bytes(found[0].read_bytes()[:1000])
-    refused = run(folder, "dvc", "repro", check=False)
+    refused, _ = repro(folder)
     assert refused.returncode != 0 and "Traceback" not in refused.stderr, refused.stderr[-2000:]
     named = [line for line in refused.stderr.splitlines() if ".checkpoints" in line]
     assert named, refused.stderr[-2000:]

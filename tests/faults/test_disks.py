@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.clones import run
-from tests.faults.faulty import differences, forget_runs, last_line, outputs
+from tests.faults.faulty import differences, forget, last_line, outputs
 from tests.faults.private_mounts import Mounts, mounts_can_be_had, private_mounts
 from tests.faults.table import Row, record, whole_suite
 
@@ -43,7 +43,7 @@ def small_disk(reproduced_whole: Path, tmp_path_factory: pytest.TempPathFactory)
 def test_a_full_disk(reproduced_whole: Path, small_disk: tuple[Mounts, Path], stage: str, left: int) -> None:
     mounts, folder = small_disk
     before = outputs(reproduced_whole)
-    forget_runs(mounts.seen(folder))
+    forget(mounts.seen(folder), stage)
     # DVC removes old outputs first, which would make room for the new ones.
     mounts.run(folder, "rm", "-rf", *outs(reproduced_whole, stage))
     mounts.run(folder, "sh", "-c", f"cat /dev/zero > {BALLAST}", check=False)
@@ -64,8 +64,8 @@ def test_a_full_disk(reproduced_whole: Path, small_disk: tuple[Mounts, Path], st
 @pytest.mark.parametrize("stage", ["resolve", "collect", "encode", "train", "sample_tuned", "survey", "report"])
 def test_an_output_that_cannot_be_written(reproduced_whole: Path, stage: str) -> None:
     folder, before = reproduced_whole, outputs(reproduced_whole)
-    forget_runs(folder)
     heads = {Path(out).parts[0] for out in outs(folder, stage)}
+    forget(folder, stage)
     script, _, words = stage.partition("_") if stage.startswith("sample") else (stage, "", "")
     with private_mounts() as mounts:
         # `params.resolved.yaml` is the one output that is a file of its own in the root.

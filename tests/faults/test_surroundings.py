@@ -19,7 +19,7 @@ LOCALES = {"tr_TR.UTF-8": ("tr_TR", "UTF-8"), "de_DE.ISO-8859-1": ("de_DE", "ISO
 """Built for the test: Turkish has another i and a decimal comma; Latin-1 makes Python read files in it."""
 SETTINGS: dict[str, list[str]] = {
     "LC_ALL=C TZ=Asia/Kathmandu": [],
-    "LC_ALL=POSIX PYTHONUTF8=0 PYTHONCOERCECLOCALE=0": [],
+    "LC_ALL=POSIX": [],
     "LC_ALL=tr_TR.UTF-8 TZ=UTC+12": [],
     "LC_ALL=de_DE.ISO-8859-1": [],
     "the year 2039": ["faketime", "-f", "+13y"],
