@@ -51,9 +51,9 @@ def share(mine: Path, theirs: Path, credentials: dict[str, str]) -> None:
     """Push everything, clone, pull; then a colleague's `dvc repro` must run nothing."""
     words = [f"{key}={value}" for key, value in credentials.items()]
     run(mine, "git", "commit", "-qam", "remote")
-    run(mine, "env", *words, "dvc", "push", "-q", "--run-cache")
+    run(mine, "env", *words, "dvc", "push", "-q", "--run-cache", "dvc.yaml")
     run(mine, "git", "clone", "-q", str(mine), str(theirs))
-    run(theirs, "env", *words, "dvc", "pull", "-q", "--run-cache")
+    run(theirs, "env", *words, "dvc", "pull", "-q", "--run-cache", "dvc.yaml")
     for out in yaml.safe_load((mine / "dvc.lock").read_text())["stages"]["train"]["outs"]:
         for path in (path for path in [mine / out["path"], *(mine / out["path"]).rglob("*")] if path.is_file()):
             assert (theirs / path.relative_to(mine)).read_bytes() == path.read_bytes()

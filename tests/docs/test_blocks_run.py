@@ -57,7 +57,7 @@ def restore(project: Path) -> None:
     run(project, "git", "checkout", "-q", "main")
     run(project, "git", "reset", "-q", "--hard")
     run(project, "git", "clean", "-fdq")
-    run(project, "dvc", "checkout", "-q")
+    run(project, "dvc", "checkout", "-q", "dvc.yaml")
     (project / ".venv" / "ready").touch()  # Newer than the lock, whatever git wrote: nothing is to be installed.
 
 

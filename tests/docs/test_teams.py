@@ -124,7 +124,7 @@ def change(folder: Path, old: str, new: str) -> None:
 
 def wait_for(folder: Path, ready: Callable[[str], bool]) -> str:
     """`dvc queue status`, once it says so."""
-    deadline, said = time.monotonic() + 240, ""
+    deadline, said = time.monotonic() + 600, ""
     while not ready(said):
         assert time.monotonic() < deadline, said
         said = run(folder, "dvc", "queue", "status").stdout
