@@ -9,10 +9,10 @@ import pandas as pd
 
 from stages.cli import run_stage
 from stages.diffusion.base_models import BASE_MODELS
-from stages.diffusion.training_log import read_curves
 from stages.imagefolder import read_imagefolder
 from stages.metric_files import METRICS, library_versions, read_metrics
 from stages.params import load_params, read_yaml
+from stages.reports.curves import read_curves
 from stages.reports.grid import save_side_by_side
 from stages.reports.inputs import ReportInputs
 from stages.reports.judge_examples import judge_examples

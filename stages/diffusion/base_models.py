@@ -7,15 +7,14 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import torch
-from diffusers import AutoencoderKL, StableDiffusion3Pipeline
-from diffusers.utils import logging as diffusers_logging
+from typing import TYPE_CHECKING, Any
 
 from stages.diffusion.latent_format import LatentFormat
 
-diffusers_logging.disable_progress_bar()
+# Imported where they are used: they take seconds, and the report reads the table alone.
+if TYPE_CHECKING:
+    import torch
+    from diffusers import StableDiffusion3Pipeline
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,6 @@ BASE_MODELS = {
     "rehearsal": BaseModel("models/rehearsal", None, "none: random weights"),
 }
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-
 
 def resolve_device(device: str) -> torch.device:
     """The torch device for 'auto', 'cpu' or 'cuda'.
@@ -59,6 +56,8 @@ def resolve_device(device: str) -> torch.device:
     Raises:
         ValueError: 'cuda' where torch sees no GPU.
     """
+    import torch
+
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device == "cuda" and not torch.cuda.is_available():
@@ -72,7 +71,7 @@ def load_pipeline(name: str, local_folder: str | None, dtype: str, **parts: Any)
     Args:
         name: key of `BASE_MODELS`.
         local_folder: folder in the hub's layout that replaces the table's source.
-        dtype: key of `DTYPES`, for the transformer and the text encoders.
+        dtype: float32, bfloat16 or float16, for the transformer and the text encoders.
         parts: components handed to `from_pretrained`; None leaves one out, such as `transformer=None` while encoding.
 
     Raises:
@@ -86,12 +85,17 @@ def load_pipeline(name: str, local_folder: str | None, dtype: str, **parts: Any)
         raise ValueError(
             f"{source} holds no diffusers pipeline (no model_index.json): set base.local_folder to one that does"
         )
+    import torch
+    from diffusers import StableDiffusion3Pipeline
+    from diffusers.utils import logging
+
+    logging.disable_progress_bar()
     parts = absent_parts(name, local_folder) | parts
     try:
         pipeline = StableDiffusion3Pipeline.from_pretrained(
             source,
             revision=None if local_folder else base.revision,
-            torch_dtype=DTYPES[dtype],
+            torch_dtype=getattr(torch, dtype),
             token=os.environ.get("HF_TOKEN"),
             use_safetensors=True,
             **parts,
@@ -152,6 +156,8 @@ def fingerprint(name: str, local_folder: str | None) -> str:
 
 def load_latent_format(name: str, local_folder: str | None) -> LatentFormat:
     """Scale and shift of a base's latents, from its VAE's configuration alone."""
+    from diffusers import AutoencoderKL
+
     base = BASE_MODELS[name]
     source = local_folder or base.source
     try:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from diffusers import BitsAndBytesConfig, SD3Transformer2DModel
 
-from stages.diffusion.base_models import BASE_MODELS, DTYPES
+from stages.diffusion.base_models import BASE_MODELS
 from stages.diffusion.optimizers import need_bitsandbytes
 
 
@@ -23,10 +23,15 @@ def quantised_transformer(name: str, local_folder: str | None, bits: str, dtype:
     config = (
         BitsAndBytesConfig(load_in_8bit=True)
         if bits == "int8"
-        else BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=DTYPES[dtype])
+        else BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=getattr(torch, dtype)
+        )
     )
     transformer: SD3Transformer2DModel = SD3Transformer2DModel.from_pretrained(
-        subfolder="transformer", quantization_config=config, torch_dtype=DTYPES[dtype], **_where(name, local_folder)
+        subfolder="transformer",
+        quantization_config=config,
+        torch_dtype=getattr(torch, dtype),
+        **_where(name, local_folder),
     )
     return transformer
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from dvclive import Live
 from PIL import Image as Pillow
 
@@ -87,12 +86,3 @@ def grid(images: tuple[np.ndarray, ...], columns: int = 8) -> Pillow.Image:
     if sheet.width > GRID_WIDTH:
         sheet = sheet.resize((GRID_WIDTH, round(sheet.height * GRID_WIDTH / sheet.width)), Pillow.Resampling.LANCZOS)
     return sheet
-
-
-def read_curves(folder: Path) -> pd.DataFrame:
-    """The curves that were logged each step, joined on `step`: loss, learning_rate, prior_loss and so on."""
-    tables = []
-    for path in sorted((folder / "plots" / "metrics").glob("*.tsv")):
-        table = pd.read_csv(path, sep="\t").set_index("step")
-        tables.append(table)
-    return pd.concat(tables, axis=1).sort_index().reset_index() if tables else pd.DataFrame(columns=["step"])

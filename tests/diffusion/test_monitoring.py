@@ -21,7 +21,8 @@ from stages.diffusion.monitoring import (
     validation_batches,
     validation_loss,
 )
-from stages.diffusion.training_log import TrainingLog, grid, read_curves
+from stages.diffusion.training_log import TrainingLog, grid
+from stages.reports.curves import read_curves
 from tests.diffusion.tiny import tiny_transformer, training_data
 
 BINS = [0.1, 0.2, float("nan"), 0.4, 0.5]
