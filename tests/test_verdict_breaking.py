@@ -176,6 +176,12 @@ def test_few_images_are_never_enough() -> None:
     assert few.as_metrics()["clauses"]["target_drop"].get("advice") is None
 
 
+@pytest.mark.parametrize("n", [6, 12, 40])
+def test_one_held_out_image_that_got_better_is_no_proof_that_none_gets_worse(n: int) -> None:
+    found = judged((ones(n, n), ones(0, n)), (ones(1, n), ones(0, n)), 1, 1)
+    assert found.clauses["held_out"].passed is None and found.verdict == "inconclusive"
+
+
 def test_nothing_to_correct_is_not_a_correction() -> None:
     nothing = judged((ones(0, 256), ones(0, 256)), (ones(0, 512), ones(0, 512)), 2, 8)
     assert nothing.verdict == "not_corrected"

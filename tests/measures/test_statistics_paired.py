@@ -178,6 +178,35 @@ def test_a_stretched_interval_stays_within_the_values() -> None:
     assert bound == 1
 
 
+def test_what_no_pair_shows_is_not_excluded() -> None:
+    """One of six pairs got better and none worse: the resamples end at 0, and a rise of 5 points is still possible."""
+    base, tuned = [1, 0, 0, 0, 0, 0], [0] * 6
+    effect = paired_effect(base, tuned, ["a"] * 6, better="lower", seed=0)
+    # Newcombe by hand: z^2 = 3.8415, Wilson 0 of 6: 0 to .3903; 1 of 6: .0301 to .5635; phi = 0.
+    assert effect.ci_high == pytest.approx(-1 / 6 + math.hypot(0.3903, 1 / 6 - 0.0301), abs=1e-3)
+    assert "Newcombe's paired score interval on the side to which no pair changed" in effect.method
+    mirrored = paired_effect(tuned, base, ["a"] * 6, better="lower", seed=0)
+    assert mirrored.ci_low == pytest.approx(-effect.ci_high, abs=1e-12)
+    bound = non_inferiority(base, tuned, ["a"] * 6, margin=0.05, better="lower", seed=0)
+    assert bound.passed is False and bound.upper_bound is not None and bound.upper_bound > 0.2
+
+
+def test_a_rise_that_few_pairs_do_not_show_is_seldom_excluded() -> None:
+    """Of 12 pairs each gets worse with a chance of 15% and better with one of 7%: in 14% of runs no pair gets worse.
+
+    So often a bootstrap ends at 0 or below, short of the true rise of 8 points; 2.5% is asked.
+    """
+    rng = np.random.default_rng(0)
+    missed, runs = 0, 400
+    for run in range(runs):
+        chance = rng.random(12)
+        base, tuned = (chance < 0.07).astype(int), (chance > 0.85).astype(int)
+        effect = paired_effect(base, tuned, ["a"] * 12, better="lower", seed=run, resamples=200)
+        assert effect.ci_high is not None
+        missed += effect.ci_high < 0.08
+    assert missed / runs < 0.05
+
+
 def test_sign_flip_p_is_uniform_under_the_null() -> None:
     rng = np.random.default_rng(0)
     p = np.array([sign_flip_test(rng.normal(size=9), seed=run)[0] for run in range(600)])

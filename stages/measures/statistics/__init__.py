@@ -9,7 +9,8 @@ from the same seed (`paired_effect`, `compare_within_set`, `non_inferiority`). T
 from stages.measures.statistics.crossed import crossed_interval
 from stages.measures.statistics.effect import Better, Effect, insufficient
 from stages.measures.statistics.exact_tests import holm, mcnemar_mid_p, mcnemar_test, sign_test
-from stages.measures.statistics.paired import NonInferiority, non_inferiority, paired_effect
+from stages.measures.statistics.non_inferiority import NonInferiority, non_inferiority
+from stages.measures.statistics.paired import paired_effect
 from stages.measures.statistics.planning import (
     Spread,
     difference_spread,
