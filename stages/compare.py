@@ -29,7 +29,7 @@ SAMPLES, FEATURES = Path("data/samples"), Path("data/features")
 def anomaly_effects(settings: CompareParams) -> dict[str, Effect]:
     """The change of the anomaly rate on target and on held-out prompts."""
     base, tuned = (pd.read_csv(METRICS / "plots" / f"images_{model}.csv") for model in ("base", "tuned"))
-    pairs = pair_by_prompt_and_seed(base, tuned, "anomalous")
+    pairs = pair_by_prompt_and_seed(base, tuned, "anomalous", missing=True)
     effects = {}
     for group in ("target", "held_out"):
         rows = pairs[pairs["group"] == group]

@@ -5,19 +5,23 @@ from __future__ import annotations
 import pandas as pd
 
 
-def pair_by_prompt_and_seed(base: pd.DataFrame, tuned: pd.DataFrame, column: str) -> pd.DataFrame:
+def pair_by_prompt_and_seed(
+    base: pd.DataFrame, tuned: pd.DataFrame, column: str, *, missing: bool = False
+) -> pd.DataFrame:
     """One row a (prompt, seed) that both models drew.
 
     Args:
         base: the base model's images with `group`, `prompt`, `seed` and `column`.
         tuned: the tuned model's, the same rows in any order.
         column: the value to pair.
+        missing: whether a value may be missing, such as an anomaly where nobody looked; it is then NaN in the pair.
 
     Returns:
         Columns `group`, `prompt`, `seed`, `base`, `tuned`, sorted by prompt and seed.
 
     Raises:
-        ValueError: a column is missing, a value is, or a (prompt, seed) is there twice or in one table only.
+        ValueError: a column is missing, a value is where none may be, or a (prompt, seed) is there twice or in one
+            table only.
     """
     keys = ["group", "prompt", "seed"]
     for name, table in (("base", base), ("tuned", tuned)):
@@ -25,7 +29,7 @@ def pair_by_prompt_and_seed(base: pd.DataFrame, tuned: pd.DataFrame, column: str
             if needed not in table:
                 raise ValueError(f"the {name} samples have no column {needed}: measure them again")
         unknown = table[table[column].isna()]
-        if not unknown.empty:
+        if not missing and not unknown.empty:
             first = unknown.iloc[0]
             raise ValueError(
                 f"the {name} samples have no value for {first['prompt']!r} with seed {first['seed']}: measure them"

@@ -44,3 +44,11 @@ def test_a_missing_value_or_column_is_named() -> None:
     for missing in ("value", "seed", "group"):
         with pytest.raises(ValueError, match=f"the base samples have no column {missing}"):
             pair_by_prompt_and_seed(base.drop(columns=missing), base, "value")
+
+
+def test_a_value_that_may_be_missing_is_kept_as_missing() -> None:
+    base, tuned = table([("a", 0, 1.0), ("a", 1, 2.0)]), table([("a", 1, 3.0), ("a", 0, math.nan)])
+    pairs = pair_by_prompt_and_seed(base, tuned, "value", missing=True)
+    assert pairs["tuned"].isna().tolist() == [True, False] and pairs["base"].tolist() == [1, 2]
+    with pytest.raises(ValueError, match="seed 1 is among the base samples only"):
+        pair_by_prompt_and_seed(base, tuned[1:], "value", missing=True)
