@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stages.measures.networks import clip_model
+from stages.measures.vectors import directions
 
 WEIGHT = 2.5
 
@@ -36,13 +37,10 @@ def clip_scores(images: ArrayLike, texts: ArrayLike) -> NDArray[np.float64]:
     Raises:
         ValueError: shapes differ, or an embedding is zero or not finite.
     """
-    one, two = np.asarray(images, dtype=np.float64), np.asarray(texts, dtype=np.float64)
-    if one.ndim != 2 or one.shape != two.shape:
+    one, two = directions(images), directions(texts)
+    if one.shape != two.shape:
         raise ValueError(f"expected one text embedding an image, got {one.shape} and {two.shape}")
-    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(two, axis=1)
-    if not np.isfinite(lengths).all() or (lengths == 0).any():
-        raise ValueError("an embedding is zero, NaN or infinite: check images, prompts and CLIP's weights")
-    return np.asarray(WEIGHT * np.maximum((one * two).sum(axis=1) / lengths, 0))
+    return np.asarray(WEIGHT * np.clip((one * two).sum(axis=1), 0, 1))
 
 
 def text_embeddings(texts: Sequence[str], weights: Path) -> NDArray[np.float32]:

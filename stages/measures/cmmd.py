@@ -16,19 +16,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.distance import cdist
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
+from stages.measures.kernel_distance import kernel_distance
+from stages.measures.kernels import gaussian_kernel, kernel_sum
+from stages.measures.vectors import directions
 
 SIGMA = 10.0
 SCALE = 1000.0
-
-
-def gaussian_kernel(first: Floats, second: Floats, sigma: float) -> Floats:
-    """exp(-|x - y|^2 / (2 sigma^2)) of every row of one set with every row of the other, shape (n1, n2)."""
-    return np.asarray(np.exp(-cdist(first, second, "sqeuclidean") / (2 * sigma**2)))
 
 
 def cmmd(
@@ -39,23 +34,10 @@ def cmmd(
     Raises:
         ValueError: a set has fewer than two images, dimensions differ, or an embedding is zero or not finite.
     """
-    one, two = _directions(first), _directions(second)
-    if one.shape[1] != two.shape[1]:
-        raise ValueError(f"expected embeddings of one dimension, got {one.shape} and {two.shape}")
-    within = [gaussian_kernel(values, values, sigma) for values in (one, two)]
-    across = gaussian_kernel(one, two, sigma).mean()
-    if estimator == "biased":
-        own = [kernel.mean() for kernel in within]
-    else:
-        own = [(kernel.sum() - np.trace(kernel)) / (len(kernel) * (len(kernel) - 1)) for kernel in within]
-    return float(SCALE * (own[0] + own[1] - 2 * across))
-
-
-def _directions(features: ArrayLike) -> Floats:
-    values = np.asarray(features, dtype=np.float64)
-    if values.ndim != 2 or len(values) < 2:
-        raise ValueError(f"CMMD needs embeddings (n, d) of two images or more a set, got {values.shape}")
-    lengths = np.linalg.norm(values, axis=1, keepdims=True)
-    if not np.isfinite(lengths).all() or (lengths == 0).any():
-        raise ValueError("an embedding is zero, NaN or infinite: check the images and the extractor")
-    return np.asarray(values / lengths)
+    one, two, kernel = directions(first), directions(second), gaussian_kernel(sigma)
+    if estimator == "unbiased":
+        return SCALE * kernel_distance(one, two, kernel)
+    if min(len(one), len(two)) < 2:
+        raise ValueError(f"CMMD needs two images or more a set, got {len(one)} and {len(two)}")
+    within, across = (kernel_sum(x, x, kernel) / len(x) ** 2 for x in (one, two)), kernel_sum(one, two, kernel)
+    return SCALE * (sum(within) - 2 * across / (len(one) * len(two)))

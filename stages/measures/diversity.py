@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stages.measures.statistics import within_set_mean
+from stages.measures.vectors import directions
 
 
 def cosine_similarity(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
@@ -19,7 +20,7 @@ def cosine_similarity(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64
     Raises:
         ValueError: not features of shape (n, d), or a feature vector is zero or not finite, and has no direction.
     """
-    one, two = _directions(first), _directions(second)
+    one, two = directions(first), directions(second)
     return np.clip(one @ two.T, -1, 1)
 
 
@@ -50,13 +51,3 @@ def vendi_score(features: ArrayLike) -> float | None:
     eigenvalues = np.linalg.eigvalsh(similarities / len(similarities))
     positive = eigenvalues[eigenvalues > 1e-12]
     return float(np.exp(-(positive * np.log(positive)).sum()))
-
-
-def _directions(features: ArrayLike) -> NDArray[np.float64]:
-    values = np.asarray(features, dtype=np.float64)
-    if values.ndim != 2:
-        raise ValueError(f"expected features of shape (n, d), got {values.shape}")
-    lengths = np.linalg.norm(values, axis=1, keepdims=True)
-    if not np.isfinite(lengths).all() or (lengths == 0).any():
-        raise ValueError("a feature vector is zero, NaN or infinite: check the images and the extractor")
-    return np.asarray(values / lengths)

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from stages.measures.vectors import fitting
+
 
 @dataclass(frozen=True)
 class FrechetDistance:
@@ -39,11 +41,9 @@ def frechet_distance(first: ArrayLike, second: ArrayLike) -> FrechetDistance:
     Raises:
         ValueError: fewer than two images in a set, different dimensions, or features that are not finite.
     """
-    one, two = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    if one.ndim != 2 or two.ndim != 2 or one.shape[1] != two.shape[1] or min(len(one), len(two)) < 2:
-        raise ValueError(f"expected features (n, d) of two images or more a set, got {one.shape} and {two.shape}")
-    if not (np.isfinite(one).all() and np.isfinite(two).all()):
-        raise ValueError("features are NaN or infinite: check the images and the extractor")
+    one, two = (values.astype(np.float64, copy=False) for values in fitting(first, second))
+    if min(len(one), len(two)) < 2:
+        raise ValueError(f"a Frechet distance needs two images or more a set, got {len(one)} and {len(two)}")
     root_one, root_two = _root(one), _root(two)
     roots = np.linalg.svd(root_one @ root_two.T, compute_uv=False).sum()
     means = ((one.mean(axis=0) - two.mean(axis=0)) ** 2).sum()

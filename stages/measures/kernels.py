@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from stages.measures.vectors import fitting, squared_distances
 from stages.seeding import numpy_generator
 
 Floats = NDArray[np.float64]
@@ -29,7 +30,7 @@ def polynomial_kernel(first: ArrayLike, second: ArrayLike) -> Floats:
     Raises:
         ValueError: the features differ in dimension or are not finite.
     """
-    one, two = _checked(first, second)
+    one, two = (values.astype(np.float64, copy=False) for values in fitting(first, second))
     base = one @ two.T
     base /= one.shape[1]
     base += 1
@@ -49,8 +50,7 @@ def gaussian_kernel(bandwidth: float) -> Kernel:
         raise ValueError(f"a Gaussian kernel needs a bandwidth above 0, got {bandwidth}")
 
     def kernel(first: ArrayLike, second: ArrayLike) -> Floats:
-        one, two = _checked(first, second)
-        exponent = _squared_distances(one, two)
+        exponent = squared_distances(first, second)
         exponent /= -2 * bandwidth**2
         return np.asarray(np.exp(exponent, out=exponent))
 
@@ -74,10 +74,9 @@ def median_bandwidth(first: ArrayLike, second: ArrayLike, *, seed: int = 0, most
         raise ValueError(f"a median distance needs two images or more, got {len(pooled)}")
     if len(pooled) > most:
         pooled = pooled[numpy_generator("bandwidth", seed).choice(len(pooled), most, replace=False)]
-    values, _ = _checked(pooled, pooled)
-    squared = _squared_distances(values, values)[np.triu_indices(len(values), 1)]
+    squared = squared_distances(pooled, pooled)[np.triu_indices(len(pooled), 1)]
     # What is left of the squares of equal images is rounding.
-    squared[squared < 1e-12 * float((values**2).sum(axis=1).max())] = 0
+    squared[squared < 1e-12 * float((pooled.astype(np.float64) ** 2).sum(axis=1).max())] = 0
     median = float(np.median(np.sqrt(squared)))
     if median == 0:
         raise ValueError("half of all pairs of images or more have equal features: they have no median distance")
@@ -126,23 +125,6 @@ def split_sums(features: ArrayLike, masks: NDArray[np.bool_], kernel: Kernel) ->
             within[some] += ((inside @ block) * masks[some]).sum(axis=1)
             of_first[some] += inside @ row_sums
     return within, of_first - within, total
-
-
-def _checked(first: ArrayLike, second: ArrayLike) -> tuple[Floats, Floats]:
-    one, two = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    if one.ndim != 2 or two.ndim != 2 or one.shape[1] != two.shape[1] or one.shape[1] == 0:
-        raise ValueError(f"expected features of shape (n, d) and one dimension, got {one.shape} and {two.shape}")
-    if not (np.isfinite(one).all() and np.isfinite(two).all()):
-        raise ValueError("features are NaN or infinite: check the images and the extractor")
-    return one, two
-
-
-def _squared_distances(one: Floats, two: Floats) -> Floats:
-    squared = one @ two.T
-    squared *= -2
-    squared += (one**2).sum(axis=1)[:, None]
-    squared += (two**2).sum(axis=1)
-    return np.asarray(np.maximum(squared, 0, out=squared))
 
 
 def _blocks(values: NDArray, start: int = 0, size: int | None = None) -> Iterator[slice]:

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import cdist
 
+from stages.measures.vectors import fitting
+
 Floats = NDArray[np.float64]
 
 
@@ -14,13 +16,9 @@ def checked(samples: ArrayLike, reference: ArrayLike, k: int) -> tuple[Floats, F
     """Both sets of features in float64.
 
     Raises:
-        ValueError: shapes that do not fit, features that are not finite, k below 1, or a set of k images or fewer.
+        ValueError: as in `fitting`, k below 1, or a set of k images or fewer.
     """
-    one, two = np.asarray(samples, dtype=np.float64), np.asarray(reference, dtype=np.float64)
-    if one.ndim != 2 or two.ndim != 2 or one.shape[1] != two.shape[1]:
-        raise ValueError(f"expected features of shape (n, d) and one d, got {one.shape} and {two.shape}")
-    if not (np.isfinite(one).all() and np.isfinite(two).all()):
-        raise ValueError("features are NaN or infinite: check the images and the extractor")
+    one, two = (values.astype(np.float64, copy=False) for values in fitting(samples, reference))
     if k < 1 or min(len(one), len(two)) <= k:
         raise ValueError(f"{len(one)} and {len(two)} images: {max(k, 1)} nearest neighbours need more in each set")
     return one, two

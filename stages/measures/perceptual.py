@@ -22,13 +22,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from tqdm import tqdm
 
-from stages.measures import networks
+from stages.measures import networks, vectors
 from stages.measures.feature_store import FeatureStore
 from stages.measures.features import IMAGENET, LITE0, FeatureExtractor, Images
 from stages.measures.networks import Forward, sha256
+from stages.measures.vectors import squared_distances
 
 if TYPE_CHECKING:
     import torch
@@ -43,26 +44,6 @@ _LPIPS_DIMENSIONS = {
     "alex": 64 * 55**2 + 192 * 27**2 + (384 + 256 + 256) * 13**2,
     "vgg": 64 * 224**2 + 128 * 112**2 + 256 * 56**2 + 512 * 28**2 + 512 * 14**2,
 }
-_COLUMNS = 100_000
-"""Values of each vector that are brought to float64 at a time."""
-
-
-def squared_distances(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
-    """|v - w|^2 of every row of one matrix with every row of another, shape (n1, n2), in float64.
-
-    Raises:
-        ValueError: the rows differ in length or are not finite.
-    """
-    left, right = np.asarray(first), np.asarray(second)
-    if left.ndim != 2 or right.ndim != 2 or left.shape[1] != right.shape[1]:
-        raise ValueError(f"expected vectors of shape (n, d) and one d, got {left.shape} and {right.shape}")
-    found = np.zeros((len(left), len(right)))
-    for start in range(0, left.shape[1], _COLUMNS):
-        one, two = (part[:, start : start + _COLUMNS].astype(np.float64) for part in (left, right))
-        found += (one**2).sum(axis=1)[:, None] + (two**2).sum(axis=1)[None, :] - 2 * one @ two.T
-    if not np.isfinite(found).all():
-        raise ValueError("feature maps are NaN or infinite: check the images and the network")
-    return np.maximum(0, found)
 
 
 def perceptual_matrices(
@@ -87,7 +68,8 @@ def perceptual_matrices(
     Returns:
         By prompt, shape (n, n + m): columns of the set, then of the instance images.
     """
-    what = f"perceptual distances {sha256(Path(__file__))}"
+    code = [sha256(Path(str(file))) for file in (__file__, vectors.__file__)]
+    what = f"perceptual distances {code}"
 
     @lru_cache(maxsize=1)
     def instance_vectors() -> NDArray[np.float32]:

@@ -16,7 +16,8 @@ from torchmetrics.functional.image.lpips import _LPIPS, NetLinLayer
 
 from stages.measures import perceptual
 from stages.measures.feature_store import FeatureStore
-from stages.measures.perceptual import PERCEPTUAL, get_perceptual, perceptual_matrices, squared_distances, vectors_of
+from stages.measures.perceptual import PERCEPTUAL, get_perceptual, perceptual_matrices, vectors_of
+from stages.measures.vectors import squared_distances
 from tests.sources.pictures import drawing
 
 
