@@ -23,11 +23,13 @@ from stages.measures.statistics import Better, Effect
 from stages.measures.statistics.effect import MIN_PAIRS, insufficient
 from stages.measures.statistics.resampling import (
     bootstrap_counts,
-    percentile_interval,
+    resampled_units,
     sign_flip_test,
     split_p,
     splits,
+    stretched_interval,
 )
+from stages.measures.vectors import fitting
 
 Floats = NDArray[np.float64]
 
@@ -124,7 +126,8 @@ def compare_kernel_distance(
 
     MMD^2(tuned, R) - MMD^2(base, R) is linear in swaps of base and tuned within a pair (see `compare_within_set`), so
     p is a sign-flip test. The interval resamples prompts (5 or more) or pairs within each prompt, the same ones for
-    both models, and counts only pairs of different images. The reference set is taken as given.
+    both models, counts only pairs of different images, and is stretched for small samples (`stretched_interval`). The
+    reference set is taken as given.
 
     Args:
         base: features of the base model's images, shape (n, d).
@@ -135,36 +138,45 @@ def compare_kernel_distance(
         seed: seed of the resampling.
 
     Returns:
-        The effect; without interval and p, and with a reason, for fewer than 6 pairs.
+        The effect; without interval and p, and with a reason, for fewer than 6 pairs or 2 reference images; without any
+        figure for fewer than 2 pairs, too.
+
+    Raises:
+        ValueError: base, tuned and prompts are no pairs, or the features differ in dimension or are not finite.
     """
     before, after, target = (np.asarray(features, dtype=np.float64) for features in (base, tuned, reference))
     n, clusters = len(before), len(set(prompts))
     if before.shape != after.shape or len(prompts) != n:
         raise ValueError(f"base {before.shape}, tuned {after.shape} and {len(prompts)} prompts: pair them first")
     if n < MIN_PAIRS or len(target) < 2:
+        known = [kernel_distance(own, target) if min(n, len(target)) > 1 else None for own in (before, after)]
         reason = f"{n} pairs and {len(target)} reference images: at least {MIN_PAIRS} and 2 are needed"
-        return insufficient(n, clusters, better, reason)
-    matrix = distance_matrix(np.concatenate([before, after]), target)
+        return insufficient(n, clusters, better, reason, base=known[0], tuned=known[1])
+    pooled = np.concatenate([before, after])
+    matrix = distance_matrix(pooled, target)
     within, mixed = matrix[n:, n:] - matrix[:n, :n], matrix[n:, :n]
     # The diagonal of mixed - mixed.T is 0 by itself.
     weights = (within + mixed - mixed.T).sum(axis=1) / (n * (n - 1))
+    # What is left of differences that cancel is rounding, not a sign.
+    weights[np.abs(weights) < 1e-13 * _scale(pooled, polynomial_kernel)] = 0
     p, test = sign_flip_test(weights, seed=seed, permutations=permutations)
     counts, how = bootstrap_counts(prompts, seed=seed, resamples=resamples)
     pairs = counts.sum(axis=1) ** 2 - (counts**2).sum(axis=1)
     counts, pairs = counts[pairs > 0], pairs[pairs > 0]
     deltas = ((counts @ within) * counts).sum(axis=1) / pairs
-    low, high = percentile_interval(deltas, confidence)
     first, second = kernel_distance(before, target), kernel_distance(after, target)
-    method = f"{confidence:.0%} interval: percentile bootstrap of {how}; p: {test} of base and tuned"
+    low, high = stretched_interval(deltas, second - first, *resampled_units(prompts), confidence=confidence)
+    method = (
+        f"{confidence:.0%} interval: percentile bootstrap of {how}, stretched for small samples; p: {test} of base and"
+        " tuned"
+    )
     return Effect(first, second, second - first, low, high, p, n, clusters, better, method)
 
 
 def _sets(first: ArrayLike, second: ArrayLike) -> tuple[NDArray, NDArray]:
-    one, two = np.asarray(first), np.asarray(second)
+    one, two = fitting(first, second)
     if min(len(one), len(two)) < 2:
         raise ValueError(f"a kernel distance needs two images or more a set, got {len(one)} and {len(two)}")
-    if one.ndim != 2 or one.shape[1:] != two.shape[1:]:
-        raise ValueError(f"expected features (n, d) of one dimension, got {one.shape} and {two.shape}")
     return one, two
 
 

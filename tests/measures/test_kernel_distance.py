@@ -127,9 +127,47 @@ def test_comparison_agrees_with_swapping_pairs_by_hand() -> None:
     assert effect.ci_low is not None and effect.ci_high is not None and effect.ci_low < effect.delta < effect.ci_high
 
 
+def test_interval_covers_with_few_pairs() -> None:
+    """Four seeds of each of two prompts, in one dimension, where the moments of a normal tell the true change.
+
+    E (x y + 1)^3 over independent x, y is m3^2 + 3 m2^2 + 3 m1^2 + 1, with the moments m of x. 400 runs: the standard
+    error of a share of .95 is .011. The plain percentile interval covers some 10 points less.
+    """
+    reference = np.array([[-0.5], [0.2], [1.0]])
+
+    def moments(mean: float) -> np.ndarray:
+        return np.array([1, 3 * mean, 3 * (mean**2 + 1), mean**3 + 3 * mean])
+
+    def true_distance(mean: float) -> float:
+        one, first, second, third = moments(mean)
+        own = one + first**2 / 3 + second**2 / 3 + third**2
+        return float(own - 2 * np.mean([moments(mean) @ [1, r, r**2, r**3] for r in reference[:, 0]]))
+
+    rng, truth, runs, hits = np.random.default_rng(0), true_distance(0.3) - true_distance(0.0), 400, 0
+    for run in range(runs):
+        base, tuned = rng.normal(0, 1, (8, 1)), rng.normal(0.3, 1, (8, 1))
+        effect = compare_kernel_distance(
+            base, tuned, reference, ["a"] * 4 + ["b"] * 4, seed=run, resamples=300, permutations=1
+        )
+        assert effect.ci_low is not None and effect.ci_high is not None
+        hits += effect.ci_low <= truth <= effect.ci_high
+    assert hits / runs > 0.88
+
+
+def test_the_same_images_do_not_differ() -> None:
+    """A LoRA that learned nothing: what rounding leaves has no sign."""
+    same, reference = features(40, 0.3, d=64).astype(np.float32), features(9, seed=2, d=64)
+    effect = compare_kernel_distance(same, same.copy(), reference, ["a", "b"] * 20, seed=0, resamples=200)
+    assert (effect.delta, effect.p) == (0, 1)
+    assert (effect.ci_low, effect.ci_high) == (pytest.approx(0, abs=1e-12), pytest.approx(0, abs=1e-12))
+
+
 def test_too_few_pairs_give_no_figure_and_bad_sets_are_named() -> None:
     effect = compare_kernel_distance(features(5), features(5, seed=1), features(4), ["a"] * 5, seed=0)
     assert effect.p is None and effect.ci_low is None and effect.reason
+    assert effect.base == kernel_distance(features(5), features(4))
+    alone = compare_kernel_distance(features(9), features(9, seed=1), features(1), ["a"] * 9, seed=0)
+    assert alone.base is None and alone.delta is None and alone.reason
     for few in (0, 1):
         with pytest.raises(ValueError, match="two images"):
             kernel_distance(features(few), features(3))
