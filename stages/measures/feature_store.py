@@ -1,8 +1,9 @@
 """Features on disk by content: an image that was once looked at by an extractor is not looked at again.
 
-A feature's key is the SHA-256 of the picture's values together with everything that its features depend on: extractor,
-weights, resizing, torch's version, and the code that extracts. So nothing has to be invalidated, and the folder can be
-removed at any time.
+A feature's key is the SHA-256 of the picture's values together with what its features depend on: extractor, weights,
+resizing, the code that extracts, and the versions of the packages that it calls. So nothing has to be invalidated, and
+the folder can be removed at any time. The last bits of a feature can also depend on the size of the batch that it was
+taken in, and on the processor; these are no part of the key.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
-from importlib.metadata import version
+from contextlib import suppress
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +31,16 @@ if TYPE_CHECKING:
 
 
 _CODE = [sha256(Path(str(module.__file__))) for module in (features, networks)]
+_PACKAGES = (
+    "torch",
+    "pillow",
+    "transformers",
+    "efficientnet-lite-pytorch",
+    "torchmetrics",
+    "torchvision",
+    "torch-fidelity",
+)
+"""What resizes images and runs networks."""
 
 
 class FeatureStore:
@@ -99,7 +112,7 @@ class FeatureStore:
 
 
 def _start_of_key(extractor: FeatureExtractor, what: str) -> Hash:
-    return hashlib.sha256(json.dumps([what, extractor.provenance(), version("torch"), _CODE]).encode())
+    return hashlib.sha256(json.dumps([what, extractor.provenance(), _versions(), _CODE]).encode())
 
 
 def _key(start: Hash, images: Images) -> str:
@@ -109,3 +122,13 @@ def _key(start: Hash, images: Images) -> str:
         digest.update(f"{values.shape} {values.dtype};".encode())
         digest.update(values.tobytes())
     return digest.hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _versions() -> dict[str, str]:
+    """Of `_PACKAGES`, as far as they are installed."""
+    found = {}
+    for name in _PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found

@@ -29,6 +29,7 @@ from tqdm import tqdm
 
 from stages.measures import networks
 from stages.measures.networks import Forward, sha256
+from stages.measures.pictures import checked
 
 SIDE = 224
 
@@ -118,9 +119,7 @@ class FeatureExtractor:
             return np.asarray(torch.cat([forward(torch.from_numpy(batch)).float() for batch in batches]).numpy())
 
     def _prepared(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            raise ValueError(f"expected an RGB image of uint8, got shape {image.shape} and dtype {image.dtype}")
-        picture = Image.fromarray(image)
+        picture = Image.fromarray(checked(image, grey=False))
         if self.side:
             picture = picture.resize((self.side, self.side), Image.Resampling.BICUBIC)
         mean, std = np.array(self.mean, dtype=np.float32), np.array(self.std, dtype=np.float32)

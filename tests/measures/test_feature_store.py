@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from stages.measures import feature_store
 from stages.measures.feature_store import FeatureStore
 from stages.measures.features import FeatureExtractor
 
@@ -66,6 +67,22 @@ def test_one_pixel_other_weights_and_another_resizing_are_other_features(tmp_pat
     # The same bytes as another shape are another picture.
     store.features(extractor, [image.reshape(4, 16, 3)])
     assert passes == [1, 1, 1, 1]
+
+
+def test_another_version_of_what_resizes_or_runs_is_looked_at_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extractor, passes = counting(tmp_path)
+    store, images = FeatureStore(tmp_path / "store"), pictures(1)
+    store.features(extractor, images)
+    installed = feature_store._versions()
+    assert {"torch", "pillow", "transformers"} <= set(installed)
+    for name in installed:
+        monkeypatch.setattr(feature_store, "_versions", lambda name=name: installed | {name: "0.0"})
+        store.features(extractor, images)
+    monkeypatch.undo()
+    store.features(extractor, images)
+    assert sum(passes) == 1 + len(installed)
 
 
 def test_a_damaged_file_is_computed_anew(tmp_path: Path) -> None:

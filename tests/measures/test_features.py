@@ -102,7 +102,7 @@ def test_hub_extractors_are_pinned_to_a_commit() -> None:
 def test_bad_input_is_named() -> None:
     with pytest.raises(ValueError, match="choose one of efficientnet_lite0"):
         get_extractor("eyes")
-    for shape in ((8, 8), (8, 8, 4), (8, 8, 1)):
+    for shape in ((8, 8), (8, 8, 4), (8, 8, 1), (0, 8, 3)):
         with pytest.raises(ValueError, match="RGB"):
             get_extractor("efficientnet_lite0").extract([np.zeros(shape, np.uint8)])
     with pytest.raises(ValueError, match="float32"):
