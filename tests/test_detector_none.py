@@ -11,8 +11,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from stages import agreement, compare
-from stages.measure import look_at_anatomy
 from stages.measures.anatomy_detectors.photographs import CAUTION
+from stages.measures.anatomy_figures import look_at_anatomy
 from stages.params import CompareParams
 from stages.verdicts import Thresholds, decide
 

@@ -18,12 +18,12 @@ from pydantic import ValidationError
 from stages import measure
 from stages.compare import frechet_entry
 from stages.imagefolder import ImageFolderWriter
-from stages.measure import feature_figures
 from stages.measures.clip_score import text_embeddings
 from stages.measures.diversity import cosine_similarity
 from stages.measures.feature_store import FeatureStore
 from stages.measures.features import EXTRACTORS, FeatureExtractor
-from stages.measures.network_figures import Group, further_figures
+from stages.measures.group_figures import Group, copy_figures, feature_figures, groups_of, suffixed
+from stages.measures.network_figures import further_figures, perceptual_figures
 from stages.measures.networks import hub_weights
 from stages.params import MeasureParams
 from stages.seeding import numpy_generator
@@ -39,7 +39,7 @@ def figures(instances: int) -> dict[str, object]:
     rng = numpy_generator("measure stage", instances)
     table = pd.DataFrame({"group": ["target"] * 8, "prompt": ["a", "b"] * 4, "seed": range(8)})
     features = [rng.random((count, 16)).astype(np.float32) for count in (8, instances)]
-    return feature_figures(features[0], features[1], table, SETTINGS)
+    return feature_figures(features[0], features[1], groups_of(table, 4)[""], "efficientnet_lite0")
 
 
 def test_one_instance_image_has_no_distance_between_sets_and_says_so() -> None:
@@ -143,10 +143,55 @@ def test_clip_that_is_here_measures_both_groups(tmp_path: Path, monkeypatch: pyt
     assert provenance["weights_sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
 
 
+def test_groups_by_hand() -> None:
+    table = pd.DataFrame(
+        {
+            "group": ["held_out", "target", "target", "target", "target"],
+            "prompt": ["c", "b", "a", "a", "a"],
+            "seed": [0, 5, 9, 3, 7],
+        }
+    )
+    groups = groups_of(table, 2)
+    assert groups == {"": Group([1, 2, 3, 4], {"a": [3, 4], "b": [1]}), "_held_out": Group([0], {"c": [0]})}
+
+
+def test_each_copy_detector_says_how_often_it_would_be_wrong() -> None:
+    """Of 8 training images two are there twice: held out, these four are taken for copies. By features, which are all
+    different here, it is the nearest pair."""
+    drawn = [image.image for image in collect_figures(["lying on the grass"], 7, seed=2)]
+    features = numpy_generator("copies").normal(size=(9, 6)).astype(np.float32)
+    found = copy_figures(drawn[6:], [*drawn[:6], *drawn[:2]], features[:1], features[1:])
+    assert (found["copy_false_alarms_structure"], found["copy_false_alarms_features"]) == (4 / 8, 2 / 8)
+    assert "copy_false_alarms_reason" not in found
+    alone = copy_figures(drawn[6:], drawn[:6], features[:1], features[1:7])
+    assert alone["copy_false_alarms_structure"] == 0
+    few = copy_figures(drawn[6:], drawn[:2], np.eye(2, dtype=np.float32)[:1], np.eye(2, dtype=np.float32))
+    assert few["copy_false_alarms_structure"] is None and few["copy_false_alarms_features"] is None
+    assert "at least 3" in few["copy_false_alarms_reason"] and few["copy_rate"] == 0
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_perceptual_networks_see_no_more_images_at_a_time_than_asked(
+    batch_size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes: list[int] = []
+    real = FeatureExtractor._forward
+
+    def counted(self: FeatureExtractor, prepared: list[np.ndarray]) -> np.ndarray:
+        passes.append(len(prepared))
+        return real(self, prepared)
+
+    monkeypatch.setattr(FeatureExtractor, "_forward", counted)
+    drawn = [image.image for image in collect_figures(["lying on the grass"], 5, seed=3)]
+    groups = {"": Group(range(4), {"a": range(4)})}
+    perceptual_figures("efficientnet_lite0", drawn[:4], drawn[4:], groups, FeatureStore(tmp_path), batch_size)
+    assert max(passes) == batch_size and sum(passes) == 5
+
+
 def test_notes_keep_their_ending() -> None:
-    held_out = [measure.suffixed(name, "_held_out") for name in ("diversity", "reason", "frechet_warning")]
+    held_out = [suffixed(name, "_held_out") for name in ("diversity", "reason", "frechet_warning")]
     assert held_out == ["diversity_held_out", "held_out_reason", "frechet_held_out_warning"]
-    assert [measure.suffixed(name, "") for name in ("reason", "frechet_warning")] == ["reason", "frechet_warning"]
+    assert [suffixed(name, "") for name in ("reason", "frechet_warning")] == ["reason", "frechet_warning"]
 
 
 @pytest.mark.parametrize(

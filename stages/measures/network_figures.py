@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from stages.measures import set_figures
 from stages.measures.clip_score import text_embeddings
 from stages.measures.feature_store import FeatureStore
 from stages.measures.features import Images, get_extractor
+from stages.measures.group_figures import Group
 from stages.measures.perceptual import get_perceptual, perceptual_matrices
 from stages.measures.set_figures import Figures
 
 Provenance = Mapping[str, Any]
-
-
-class Group(NamedTuple):
-    """Samples of target or of held-out prompts."""
-
-    rows: Sequence[int]
-    """All of them."""
-    sets: Mapping[str, Sequence[int]]
-    """By prompt, those on which measures within a set are taken."""
 
 
 def further_figures(
@@ -63,13 +55,18 @@ def further_figures(
 
 
 def perceptual_figures(
-    name: str, images: Images, instance_images: Images, groups: Mapping[str, Group], store: FeatureStore
+    name: str,
+    images: Images,
+    instance_images: Images,
+    groups: Mapping[str, Group],
+    store: FeatureStore,
+    batch_size: int = 32,
 ) -> tuple[Figures, Provenance]:
     """Perceptual distances by a network: an object `perceptual_<name><suffix>` a group. Arguments as above."""
     network = get_perceptual(name)
     chosen = {prompt: [images[row] for row in rows] for group in groups.values() for prompt, rows in group.sets.items()}
     try:
-        matrices = perceptual_matrices(network, chosen, instance_images, store, progress=True)
+        matrices = perceptual_matrices(network, chosen, instance_images, store, batch_size, progress=True)
     except FileNotFoundError as error:
         nothing = {"within_set": None, "nearest_instance": None, "reason": str(error)}
         return {f"perceptual_{name}{suffix}": nothing for suffix in groups}, {"reason": str(error)}
