@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from stages.measures.statistics import prompts_to_settle, seeds_to_settle, wilson_interval
+from scipy.stats import norm
+
+from stages.measures.statistics import prompts_to_settle, seeds_to_settle
 from stages.measures.statistics.effect import MIN_PAIRS
+from stages.measures.statistics.planning import MOST_SEEDS
 from stages.verdict_figures import Change, Ratio
 
 POWER = 0.8
@@ -46,8 +49,10 @@ def seeds_for_a_change(change: Change, bound: float, confidence: float) -> Advic
         return Advice(f"{more}.")
     distance, clusters = bound - change.delta, change.clusters
     now = change.n // clusters
-    if change.spread.seeds == change.spread.prompts == 0 == change.delta:
+    if change.spread.seeds == change.spread.prompts == 0 == change.delta and distance > 0:
         seeds = _seeds_without_a_difference(distance, clusters, confidence)
+        if seeds > MOST_SEEDS:
+            return Advice(f"{more}: above {MOST_SEEDS:,} a prompt (now {now}), even if no pair differs there either.")
         return Advice(f"{more}: about {seeds} a prompt (now {now}), if no pair differs there either.", seeds)
     seeds_needed = seeds_to_settle(distance, change.spread, confidence=confidence, power=POWER)
     assumption = f"if the true change is the one seen, with a power of {POWER:.0%}"
@@ -63,21 +68,24 @@ def seeds_for_a_change(change: Change, bound: float, confidence: float) -> Advic
     return Advice(f"{why}: {prompts} prompts of {now} seeds each do {assumption}.", prompts=prompts)
 
 
-def images_for_a_ratio(ratio: Ratio, threshold: float) -> int | None:
+def images_for_a_ratio(ratio: Ratio, threshold: float, confidence: float = 0.95) -> int | None:
     """Images a prompt for which the ratio's interval clears the threshold, if the true ratio is the one that was seen.
 
-    The interval's length falls with the root of the number of images. None where there is no interval, or no number.
+    The interval, of the level `confidence`, shortens with the root of the number of images. None where there is no
+    interval, or no number.
     """
     end = ratio.ci_low if ratio.value is not None and ratio.value >= threshold else ratio.ci_high
     if ratio.value is None or end is None or ratio.value == threshold or ratio.seeds_per_prompt < 1:
         return None
-    # (1.96 + 0.84) / 1.96: the interval's half length plus what the power takes.
-    needed = ratio.seeds_per_prompt * (1.43 * (end - ratio.value) / (ratio.value - threshold)) ** 2
+    # The interval's half length plus what the power takes: (1.96 + 0.84) / 1.96 at 95%.
+    longer = 1 + float(norm.ppf(POWER) / norm.ppf(0.5 + confidence / 2))
+    times = longer * (end - ratio.value) / (ratio.value - threshold)
+    needed = ratio.seeds_per_prompt * times * times
     return math.ceil(needed) if needed < 10_000 else None
 
 
 def _seeds_without_a_difference(margin: float, clusters: int, confidence: float) -> int:
-    pairs = MIN_PAIRS
-    while wilson_interval(0, pairs, confidence)[1] >= margin:
-        pairs += 1
-    return math.ceil(pairs / clusters)
+    # Wilson's upper end at 0 of n is z^2 / (n + z^2).
+    z = float(norm.ppf(0.5 + confidence / 2))
+    pairs = math.floor(z**2 * (1 / margin - 1)) + 1
+    return math.ceil(max(MIN_PAIRS, pairs) / clusters)

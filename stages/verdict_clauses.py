@@ -84,7 +84,7 @@ def clause_held_out(held_out: Change, margin: float, confidence: float) -> Claus
     return Clause(True, high, margin, f"{change}: a rise beyond {limit} is excluded.")
 
 
-def clause_diversity(ratio: Ratio, minimum: float) -> Clause:
+def clause_diversity(ratio: Ratio, minimum: float, confidence: float) -> Clause:
     """Tuned over base diversity is `minimum` or more.
 
     The ratio itself decides, as was settled before the runs, not its interval: that speaks about new seeds, and is told
@@ -99,7 +99,7 @@ def clause_diversity(ratio: Ratio, minimum: float) -> Clause:
         interval = f" (interval {ratio.ci_low:.3f} to {ratio.ci_high:.3f})"
         if ratio.ci_low < minimum <= ratio.ci_high:
             doubt = " The interval includes that threshold, so at other seeds the ratio may lie on its other side"
-            images = images_for_a_ratio(ratio, minimum)
+            images = images_for_a_ratio(ratio, minimum, confidence)
             advice = None if images is None else Advice(f"{images} images a prompt would tell", images)
             now = f" (now {ratio.seeds_per_prompt}; measure.within_set_images)"
             doubt += "." if advice is None else f"; {advice.sentence}{now}."

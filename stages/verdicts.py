@@ -96,7 +96,7 @@ def decide(compare: Mapping[str, Any], measure_tuned: Mapping[str, Any], thresho
         "target_drop": clause_target_drop(target, thresholds.min_target_drop, confidence),
         "target_rate": clause_target_rate(target, thresholds.max_target_rate),
         "held_out": clause_held_out(held_out, thresholds.held_out_margin, confidence),
-        "diversity": clause_diversity(diversity, thresholds.min_diversity_ratio),
+        "diversity": clause_diversity(diversity, thresholds.min_diversity_ratio, confidence),
         "memorisation": clause_memorisation(copy_rate, measure_tuned, thresholds.max_copy_rate),
     }
     failed = [clause.sentence for clause in clauses.values() if clause.passed is False]

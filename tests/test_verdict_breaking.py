@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import random
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -276,3 +277,17 @@ def test_advised_images_for_a_ratio_have_about_the_power_they_say() -> None:
     assert 0.68 < np.mean(cleared) < 0.92
     assert images_for_a_ratio(Ratio(0.7, 0.6, 0.8, 24), 0.7) is None
     assert images_for_a_ratio(Ratio(0.7), 0.6) is None
+
+
+def test_advised_images_for_a_ratio_heed_the_intervals_level() -> None:
+    # At 90%: (1.6449 + .8416) / 1.6449 = 1.5117, 24 (1.5117 * .1 / .05)^2 = 219.4.
+    assert images_for_a_ratio(Ratio(0.75, 0.65, 0.86, 24), 0.7, 0.9) == 220
+
+
+@pytest.mark.parametrize(("margin", "said"), [(0.0, "at the bound"), (1e-9, "above 10,000 a prompt")])
+def test_a_margin_that_no_number_of_images_settles_gets_an_answer(margin: float, said: str) -> None:
+    compare, tuned = steady()
+    same = paired_effect(ones(0, 512), ones(0, 512), [f"{index % 8}" for index in range(512)], better="lower", seed=0)
+    compare["anomaly_rate_held_out"] = same.as_dict()
+    clause = decide(compare, tuned, replace(THRESHOLDS, held_out_margin=margin)).clauses["held_out"]
+    assert clause.passed is None and said in clause.sentence and clause.as_metrics().get("advice") is None
