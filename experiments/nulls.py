@@ -20,7 +20,7 @@ def other_seeds(rng: np.random.Generator, sizes: Mapping[str, int], most: int) -
     """Disjoint random halves, of `most` images at most, of each prompt's images, paired at random."""
     drawn = {prompt: rng.permutation(size) for prompt, size in sizes.items()}
     counts = {prompt: min(most, size // 2) for prompt, size in sizes.items()}
-    return {prompt: (rows[: counts[prompt]], rows[-counts[prompt] :]) for prompt, rows in drawn.items()}
+    return {prompt: (rows[: counts[prompt]], rows[len(rows) - counts[prompt] :]) for prompt, rows in drawn.items()}
 
 
 def labels_swapped(rng: np.random.Generator, distances: Mapping[str, NDArray[np.float64]], most: int) -> Pairs:

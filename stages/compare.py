@@ -124,12 +124,9 @@ def frechet_entry(extractor: str) -> dict[str, Any]:
     key = f"frechet_{extractor}"
     base, tuned = (read_metrics(METRICS / f"measure_{model}.json") for model in ("base", "tuned"))
     n = base["provenance"]["n_target"]
-    reason = (
-        base.get("reason")
-        or base.get("frechet_warning")
-        or "its bias depends on the size of the sets; see the kernel distance"
-    )
     delta = None if base[key] is None or tuned[key] is None else tuned[key] - base[key]
+    note = "reason" if delta is None else "frechet_warning"
+    reason = base.get(note) or tuned.get(note) or "its bias depends on the size of the sets; see the kernel distance"
     values = {"base": base[key], "tuned": tuned[key], "delta": delta}
     nothing = {"ci_low": None, "ci_high": None, "p": None}
     return {key: values | nothing | {"n": n, "clusters": None, "better": "lower", "method": "none", "reason": reason}}

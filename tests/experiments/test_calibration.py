@@ -46,6 +46,8 @@ def test_halves_are_disjoint_and_cover_a_small_pool() -> None:
         assert sorted([*base, *tuned]) == list(range(10))
         base, tuned = other_seeds(rng, {"a": 11}, most=3)["a"]
         assert len(set(base) | set(tuned)) == 6
+    base, tuned = other_seeds(rng, {"a": 1}, most=3)["a"]
+    assert len(base) == len(tuned) == 0
 
 
 def test_pairs_of_like_images_and_either_may_be_the_tuned_one() -> None:
