@@ -37,6 +37,19 @@ class KernelCost:
     """Relative."""
 
 
+@dataclass(frozen=True)
+class SecondRun:
+    """Features of one set through a store: the run that fills it, and the next one."""
+
+    count: int
+    first: StepCost
+    second: StepCost
+    looked_at: tuple[int, int]
+    """Images that the network saw in either run; of repeats, the most."""
+    same: bool
+    """Whether both runs gave the same features."""
+
+
 def cost_cells(cost: StepCost, digits: int = 2) -> list[str]:
     """Cells under COST."""
     peak = f"{cost.peak_bytes / MIB:.0f}"
@@ -88,6 +101,24 @@ def feature_section(counts: Sequence[int], costs: Sequence[StepCost]) -> str:
         table(["", "s an image", "CPU s an image", "peak MiB"], rows),
         f"Linear in the number of images: {linear}, the last images cost {ratio.show(2)} times the first ones' CPU"
         " seconds",
+    )
+
+
+def second_run_section(found: SecondRun) -> str:
+    """The same features again, from the store."""
+    rows = [
+        ["first run, which loads the network", *cost_cells(found.first, 3)],
+        ["second run", *cost_cells(found.second, 3)],
+    ]
+    seen, again = found.looked_at
+    share = found.second.cpu_seconds.over(found.first.cpu_seconds)
+    return _section(
+        f"Features of {found.count} images through the store (efficientnet_lite0, 64 px), and once more",
+        table(["", *COST], rows),
+        f"A second run on the same images does no feature work: {answer(again == 0, seen >= found.count)}, the network"
+        f" saw {seen} images in the first run and {again} in the second",
+        f"The same features: {answer(found.same)}",
+        f"The second run costs {share.show(3)} times the first one's CPU seconds",
     )
 
 

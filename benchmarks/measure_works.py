@@ -61,6 +61,31 @@ def features(images: NDArray[np.uint8]) -> Figures:
     return {"mean": float(found.mean())}
 
 
+def features_stored(images: NDArray[np.uint8]) -> Figures:
+    """The same through the store of features in the working directory; `looked_at`: images that the network saw."""
+    import hashlib
+    from dataclasses import replace
+
+    from stages.measures.feature_store import FeatureStore
+    from stages.measures.features import get_extractor
+
+    looked_at, extractor = 0, get_extractor("efficientnet_lite0")
+
+    def counting(weights: Path) -> Callable[[Any], Any]:
+        forward = extractor.load(weights)
+
+        def counted(batch: Any) -> Any:
+            nonlocal looked_at
+            looked_at += len(batch)
+            return forward(batch)
+
+        return counted
+
+    found = FeatureStore(Path(".features")).features(replace(extractor, load=counting), list(images), 32)
+    digest = hashlib.sha256(found.tobytes()).hexdigest()
+    return {"mean": float(found.mean()), "sha256": digest, "looked_at": looked_at}
+
+
 def copies(samples: NDArray[np.uint8], instances: NDArray[np.uint8]) -> Figures:
     """Copies by structure."""
     from stages.measures.memorisation import copies_by_structure
@@ -114,6 +139,7 @@ WORKS: dict[str, Callable[..., Figures]] = {
         set_scikit_image,
         set_published,
         features,
+        features_stored,
         copies,
         polynomial_blocks,
         gaussian_blocks,

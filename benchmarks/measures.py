@@ -1,4 +1,5 @@
-"""What measuring costs: within-set SSIM and PSNR, features, all pairs of many images, kernel distances, copies.
+"""What measuring costs: within-set SSIM and PSNR, kernel distances, all pairs of many images, features, copies, and the
+same features a second time.
 
     python -m benchmarks.measures [--write]
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -26,12 +28,14 @@ from PIL import Image
 from benchmarks.figures import StepCost, step_cost
 from benchmarks.measure_tables import (
     KernelCost,
+    SecondRun,
     SetCost,
     copy_section,
     feature_section,
     head,
     kernel_section,
     pair_section,
+    second_run_section,
     set_section,
 )
 from benchmarks.processes import Command, Measure, Run, announced, environment
@@ -110,6 +114,25 @@ def feature_costs(bench: Bench, counts: Sequence[int]) -> list[StepCost]:
     ]
 
 
+def second_run(bench: Bench, images: Path) -> SecondRun:
+    """Features through an empty store, and through the full one."""
+    own = replace(bench, scratch=bench.scratch / "second_run")
+    runs: list[list[tuple[Run, Run]]] = [[], []]
+    figures: list[list[dict[str, Any]]] = [[], []]
+    for _ in range(own.repeats):
+        shutil.rmtree(own.scratch, ignore_errors=True)
+        own.scratch.mkdir(parents=True)
+        for turn in (0, 1):
+            idle, _ = own.run("features_stored", [images], 0)
+            busy, found = own.run("features_stored", [images], 1)
+            runs[turn].append((idle, busy))
+            figures[turn].append(found)
+    first, second = (step_cost(pairs, 0, 1) for pairs in runs)
+    seen, again = (max(int(found["looked_at"]) for found in turn) for turn in figures)
+    same = len({found["sha256"] for turn in figures for found in turn}) == 1
+    return SecondRun(len(np.load(images, mmap_mode="r")), first, second, (seen, again), same)
+
+
 def kernels(bench: Bench, counts: Sequence[int], whole: int, dimension: int) -> list[KernelCost]:
     """Kernel distances in blocks, and from whole matrices up to `whole` images a set."""
     found = []
@@ -138,7 +161,7 @@ def sections(args: argparse.Namespace, scratch: Path) -> Iterator[str]:
     samples = pictures(scratch / "900_samples_of_64.npy", 900, 64)
     instances = pictures(scratch / "20_instances_of_64.npy", 20, 64)
     yield copy_section(900, 20, bench.cost("copies", [samples, instances], 5)[0], features[-1])
-    yield "Not measured yet: a second run on the same images, since features are not kept between runs."
+    yield second_run_section(second_run(bench, samples))
 
 
 def parse() -> argparse.Namespace:

@@ -11,11 +11,13 @@ import pytest
 from benchmarks.figures import StepCost, step_cost
 from benchmarks.measure_tables import (
     KernelCost,
+    SecondRun,
     SetCost,
     copy_section,
     feature_section,
     kernel_section,
     pair_section,
+    second_run_section,
     set_section,
 )
 from benchmarks.measure_works import main
@@ -57,6 +59,17 @@ def test_copies_are_found(work: Work) -> None:
     assert work("copies", images, images[:2])["rate"] == 0.5
 
 
+def test_a_second_run_looks_at_no_image(work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    images = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
+    first, second = work("features_stored", images), work("features_stored", images)
+    assert (first["looked_at"], second["looked_at"]) == (5, 0) and first["sha256"] == second["sha256"]
+    assert first["mean"] == pytest.approx(work("features", images)["mean"], rel=1e-6)
+    images[3, 0, 0, 0] ^= 1
+    changed = work("features_stored", images)
+    assert changed["looked_at"] == 1 and changed["sha256"] != first["sha256"]
+
+
 def cost(seconds: float, mib: int = 100) -> StepCost:
     """One second before the work."""
     return step_cost([(Run(1, 1, 2**20), Run(1 + seconds, 1 + seconds, mib * 2**20))], 0, 1)
@@ -79,6 +92,16 @@ def test_claims_about_cost() -> None:
     assert "**holds**" in feature_section([1, 2, 4], [cost(1.0), cost(1.2)])
     assert "**does not hold**" in feature_section([1, 2, 4], [cost(1.0), cost(2.0)])
     assert "cost 450 times" in copy_section(900, 20, cost(0.2), cost(0.1))
+
+
+@pytest.mark.parametrize(
+    ("looked_at", "same", "holding", "failing"),
+    [((900, 0), True, 2, 0), ((900, 1), True, 1, 1), ((900, 0), False, 1, 1), ((3, 0), True, 1, 0)],
+)
+def test_claims_about_a_second_run(looked_at: tuple[int, int], same: bool, holding: int, failing: int) -> None:
+    section = second_run_section(SecondRun(900, cost(10), cost(0.5), looked_at, same))
+    assert (section.count("**holds**"), section.count("**does not hold**")) == (holding, failing)
+    assert "costs 0.050 (0.050 .. 0.050) times" in section
 
 
 def test_claims_about_kernels() -> None:
