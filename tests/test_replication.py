@@ -1,12 +1,11 @@
 """The paper's tables from its published images; skipped where these are absent."""
 
-import ast
 import csv
 import hashlib
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import combinations
 from pathlib import Path
 
@@ -32,6 +31,7 @@ from stages.measures.psnr import psnr_within, published_psnr_within
 from stages.measures.ssim import ssim_within
 from stages.measures.statistics import within_set_permutation_test
 from tests.curation.photographs import needs_networks
+from tests.imports import imported
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "data" / "paper"
@@ -307,24 +307,10 @@ def test_pipeline_lists_every_module_it_runs_and_is_tied_to_no_other() -> None:
     stage = content["stages"]["tables"]
     listed = [ROOT / path for path in stage["deps"]]
     assert all(path.exists() for path in listed)
-    needed = set(_imported(ROOT / "replication" / "tables.py"))
+    needed = set(imported(ROOT / "replication" / "tables.py"))
     assert {path for path in needed if not any(path.is_relative_to(dep) for dep in listed)} == set()
     # An output that the root's report reads would make `dvc repro` at the root run this stage.
     assert not {"outs", "metrics", "plots"} & set(stage)
     assert content["metrics"] == ["../metrics/replication.json"]
     declared = [name for entry in stage["params"] for name in entry["replication/params.yaml"]]
     assert declared == list(yaml.safe_load((ROOT / "replication" / "params.yaml").read_text()))
-
-
-def _imported(path: Path, seen: set[Path] | None = None) -> Iterator[Path]:
-    """The project's own modules that a module imports, directly or not, itself included."""
-    seen = set() if seen is None else seen
-    if path in seen:
-        return
-    seen.add(path)
-    yield path
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in ("stages", "replication"):
-            base = ROOT.joinpath(*node.module.split("."))
-            found = base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
-            yield from _imported(found, seen)
