@@ -135,7 +135,7 @@ class MeasureParams(Section):
         ["efficientnet_lite0"], description="Networks of the perceptual distances; lpips_* need torchvision."
     )
     within_set_images: int = Field(ge=2, description="Images a prompt that enter SSIM, PSNR, diversity, perceptual.")
-    batch_size: int = Field(ge=1, description="Images a forward pass of the extractor.")
+    batch_size: int = Field(ge=1, description="Images a forward pass of extractors and perceptual networks.")
 
     @model_validator(mode="after")
     def _each_once(self) -> MeasureParams:

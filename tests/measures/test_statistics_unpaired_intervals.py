@@ -55,7 +55,6 @@ def test_coverage_at_ten_images_a_set() -> None:
         low, high = within_set_interval(both, 10, seed=run, resamples=400) or (np.nan, np.nan)
         # Variances 1 and .25: -2 * .25 - -2 * 1.
         within += low <= 1.5 <= high
-    print(means / runs, within / runs)
     assert 0.88 < means / runs < 0.97
     assert 0.79 < within / runs < 0.97
 
