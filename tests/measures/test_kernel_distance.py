@@ -131,27 +131,27 @@ def test_interval_covers_with_few_pairs() -> None:
     """Four seeds of each of two prompts, in one dimension, where the moments of a normal tell the true change.
 
     E (x y + 1)^3 over independent x, y is m3^2 + 3 m2^2 + 3 m1^2 + 1, with the moments m of x. 400 runs: the standard
-    error of a share of .95 is .011. The plain percentile interval covers some 10 points less.
+    error of a share of .93 is .013. The plain percentile interval covers some 80%.
     """
     reference = np.array([[-0.5], [0.2], [1.0]])
 
     def moments(mean: float) -> np.ndarray:
-        return np.array([1, 3 * mean, 3 * (mean**2 + 1), mean**3 + 3 * mean])
+        return np.array([1, 3 * mean, 3 * (mean**2 + 0.04), mean**3 + 3 * mean * 0.04])
 
     def true_distance(mean: float) -> float:
         one, first, second, third = moments(mean)
         own = one + first**2 / 3 + second**2 / 3 + third**2
         return float(own - 2 * np.mean([moments(mean) @ [1, r, r**2, r**3] for r in reference[:, 0]]))
 
-    rng, truth, runs, hits = np.random.default_rng(0), true_distance(0.3) - true_distance(0.0), 400, 0
+    rng, truth, runs, hits = np.random.default_rng(0), true_distance(1.3) - true_distance(1.0), 400, 0
     for run in range(runs):
-        base, tuned = rng.normal(0, 1, (8, 1)), rng.normal(0.3, 1, (8, 1))
+        base, tuned = rng.normal(1, 0.2, (8, 1)), rng.normal(1.3, 0.2, (8, 1))
         effect = compare_kernel_distance(
             base, tuned, reference, ["a"] * 4 + ["b"] * 4, seed=run, resamples=300, permutations=1
         )
         assert effect.ci_low is not None and effect.ci_high is not None
         hits += effect.ci_low <= truth <= effect.ci_high
-    assert hits / runs > 0.88
+    assert 0.88 < hits / runs < 0.98
 
 
 def test_the_same_images_do_not_differ() -> None:
