@@ -58,7 +58,8 @@ def page(figures: Figures) -> str:
                     ("measure", "published, tuned / base", "this computation, tuned / base", "tuned - base", "p"),
                     _table_1(figures),
                 ),
-                "Intervals are 95% percentile bootstraps of the images of each set, which at ten images are too short; "
+                "Intervals are 95% bootstraps of the images of each set, stretched for small samples; "
+                "of means over the pairs of ten images they are still somewhat short; "
                 "p is exact, over all splits of the unpaired images into two sets.",
                 "## FID, by every candidate protocol",
                 _fid_table(figures),

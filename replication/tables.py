@@ -154,7 +154,7 @@ def main() -> int:
         "n": {"tuned": len(images.tuned), "base": len(images.base), "instance": len(images.instance)},
         "images": {"repository": REPOSITORY, "commit": COMMIT, "sha256": images.sha256},
         "p": "two-sided, exact over all splits of the 20 unpaired images; p_tuned, p_base: one-sided, against instance",
-        "interval": "95%, of tuned - base: percentile bootstrap of the images of each set, too short at ten images",
+        "interval": "95%, of tuned - base: percentile bootstrap of the images of each set, stretched for small samples",
         "seed": seed,
         "batch_size": params["batch_size"],
         "features": extractor.provenance(),

@@ -1,7 +1,8 @@
 """Bootstrap intervals of the difference of two sets that share no seeds, such as the paper's published images.
 
-Images are resampled within each set. A percentile interval of so few as ten images a set is too short: in the tests a
-nominal 95% covers some 90% for a mean of normal values and some 83% for a within-set mean.
+Images are resampled within each set, and the interval is stretched for small samples (`stretched_interval`). At ten
+images a set, in 2,000 simulations, a nominal 95% covers 95.1% for a mean of normal values and 86.4% for a within-set
+mean, there a variance, which is skewed.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stages.measures.statistics.resampling import Floats, percentile_interval
+from stages.measures.statistics.resampling import Floats, stretched_interval
 from stages.seeding import numpy_generator
 
 MIN_IMAGES = 5
@@ -40,7 +41,8 @@ def unpaired_interval(
         return None
     rng = numpy_generator("unpaired bootstrap", seed)
     means = [_counts(len(values), resamples, rng) @ values / len(values) for values in sets]
-    return percentile_interval(means[1] - means[0], confidence)
+    delta = float(sets[1].mean() - sets[0].mean())
+    return stretched_interval(means[1] - means[0], delta, sum(map(len, sets)), strata=2, confidence=confidence)
 
 
 def within_set_interval(
@@ -71,10 +73,15 @@ def within_set_interval(
     if min(n_first, len(values) - n_first) < MIN_IMAGES:
         return None
     rng = numpy_generator("unpaired within-set bootstrap", seed)
-    first, second = (
-        _resampled(own, resamples, rng) for own in (values[:n_first, :n_first], values[n_first:, n_first:])
-    )
-    return percentile_interval(second - first, confidence)
+    own = values[:n_first, :n_first], values[n_first:, n_first:]
+    first, second = (_resampled(matrix, resamples, rng) for matrix in own)
+    delta = _pair_mean(own[1]) - _pair_mean(own[0])
+    return stretched_interval(second - first, delta, len(values), strata=2, confidence=confidence)
+
+
+def _pair_mean(matrix: Floats) -> float:
+    """Mean over pairs of different images, where the diagonal is 0."""
+    return float(matrix.sum()) / (len(matrix) * (len(matrix) - 1))
 
 
 def _resampled(matrix: Floats, resamples: int, rng: np.random.Generator) -> Floats:
