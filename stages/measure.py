@@ -48,8 +48,10 @@ def main(model: str) -> None:
     for suffix, group in groups.items():
         figures |= group_figures(suffix, group, images, instance_images, features, instances, extractor.name)
     perceptual, further = {}, {}
-    for name in settings.perceptual:
-        found, perceptual[name] = perceptual_figures(name, images, instance_images, groups, store, settings.batch_size)
+    for network in settings.perceptual:
+        found, perceptual[network] = perceptual_figures(
+            network, images, instance_images, groups, store, settings.batch_size
+        )
         figures |= found
     for name in settings.further_extractors:
         found, further[name] = further_figures(
