@@ -9,6 +9,7 @@ COMMANDS = (
     ("git log -1 --format=%H -- report/report.md", "the commit of this report and its run: check it out"),
     ("make repro", "sets up the locked environment, and runs what is not done yet: nothing, or all in a fresh clone"),
     ("git diff --stat -- dvc.lock metrics ':!metrics/resources'", "no line: the same data by hash, the same figures"),
+    ("source .venv/bin/activate", "the environment that was set up, for what follows"),
     ("make pr-reproduce", "does all of it anew in a temporary clone, and names what comes out otherwise"),
     ("dvc params diff main --targets params.resolved.yaml", "which parameters differ from main's"),
     ("dvc metrics diff main --targets metrics/verdict.json", "what decided, against main's: lower rates are better"),
