@@ -24,17 +24,20 @@ IN_GIT = ("metrics/", "report/", "params.resolved.yaml")
 def locked_data(lock: Mapping[str, Any], made_by: str = "report") -> dict[str, str]:
     """Images, weights and features of a run, path -> hash as DVC computes it; with the stages that wrote them.
 
+    Sorted by path: the order of stages in dvc.lock is that in which they once ran.
+
     Args:
         lock: content of dvc.lock; it may be empty.
         made_by: stage whose own record is left out, since it is still that of the run before.
     """
-    return {
+    found = {
         out["path"]: f"{out.get('md5', 'no hash')}, {_size(out)}, by {name}"
         for name, stage in lock.get("stages", {}).items()
         if name != made_by
         for out in stage.get("outs", [])
         if not out["path"].startswith(IN_GIT)
     }
+    return dict(sorted(found.items()))
 
 
 def _size(out: Mapping[str, Any]) -> str:
