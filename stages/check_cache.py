@@ -17,13 +17,16 @@ from stages.cli import run_stage
 CACHE, LOCK = Path(".dvc/cache/files/md5"), Path("dvc.lock")
 
 
-def broken_objects(cache: Path) -> Iterator[Path]:
-    """Objects whose MD5 is not their name: two letters of folder, the rest of file; `.dir` marks a listing."""
-    for path in sorted(cache.glob("??/*")):
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "md5").hexdigest()
-        if found != path.parent.name + path.name.removesuffix(".dir"):
-            yield path
+def objects_of(cache: Path) -> list[Path]:
+    """Every object: two letters of its MD5 name the folder, the rest the file; `.dir` marks a listing."""
+    return sorted(cache.glob("??/*"))
+
+
+def is_broken(path: Path) -> bool:
+    """Whether an object's MD5 is not its name."""
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "md5").hexdigest()
+    return found != path.parent.name + path.name.removesuffix(".dir")
 
 
 def outputs_of(lock: Path) -> Iterator[Path]:
@@ -36,14 +39,16 @@ def outputs_of(lock: Path) -> Iterator[Path]:
 
 
 def main() -> None:
-    broken = list(broken_objects(CACHE))
+    objects = objects_of(CACHE)
+    broken = [path for path in objects if is_broken(path)]
     for path in broken:
         path.unlink()
     if broken:
         # DVC hashes a file again only where its time has changed; what was restored from a broken object is broken too.
         for path in outputs_of(LOCK):
             os.utime(path)
-    print(f"{len(broken)} broken objects in {CACHE}" + (", removed: run `dvc repro`" if broken else ""))
+    found = f"{len(broken)} broken objects of {len(objects)} in {CACHE}"
+    print(f"{found}, removed: run `dvc repro`" if broken else found)
 
 
 if __name__ == "__main__":

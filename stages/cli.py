@@ -29,6 +29,8 @@ def run_stage(name: str, main: Callable[[], None], *, measured: bool = True) -> 
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     warnings.filterwarnings("ignore", category=FutureWarning)
+    # Of the processes of one launch, the first holds the lock and notes the cost for all.
+    measured = measured and int(os.environ.get("RANK", "0")) == 0
     try:
         with alone(name) if measured else nullcontext(), resources(name) if measured else nullcontext():
             main()
@@ -36,7 +38,7 @@ def run_stage(name: str, main: Callable[[], None], *, measured: bool = True) -> 
         print(f"{name}: {error}", file=sys.stderr)
         sys.exit(1)
     except (OSError, sqlite3.OperationalError) as error:
-        # sqlite3: DVC's own record, which dvclive opens. What earlier stages and checkpoints wrote is still there.
+        # sqlite3: DVC's own record, where a library opens it. What earlier stages and checkpoints wrote is still there.
         print(f"{name}: {error}: mend that, then run again; nothing finished is lost", file=sys.stderr)
         sys.exit(1)
     except MemoryError:
@@ -68,10 +70,6 @@ def alone(name: str) -> Iterator[None]:
     Raises:
         ValueError: the stage runs already.
     """
-    if int(os.environ.get("RANK", "0")) > 0:
-        # Processes of one launch: the first of them holds the lock for all.
-        yield
-        return
     LOCKS.mkdir(parents=True, exist_ok=True)
     lock = FileLock(LOCKS / f"{name}.lock", timeout=1)
     try:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,23 @@ def reproduce_without_network(folder: Path) -> None:
     run(folder, "env", *guard, "dvc", "repro")
 
 
+def copy_made_once(first: Path, folder: Path, make: Callable[[], None]) -> None:
+    """Copy a folder that takes minutes to make; whichever process asks first makes it, the others wait.
+
+    Args:
+        first: where it is made, the same in all processes of one run of the tests; its parent holds nothing else.
+        folder: where the copy goes; it must not exist.
+        make: makes what belongs into `first`, which is empty then.
+    """
+    with FileLock(f"{first.parent}.lock"):
+        if not (first.parent / "whole").exists():
+            shutil.rmtree(first.parent, ignore_errors=True)
+            first.mkdir(parents=True)
+            make()
+            (first.parent / "whole").touch()
+    shutil.copytree(first, folder, symlinks=True)
+
+
 def copy_reproduced(shared: Path, folder: Path) -> Path:
     """Copy a clone that was reproduced without a network, and `TRIED` beside it; the first caller reproduces it.
 
@@ -90,13 +108,7 @@ def copy_reproduced(shared: Path, folder: Path) -> Path:
         folder: where the copy goes; it must not exist.
     """
     first = shared / "reproduced" / "clone"
-    with FileLock(shared / "reproduced.lock"):
-        if not (first.parent / "whole").exists():
-            shutil.rmtree(first.parent, ignore_errors=True)
-            first.mkdir(parents=True)
-            reproduce_without_network(clone(first))
-            (first.parent / "whole").touch()
-    shutil.copytree(first, folder, symlinks=True)
+    copy_made_once(first, folder, lambda: reproduce_without_network(clone(first)))
     if (first.parent / TRIED).exists():
         shutil.copy(first.parent / TRIED, folder.parent / TRIED)
     return folder

@@ -53,11 +53,16 @@ def raw_params() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def reproduced_copy(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this run of the tests, the same in all its processes."""
+    base = tmp_path_factory.getbasetemp()
+    # The processes of one run have folders of their own in the run's.
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def reproduced_copy(shared_folder: Path) -> Callable[[Path], Path]:
     """Copies a shrunk clone into a folder; it is reproduced once for all tests, in whichever process asks first."""
     from tests.clones import copy_reproduced
 
-    base = tmp_path_factory.getbasetemp()
-    # The processes of one run have folders of their own in the run's.
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    return lambda folder: copy_reproduced(shared, folder)
+    return lambda folder: copy_reproduced(shared_folder, folder)

@@ -67,6 +67,17 @@ def test_a_stage_runs_once_at_a_time(
     run_stage("train", lambda: None)
 
 
+def test_the_other_processes_of_a_launch_wait_for_no_lock_and_note_no_cost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RANK", "1")
+    LOCKS.mkdir(parents=True)
+    with FileLock(LOCKS / "train.lock"):
+        run_stage("train", lambda: (tmp_path / "ran").touch())
+    assert (tmp_path / "ran").exists() and not (tmp_path / "metrics").exists()
+
+
 @pytest.mark.parametrize("locale", ["C", "POSIX"])
 def test_a_stage_writes_utf8_where_the_locale_is_another(locale: str, tmp_path: Path) -> None:
     script = (

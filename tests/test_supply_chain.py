@@ -59,6 +59,12 @@ def test_no_weights_but_safetensors_are_in_git() -> None:
     assert [name for name in names if name.endswith((".bin", ".pt", ".pth", ".ckpt", ".pkl", ".npy", ".npz"))] == []
 
 
+def test_no_link_is_in_git() -> None:
+    """A link, such as a `.venv` shared by several checkouts, leads to one machine's folders."""
+    rows = subprocess.run(["git", "ls-files", "-s"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert [row for row in rows.splitlines() if row.startswith("120000")] == []
+
+
 def test_the_guard_against_the_network_guards(tmp_path: Path) -> None:
     notes = tmp_path / "tried"
     code = "import socket; socket.create_connection(('192.0.2.1', 80), timeout=2)"

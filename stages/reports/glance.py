@@ -10,7 +10,7 @@ from stages.measures.statistics.resampling import MIN_CLUSTERS
 from stages.reports.evidence_tables import paid_judges
 from stages.reports.formatting import figure, figure_of, interval
 from stages.reports.inputs import Metrics, ReportInputs
-from stages.reports.tables import confidence_level, direction, measure_label, measures_of, reading
+from stages.reports.tables import caution_of, confidence_level, direction, measure_label, measures_of, reading
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,11 @@ def _corrected(verdict: Metrics) -> str:
 def _by_how_much(target: Mapping[str, Any]) -> str:
     if target.get("delta") is None:
         return f"Not known: {figure_of(target, 'delta')}."
-    return (
+    said = (
         f"On the target prompts {figure_of(target, 'base', 'rate')} of the base model's images are anomalous, and "
         f"{figure_of(target, 'tuned', 'rate')} of the tuned model's: {figure_of(target, 'delta', 'points')}."
     )
+    return f"{said} {caution_of(target)}".rstrip()
 
 
 def _how_sure(target: Mapping[str, Any], compare: Metrics) -> str:

@@ -116,8 +116,8 @@ def _outputs(inputs: ReportInputs) -> dict[int, Counterpart]:
     target = dict(measures_of(inputs.compare)).get("anomaly_rate_target", {"reason": "not measured"})
     wrong, still_wrong = anomalous_pairs(*tables, "base"), anomalous_pairs(*tables, "tuned")
     rates = {model: figure_of(target, model, "rate") for model in ("base", "tuned")}
-    base: Counterpart = ("None of the base model's images on the target prompts is anomalous.", ())
-    tuned: Counterpart = ("None of the tuned model's images on the target prompts is anomalous.", ())
+    base: Counterpart = (_none_wrong("base", inputs.images_base), ())
+    tuned: Counterpart = (_none_wrong("tuned", inputs.images_tuned), ())
     if wrong:
         words = f"The first anomalous image of the base model on a target prompt; {rates['base']} of them are."
         base = (words, (_output(wrong[0], wrong[0].base, "base"),))
@@ -127,6 +127,12 @@ def _outputs(inputs: ReportInputs) -> dict[int, Counterpart]:
         last = (_output(still_wrong[0], still_wrong[0].tuned, "tuned"),)
         tuned = (f"{tuned[0]} Then the first that still is." if wrong else "The first anomalous one:", tuned[1] + last)
     return {3: base, 4: tuned}
+
+
+def _none_wrong(model: str, images: pd.DataFrame) -> str:
+    if images["anomalous"].isna().all():
+        return f"Nobody looked at the anatomy of the {model} model's images."
+    return f"None of the {model} model's images on the target prompts is anomalous."
 
 
 def _output(pair: Pair, shot: Shot, model: str) -> Picture:

@@ -45,7 +45,8 @@ def replication_table(replication: Metrics, measure_base: Metrics, measure_tuned
 
 def _own(measured: Metrics, wanted: Sequence[str]) -> str:
     """Dotted name of the figure that is wanted most."""
-    figures = dict(figures_of(measured))
+    # Table 1 is about the target prompts.
+    figures = {name: own for name, own in figures_of(measured) if not name.endswith("_held_out")}
     found = [name for start in wanted for name in figures if name.startswith(start)]
     computed = [name for name in found if figures[name].get(name.split(".")[-1]) is not None]
     return next(iter([*computed, *found]), wanted[0])

@@ -138,6 +138,12 @@ def direction(measure: Mapping[str, Any]) -> str:
     return BETTER.get(measure.get("better", ""), "no direction")
 
 
+def caution_of(measure: Mapping[str, Any]) -> str:
+    """A sentence on why anomaly rates are no proof; empty where they are."""
+    caution = measure.get("caution")
+    return f"These rates are no proof of right or wrong anatomy: {caution}." if caution else ""
+
+
 def reading(measure: Mapping[str, Any]) -> str:
     """What a comparison shows: improved, worse, changed, or no clear change where the interval holds 0."""
     low, high, better = measure.get("ci_low"), measure.get("ci_high"), measure.get("better")
@@ -213,8 +219,8 @@ def headline(verdict: Metrics, compare: Metrics) -> tuple[str, ...]:
             f"Anomalous images on the {prompts} prompts: {base} with the base model, {tuned} with the tuned one "
             f"(change {change}, interval {interval(measure, 'points')}, p {p if p[0] in '<n' else '= ' + p})."
         )
-    if caution := (compare.get("anomaly_rate_target") or {}).get("caution"):
-        sentences.append(f"These rates are no proof of right or wrong anatomy: {caution}.")
+    if caution := caution_of(compare.get("anomaly_rate_target") or {}):
+        sentences.append(caution)
     reason = reason_for(compare.get("diversity") or {}, "delta") or "not measured"
     ratio = figure(verdict.get("diversity_ratio"), "number", reason)
     copies = figure(verdict.get("copy_rate"), "rate", "not measured")

@@ -21,6 +21,7 @@ TEAMS = "docs/teams.md"
 
 THIS_SUITE = "is this suite"
 HOURS = "takes about an hour, on a machine that does nothing else"
+MINUTES = "takes ten minutes; tests/benchmarks/test_measures.py runs its works on small sets"
 NETWORK = "fetches from GitHub"
 SECOND_ENVIRONMENT = "makes an environment of 2.2 GB"
 CLUSTER = "needs a cluster, or an account with a cloud"
@@ -28,6 +29,11 @@ CLUSTER = "needs a cluster, or an account with a cloud"
 NOT_RUN: dict[str, dict[str, str]] = {
     "README.md": {"make test": THIS_SUITE},
     "CONTRIBUTING.md": {"make test-fast": THIS_SUITE, "make test": THIS_SUITE},
+    "docs/anatomy_detectors.md": {
+        "dvc exp run -S 'measure.detector=objects:models/artifacts@<sha256>'": (
+            "needs a model of one's own; tests/measures/test_photograph_detectors.py makes one"
+        ),
+    },
     "docs/survey.md": {
         "make survey HOST=0.0.0.0 PORT=8000": "serves until stopped; tests/surveys/test_survey_server.py starts it",
     },
@@ -51,6 +57,7 @@ NOT_RUN: dict[str, dict[str, str]] = {
     },
     "benchmarks/README.md": {
         "python -m benchmarks.training": HOURS,
+        "python -m benchmarks.measures --write": MINUTES,
         "python -m benchmarks.training --diffusers-script PATH --peer-python PATH --write": HOURS,
         "git clone --depth 1 --branch v0.42.1 https://github.com/huggingface/diffusers /tmp/diffusers": NETWORK,
         "python3.11 -m venv /tmp/peer": SECOND_ENVIRONMENT,

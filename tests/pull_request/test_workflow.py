@@ -58,3 +58,9 @@ def test_what_a_stranger_writes_reaches_no_shell_line() -> None:
         for job in yaml.safe_load(path.read_text())["jobs"].values():
             for step in job["steps"]:
                 assert "${{" not in step.get("run", ""), f"{path.name}: hand it over in `env`: {step['run']}"
+
+
+def test_every_action_is_pinned_by_its_commit() -> None:
+    """A tag may be moved to other code; `# v1.2.3` beside the commit is for the reader."""
+    used = [line for path in WORKFLOWS for line in path.read_text().splitlines() if "uses:" in line]
+    assert used and [line for line in used if not re.search(r"uses: \S+@[0-9a-f]{40} # v\d", line)] == []

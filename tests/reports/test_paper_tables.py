@@ -36,6 +36,9 @@ def test_table_1_stands_next_to_this_run() -> None:
     assert "Kernel distance (clip)" not in rows  # Not by this run's extractor.
     assert rows["Kernel distance (x)"][2:] == ("tuned 0.3000, base 0.4000", "tuned 0.5000, base 0.5000")
     assert "PSNR: in floats." in table.note
+    held_out = {"ssim_within": None, "reason": "one image", "ssim_within_held_out": 0.4}
+    rows = {row[0]: row[4] for row in replication_table(replication, held_out, held_out).rows}
+    assert rows["SSIM"] == "n/a (one image); SSIM within the set"
     inception = measured | {"inception": {"fid": 12.5}}
     rows = {row[0]: row[4] for row in replication_table(replication, inception, inception).rows}
     assert rows["FID"] == "tuned 12.50, base 12.50; fid (inception)"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from stages.reports.grid import first_pairs
 from stages.reports.inputs import ReportInputs
+from stages.reports.pairs import first_pairs
 from stages.reports.render import render_report
 
 
@@ -20,12 +20,13 @@ def test_images_at_which_nobody_looked_are_neither_right_nor_wrong(inputs: Repor
     unseen = replace(inputs, images_base=images[0], images_tuned=images[1], compare={**inputs.compare, **rates})
     for page in render_report(unseen):
         assert "nobody looked" in page and "no image of this prompt was looked at" in page
+        assert "Nobody looked at the anatomy of the base model" in page and "is anomalous." not in page
 
 
 def test_a_caution_stands_beside_the_rates_and_nothing_is_called_improved(inputs: ReportInputs) -> None:
     words = {"caution": "the detector photographs tells what can be made out"}
     rates = {name: inputs.compare[name] | words for name in ("anomaly_rate_target", "anomaly_rate_held_out")}
-    plain, careful = render_report(inputs)[0], render_report(replace(inputs, compare={**inputs.compare, **rates}))[0]
+    plain, careful = (render_report(run)[0] for run in (inputs, replace(inputs, compare={**inputs.compare, **rates})))
     assert "no proof of right or wrong anatomy: the detector photographs tells what" in careful
     assert "no proof of right" not in plain
     assert plain.count("improved") == careful.count("improved") + 1

@@ -19,7 +19,7 @@ def test_hashes_are_those_of_the_committed_lock() -> None:
     assert found["models/lora"].endswith("by train")
     assert {"data/collected", "data/instance", "data/samples/base", "data/samples/tuned"} <= set(found)
     assert not [path for path in found if path.startswith(("metrics/", "report/", "params"))]
-    assert locked_data({}) == {}
+    assert list(found) == sorted(found) and locked_data({}) == {}
 
 
 def test_its_own_record_is_not_shown_since_it_is_still_the_last_runs() -> None:
