@@ -15,7 +15,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from stages import measure
+from stages import compare, measure, verdict
 from stages.compare import frechet_entry
 from stages.imagefolder import ImageFolderWriter
 from stages.measures.clip_score import text_embeddings
@@ -108,6 +108,25 @@ def test_both_models_have_the_same_keys_and_every_null_a_reason(project: Path) -
     assert len(provenance["perceptual"]["efficientnet_lite0"]["weights_sha256"]) == 64
     assert "torchvision" in provenance["perceptual"]["lpips_alex"]["reason"]
     assert set(provenance["further_extractors"]) == {"inception", "dinov2", "clip"}
+
+
+@pytest.mark.slow
+def test_a_run_without_a_detector_goes_on_to_its_verdict(project: Path) -> None:
+    parameters = yaml.safe_load((project / "params.resolved.yaml").read_text())
+    parameters["measure"] |= {"detector": "none", "further_extractors": [], "perceptual": []}
+    parameters["compare"] |= {"resamples": 100}
+    parameters["judge"] |= {"judges": []}
+    (project / "params.resolved.yaml").write_text(yaml.safe_dump(parameters))
+    for model in ("base", "tuned"):
+        measure.main(model)
+    compare.main()
+    verdict.main()
+    compared, decided = (
+        json.loads((project / "metrics" / f"{name}.json").read_text()) for name in ("compare", "verdict")
+    )
+    assert compared["anomaly_rate_target"]["n"] == 6 and "nobody looked" in compared["anomaly_rate_target"]["reason"]
+    assert isinstance(compared["kernel_efficientnet_lite0"]["ci_low"], float)
+    assert decided["clauses"]["target_drop"]["passed"] is None and decided["verdict"] != "corrected"
 
 
 @pytest.mark.slow
