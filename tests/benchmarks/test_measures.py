@@ -102,6 +102,9 @@ def test_claims_about_a_second_run(looked_at: tuple[int, int], same: bool, holdi
     section = second_run_section(SecondRun(900, cost(10), cost(0.5), looked_at, same))
     assert (section.count("**holds**"), section.count("**does not hold**")) == (holding, failing)
     assert "costs 0.050 (0.050 .. 0.050) times" in section
+    assert "second run is lost in the noise" in second_run_section(
+        SecondRun(900, cost(10), cost(-0.1), looked_at, same)
+    )
 
 
 def test_claims_about_kernels() -> None:
