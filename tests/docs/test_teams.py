@@ -43,7 +43,8 @@ STAGES: dict[str, Any] = {
         "outs": ["weights.bin"],
     },
     "measure": {
-        "cmd": "cp weights.bin metrics/figure.json",
+        # Other bytes than the weights, which DVC keeps: else the figure would be found under their hash.
+        "cmd": "(cat weights.bin; echo) > metrics/figure.json",
         "deps": ["weights.bin"],
         "metrics": [{"metrics/figure.json": {"cache": False}}],
     },
@@ -149,7 +150,8 @@ def test_one_remote_for_all(mine: Path, server: str) -> None:
     (theirs / "dvc.lock").unlink()
     (theirs / "weights.bin").unlink()
     shutil.rmtree(theirs / ".dvc" / "cache" / "files")
-    assert stages_run(do(theirs, "dvc repro --pull")) <= {"resolve", "report"}
+    # Its weights are all that DVC keeps of it; what git keeps is made again.
+    assert stages_run(do(theirs, "dvc repro --pull")) == {"resolve", "measure", "report"}
     assert trained(theirs) == trained(mine)
 
 
