@@ -12,7 +12,7 @@ PROFILE ?=
 BASE ?= $(shell git rev-parse --verify --quiet origin/main > /dev/null && echo origin/main || echo main)
 IMAGES ?= .
 
-.PHONY: audit check-cache photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal seeds sabotage calibration survey docs clean
+.PHONY: test-docs audit check-cache photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal seeds sabotage calibration survey docs clean
 
 repro: $(VENV)/ready
 	@python -m stages.mend_lock
@@ -33,6 +33,10 @@ test: $(VENV)/ready lint
 
 test-fast: $(VENV)/ready
 	$(PYTEST) -m "not slow"
+
+# The documentation's code blocks, one by one, and what a colleague restores from a remote: half an hour or more.
+test-docs: $(VENV)/ready
+	ANOMEND_DOCS=1 $(PYTEST) tests/docs tests/test_remotes.py
 
 # Known vulnerabilities of the locked packages, by PyPI's and OSV's records: needs the network. pip-audit has an
 # environment of its own, so that it is not among what it audits. Why a finding is left out: configs/audit_ignored.txt.

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tests.clones import run, stages_run
+from tests.long_runs import on_request
 from tests.s3 import KEYS, s3_server
 
 TRAIN = "import pathlib; pathlib.Path('weights.bin').write_text(pathlib.Path('steps.txt').read_text() * 9)"
@@ -89,6 +90,7 @@ def test_what_a_colleague_ran_on_another_branch_is_not_run_again(mine: Path, tmp
 
 
 @pytest.mark.slow
+@on_request
 def test_of_the_whole_pipeline_a_colleague_runs_nothing(
     reproduced_copy: Callable[[Path], Path], tmp_path: Path
 ) -> None:

@@ -16,9 +16,10 @@ import yaml
 
 from tests.clones import environment, run, stages_run
 from tests.docs.blocks import TEAMS, blocks
+from tests.long_runs import on_request
 from tests.s3 import KEYS, s3_server
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, on_request]
 
 TRAIN = """
 import json, os, pathlib, time, yaml
