@@ -246,6 +246,6 @@ def test_two_runs_at_once_do_not_pay_twice(project: Path) -> None:
         while not server.seen:
             time.sleep(0.01)
         code, output = run(project, server)
-        assert code == 1 and "another run is buying answers" in last_line(output)
+        assert code == 1 and "another run of this stage" in last_line(output)
         assert finish(first)[0] == 0
         assert sum(seen.answered for seen in server.seen) == 30
