@@ -177,7 +177,7 @@ def test_wrong_instance_images_are_one_sentence_and_nothing_is_lost(copied: Path
         assert sha256(encoded) == before
 
     image.write_bytes(whole[: len(whole) // 2])
-    refused(f"{image.relative_to(copied)} cannot be read as an image")
+    refused(f"{image.relative_to(copied)} is not the picture that was written there")
     image.unlink()
     refused(f"{image.relative_to(copied)} is listed in metadata.jsonl and is not there")
     image.write_bytes(whole)
