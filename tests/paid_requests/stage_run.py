@@ -15,7 +15,8 @@ from stages.cli import run_stage
 from tests.conftest import ROOT
 from tests.paid_requests.api_server import ApiServer
 
-KEY = "sk-testkey1234567890abcdef"
+KEY = "a-key-that-opens-nothing"
+"""No vendor would take it; tests look for it in files and logs, where no key may be."""
 NOWHERE = "http://127.0.0.1:9"
 
 
