@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import locale
 import os
-import sqlite3
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -37,8 +36,8 @@ def run_stage(name: str, main: Callable[[], None], *, measured: bool = True) -> 
     except (ValueError, FileNotFoundError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         sys.exit(1)
-    except (OSError, sqlite3.OperationalError) as error:
-        # sqlite3: DVC's own record, where a library opens it. What earlier stages and checkpoints wrote is still there.
+    except OSError as error:
+        # What earlier stages and checkpoints wrote is still there.
         print(f"{name}: {error}: mend that, then run again; nothing finished is lost", file=sys.stderr)
         sys.exit(1)
     except MemoryError:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 
 from stages.cli import run_stage
 from stages.diffusion.base_models import (
@@ -138,26 +137,19 @@ def main() -> None:
     trainer.forget_checkpoints()
 
 
-def locked_main() -> None:
-    """Killing dvc leaves its trainer running, and a rerun would start a second one: the lock refuses that."""
+def launched_main() -> None:
+    """Train, under `train.launcher` where it is set: this process becomes the launcher, so that killing the stage kills
+    what it started."""
     launcher = load_params().train.launcher
     if launcher and _LAUNCHED not in os.environ:
-        # This process becomes the launcher, so that killing the stage kills what it started.
         os.environ[_LAUNCHED] = "1"
         try:
             os.execvp(launcher[0], [*launcher, "-m", "stages.train"])
         except FileNotFoundError:
             raise ValueError(f"train.launcher: {launcher[0]!r} is no command here: mend it, or set []") from None
-    if int(os.environ.get("RANK", "0")) > 0:
-        return main()
-    CHECKPOINTS.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(CHECKPOINTS.parent / "train.lock", timeout=1):
-            main()
-    except Timeout:
-        raise ValueError("another training runs in this folder: wait for it, or stop it, then run again") from None
+    main()
 
 
 if __name__ == "__main__":
     torch.set_float32_matmul_precision("highest")
-    run_stage("train", locked_main)
+    run_stage("train", launched_main)

@@ -19,6 +19,14 @@ Track = Callable[[Mapping[str, float], int], None]
 """Passes figures of a step on to other trackers, such as `Accelerator.log`."""
 
 
+class Curves(Live):
+    """dvclive's files without DVC's repository: a stage needs nothing of it, and opening it takes memory and time, and
+    writes to a record that a full disk breaks. `_init_dvc` is all that opens it (dvclive 3.49)."""
+
+    def _init_dvc(self) -> None:
+        self._dvc_file = "dvc.yaml"
+
+
 class TrainingLog:
     """Writes `<folder>/plots/metrics/<name>.tsv` and sample grids under `<folder>/plots/images/`.
 
@@ -27,7 +35,7 @@ class TrainingLog:
 
     def __init__(self, folder: Path | None, track: Track | None = None) -> None:
         """Args: folder: emptied first; None: write nothing. track: told of every figure as it comes."""
-        self.live = Live(str(folder), dvcyaml=None, save_dvc_exp=False, report=None) if folder else None
+        self.live = Curves(str(folder), dvcyaml=None, save_dvc_exp=False, report=None) if folder else None
         self.track = track
 
     def replay(self, rows: list[dict[str, float]], looks: Looks) -> None:
