@@ -13,6 +13,7 @@ from safetensors.numpy import load_file
 from tqdm import tqdm
 
 from stages.cli import run_stage
+from stages.evaluation_params import CompareParams, MeasureParams
 from stages.imagefolder import load_image, read_imagefolder
 from stages.measures.diversity import cosine_distance_matrix
 from stages.measures.kernel_distance import compare_kernel_distance
@@ -21,7 +22,7 @@ from stages.measures.psnr import psnr_matrix
 from stages.measures.ssim import ssim_matrix
 from stages.measures.statistics import Effect, compare_within_set, holm, insufficient, paired_effect
 from stages.metric_files import METRICS, library_versions, read_metrics, write_metrics
-from stages.params import CompareParams, MeasureParams, load_params
+from stages.params import load_params
 
 SAMPLES, FEATURES = Path("data/samples"), Path("data/features")
 

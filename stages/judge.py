@@ -13,6 +13,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from stages.cli import run_stage
+from stages.evaluation_params import JudgeParams
 from stages.imagefolder import read_imagefolder
 from stages.judges.analysis import analyse, analyse_parts, pair_scores, pooled
 from stages.judges.answers import write_answers
@@ -25,7 +26,7 @@ from stages.metric_files import METRICS, write_metrics
 from stages.paid_requests.budget import PERMISSION
 from stages.paid_requests.purchase import Counts, Patience
 from stages.paid_requests.store import STORE, project_store
-from stages.params import JudgeParams, Params, load_params
+from stages.params import Params, load_params
 
 SAMPLES, JUDGEMENTS = Path("data/samples"), Path("data/judgements")
 

@@ -11,9 +11,9 @@ import pytest
 from safetensors.numpy import save_file
 
 from stages import agreement, compare
+from stages.evaluation_params import CompareParams
 from stages.measures.anatomy_detectors.photographs import CAUTION
 from stages.measures.anatomy_figures import look_at_anatomy
-from stages.params import CompareParams
 from stages.verdicts import Thresholds, decide
 
 SETTINGS = CompareParams(seed=0, resamples=200, confidence=0.95)

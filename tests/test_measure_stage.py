@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from stages import compare, measure, verdict
 from stages.compare import frechet_entry
+from stages.evaluation_params import MeasureParams
 from stages.imagefolder import ImageFolderWriter
 from stages.measures.clip_score import text_embeddings
 from stages.measures.diversity import cosine_similarity
@@ -25,7 +26,6 @@ from stages.measures.features import EXTRACTORS, FeatureExtractor
 from stages.measures.group_figures import Group, copy_figures, feature_figures, groups_of, suffixed
 from stages.measures.network_figures import further_figures, perceptual_figures
 from stages.measures.networks import hub_weights
-from stages.params import MeasureParams
 from stages.seeding import numpy_generator
 from stages.sources.figures import collect_figures
 from tests.conftest import ROOT
