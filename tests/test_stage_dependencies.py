@@ -14,7 +14,7 @@ EVERYWHERE = {
     ROOT / "stages" / name
     for name in (
         *("cli.py", "imagefolder.py", "metric_files.py", "seeding.py", "slugs.py"),
-        *("params.py", "param_types.py", "image_params.py", "train_params.py"),
+        *("params.py", "param_types.py", "image_params.py", "train_params.py", "evaluation_params.py"),
     )
 }
 """How stages run, read, write and seed, which no stage lists."""
