@@ -5,6 +5,7 @@ The objective is in `objectives`, what a step sees in `training_data`, what is l
 
 from __future__ import annotations
 
+import gc
 import shutil
 import warnings
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ import torch
 from accelerate import Accelerator
 from diffusers import SD3Transformer2DModel
 from diffusers.optimization import get_scheduler
+from torch.distributed.tensor import DTensor
 from tqdm import tqdm
 
 from stages.diffusion.checkpoints import (
@@ -26,6 +28,7 @@ from stages.diffusion.checkpoints import (
     save_checkpoint,
     whole,
 )
+from stages.diffusion.flat_parameters import flatten
 from stages.diffusion.lora import add_lora
 from stages.diffusion.monitoring import Look
 from stages.diffusion.objectives import (
@@ -100,6 +103,8 @@ class LoraTrainer:
         self.model = self.accelerator.prepare(transformer) if self.accelerator.num_processes > 1 else transformer
         # Sharding replaces parameters: they are those of the prepared model.
         self.parameters = [parameter for parameter in transformer.parameters() if parameter.requires_grad]
+        if not any(isinstance(parameter, DTensor) for parameter in self.parameters):
+            self.parameters = [flatten(self.parameters)]
         self.optimizer = make_optimizer(self.parameters, settings)
         self.average = [parameter.detach().clone() for parameter in self.parameters]
         self.best = [parameter.detach().clone() for parameter in self.parameters]
@@ -122,13 +127,14 @@ class LoraTrainer:
         settings, progress = self.settings, self.progress
         self.log.replay(progress.rows, progress.looks)
         self.model.train()
-        with tqdm(
+        bar = tqdm(
             initial=progress.done,
             total=settings.steps,
             desc="training",
             unit="step",
             disable=not self.accelerator.is_main_process,
-        ) as bar:
+        )
+        with _frozen_heap(), bar:
             while progress.done < settings.steps and not progress.looks.stale(settings.monitor.patience):
                 row = self.step()
                 self.log.step(row)
@@ -161,7 +167,7 @@ class LoraTrainer:
             )
         norm = self.accelerator.clip_grad_norm_(self.parameters, settings.max_grad_norm)
         self.optimizer.step()
-        self.optimizer.zero_grad()
+        self.optimizer.zero_grad(set_to_none=False)
         self.schedule.step()
         decay = min(settings.ema_decay, (1 + step) / (10 + step))
         with torch.no_grad():
@@ -289,6 +295,18 @@ def _refuse_lacking_compiler() -> None:
         get_cpp_compiler()
     except InvalidCxxCompiler:
         raise ValueError("train.compile needs a C++ compiler on a CPU: install g++, or set it to false") from None
+
+
+@contextmanager
+def _frozen_heap() -> Iterator[None]:
+    """Python's garbage collector passes over what exists already, the libraries' objects above all: searching them
+    again and again takes as long as a fifth of a small step."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 @contextmanager

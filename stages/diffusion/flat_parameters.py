@@ -1,0 +1,29 @@
+"""All trained parameters in one tensor, so that optimizer, clipping and average are one operation each a step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+
+def flatten(parameters: Sequence[torch.nn.Parameter]) -> torch.nn.Parameter:
+    """Move parameters, and their gradients, into one parameter whose parts they become.
+
+    The model goes on with its own parameters; whatever changes the flat one changes them, and the other way round.
+    Gradients must then be zeroed and never be set to None, which would part them from it.
+
+    Args:
+        parameters: leaves of one dtype on one device, not sharded; at least one.
+
+    Returns:
+        A leaf of shape (total number of elements,), in the order of the parameters, with a gradient of zeros.
+    """
+    flat = torch.nn.Parameter(torch.cat([parameter.detach().flatten() for parameter in parameters]))
+    flat.grad = torch.zeros_like(flat)
+    sizes = [parameter.numel() for parameter in parameters]
+    values, gradients = flat.detach().split(sizes), flat.grad.split(sizes)
+    for parameter, value, gradient in zip(parameters, values, gradients, strict=True):
+        parameter.data = value.view_as(parameter)
+        parameter.grad = gradient.view_as(parameter)
+    return flat
