@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from stages.diffusion.sampling import load_sampler, sample_images, sampling_options
 from stages.measures.anatomy import assess
 from stages.measures.diversity import cosine_distance_matrix
+from stages.measures.feature_store import FeatureStore
 from stages.measures.features import get_extractor
+from stages.measures.perceptual import get_perceptual, perceptual_matrices
 from stages.measures.psnr import psnr_matrix
 from stages.measures.ssim import ssim_matrix
 from stages.params import Params
@@ -31,20 +33,18 @@ of a comparison of the run's size."""
 class Pool:
     """Images by prompt: what was measured on them."""
 
+    targets: Sequence[str]
+    """The target prompts; the others are held out."""
     anomalous: Mapping[str, NDArray[np.int_]]
     """By prompt, 0 or 1 of each image."""
     features: Mapping[str, NDArray[np.float32]]
-    """By target prompt, shape (n, d)."""
+    """By prompt, shape (n, d)."""
     matrices: Mapping[str, Mapping[str, NDArray[np.float64]]]
-    """By within-set measure and target prompt, shape (n, n) over the same images as the features."""
-
-    @property
-    def targets(self) -> list[str]:
-        return list(self.features)
+    """By within-set measure and prompt, shape (n, n) over the same images as the features."""
 
     @property
     def held_out(self) -> list[str]:
-        return [prompt for prompt in self.anomalous if prompt not in self.features]
+        return [prompt for prompt in self.anomalous if prompt not in self.targets]
 
 
 def draw_pool(params: Params, folder: Path, blocks: int = BLOCKS) -> None:
@@ -90,36 +90,45 @@ def read_pool(folder: Path, blocks: int = BLOCKS) -> tuple[pd.DataFrame, NDArray
     return table, np.concatenate([part["images"] for part in parts])
 
 
-def measure_pool(table: pd.DataFrame, images: NDArray[np.uint8], known: pd.DataFrame, params: Params) -> Pool:
-    """Look for anomalies on every image; extract features of the target prompts' images, and compare these.
+def measure_pool(
+    table: pd.DataFrame, images: NDArray[np.uint8], known: pd.DataFrame, params: Params, store: FeatureStore
+) -> Pool:
+    """Look for anomalies on every image, extract its features, and compare the images of each prompt.
 
     Args:
         table, images: from `read_pool`.
         known: `prompt` and `anomalous` of further base images, whose findings are added.
+        store: keeps features and perceptual distances.
     """
-    extractor = get_extractor(params.measure.extractor)
-    rows = {prompt: np.flatnonzero(table["prompt"] == prompt) for prompt in params.prompts.target}
-    found = np.array([int(bool(kinds)) for kinds in assess(list(images), params.measure.detector, progress=True)])
-    features = {
-        prompt: extractor.extract(list(images[own]), params.measure.batch_size, progress=True)
-        for prompt, own in rows.items()
-    }
+    measure = params.measure
+    extractor = get_extractor(measure.extractor)
     everyone = params.prompts.target + params.prompts.held_out
+    own = {prompt: list(images[np.flatnonzero(table["prompt"] == prompt)]) for prompt in everyone}
+    found = np.array([int(bool(kinds)) for kinds in assess(list(images), measure.detector, progress=True)])
     findings = {
         prompt: np.concatenate(
             [found[table["prompt"] == prompt], known.loc[known["prompt"] == prompt, "anomalous"].to_numpy()]
         )
         for prompt in everyone
     }
-    return Pool(
-        findings,
-        features,
-        {
-            "ssim_within": {prompt: ssim_matrix(list(images[own]), progress=True) for prompt, own in rows.items()},
-            "psnr_within": {prompt: psnr_matrix(list(images[own])) for prompt, own in rows.items()},
-            "diversity": {prompt: cosine_distance_matrix(own) for prompt, own in features.items()},
-        },
-    )
+    features = {
+        prompt: store.features(extractor, pictures, measure.batch_size, progress=True)
+        for prompt, pictures in own.items()
+    }
+    matrices: dict[str, Mapping[str, NDArray[np.float64]]] = {
+        "ssim_within": {prompt: ssim_matrix(pictures, progress=True) for prompt, pictures in own.items()},
+        "psnr_within": {prompt: psnr_matrix(pictures) for prompt, pictures in own.items()},
+        "diversity": {prompt: cosine_distance_matrix(values) for prompt, values in features.items()},
+    }
+    for name in measure.perceptual:
+        network = get_perceptual(name)
+        matrices[f"perceptual_{name}"] = {
+            prompt: matrix[:, : len(matrix)]
+            for prompt, matrix in perceptual_matrices(
+                network, own, own[everyone[0]][:1], store, measure.batch_size, progress=True
+            ).items()
+        }
+    return Pool(params.prompts.target, findings, features, matrices)
 
 
 def _file(folder: Path, block: int) -> Path:

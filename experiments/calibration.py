@@ -27,10 +27,13 @@ from tqdm import tqdm
 from experiments.base_pool import BLOCKS, Pool, draw_pool, measure_pool, read_pool
 from experiments.nulls import Findings, Pairs, labels_swapped, other_seeds, swapped_findings
 from stages.imagefolder import load_image, read_imagefolder
+from stages.measures.feature_store import FeatureStore
 from stages.measures.features import get_extractor
+from stages.measures.group_figures import SUFFIXES
 from stages.measures.kernel_distance import compare_kernel_distance
+from stages.measures.memorisation import nearest_instance_similarity
 from stages.measures.pairing import pair_by_prompt_and_seed
-from stages.measures.statistics import Better, compare_within_set, mcnemar_test, paired_effect, wilson_interval
+from stages.measures.statistics import compare_within_set, mcnemar_test, paired_effect, wilson_interval
 from stages.metric_files import METRICS
 from stages.params import Params, load_params
 from stages.seeding import numpy_generator
@@ -40,7 +43,6 @@ ALPHA, LOWEST, HIGHEST = 0.05, 0.02, 0.08
 PERMUTATIONS = 2000
 OTHER, SWAPPED = "other seeds", "labels swapped"
 EXACT = " (exact McNemar, not reported)"
-BETTER: dict[str, Better] = {"ssim_within": "closer", "psnr_within": "closer", "diversity": "higher"}
 
 
 def anomaly_p(base: Findings, tuned: Findings) -> tuple[float | None, float]:
@@ -51,21 +53,23 @@ def anomaly_p(base: Findings, tuned: Findings) -> tuple[float | None, float]:
     return paired_effect(first, second, names, better="lower", seed=0, resamples=2).p, exact
 
 
-def kernel_p(pool: Pool, pairs: Pairs, reference: NDArray[np.float32]) -> float | None:
-    """p of the kernel distance to the instance images."""
+def instance_p(pool: Pool, pairs: Pairs, reference: NDArray[np.float32], extractor: str) -> dict[str, float | None]:
+    """p of the nearness to the instance images: of the kernel distance, and of the nearest one."""
     names = [prompt for prompt, (rows, _) in pairs.items() for _ in rows]
     base, tuned = (np.concatenate([pool.features[key][two[side]] for key, two in pairs.items()]) for side in (0, 1))
-    effect = compare_kernel_distance(base, tuned, reference, names, seed=0, resamples=2, permutations=PERMUTATIONS)
-    return effect.p
+    kernel = compare_kernel_distance(base, tuned, reference, names, seed=0, resamples=2, permutations=PERMUTATIONS)
+    near, then = (nearest_instance_similarity(own, reference) for own in (base, tuned))
+    nearest = paired_effect(near, then, names, better="closer", seed=0, resamples=2, permutations=PERMUTATIONS)
+    return {f"kernel_{extractor}": kernel.p, "nearest_instance_similarity": nearest.p}
 
 
 def within_p(pool: Pool, pairs: Pairs) -> dict[str, float | None]:
-    """p of the measures within a set: SSIM, PSNR and diversity."""
+    """p of the measures within a set: SSIM, PSNR, diversity and perceptual distance."""
     rows = {prompt: np.concatenate(two) for prompt, two in pairs.items()}
     return {
         name: compare_within_set(
             {prompt: matrices[prompt][np.ix_(own, own)] for prompt, own in rows.items()},
-            better=BETTER[name],
+            better="closer",  # p is two-sided
             seed=0,
             resamples=2,
             permutations=PERMUTATIONS,
@@ -85,12 +89,11 @@ def null_comparisons(
         reference: features of the instance images.
     """
     rows: list[tuple[str, str, int, float | None]] = []
-    sample, kernel = params.sample, f"kernel_{params.measure.extractor}"
+    sample, few = params.sample, params.measure.within_set_images
     groups = {
         "target": (pool.targets, sample.target_seeds_per_prompt),
         "held_out": (pool.held_out, sample.held_out_seeds_per_prompt),
     }
-    sizes, alike = {prompt: len(own) for prompt, own in pool.features.items()}, pool.matrices["diversity"]
     for number in tqdm(range(comparisons), desc="null comparisons"):
         rng = numpy_generator("calibration", seed, number)
         p: dict[tuple[str, str], float | None] = {}
@@ -101,28 +104,38 @@ def null_comparisons(
             name = f"anomaly_rate_{group}"
             p[OTHER, name], p[OTHER, name + EXACT] = anomaly_p(*findings)
             p[SWAPPED, name], p[SWAPPED, name + EXACT] = anomaly_p(*swapped)
-        few, many = params.measure.within_set_images, sample.target_seeds_per_prompt
-        p |= {(OTHER, name): value for name, value in within_p(pool, other_seeds(rng, sizes, few)).items()}
-        p |= {(SWAPPED, name): value for name, value in within_p(pool, labels_swapped(rng, alike, few)).items()}
-        p[OTHER, kernel] = kernel_p(pool, other_seeds(rng, sizes, many), reference)
-        p[SWAPPED, kernel] = kernel_p(pool, labels_swapped(rng, alike, many), reference)
+        for group, (prompts, most) in groups.items():
+            sizes = {prompt: len(pool.features[prompt]) for prompt in prompts}
+            alike = {prompt: pool.matrices["diversity"][prompt] for prompt in prompts}
+            draws = {
+                OTHER: [other_seeds(rng, sizes, limit) for limit in (few, most)],
+                SWAPPED: [labels_swapped(rng, alike, limit) for limit in (few, most)],
+            }
+            for null, (set_pairs, pairs) in draws.items():
+                found = within_p(pool, set_pairs) | instance_p(pool, pairs, reference, params.measure.extractor)
+                p |= {(null, f"{name}{SUFFIXES[group]}"): value for name, value in found.items()}
         rows += [(null, name, number, value) for (null, name), value in p.items()]
-    found = pd.DataFrame(rows, columns=["null", "measure", "comparison", "p"])
-    return found.sort_values("null", ascending=False, kind="stable", ignore_index=True)
+    table = pd.DataFrame(rows, columns=["null", "measure", "comparison", "p"])
+    return table.sort_values("null", ascending=False, kind="stable", ignore_index=True)
 
 
 def pool_sizes(pool: Pool, params: Params) -> str:
     """How many images there are to draw from, and how many a comparison takes, in a sentence."""
     first, other = pool.targets[0], pool.held_out[0]
-    findings, images = (len(pool.anomalous[first]), len(pool.anomalous[other])), len(pool.features[first])
+    findings, images = (
+        [len(values[prompt]) for prompt in (first, other)] for values in (pool.anomalous, pool.features)
+    )
     most = (params.sample.target_seeds_per_prompt, params.sample.held_out_seeds_per_prompt)
-    pairs = [min(limit, size // 2) for limit, size in zip(most, findings, strict=True)]
+    found, seen = (
+        [min(limit, size // 2) for limit, size in zip(most, sizes, strict=True)] for sizes in (findings, images)
+    )
+    few = params.measure.within_set_images
     return (
         f"The pool holds {findings[0]} findings for each of {len(pool.targets)} target prompts and {findings[1]} for"
-        f" each of {len(pool.held_out)} held-out prompts, of which a comparison takes {pairs[0]} and {pairs[1]} pairs a"
-        f" prompt; and {images} images of a target prompt, of which the kernel distance takes"
-        f" {min(most[0], images // 2)} pairs, and the measures within a set"
-        f" {min(params.measure.within_set_images, images // 2)}."
+        f" each of {len(pool.held_out)} held-out prompts, of which a comparison takes {found[0]} and {found[1]} pairs a"
+        f" prompt; and {images[0]} and {images[1]} images a prompt, of which the measures against the instance images"
+        f" take {seen[0]} and {seen[1]} pairs, and the measures within a set {min(few, seen[0])} and"
+        f" {min(few, seen[1])}."
     )
 
 
@@ -176,7 +189,8 @@ def main() -> None:
     draw_pool(params, options.pool, options.blocks)
     base, tuned = (pd.read_csv(METRICS / "plots" / f"images_{model}.csv") for model in ("base", "tuned"))
     committed = pair_by_prompt_and_seed(base, tuned, "anomalous")
-    pool = measure_pool(*read_pool(options.pool, options.blocks), base, params)
+    store = FeatureStore(options.pool / "features")
+    pool = measure_pool(*read_pool(options.pool, options.blocks), base, params, store)
     instances = [load_image(path) for path in read_imagefolder(INSTANCE)["path"]]
     reference = get_extractor(params.measure.extractor).extract(instances, params.measure.batch_size)
     found = null_comparisons(pool, committed, reference, params, options.comparisons, options.seed)

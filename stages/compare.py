@@ -8,26 +8,32 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from safetensors.numpy import load_file
-from tqdm import tqdm
 
 from stages.cli import run_stage
+from stages.compare_effects import (
+    Effects,
+    clip_effects,
+    instance_effects,
+    perceptual_effects,
+    resampling,
+    within_set_effects,
+)
+from stages.compare_pairs import MODELS, Pairs, read_pairs
 from stages.evaluation_params import CompareParams, MeasureParams
 from stages.imagefolder import load_image, read_imagefolder
-from stages.measures.diversity import cosine_distance_matrix
-from stages.measures.kernel_distance import compare_kernel_distance
+from stages.measures.feature_store import FeatureStore
+from stages.measures.features import Images
 from stages.measures.pairing import pair_by_prompt_and_seed
-from stages.measures.psnr import psnr_matrix
-from stages.measures.ssim import ssim_matrix
-from stages.measures.statistics import Effect, compare_within_set, holm, insufficient, paired_effect
+from stages.measures.statistics import Better, holm, insufficient, paired_effect
 from stages.metric_files import METRICS, library_versions, read_metrics, write_metrics
 from stages.params import load_params
 
-SAMPLES, FEATURES = Path("data/samples"), Path("data/features")
+SAMPLES, FEATURES, INSTANCE = Path("data/samples"), Path("data/features"), Path("data/instance")
+STORE = Path(".features")
 
 
-def anomaly_effects(settings: CompareParams) -> dict[str, Effect]:
+def anomaly_effects(settings: CompareParams) -> Effects:
     """The change of the anomaly rate on target and on held-out prompts."""
     base, tuned = (pd.read_csv(METRICS / "plots" / f"images_{model}.csv") for model in ("base", "tuned"))
     pairs = pair_by_prompt_and_seed(base, tuned, "anomalous", missing=True)
@@ -43,73 +49,24 @@ def anomaly_effects(settings: CompareParams) -> dict[str, Effect]:
             rows["tuned"],
             list(rows["prompt"]),
             better="lower",
-            seed=settings.seed,
-            resamples=settings.resamples,
-            permutations=settings.resamples,
-            confidence=settings.confidence,
+            **resampling(settings),
         )
     return effects
 
 
-def target_pairs(limit: int | None) -> dict[str, tuple[NDArray[np.intp], list[Path]]]:
-    """By target prompt: rows of the sample sets, and images, of the base and then of the tuned model, in one order of
-    seeds; at most `limit` seeds a prompt."""
-    tables = [read_imagefolder(SAMPLES / model) for model in ("base", "tuned")]
-    prompts = sorted(tables[0].loc[tables[0]["group"] == "target", "prompt"].unique())
-    found = {}
-    for prompt in prompts:
-        rows = [table[table["prompt"] == prompt].sort_values("seed")[:limit] for table in tables]
-        found[prompt] = (np.stack([part.index.to_numpy() for part in rows]), [p for part in rows for p in part["path"]])
-    return found
-
-
-def within_set_effects(settings: CompareParams, measure: MeasureParams) -> dict[str, Effect]:
-    """How alike the images of one prompt are: SSIM, PSNR, and their opposite, diversity in feature space."""
-    features = [load_file(FEATURES / model / "features.safetensors")["samples"] for model in ("base", "tuned")]
-    pairs = target_pairs(measure.within_set_images)
-    matrices: dict[str, dict[str, Any]] = {"ssim_within": {}, "psnr_within": {}, "diversity": {}}
-    for prompt, (rows, paths) in tqdm(pairs.items(), desc="comparing images", unit="prompt"):
-        images = [load_image(path) for path in paths]
-        matrices["ssim_within"][prompt] = ssim_matrix(images)
-        matrices["psnr_within"][prompt] = psnr_matrix(images)
-        both = np.concatenate([own[index] for own, index in zip(features, rows, strict=True)])
-        matrices["diversity"][prompt] = cosine_distance_matrix(both)
-    # More alike is neither better nor worse by itself; a loss of diversity is worse.
-    directions = {"ssim_within": "closer", "psnr_within": "closer", "diversity": "higher"}
-    return {
-        name: compare_within_set(
-            sets,
-            better=directions[name],  # type: ignore[arg-type]
-            seed=settings.seed,
-            resamples=settings.resamples,
-            permutations=settings.resamples,
-            confidence=settings.confidence,
-            ratio=name == "diversity",  # the verdict holds this ratio against its threshold
-        )
-        for name, sets in matrices.items()
-    }
-
-
-def distance_effects(settings: CompareParams, extractor: str) -> dict[str, Effect]:
-    """Is the tuned model nearer to the instance images? The kernel distance has an unbiased test; the Frechet distance
-    of sets this small has not, and stands in the measure files alone."""
-    stored = [load_file(FEATURES / model / "features.safetensors") for model in ("base", "tuned")]
-    pairs = target_pairs(None)
-    prompts = [prompt for prompt, (rows, _) in pairs.items() for _ in range(rows.shape[1])]
-    base, tuned = (
-        np.concatenate([own["samples"][rows[model]] for rows, _ in pairs.values()]) for model, own in enumerate(stored)
-    )
-    effect = compare_kernel_distance(
-        base,
-        tuned,
-        stored[0]["instances"],
-        prompts,
-        seed=settings.seed,
-        resamples=settings.resamples,
-        permutations=settings.resamples,
-        confidence=settings.confidence,
-    )
-    return {f"kernel_{extractor}": effect}
+def group_effects(
+    suffix: str, pairs: Pairs, instances: Images, settings: CompareParams, measure: MeasureParams
+) -> Effects:
+    """Every measure but the anomaly rate on one group of prompts, under its keys."""
+    how, store = resampling(settings), FeatureStore(STORE)
+    stored = [load_file(FEATURES / model / "features.safetensors") for model in MODELS]
+    features = np.stack([own["samples"][rows] for own, rows in zip(stored, pairs.rows, strict=True)])
+    effects = within_set_effects(pairs, features, measure, how)
+    effects |= perceptual_effects(pairs, instances, measure, store, how)
+    nearer: Better = "closer" if suffix else "lower"
+    effects |= instance_effects(pairs, features, stored[0]["instances"], measure.extractor, nearer, how)
+    effects |= clip_effects(pairs, measure, store, how)
+    return {f"{name}{suffix}": effect for name, effect in effects.items()}
 
 
 def with_caution(figures: dict[str, dict[str, Any]], provenance: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -136,8 +93,10 @@ def frechet_entry(extractor: str) -> dict[str, Any]:
 def main() -> None:
     params = load_params()
     settings, measure = params.compare, params.measure
-    effects = anomaly_effects(settings) | within_set_effects(settings, measure)
-    effects |= distance_effects(settings, measure.extractor)
+    instances = [load_image(path) for path in read_imagefolder(INSTANCE)["path"]]
+    effects = anomaly_effects(settings)
+    for suffix, pairs in read_pairs(SAMPLES).items():
+        effects |= group_effects(suffix, pairs, instances, settings, measure)
     adjusted = holm({name: effect.p for name, effect in effects.items()})
     figures = {name: effect.as_dict() | {"p_holm": adjusted[name]} for name, effect in effects.items()}
     provenance = read_metrics(METRICS / "measure_base.json")["provenance"]

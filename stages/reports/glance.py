@@ -10,7 +10,7 @@ from stages.measures.statistics.resampling import MIN_CLUSTERS
 from stages.reports.evidence_tables import paid_judges
 from stages.reports.formatting import figure, figure_of, interval
 from stages.reports.inputs import Metrics, ReportInputs
-from stages.reports.tables import caution_of, confidence_level, direction, measure_label, measures_of, reading
+from stages.reports.tables import caution_of, confidence_level, measure_label, measures_of, reading
 
 
 @dataclass(frozen=True)
@@ -79,16 +79,16 @@ def _elsewhere(inputs: ReportInputs) -> str:
         low, high = (inputs.verdict.get(f"diversity_ratio_ci_{end}") for end in ("low", "high"))
         span = "" if low is None or high is None else f" (interval {low:.3f} to {high:.3f})"
         sentences.append(f"The images on the target prompts are {ratio:.3f} times as diverse as the base's{span}.")
+    diversity = _measure(inputs.compare, "diversity_held_out")
+    if (ratio := diversity.get("ratio")) is not None:
+        low, high = (diversity[f"ratio_ci_{end}"] for end in ("low", "high"))
+        sentences.append(f"Those on the held-out prompts are {ratio:.3f} times ({low:.3f} to {high:.3f}).")
     if copies is not None:
-        sentences.append(f"{figure(copies, 'rate')} of them copy a training image.")
-    for word in ("worse", "changed"):
-        names = [
-            f"{measure_label(name)} ({direction(measure)})"
-            for name, measure in measures_of(inputs.compare)
-            if reading(measure) == word
-        ]
+        sentences.append(f"{figure(copies, 'rate')} of the target images copy a training image.")
+    for word, start in (("worse", "Worse"), ("changed", "Changed, which is neither good nor bad by itself")):
+        names = [measure_label(name) for name, measure in measures_of(inputs.compare) if reading(measure) == word]
         if names:
-            sentences.append(f"{word.capitalize()}: {'; '.join(names)}.")
+            sentences.append(f"{start}: {'; '.join(names)}.")
     return " ".join(sentences)
 
 

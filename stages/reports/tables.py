@@ -26,7 +26,16 @@ MEASURES = {
     "ssim_within": "SSIM within the set",
     "psnr_within": "PSNR within the set (dB)",
     "diversity": "Diversity",
+    "nearest_instance_similarity": "Similarity to the nearest instance image",
+    "clip_score": "CLIPScore",
 }
+DISTANCES = {
+    "frechet": "Fréchet distance",
+    "kernel": "Kernel distance",
+    "perceptual": "Perceptual distance within the set",
+}
+HELD_OUT = "_held_out"
+"""End of a measure's name where it was taken on the held-out prompts."""
 BETTER = {
     "higher": "higher is better",
     "lower": "lower is better",
@@ -161,10 +170,14 @@ def measure_label(name: str) -> str:
     group, _, own = name.rpartition(".")
     if group:
         return f"{measure_label(own)} ({group.replace('_', ' ').replace('.', ', ')})"
-    kind, _, extractor = name.partition("_")
-    if kind in ("frechet", "kernel"):
-        return f"{'Fréchet' if kind == 'frechet' else 'Kernel'} distance ({extractor})"
-    return MEASURES.get(name, name.replace("_", " "))
+    if name in MEASURES:
+        return MEASURES[name]
+    if name.endswith(HELD_OUT):
+        return f"{measure_label(name.removesuffix(HELD_OUT))}, held-out prompts"
+    kind, _, network = name.partition("_")
+    if kind in DISTANCES:
+        return f"{DISTANCES[kind]} ({network})"
+    return name.replace("_", " ")
 
 
 def prompt_table(rates: Sequence[PromptRates]) -> Table:

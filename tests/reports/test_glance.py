@@ -22,8 +22,8 @@ def test_a_corrected_run_is_told_in_figures(complete: ReportInputs) -> None:
     assert (
         "Held-out prompts: 2.0% anomalous before, 3.0% after (+1.0 points, interval -1.0 to +3.0 points)" in elsewhere
     )
-    assert "Worse: Diversity (higher is better)." in elsewhere
-    assert "Changed: SSIM within the set (neither direction is good by itself)." in elsewhere
+    assert "Worse: Diversity." in elsewhere
+    assert "Changed, which is neither good nor bad by itself: SSIM within the set." in elsewhere
     assert changed.startswith("A LoRA of rank 8 on mini, by DreamBooth: 60 steps on 18 images, with 128 of")
     assert changed.endswith("the weights are those of step 40.")
     assert spent == "0.00 USD, on images and judges together."
@@ -34,6 +34,14 @@ def test_few_prompts_are_no_sample_of_prompts(inputs: ReportInputs) -> None:
     assert "not about other prompts" not in answers(inputs)[2]
     few = {**inputs.compare, "anomaly_rate_target": inputs.compare["anomaly_rate_target"] | {"clusters": 2}}
     assert "new seeds of these 2 prompts, not about other prompts" in answers(replace(inputs, compare=few))[2]
+
+
+def test_a_loss_of_diversity_on_held_out_prompts_is_told(inputs: ReportInputs) -> None:
+    assert "held-out prompts are" not in answers(inputs)[3]
+    loss = inputs.compare["diversity"] | {"ratio": 0.8, "ratio_ci_low": 0.75, "ratio_ci_high": 0.85}
+    elsewhere = answers(replace(inputs, compare={**inputs.compare, "diversity_held_out": loss}))[3]
+    assert "Those on the held-out prompts are 0.800 times (0.750 to 0.850)." in elsewhere
+    assert "Diversity, held-out prompts" in elsewhere
 
 
 def test_other_verdicts_and_missing_figures(inputs: ReportInputs) -> None:
