@@ -65,6 +65,27 @@ def comparison_table(found: Comparison) -> str:
     return f"### {found.work} a step\n\n{table(head, rows)}\n\n{claims(found)}"
 
 
+SAME_WORK = "diffusers, captions"
+"""The mode that trains what ours trains: each image under its own caption."""
+
+
+def summary(comparisons: Sequence[Comparison]) -> str:
+    """The claims at a glance: time against the bare loop, time and memory against the script doing the same."""
+    rows = []
+    for found in comparisons:
+        bare, peer = found.costs["bare loop"], found.costs.get(SAME_WORK)
+        for name, ours in found.costs.items():
+            if not name.startswith("ours"):
+                continue
+            row = [found.work, name, ours.seconds.over(bare.seconds).show(2)]
+            if peer:
+                peak = max(ours.peak_bytes, found.encoding.peak_bytes)
+                row += [peer.seconds.over(ours.seconds).show(2), f"{peak / peer.peak_bytes:.2f}"]
+            rows.append(row)
+    head = ["a step", "", "time, of the bare loop", f"times faster than {SAME_WORK}", "peak memory, of its"]
+    return table(head if SAME_WORK in comparisons[0].costs else head[:3], rows)
+
+
 def claims(found: Comparison) -> str:
     """What the figures say to each claim, in a line each, and how far any trainer could come."""
     bare = found.costs["bare loop"]
@@ -154,6 +175,7 @@ def report(
             f"diffusers' script: {peer}; written for diffusers {needed.group(1).decode() if needed else 'unknown'}, "
             f"SHA-256 `{hashlib.sha256(text).hexdigest()[:16]}`, unmodified."
         )
+    parts += ["## In short", summary(comparisons)]
     parts += ["## Against the bare loop" + (" and diffusers' script" if peer else "")]
     parts += [comparison_table(found) for found in comparisons]
     if scaling:

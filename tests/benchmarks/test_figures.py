@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.figures import Spread, step_cost
+from benchmarks.figures import Spread, StepCost, step_cost
 from benchmarks.processes import Command, Run, environment, measure
+from benchmarks.tables import Comparison, summary
 
 MIB = 2**20
 
@@ -57,3 +58,17 @@ def test_a_process_that_fails_ends_the_measurement_with_its_last_lines(tmp_path:
 def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=r"(?s)no-such-program ended with None.*No such file"):
         measure(Command(["no-such-program"], tmp_path), {})
+
+
+def test_the_summary_compares_with_the_mode_that_does_the_same_work() -> None:
+    def cost(seconds: tuple[float, float], peak: int) -> StepCost:
+        return StepCost(Spread(seconds), Spread(seconds), Spread((1.0, 1.0)), peak)
+
+    costs = {"ours": cost((0.1, 0.2), 90), "bare loop": cost((0.1, 0.1), 50), "diffusers, one prompt": cost((1, 1), 10)}
+    encoding = Run(5, 5, 120)
+    alone = summary([Comparison("4 images", costs, encoding)]).splitlines()
+    assert alone[-1] == "| 4 images | ours | 1.50 (1.00 .. 2.00) |"
+    costs["diffusers, captions"] = cost((0.3, 0.2), 160)
+    both = summary([Comparison("4 images", costs, encoding)]).splitlines()
+    # 0.3 / 0.1 and 0.2 / 0.2 times; the peak is that of encoding, 120 of 160.
+    assert both[-1] == "| 4 images | ours | 1.50 (1.00 .. 2.00) | 2.00 (1.00 .. 3.00) | 0.75 |"
