@@ -12,6 +12,9 @@ Where nothing was changed, p < .05 should come up in 5% of comparisons. Two null
   pool are paired with those most like them. It is the null of which a sign-flip p is a count.
 
 The exact McNemar p stands beside for comparison; `compare` reports the mid-p.
+
+Of 200 comparisons a p without fault is below .05 in 2% to 8% in 96.7% of repetitions, so among 28 such shares one lies
+outside more often than not (a first table of 200 had one at 9.5%). Of 1,000, all 28 lie inside in 99.9%.
 """
 
 from __future__ import annotations
@@ -179,7 +182,7 @@ def write_tables(table: pd.DataFrame, sizes: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("--comparisons", type=int, default=200)
+    parser.add_argument("--comparisons", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--pool", type=Path, default=POOL, help="folder of the pool of images, outside git")
     parser.add_argument("--blocks", type=int, default=BLOCKS, help="size of the pool, in blocks of 192 images")

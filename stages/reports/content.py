@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from stages.reports import evidence_tables, paper_tables, tables
 from stages.reports.formatting import figure_of
-from stages.reports.glance import Question, questions
+from stages.reports.glance import Question, questions, subject
 from stages.reports.inputs import Metrics, ReportInputs
 from stages.reports.pairs import Pair, named_pairs
 from stages.reports.paper_figures import PaperFigure, paper_figures
+from stages.reports.rates import PromptRates
 from stages.reports.reproduction import COMMANDS, ROUNDING
 from stages.reports.tables import Table
 from stages.reports.thumbnails import picture_uri
@@ -46,6 +47,7 @@ class Content:
     """corrected | not_corrected | inconclusive."""
     verdict_words: str
     reasons: Sequence[str]
+    subject: str
     questions: Sequence[Question]
     clauses: Table
     advice: Sequence[str]
@@ -85,8 +87,8 @@ class Content:
     parameters: Table
 
 
-def content_of(inputs: ReportInputs, pairs: Sequence[Pair], prompts: Table) -> Content:
-    """Gather it; `pairs` are shown, `prompts` is the table of anomaly rates."""
+def content_of(inputs: ReportInputs, pairs: Sequence[Pair], rates: Sequence[PromptRates]) -> Content:
+    """Gather it; `pairs` are shown, `rates` are the anomaly rates prompt by prompt."""
     decision = inputs.verdict["verdict"]
     by_prompt: dict[str, dict[Pair, str]] = {}
     for pair in pairs:
@@ -98,13 +100,14 @@ def content_of(inputs: ReportInputs, pairs: Sequence[Pair], prompts: Table) -> C
         verdict=decision,
         verdict_words=VERDICTS[decision],
         reasons=inputs.verdict["reasons"],
-        questions=questions(inputs),
+        subject=subject(inputs),
+        questions=questions(inputs, rates),
         clauses=tables.clause_table(inputs.verdict),
         advice=tables.sample_advice(inputs.verdict),
         contents=CONTENTS,
         pairs=by_prompt,
         grid_image=inputs.grid_image,
-        prompts=prompts,
+        prompts=tables.prompt_table(rates),
         kinds=tables.kind_table(inputs.measure_base, inputs.measure_tuned),
         compare=tables.compare_table(inputs.compare),
         sets=tables.set_table(inputs.measure_base, inputs.measure_tuned),

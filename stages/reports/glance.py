@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,8 @@ from stages.measures.statistics.resampling import MIN_CLUSTERS
 from stages.reports.evidence_tables import paid_judges
 from stages.reports.formatting import figure, figure_of, interval
 from stages.reports.inputs import Metrics, ReportInputs
-from stages.reports.tables import caution_of, confidence_level, measure_label, measures_of, reading
+from stages.reports.rates import PromptRates
+from stages.reports.tables import caution_of, confidence_level, measure_label, measures_of, narrow, reading
 
 
 @dataclass(frozen=True)
@@ -22,14 +23,31 @@ class Question:
     anchor: str
 
 
-def questions(inputs: ReportInputs) -> tuple[Question, ...]:
-    """Is it corrected, by how much, how sure, at what cost elsewhere, by what change, for how much, and once more?"""
+def subject(inputs: ReportInputs) -> str:
+    """What was drawn by what, for a reader who comes from elsewhere."""
+    base, params = inputs.base_model.get("name", ""), inputs.parameters
+    size = params.get("base", {}).get("resolution")
+    said = f"Profile {params.get('profile')}: images{f' of {size} px' if size else ''} by the base model {base}"
+    if base != "mini":
+        return f"{said}."
+    return (
+        f"{said}, the miniature: drawn figures, no photographs. It shows the method, and says nothing of real models."
+    )
+
+
+def questions(inputs: ReportInputs, rates: Sequence[PromptRates] = ()) -> tuple[Question, ...]:
+    """Is it corrected, by how much, how sure, at what cost elsewhere, by what change, for how much, and once more?
+
+    Args:
+        inputs: the run.
+        rates: anomaly rates prompt by prompt.
+    """
     target = _measure(inputs.compare, "anomaly_rate_target")
     return (
         Question("Is it corrected?", _corrected(inputs.verdict), "clauses"),
         Question("By how much?", _by_how_much(target), "rates"),
         Question("How sure is that?", _how_sure(target, inputs.compare), "measures"),
-        Question("What did it cost elsewhere?", _elsewhere(inputs), "measures"),
+        Question("What did it cost elsewhere?", _elsewhere(inputs, rates), "measures"),
         Question("What was changed?", _changed(inputs), "training"),
         Question("What was spent?", _spent(inputs), "costs"),
         Question("Can I do it again?", _again(inputs), "reproduce"),
@@ -40,7 +58,9 @@ def _corrected(verdict: Metrics) -> str:
     outcomes = [clause["passed"] for clause in verdict["clauses"].values()]
     failed, unsettled = outcomes.count(False), outcomes.count(None)
     if verdict["verdict"] == "corrected":
-        return f"Yes: each of the {len(outcomes)} clauses of the verdict passed."
+        close = sum(narrow(clause) for clause in verdict["clauses"].values())
+        doubt = f" Of {close} the interval includes the threshold, so that other seeds may fail it." if close else ""
+        return f"Yes: each of the {len(outcomes)} clauses of the verdict passed.{doubt}"
     if failed:
         return f"No: {failed} of {len(outcomes)} clauses failed."
     return f"Undecided: no clause failed, and the figures do not settle {unsettled} of {len(outcomes)}."
@@ -67,13 +87,14 @@ def _how_sure(target: Mapping[str, Any], compare: Metrics) -> str:
     return found
 
 
-def _elsewhere(inputs: ReportInputs) -> str:
+def _elsewhere(inputs: ReportInputs, rates: Sequence[PromptRates]) -> str:
     held_out = _measure(inputs.compare, "anomaly_rate_held_out")
     base, tuned = figure_of(held_out, "base", "rate"), figure_of(held_out, "tuned", "rate")
     change = f"{figure_of(held_out, 'delta', 'points')}, interval {interval(held_out, 'points')}"
     sentences = [f"Held-out prompts: {base} anomalous before, {tuned} after ({change})."]
     if held_out.get("delta") is None:
         sentences = [f"On the held-out prompts it is not known: {figure_of(held_out, 'delta')}."]
+    sentences += [*_worst_prompt(rates), *_preserved_prompts(inputs.parameters)]
     ratio, copies = inputs.verdict.get("diversity_ratio"), inputs.verdict.get("copy_rate")
     if ratio is not None:
         low, high = (inputs.verdict.get(f"diversity_ratio_ci_{end}") for end in ("low", "high"))
@@ -90,6 +111,29 @@ def _elsewhere(inputs: ReportInputs) -> str:
         if names:
             sentences.append(f"{start}: {'; '.join(names)}.")
     return " ".join(sentences)
+
+
+def _worst_prompt(rates: Sequence[PromptRates]) -> list[str]:
+    """The held-out prompt that rose most, which the mean over prompts may hide."""
+    known = [(rate.tuned.rate - rate.base.rate, rate) for rate in rates if rate.base and rate.tuned]
+    risen = [(rise, rate) for rise, rate in known if rate.group != "target" and rise > 0]
+    if not risen:
+        return []
+    _, worst = max(risen, key=lambda found: found[0])
+    assert worst.base and worst.tuned
+    return [f"The prompt that rose most: {worst.prompt}, {worst.base.rate:.1%} to {worst.tuned.rate:.1%}."]
+
+
+def _preserved_prompts(parameters: Mapping[str, Any]) -> list[str]:
+    """Held-out prompts that training was told to leave as they are: how they fare says little about other prompts."""
+    held_out = parameters.get("prompts", {}).get("held_out", [])
+    texts = parameters.get("class_images", {}).get("prompts", [])
+    if not held_out or not parameters.get("train", {}).get("class_batch_size"):
+        return []
+    shared = sum(any(text.endswith(prompt) for text in texts) for prompt in held_out)
+    if not shared:
+        return []
+    return [f"Of the {len(held_out)} held-out prompts {shared} have class images, by which training preserves them."]
 
 
 def _changed(inputs: ReportInputs) -> str:

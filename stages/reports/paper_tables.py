@@ -38,7 +38,8 @@ def replication_table(replication: Metrics, measure_base: Metrics, measure_tuned
             rows.append((measure_label(name), absent, absent, _both_models(distance), _both_models(this)))
     note = (
         "Published: the paper's figures. Reproduced: its protocol on its images, errors included. Corrected: the same "
-        "images, computed properly. This run: other images, so for comparison of scale only."
+        "images, computed properly. This run: another model's images, within each prompt; not to be compared with the "
+        "paper's figure by figure."
     )
     return Table(("Measure", *TABLE_1_COLUMNS.values(), "This run"), tuple(rows), " ".join([note, *meanings]))
 

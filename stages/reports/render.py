@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from stages.reports import tables
 from stages.reports.content import content_of
 from stages.reports.figures import rate_chart
 from stages.reports.inputs import ReportInputs
@@ -29,7 +28,7 @@ def render_report(inputs: ReportInputs) -> tuple[str, str]:
     pairs = first_pairs(
         inputs.samples_base, inputs.samples_tuned, inputs.images_base, inputs.images_tuned, inputs.pairs_per_prompt
     )
-    content = content_of(inputs, pairs, tables.prompt_table(rates))
+    content = content_of(inputs, pairs, rates)
     shown = list(dict.fromkeys([*pairs, *content.disagreements]))
     thumbs = dict(zip(shown, thumbnails(shown), strict=True))
     html = html_environment().get_template("report.html.jinja")

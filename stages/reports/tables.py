@@ -60,9 +60,21 @@ def clause_table(verdict: Metrics) -> Table:
     for name, clause in verdict["clauses"].items():
         label, unit, bound = CLAUSES.get(name, (name.replace("_", " "), "number", "threshold"))
         threshold = f"{bound} {figure(clause['threshold'], unit)}"
-        rows.append((label, OUTCOMES[clause["passed"]], figure_of(clause, "figure", unit), threshold))
+        rows.append((label, outcome(clause), figure_of(clause, "figure", unit), threshold))
     note = "The thresholds are parameters, set before the run. Changes are tuned minus base, in percentage points."
     return Table(("Clause", "Outcome", "Figure", "Asked for"), tuple(rows), note)
+
+
+def narrow(clause: Mapping[str, Any]) -> bool:
+    """Whether a clause passed by its figure alone: its interval includes the threshold, and more images would tell."""
+    return clause["passed"] is True and bool(clause.get("advice"))
+
+
+def outcome(clause: Mapping[str, Any]) -> str:
+    """A clause's outcome in words."""
+    return OUTCOMES[clause["passed"]] + (
+        " by its figure; its interval includes the threshold" if narrow(clause) else ""
+    )
 
 
 def sample_advice(verdict: Metrics) -> tuple[str, ...]:

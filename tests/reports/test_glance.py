@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from stages.reports.glance import questions
+from stages.reports.glance import questions, subject
 from stages.reports.inputs import ReportInputs
+from stages.reports.rates import PromptRates, Rate
 
 
 def answers(inputs: ReportInputs) -> list[str]:
@@ -42,6 +43,46 @@ def test_a_loss_of_diversity_on_held_out_prompts_is_told(inputs: ReportInputs) -
     elsewhere = answers(replace(inputs, compare={**inputs.compare, "diversity_held_out": loss}))[3]
     assert "Those on the held-out prompts are 0.800 times (0.750 to 0.850)." in elsewhere
     assert "Diversity, held-out prompts" in elsewhere
+
+
+def test_the_held_out_prompt_that_rose_most_is_named(inputs: ReportInputs) -> None:
+    def rates(prompt: str, group: str, base: int, tuned: int) -> PromptRates:
+        return PromptRates(prompt, group, Rate(base, 64, 0, 1), Rate(tuned, 64, 0, 1))
+
+    found = [rates("a", "target", 50, 64), rates("b", "held_out", 8, 9), rates("c", "held_out", 0, 8)]
+    assert "The prompt that rose most: c, 0.0% to 12.5%." in questions(inputs, found)[3].answer
+    none = [PromptRates("d", "held_out", None, Rate(1, 1, 0, 1)), rates("e", "held_out", 3, 2)]
+    assert "rose most" not in questions(inputs, none)[3].answer
+
+
+def test_held_out_prompts_with_class_images_are_told(inputs: ReportInputs) -> None:
+    parameters = {
+        **inputs.parameters,
+        "prompts": {"held_out": ["standing on the beach", "sitting on the beach"]},
+        "class_images": {"prompts": ["a photo of a person sitting on the beach", "a photo of a person on the snow"]},
+        "train": {"class_batch_size": 4},
+    }
+    told = "Of the 2 held-out prompts 1 have class images"
+    assert told in answers(replace(inputs, parameters=parameters))[3]
+    assert told not in answers(replace(inputs, parameters=parameters | {"train": {"class_batch_size": 0}}))[3]
+
+
+def test_a_clause_that_its_interval_leaves_open_is_told_at_the_top(inputs: ReportInputs) -> None:
+    assert "includes the threshold" not in answers(inputs)[0]
+    first = next(iter(inputs.verdict["clauses"]))
+    clauses = {name: {"passed": True} for name in inputs.verdict["clauses"]}
+    clauses[first] = {"passed": True, "advice": {"seeds_per_prompt": 99}}  # type: ignore[dict-item]
+    narrow = replace(inputs, verdict={**inputs.verdict, "verdict": "corrected", "clauses": clauses})
+    assert answers(narrow)[0].endswith("Of 1 the interval includes the threshold, so that other seeds may fail it.")
+
+
+def test_the_miniature_is_called_what_it_is(inputs: ReportInputs) -> None:
+    mini = replace(inputs, base_model={"name": "mini"}, parameters={"profile": "mini", "base": {"resolution": 64}})
+    assert subject(mini).startswith(
+        "Profile mini: images of 64 px by the base model mini, the miniature: drawn figures"
+    )
+    other = replace(mini, base_model={"name": "sd3-medium"}, parameters={"profile": "paper"})
+    assert subject(other) == "Profile paper: images by the base model sd3-medium."
 
 
 def test_other_verdicts_and_missing_figures(inputs: ReportInputs) -> None:

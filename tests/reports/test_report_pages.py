@@ -95,7 +95,8 @@ def test_the_verdict_comes_first_then_seven_answers_then_what_decided(
     markdown, html = full
     page = Page(html)
     assert page.of("h2") == ["Verdict: ✓ Corrected", *HEADINGS]
-    assert markdown.startswith("# ✓ Corrected: A small run\n\n| Question | Answer |\n")
+    assert markdown.startswith("# ✓ Corrected: A small run\n\nProfile mini: images by the base model mini, the mini")
+    assert markdown.splitlines()[4] == "| Question | Answer |"
     assert re.findall(r"^## (.*)$", markdown, flags=re.MULTILINE) == list(HEADINGS)
     asked = page.of("dt")[:7]
     assert asked[0] == "Is it corrected?" and all(text.endswith("?") for text in asked)
