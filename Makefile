@@ -100,7 +100,7 @@ seeds: $(VENV)/ready
 sabotage: $(VENV)/ready
 	python -m experiments.sabotage 0 1 2
 
-# The base model against itself, 200 times: how often is p < .05? Draws its images once, some minutes on one core.
+# The base model against itself, a thousand times: how often is p < .05? Draws its images once, some minutes on one core.
 calibration: $(VENV)/ready
 	dvc repro --quiet curate
 	python -m experiments.calibration --write
