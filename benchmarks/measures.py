@@ -168,7 +168,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--feature-images", type=int, nargs="+", default=[16, 48, 112])
+    parser.add_argument("--feature-images", type=int, nargs="+", default=[96, 416, 736])
     parser.add_argument("--pair-images", type=int, default=1000)
     parser.add_argument("--kernel-images", type=int, nargs="+", default=[2000, 10_000])
     parser.add_argument("--large-repeats", type=int, default=3, help="of kernel distances and of all pairs")
