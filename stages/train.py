@@ -56,13 +56,12 @@ def write_lora(
 ) -> dict[str, Any]:
     """LoRA and model card; returns the figures of train.json."""
     settings, progress = params.train, trainer.progress
+    prior = "prior_loss" in progress.columns
     sha256 = save_lora(trainer.transformer, LORA, layers)
     base = BASE_MODELS[params.base.name]
     hub_base = base.source if base.revision else None
     card = lora_card(params, weights, base.licence, len(trainer.data.instance), hub_base)
     (LORA / "README.md").write_text(card)
-    curve = trainer.curve()
-    last = curve.tail(max(1, len(curve) // 10)).mean()
     best = progress.looks.best
     kept = progress.looks.steps[best] if settings.monitor.keep == "best" and best is not None else progress.done
     figures: dict[str, Any] = {
@@ -71,11 +70,11 @@ def write_lora(
         "kept_step": kept,
         "stopped_early": progress.done < settings.steps,
         "train_seed": settings.seed,
-        "loss_last_tenth": round(float(last["loss"]), 6),
-        "prior_loss_last_tenth": round(float(last["prior_loss"]), 6) if "prior_loss" in last else None,
+        "loss_last_tenth": round(progress.mean_of_last("loss"), 6),
+        "prior_loss_last_tenth": round(progress.mean_of_last("prior_loss"), 6) if prior else None,
         "trainable_parameters": sum(parameter.numel() for parameter in trainer.parameters),
     }
-    if "prior_loss" not in last:
+    if not prior:
         figures["prior_loss_reason"] = "train.class_batch_size is 0: no class images"
     return figures
 

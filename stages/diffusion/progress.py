@@ -37,6 +37,11 @@ class Progress:
         sums = torch.stack(self.bins[since:]).sum(0)
         return self.looks.add(self.done, look, (sums[0] / sums[1]).tolist())
 
+    def mean_of_last(self, column: str, share: float = 0.1) -> float:
+        """Mean of a column of the loss curve over the last steps: this share of them, and one at least."""
+        count = max(1, int(len(self.rows) * share))
+        return sum(row[column] for row in self.rows[-count:]) / count
+
     def tensors(self) -> dict[str, torch.Tensor]:
         """For a checkpoint."""
         curve = [[row[column] for column in self.columns] for row in self.rows]

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pandas as pd
 import torch
 from accelerate import Accelerator
 from diffusers import SD3Transformer2DModel
@@ -96,7 +95,7 @@ class LoraTrainer:
             transformer.enable_gradient_checkpointing()
         if settings.compile:
             if transformer.device.type == "cpu":
-                _refuse_lacking_compiler()
+                _refuse_compiling()
             # Block by block: equal blocks share their code, which saves most of the time and memory of compiling.
             for block in transformer.transformer_blocks:
                 block.compile()
@@ -277,17 +276,13 @@ class LoraTrainer:
         if self.accelerator.is_main_process:
             tqdm.write(f"resuming after step {done} from {self.checkpoints}")
 
-    def curve(self) -> pd.DataFrame:
-        """The loss curve so far, a row a step."""
-        return pd.DataFrame(self.progress.rows, columns=list(self.progress.columns)).astype({"step": int})
-
     def forget_checkpoints(self) -> None:
         """Remove the run's checkpoints, once its result is safe."""
         if self.accelerator.is_main_process:
             shutil.rmtree(self.checkpoints, ignore_errors=True)
 
 
-def _refuse_lacking_compiler() -> None:
+def _refuse_compiling() -> None:
     from torch._inductor.cpp_builder import get_cpp_compiler
     from torch._inductor.exc import InvalidCxxCompiler
 
@@ -295,6 +290,12 @@ def _refuse_lacking_compiler() -> None:
         get_cpp_compiler()
     except InvalidCxxCompiler:
         raise ValueError("train.compile needs a C++ compiler on a CPU: install g++, or set it to false") from None
+    folder = Path(torch.__file__).parent
+    if any(letter.isspace() for letter in str(folder)):
+        # torch hands its folder to the compiler without quotes.
+        raise ValueError(
+            f"train.compile on a CPU needs torch in a path without spaces: move {folder}, or set it to false"
+        )
 
 
 @contextmanager

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from stages.measures.anatomy import anomaly_rates, assess, find_detector, flat_figures
+from stages.measures.anatomy import assess, find_detector
+from stages.measures.anatomy_rates import anomaly_rates, flat_figures
 from stages.measures.features import Images
 from stages.measures.set_figures import Figures
 

@@ -53,7 +53,7 @@ def test_the_same_seed_gives_the_same_file_and_another_seed_another(raw_params: 
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
+@pytest.mark.skipif(shutil.which("g++") is None or " " in torch.__file__, reason="needs g++, and a path without spaces")
 def test_compiled_training_is_the_training(raw_params: dict[str, Any], tmp_path: Path) -> None:
     plain, _ = train(raw_params, tmp_path / "a")
     compiled, _ = train(raw_params, tmp_path / "b", compile=True)
@@ -68,6 +68,15 @@ def test_compiling_without_a_compiler_ends_in_a_sentence(
     monkeypatch.setenv("PATH", str(tmp_path))
     cpp_compiler_search.cache_clear()  # torch remembers one that an earlier test found
     with pytest.raises(ValueError, match=r"train\.compile needs a C\+\+ compiler"):
+        train(raw_params, tmp_path, compile=True)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
+def test_compiling_in_a_path_with_a_space_ends_in_a_sentence(
+    raw_params: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "__file__", "/my environment/torch/__init__.py")
+    with pytest.raises(ValueError, match="without spaces: move /my environment/torch, or set it to false"):
         train(raw_params, tmp_path, compile=True)
 
 

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from stages.measures.anatomy import DETECTORS, anomaly_rates, assess, flat_figures
+from stages.measures.anatomy import DETECTORS, assess
+from stages.measures.anatomy_rates import anomaly_rates, flat_figures
 from stages.miniature.anatomy import check
 
 TABLE = pd.DataFrame(
