@@ -130,7 +130,8 @@ def test_both_sides_of_an_effect_are_the_figures_of_the_sets_alone(
             # Five pairs: no test can reach p < .05 by images, and within a set four seeds of a prompt are none.
             assert all(effect.p is None and effect.reason for effect in effects.values())
         else:
-            assert all(0 < effect.p <= 1 and effect.ci_low is not None for effect in effects.values() if effect.p)
+            assert all(effect.p is not None and 0 < effect.p <= 1 for effect in effects.values())
+            assert all(effect.ci_low is not None and effect.ci_high is not None for effect in effects.values())
             assert effects["diversity"].ratio == pytest.approx(effects["diversity"].tuned / effects["diversity"].base)  # type: ignore[operator]
 
 
