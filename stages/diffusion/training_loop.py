@@ -27,6 +27,7 @@ from stages.diffusion.checkpoints import (
     save_checkpoint,
     whole,
 )
+from stages.diffusion.compiling import compile_blocks
 from stages.diffusion.flat_parameters import flatten
 from stages.diffusion.lora import add_lora
 from stages.diffusion.monitoring import Look
@@ -94,11 +95,7 @@ class LoraTrainer:
         if settings.gradient_checkpointing:
             transformer.enable_gradient_checkpointing()
         if settings.compile:
-            if transformer.device.type == "cpu":
-                _refuse_compiling()
-            # Block by block: equal blocks share their code, which saves most of the time and memory of compiling.
-            for block in transformer.transformer_blocks:
-                block.compile()
+            compile_blocks(transformer)
         self.model = self.accelerator.prepare(transformer) if self.accelerator.num_processes > 1 else transformer
         # Sharding replaces parameters: they are those of the prepared model.
         self.parameters = [parameter for parameter in transformer.parameters() if parameter.requires_grad]
@@ -280,22 +277,6 @@ class LoraTrainer:
         """Remove the run's checkpoints, once its result is safe."""
         if self.accelerator.is_main_process:
             shutil.rmtree(self.checkpoints, ignore_errors=True)
-
-
-def _refuse_compiling() -> None:
-    from torch._inductor.cpp_builder import get_cpp_compiler
-    from torch._inductor.exc import InvalidCxxCompiler
-
-    try:
-        get_cpp_compiler()
-    except InvalidCxxCompiler:
-        raise ValueError("train.compile needs a C++ compiler on a CPU: install g++, or set it to false") from None
-    folder = Path(torch.__file__).parent
-    if any(letter.isspace() for letter in str(folder)):
-        # torch hands its folder to the compiler without quotes.
-        raise ValueError(
-            f"train.compile on a CPU needs torch in a path without spaces: move {folder}, or set it to false"
-        )
 
 
 @contextmanager
