@@ -132,6 +132,8 @@ def main() -> None:
         if accelerator.num_processes == 1:
             figures["reload_difference"] = reload_difference(pipeline, LORA, draw, params)
         write_results(params, trainer, figures, weights, accelerator.device.type)
+    # A process that parts from the others early can take one down that still works.
+    accelerator.wait_for_everyone()
     accelerator.end_training()
     trainer.forget_checkpoints()
 

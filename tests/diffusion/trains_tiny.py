@@ -39,6 +39,7 @@ def main() -> None:
         trainer.step()
     if stop:
         trainer.save()
+        end(accelerator)
         return
     trainer.run()
     weights = {name: value.clone() for name, value in lora_layers(trainer.transformer).items()}
@@ -46,6 +47,12 @@ def main() -> None:
     (out / "sharded").write_text(str(sharded))
     save_file(weights, out / f"weights-{accelerator.process_index}.safetensors")
     (out / f"curve-{accelerator.process_index}.json").write_text(json.dumps(trainer.progress.rows))
+    end(accelerator)
+
+
+def end(accelerator: Accelerator) -> None:
+    """Part from the others only when they too have no more to ask of this process."""
+    accelerator.wait_for_everyone()
     accelerator.end_training()
 
 
