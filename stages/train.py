@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -121,8 +122,8 @@ def main() -> None:
         log,
         accelerator,
     )
-    trainer.run()
-    log.close()
+    with closing(log):
+        trainer.run()
     if accelerator.is_main_process:
         # Declared as an output; a recipe that never looks leaves no picture in it.
         (CURVES / "plots" / "images").mkdir(parents=True, exist_ok=True)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import FunctionType, MethodType
 from typing import Any
 
 import torch
 from diffusers import SD3Transformer2DModel
+
+Kind = tuple[object, ...]
+"""Equal for blocks that are made of equal parts."""
 
 _MAKE = frozenset(
     [
@@ -30,24 +34,42 @@ _MAKE = frozenset(
 def compile_blocks(transformer: SD3Transformer2DModel) -> None:
     """Have every block compiled when it is first called, and again for shapes that are new to it.
 
-    Block by block: equal blocks share their code, which saves most of the time and memory of compiling. What a block is
-    made of does not change once it has been called, and is not looked at again; shapes and values are, such as whether
-    it trains and whether its adapters are on.
+    Block by block: blocks of one kind share their code, which saves most of the time and memory of compiling. What a
+    block is made of must not change from then on, and is not looked at again; what changes from call to call is, such
+    as shapes, whether it trains, and whether its adapters are on.
 
     Raises:
         ValueError: the transformer is on a CPU, and there is no C++ compiler, or torch lies in a path with a space.
     """
-    options: dict[str, Any] = {"guard_filter_fn": _guards_to_keep}
-    if transformer.device.type == "cpu":
+    cpu = transformer.device.type == "cpu"
+    if cpu:
         _refuse_what_fails()
-        # Small kernels are called from C++; from Python, the calls cost as much as the work.
-        options["cpp_wrapper"] = True
+    forwards: dict[Kind, FunctionType] = {}
     for block in transformer.transformer_blocks:
-        block.compile(options=options)
+        forward = forwards.setdefault(_kind(block), _own_code(type(block).forward, f"kind_{len(forwards)}"))
+        block.forward = MethodType(forward, block)
+        # From Python, calling small kernels costs as much as their work. torch takes entries out of what it is given.
+        block.compile(options={"guard_filter_fn": _guards_to_keep, **({"cpp_wrapper": True} if cpu else {})})
+
+
+def _kind(block: torch.nn.Module) -> Kind:
+    modules = tuple((name, type(module)) for name, module in block.named_modules())
+    parameters = tuple(
+        (name, value.shape, value.dtype, value.requires_grad) for name, value in block.named_parameters()
+    )
+    return modules, parameters
+
+
+def _own_code(function: FunctionType, name: str) -> FunctionType:
+    """The same function under a name of its own: torch looks up what it has compiled by the function's code."""
+    code = function.__code__.replace(co_name=f"{function.__name__}_{name}")
+    copied = FunctionType(code, function.__globals__, code.co_name, function.__defaults__, function.__closure__)
+    copied.__kwdefaults__ = function.__kwdefaults__
+    return copied
 
 
 def _guards_to_keep(guards: Sequence[Any]) -> list[bool]:
-    return [guard.guard_type not in _MAKE for guard in guards]
+    return [guard.guard_type not in _MAKE and not isinstance(guard.value, torch.nn.Parameter) for guard in guards]
 
 
 def _refuse_what_fails() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,9 @@ GRID_WIDTH = 1024
 GRID_IMAGES = 8
 """Sample grids show this many of a look's images, scaled down to this width in pixels, since git keeps them."""
 
+WRITE_EVERY = 1.0
+"""Seconds between writings: dvclive opens a file for every figure, which takes a share of a small step."""
+
 Track = Callable[[Mapping[str, float], int], None]
 """Passes figures of a step on to other trackers, such as `Accelerator.log`."""
 
@@ -56,6 +60,8 @@ class TrainingLog:
         """Args: folder: emptied first; None: write nothing. track: told of every figure as it comes."""
         self.live = Curves(str(folder), dvcyaml=None, save_dvc_exp=False, report=None) if folder else None
         self.track = track
+        self._waiting: list[tuple[int, Mapping[str, float]]] = []
+        self._written = time.monotonic()
 
     def replay(self, rows: list[dict[str, float]], looks: Looks) -> None:
         """Write what a checkpoint holds; other trackers, which have it already, are not told again."""
@@ -80,21 +86,30 @@ class TrainingLog:
                 figures[f"loss_by_sigma/{place / bins:.1f}_to_{(place + 1) / bins:.1f}"] = loss
         self._log({name: value for name, value in figures.items() if value is not None}, step)
         if self.live and look.images:
+            self._write(self.live)
             self.live.log_image(f"samples/step_{step:06d}.png", grid(evenly_spread(look.images, GRID_IMAGES)))
 
     def close(self) -> None:
         """End; dvclive's own summary is removed, since metric files have one writer."""
         if self.live:
+            self._write(self.live)
             self.live.end()
             Path(self.live.metrics_file).unlink(missing_ok=True)
 
     def _log(self, figures: Mapping[str, float], step: int) -> None:
-        if self.live:
-            self.live.step = step
-            for name, value in figures.items():
-                self.live.log_metric(name, float(f"{value:.6g}"))
         if self.track:
             self.track(figures, step)
+        if self.live:
+            self._waiting.append((step, figures))
+            if time.monotonic() - self._written >= WRITE_EVERY:
+                self._write(self.live)
+
+    def _write(self, live: Live) -> None:
+        for step, figures in self._waiting:
+            live.step = step
+            for name, value in figures.items():
+                live.log_metric(name, float(f"{value:.6g}"))
+        self._waiting, self._written = [], time.monotonic()
 
 
 def evenly_spread(images: tuple[np.ndarray, ...], count: int) -> tuple[np.ndarray, ...]:
