@@ -150,7 +150,7 @@ def contenders(
     work; ours comes first."""
     found = [
         Contender("ours", lambda steps: our_training(prepared, work, steps, changes)),
-        Contender("ours, compiled", lambda steps: our_training(prepared, work, steps, {**changes, "compile": True})),
+        Contender("ours, compiled", lambda steps: our_training(prepared, work, steps, {**changes, "compile": "whole"})),
         Contender("bare loop", lambda steps: bare_loop(prepared, work, steps)),
     ]
     if python is None or script is None:

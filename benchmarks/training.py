@@ -92,7 +92,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--scaling-images", type=int, nargs="*", default=[5, 50, 500])
     parser.add_argument("--scaling-steps", type=int, nargs="+", default=[20, 120, 220, 320])
-    parser.add_argument("--train", type=yaml.safe_load, default={}, help="changes to our recipe: '{compile: true}'")
+    parser.add_argument("--train", type=yaml.safe_load, default={}, help="changes to our recipe: '{compile: blocks}'")
     parser.add_argument("--scratch", type=Path, help="folder for working files; default: a temporary one")
     parser.add_argument("--write", action="store_true", help=f"write {RESULTS}")
     args = parser.parse_args()

@@ -36,7 +36,7 @@ def overtrained() -> list[str]:
     """Ten times the steps."""
     steps = 10 * dvc.api.params_show("params.yaml")["train"]["steps"]
     # Compiled it is the same training, to float tolerance, in two thirds of the time.
-    return [f"train.steps={steps}", "train.compile=true", *TO_THE_END]
+    return [f"train.steps={steps}", "train.compile=blocks", *TO_THE_END]
 
 
 def one_image() -> list[str]:

@@ -86,7 +86,10 @@ class TrainParams(Section):
         description="Hold the frozen transformer in 8 or 4 bits (bitsandbytes; needs a CUDA GPU)."
     )
     gradient_checkpointing: bool = Field(description="Recompute activations: less memory, about 1.4 times the time.")
-    compile: bool = Field(description="torch.compile the transformer: slow to start, faster a step.")
+    compile: Literal["none", "blocks", "whole"] = Field(
+        description="torch.compile the transformer for faster steps: blocks compile soonest, since equal ones share "
+        "code, and suit a sharded one; whole takes longer and more memory to compile and is the fastest a step."
+    )
     optimizer: Literal["adamw", "adamw_8bit", "prodigy"] = Field(
         description="adamw_8bit needs bitsandbytes and a CUDA GPU; prodigy finds its own rate (learning_rate: 1)."
     )

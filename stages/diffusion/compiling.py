@@ -28,15 +28,19 @@ _MAKE = frozenset(
         "TYPE_MATCH",
     ]
 )
-"""Guards on what a block is made of: its modules' types, attributes and hooks, and the functions that they call."""
+"""Guards on what a transformer is made of: its modules' types, attributes and hooks, and the functions they call."""
 
 
-def compile_blocks(transformer: SD3Transformer2DModel) -> None:
-    """Have every block compiled when it is first called, and again for shapes that are new to it.
+def compile_transformer(transformer: SD3Transformer2DModel, whole: bool) -> None:
+    """Have the transformer compiled when it is first called, and again for shapes that are new to it.
 
-    Block by block: blocks of one kind share their code, which saves most of the time and memory of compiling. What a
-    block is made of must not change from then on, and is not looked at again; what changes from call to call is, such
-    as shapes, whether it trains, and whether its adapters are on.
+    What it is made of must not change from then on, and is not looked at again; what changes from call to call is,
+    such as shapes, whether it trains, and whether its adapters are on.
+
+    Args:
+        transformer: with its adapter.
+        whole: in one piece, which makes the fastest steps; else block by block, where blocks of one kind share their
+            code, which saves most of the time and memory of compiling.
 
     Raises:
         ValueError: the transformer is on a CPU, and there is no C++ compiler, or torch lies in a path with a space.
@@ -44,12 +48,20 @@ def compile_blocks(transformer: SD3Transformer2DModel) -> None:
     cpu = transformer.device.type == "cpu"
     if cpu:
         _refuse_what_fails()
+    if whole:
+        transformer.compile(options=_options(cpu))
+        return
     forwards: dict[Kind, FunctionType] = {}
     for block in transformer.transformer_blocks:
         forward = forwards.setdefault(_kind(block), _own_code(type(block).forward, f"kind_{len(forwards)}"))
         block.forward = MethodType(forward, block)
-        # From Python, calling small kernels costs as much as their work. torch takes entries out of what it is given.
-        block.compile(options={"guard_filter_fn": _guards_to_keep, **({"cpp_wrapper": True} if cpu else {})})
+        block.compile(options=_options(cpu))
+
+
+def _options(cpu: bool) -> dict[str, Any]:
+    """torch.compile's; a dictionary of its own for each call, since torch takes entries out of it."""
+    # From Python, calling small kernels on a CPU costs as much as their work.
+    return {"guard_filter_fn": _guards_to_keep, **({"cpp_wrapper": True} if cpu else {})}
 
 
 def _kind(block: torch.nn.Module) -> Kind:

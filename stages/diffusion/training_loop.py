@@ -27,7 +27,7 @@ from stages.diffusion.checkpoints import (
     save_checkpoint,
     whole,
 )
-from stages.diffusion.compiling import compile_blocks
+from stages.diffusion.compiling import compile_transformer
 from stages.diffusion.flat_parameters import flatten
 from stages.diffusion.lora import add_lora
 from stages.diffusion.monitoring import Look
@@ -94,8 +94,8 @@ class LoraTrainer:
         )
         if settings.gradient_checkpointing:
             transformer.enable_gradient_checkpointing()
-        if settings.compile:
-            compile_blocks(transformer)
+        if settings.compile != "none":
+            compile_transformer(transformer, whole=settings.compile == "whole")
         self.model = self.accelerator.prepare(transformer) if self.accelerator.num_processes > 1 else transformer
         # Sharding replaces parameters: they are those of the prepared model.
         self.parameters = [parameter for parameter in transformer.parameters() if parameter.requires_grad]
