@@ -86,7 +86,8 @@ def build_site(
     survey = _digest([pair.name for pair in real + catches], vars(texts), repeats, seed)[:16]
     codes = [_code(survey, seed, number) for number in range(participants)]
 
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        shutil.rmtree(folder)
     shutil.copytree(PAGE, folder)
     for name in ("images", "plans"):
         (folder / name).mkdir()

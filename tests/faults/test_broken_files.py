@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import time
+from os import killpg
 from pathlib import Path
 
 import pytest
 
 from tests.clones import run
-from tests.faults.faulty import differences, forget, killed_after, last_line, outputs, repro
+from tests.faults.faulty import differences, forget, last_line, outputs, repro, start
 from tests.faults.table import Row, record, whole_suite
 
 pytestmark = pytest.mark.slow
+CHECKPOINTS = ".checkpoints/train/*/state-*.safetensors"
 only_in_the_whole_suite = pytest.mark.skipif(not whole_suite(), reason="minutes long: `make faults` runs it")
 
 
@@ -63,10 +67,13 @@ def test_a_spoiled_object_of_the_cache_is_found(reproduced_whole: Path) -> None:
 def test_a_cut_off_checkpoint_is_named(reproduced_whole: Path) -> None:
     folder, before = reproduced_whole, outputs(reproduced_whole)
     forget(folder, "train")
-    seconds = 5.0
-    while not (found := list(folder.glob(".checkpoints/train/*/state-*.safetensors"))):
-        killed_after(folder, seconds, "dvc", "repro", "--single-item", "--force", "train")
-        seconds *= 1.3
+    running = start(folder, "dvc", "repro", "--single-item", "--force", "train")
+    while not list(folder.glob(CHECKPOINTS)):
+        assert running.poll() is None, "it ended before it wrote a checkpoint"
+        time.sleep(0.02)
+    killpg(running.pid, signal.SIGKILL)
+    running.communicate()
+    found = list(folder.glob(CHECKPOINTS))
     found[0].write_bytes(found[0].read_bytes()[:1000])
     refused, _ = repro(folder)
     assert refused.returncode != 0 and "Traceback" not in refused.stderr, refused.stderr[-2000:]

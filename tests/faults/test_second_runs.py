@@ -50,6 +50,7 @@ def test_dvc_alone_is_killed_and_its_stage_works_on(reproduced_whole: Path, stag
         assert first.poll() is None, "it ended before it began"
         time.sleep(0.05)
     os.kill(first.pid, signal.SIGKILL)
+    first.wait()  # Until its parent has taken notice, a process counts as alive.
     second, _ = repro(folder)
     assert "Traceback" not in second.stderr
     if refused := second.returncode != 0:
