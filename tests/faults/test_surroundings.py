@@ -23,7 +23,7 @@ SETTINGS: dict[str, list[str]] = {
     "LC_ALL=tr_TR.UTF-8 TZ=UTC+12": [],
     "LC_ALL=de_DE.ISO-8859-1": [],
     "the year 2039": ["faketime", "-f", "+13y"],
-    "the year 1999": ["faketime", "@1999-12-31 23:59:50"],
+    "the year 1999": ["faketime", "-f", "@1999-12-31 23:59:50"],
 }
 
 
