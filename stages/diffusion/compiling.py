@@ -91,10 +91,10 @@ def _refuse_what_fails() -> None:
     try:
         get_cpp_compiler()
     except InvalidCxxCompiler:
-        raise ValueError("train.compile needs a C++ compiler on a CPU: install g++, or set it to false") from None
+        raise ValueError("train.compile needs a C++ compiler on a CPU: install g++, or set it to none") from None
     folder = Path(torch.__file__).parent
     if any(letter.isspace() for letter in str(folder)):
         # torch hands its folder to the compiler without quotes.
         raise ValueError(
-            f"train.compile on a CPU needs torch in a path without spaces: move {folder}, or set it to false"
+            f"train.compile on a CPU needs torch in a path without spaces: move {folder}, or set it to none"
         )

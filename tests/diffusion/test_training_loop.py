@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from torch._inductor.cpp_builder import cpp_compiler_search
 from stages.diffusion.lora import WEIGHT_NAME, save_lora
 from stages.diffusion.monitoring import Look
 from stages.diffusion.training_data import TrainingData
+from stages.diffusion.training_log import TrainingLog
 from stages.diffusion.training_loop import LoraTrainer
 from tests.conftest import ROOT
 from tests.diffusion.tiny import FORMAT, encoded_set, tiny_transformer, train_params, training_data
@@ -70,7 +72,7 @@ def test_compiling_without_a_compiler_ends_in_a_sentence(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     cpp_compiler_search.cache_clear()  # torch remembers one that an earlier test found
-    with pytest.raises(ValueError, match=r"train\.compile needs a C\+\+ compiler"):
+    with pytest.raises(ValueError, match=r"train\.compile needs a C\+\+ compiler .* set it to none"):
         train(raw_params, tmp_path, compile="blocks")
 
 
@@ -79,7 +81,7 @@ def test_compiling_in_a_path_with_a_space_ends_in_a_sentence(
     raw_params: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch, "__file__", "/my environment/torch/__init__.py")
-    with pytest.raises(ValueError, match="without spaces: move /my environment/torch, or set it to false"):
+    with pytest.raises(ValueError, match="without spaces: move /my environment/torch, or set it to none"):
         train(raw_params, tmp_path, compile="blocks")
 
 
@@ -95,6 +97,23 @@ def test_an_absurd_learning_rate_ends_in_a_sentence(raw_params: dict[str, Any], 
         parameter.data.fill_(float("inf"))
     with pytest.raises(ValueError, match=r"at step 1: lower train\.learning_rate"):
         trainer.run()
+
+
+def test_curves_of_a_training_that_fails_are_written(raw_params: dict[str, Any], tmp_path: Path) -> None:
+    trainer = LoraTrainer(tiny_transformer(), train_params(raw_params), training_data(), tmp_path / "checkpoints")
+    trainer.log = TrainingLog(tmp_path / "curves")
+    step = trainer.step
+
+    def fails_after_three() -> dict[str, float]:
+        if trainer.progress.done == 3:
+            raise ValueError("no fourth step")
+        return step()
+
+    trainer.step = fails_after_three  # type: ignore[method-assign]
+    with pytest.raises(ValueError, match="no fourth"), closing(trainer.log):
+        trainer.run()
+    rows = (tmp_path / "curves" / "plots" / "metrics" / "loss.tsv").read_text().splitlines()
+    assert [row.split("\t")[0] for row in rows] == ["step", "1", "2", "3"]
 
 
 def test_unknown_target_modules_are_named(raw_params: dict[str, Any], tmp_path: Path) -> None:
