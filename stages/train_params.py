@@ -87,8 +87,10 @@ class TrainParams(Section):
     )
     gradient_checkpointing: bool = Field(description="Recompute activations: less memory, about 1.4 times the time.")
     compile: Literal["none", "blocks", "whole"] = Field(
-        description="torch.compile the transformer for faster steps: blocks compile soonest, since equal ones share "
-        "code, and suit a sharded one; whole takes longer and more memory to compile and is the fastest a step."
+        description="Compile the transformer for faster steps. blocks: each block by torch.compile, which takes least, "
+        "since equal ones share code, and suits a sharded transformer. whole: all of it as one graph, which takes most "
+        "and makes the fastest steps; not for looks at samples, nor with several processes, gradient_checkpointing or "
+        "quantise_base."
     )
     optimizer: Literal["adamw", "adamw_8bit", "prodigy"] = Field(
         description="adamw_8bit needs bitsandbytes and a CUDA GPU; prodigy finds its own rate (learning_rate: 1)."
@@ -121,5 +123,9 @@ class TrainParams(Section):
             raise ValueError(
                 "train.monitor.patience and keep = 'best' go by the anomaly rate while training: set monitor.every, "
                 "monitor.seeds_per_prompt and monitor.detector, or patience = 0 and keep = 'last'"
+            )
+        if self.compile == "whole" and (self.gradient_checkpointing or self.quantise_base != "none"):
+            raise ValueError(
+                "train.compile = 'whole' goes with neither gradient_checkpointing nor quantise_base: set it to 'blocks'"
             )
         return self

@@ -1,8 +1,8 @@
-"""The transformer through torch.compile, or a sentence on why not."""
+"""The transformer's blocks through torch.compile, or a sentence on why not."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FunctionType, MethodType
 from typing import Any
@@ -31,37 +31,59 @@ _MAKE = frozenset(
 """Guards on what a transformer is made of: its modules' types, attributes and hooks, and the functions they call."""
 
 
-def compile_transformer(transformer: SD3Transformer2DModel, whole: bool) -> None:
-    """Have the transformer compiled when it is first called, and again for shapes that are new to it.
+def compile_blocks(transformer: SD3Transformer2DModel) -> None:
+    """Have each block compiled when it is first called, and again for shapes that are new to it.
 
-    What it is made of must not change from then on, and is not looked at again; what changes from call to call is,
-    such as shapes, whether it trains, and whether its adapters are on.
+    Blocks of one kind share their code, which saves most of the time and memory of compiling. What a transformer is
+    made of must not change from then on, and is not looked at again; what changes from call to call is, such as shapes,
+    whether it trains, and whether its adapters are on.
 
     Args:
         transformer: with its adapter.
-        whole: in one piece, which makes the fastest steps; else block by block, where blocks of one kind share their
-            code, which saves most of the time and memory of compiling.
 
     Raises:
-        ValueError: the transformer is on a CPU, and there is no C++ compiler, or torch lies in a path with a space.
+        ValueError: as `refuse_what_fails`.
     """
-    cpu = transformer.device.type == "cpu"
-    if cpu:
-        _refuse_what_fails()
-    if whole:
-        transformer.compile(options=_options(cpu))
-        return
+    refuse_what_fails(transformer.device)
     forwards: dict[Kind, FunctionType] = {}
     for block in transformer.transformer_blocks:
         forward = forwards.setdefault(_kind(block), _own_code(type(block).forward, f"kind_{len(forwards)}"))
         block.forward = MethodType(forward, block)
-        block.compile(options=_options(cpu))
+        block.compile(options=compile_options(transformer.device, _guards_to_keep))
 
 
-def _options(cpu: bool) -> dict[str, Any]:
-    """torch.compile's; a dictionary of its own for each call, since torch takes entries out of it."""
+def compile_options(device: torch.device, keep: Callable[[Sequence[Any]], list[bool]]) -> dict[str, Any]:
+    """torch.compile's; a dictionary of its own for each call, since torch takes entries out of it.
+
+    Args:
+        device: where the transformer is.
+        keep: tells of torch's guards, which are checked at each call, which ones to keep.
+    """
     # From Python, calling small kernels on a CPU costs as much as their work.
-    return {"guard_filter_fn": _guards_to_keep, **({"cpp_wrapper": True} if cpu else {})}
+    return {"guard_filter_fn": keep, **({"cpp_wrapper": True} if device.type == "cpu" else {})}
+
+
+def refuse_what_fails(device: torch.device) -> None:
+    """End before any work where compiling would fail.
+
+    Raises:
+        ValueError: the device is a CPU, and there is no C++ compiler, or torch lies in a path with a space.
+    """
+    if device.type != "cpu":
+        return
+    from torch._inductor.cpp_builder import get_cpp_compiler
+    from torch._inductor.exc import InvalidCxxCompiler
+
+    try:
+        get_cpp_compiler()
+    except InvalidCxxCompiler:
+        raise ValueError("train.compile needs a C++ compiler on a CPU: install g++, or set it to none") from None
+    folder = Path(torch.__file__).parent
+    if any(letter.isspace() for letter in str(folder)):
+        # torch hands its folder to the compiler without quotes.
+        raise ValueError(
+            f"train.compile on a CPU needs torch in a path without spaces: move {folder}, or set it to none"
+        )
 
 
 def _kind(block: torch.nn.Module) -> Kind:
@@ -82,19 +104,3 @@ def _own_code(function: FunctionType, name: str) -> FunctionType:
 
 def _guards_to_keep(guards: Sequence[Any]) -> list[bool]:
     return [guard.guard_type not in _MAKE and not isinstance(guard.value, torch.nn.Parameter) for guard in guards]
-
-
-def _refuse_what_fails() -> None:
-    from torch._inductor.cpp_builder import get_cpp_compiler
-    from torch._inductor.exc import InvalidCxxCompiler
-
-    try:
-        get_cpp_compiler()
-    except InvalidCxxCompiler:
-        raise ValueError("train.compile needs a C++ compiler on a CPU: install g++, or set it to none") from None
-    folder = Path(torch.__file__).parent
-    if any(letter.isspace() for letter in str(folder)):
-        # torch hands its folder to the compiler without quotes.
-        raise ValueError(
-            f"train.compile on a CPU needs torch in a path without spaces: move {folder}, or set it to none"
-        )

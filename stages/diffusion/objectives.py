@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from diffusers import SD3Transformer2DModel
 
 from stages.diffusion.flow_matching import FlowMatching
 from stages.diffusion.preference import flow_dpo_loss, preference_accuracy
@@ -50,7 +49,7 @@ def flow_matching(settings: TrainParams) -> FlowMatching:
     )
 
 
-def predict_velocity(transformer: SD3Transformer2DModel, batch: Batch, dtype: torch.dtype) -> torch.Tensor:
+def predict_velocity(transformer: torch.nn.Module, batch: Batch, dtype: torch.dtype) -> torch.Tensor:
     """The transformer's velocity for a batch, (B, C, h, w); noise and latents are mixed in float32 before."""
     sigma = batch.sigma.view(-1, 1, 1, 1)
     velocity: torch.Tensor = transformer(

@@ -19,6 +19,7 @@ from diffusers.optimization import get_scheduler
 from torch.distributed.tensor import DTensor
 from tqdm import tqdm
 
+from stages.diffusion.captured import CapturedTransformer
 from stages.diffusion.checkpoints import (
     as_shard,
     load_checkpoint,
@@ -27,7 +28,7 @@ from stages.diffusion.checkpoints import (
     save_checkpoint,
     whole,
 )
-from stages.diffusion.compiling import compile_transformer
+from stages.diffusion.compiling import compile_blocks
 from stages.diffusion.flat_parameters import flatten
 from stages.diffusion.lora import add_lora
 from stages.diffusion.monitoring import Look
@@ -80,7 +81,7 @@ class LoraTrainer:
         self.settings, self.data, self.checkpoints = settings, data, checkpoints
         self.look_at, self.log, self.flow = look_at, log or TrainingLog(None), flow_matching(settings)
         self.accelerator = accelerator or Accelerator(cpu=transformer.device.type == "cpu")
-        self._refuse_uneven_shares()
+        self._refuse_what_cannot_be_shared()
         make_deterministic(derived_seed(settings.seed, "lora") % 2**32)
         self.dtype = transformer.dtype
         self.transformer = transformer
@@ -94,13 +95,17 @@ class LoraTrainer:
         )
         if settings.gradient_checkpointing:
             transformer.enable_gradient_checkpointing()
-        if settings.compile != "none":
-            compile_transformer(transformer, whole=settings.compile == "whole")
-        self.model = self.accelerator.prepare(transformer) if self.accelerator.num_processes > 1 else transformer
+        if settings.compile == "blocks":
+            compile_blocks(transformer)
+        self.model: torch.nn.Module = (
+            self.accelerator.prepare(transformer) if self.accelerator.num_processes > 1 else transformer
+        )
         # Sharding replaces parameters: they are those of the prepared model.
         self.parameters = [parameter for parameter in transformer.parameters() if parameter.requires_grad]
         if not any(isinstance(parameter, DTensor) for parameter in self.parameters):
             self.parameters = [flatten(self.parameters)]
+        if settings.compile == "whole":
+            self.model = CapturedTransformer(transformer, self.parameters[0])
         self.optimizer = make_optimizer(self.parameters, settings)
         self.average = [parameter.detach().clone() for parameter in self.parameters]
         self.best = [parameter.detach().clone() for parameter in self.parameters]
@@ -239,8 +244,10 @@ class LoraTrainer:
     def _class_size(self) -> int:
         return self.settings.class_batch_size if self.data.classes else 0
 
-    def _refuse_uneven_shares(self) -> None:
+    def _refuse_what_cannot_be_shared(self) -> None:
         units, processes = self.settings.batch_size + self._class_size, self.accelerator.num_processes
+        if processes > 1 and self.settings.compile == "whole":
+            raise ValueError("train.compile = whole is for one process: set it to blocks, or train.launcher to []")
         if units % processes:
             raise ValueError(
                 f"train.batch_size + train.class_batch_size = {units} cannot be shared evenly by {processes} "

@@ -76,3 +76,8 @@ def test_two_processes_resume(alone: Path, tmp_path: Path, shard: bool) -> None:
 def test_a_batch_that_cannot_be_shared_is_refused(tmp_path: Path) -> None:
     done = launch(tmp_path, 2, batch_size=3)
     assert done.returncode != 0 and "cannot be shared evenly by 2 processes" in done.stderr
+
+
+def test_one_graph_for_several_processes_is_refused(tmp_path: Path) -> None:
+    done = launch(tmp_path, 2, compile="whole")
+    assert done.returncode != 0 and "train.compile = whole is for one process: set it to blocks" in done.stderr

@@ -67,6 +67,24 @@ def test_compiled_training_is_the_training(raw_params: dict[str, Any], tmp_path:
     assert names[0] == names[1]
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None or " " in torch.__file__, reason="needs g++, and a path without spaces")
+def test_compiled_training_in_parts_resumes_to_the_same_file(raw_params: dict[str, Any], tmp_path: Path) -> None:
+    # Parts of 2, 2 and 1: two graphs, whose gradients add up.
+    changes = {"compile": "whole", "micro_batch_size": 2}
+    through, expected = train(raw_params, tmp_path / "through", **changes)
+    plain, _ = train(raw_params, tmp_path / "plain")
+    torch.testing.assert_close(weights(through), weights(plain), atol=1e-4, rtol=1e-3)
+    settings = train_params(raw_params, **changes)
+    cut = LoraTrainer(tiny_transformer(), settings, training_data(), tmp_path / "cut" / "checkpoints")
+    for _ in range(6):
+        cut.step()
+        if cut.progress.done == 4:
+            cut.save()
+    _, found = train(raw_params, tmp_path / "cut", **changes)
+    assert found == expected
+
+
 def test_compiling_without_a_compiler_ends_in_a_sentence(
     raw_params: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
