@@ -84,7 +84,9 @@ def step_sums(
     total, weight = torch.zeros((), device=error.device), 1.0
     if settings.method == "dpo":
         weight = settings.dpo.instance_loss_weight
-        both = batch.where(batch.role != CLASS)
+        paired = batch.role != CLASS
+        # A part of class images alone is predicted too, in vain: sharded processes must call the base equally often.
+        both = batch.where(paired) if paired.any() else batch
         base = flow.loss(predict_base(both), both.latents, both.noise, both.sigma)
         winner, winner_base, loser, loser_base = [
             values for role in (INSTANCE, LOSER) for values in (error[batch.role == role], base[both.role == role])

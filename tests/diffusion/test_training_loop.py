@@ -85,13 +85,14 @@ def test_compiled_training_in_parts_resumes_to_the_same_file(raw_params: dict[st
     assert found == expected
 
 
+@pytest.mark.parametrize("way", ["blocks", "whole"])
 def test_compiling_without_a_compiler_ends_in_a_sentence(
-    raw_params: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    raw_params: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     cpp_compiler_search.cache_clear()  # torch remembers one that an earlier test found
     with pytest.raises(ValueError, match=r"train\.compile needs a C\+\+ compiler .* set it to none"):
-        train(raw_params, tmp_path, compile="blocks")
+        train(raw_params, tmp_path, compile=way)
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
@@ -144,13 +145,16 @@ def weights(trainer: LoraTrainer) -> torch.Tensor:
     return torch.cat([parameter.detach().flatten() for parameter in trainer.parameters])
 
 
-def test_a_step_in_parts_is_the_step(raw_params: dict[str, Any], tmp_path: Path) -> None:
-    whole, _ = train(raw_params, tmp_path / "a")
-    parts, _ = train(raw_params, tmp_path / "b", micro_batch_size=2)
+@pytest.mark.parametrize(("method", "size"), [("dreambooth", 2), ("dreambooth", 1), ("dpo", 2), ("dpo", 1)])
+def test_a_step_in_parts_is_the_step(raw_params: dict[str, Any], tmp_path: Path, method: str, size: int) -> None:
+    # Parts of class images alone are among them.
+    whole, _ = train(raw_params, tmp_path / "a", method=method)
+    parts, _ = train(raw_params, tmp_path / "b", method=method, micro_batch_size=size)
     torch.testing.assert_close(weights(parts), weights(whole), atol=1e-5, rtol=1e-3)
-    assert [row["loss"] for row in parts.progress.rows] == pytest.approx(
-        [row["loss"] for row in whole.progress.rows], rel=1e-4
-    )
+    for name in whole.progress.rows[0]:
+        assert [row[name] for row in parts.progress.rows] == pytest.approx(
+            [row[name] for row in whole.progress.rows], rel=1e-4
+        ), name
 
 
 def test_gradient_checkpointing_changes_nothing(raw_params: dict[str, Any], tmp_path: Path) -> None:
