@@ -24,6 +24,7 @@ from stages.diffusion.monitoring import Image
 from stages.diffusion.training_log import TrainingLog
 from stages.diffusion.training_loop import LoraTrainer
 from stages.diffusion.training_setup import (
+    end_together,
     load_trained_parts,
     load_training_data,
     make_accelerator,
@@ -133,9 +134,7 @@ def main() -> None:
         if accelerator.num_processes == 1:
             figures["reload_difference"] = reload_difference(pipeline, LORA, draw, params)
         write_results(params, trainer, figures, weights, accelerator.device.type)
-    # A process that parts from the others early can take one down that still works.
-    accelerator.wait_for_everyone()
-    accelerator.end_training()
+    end_together(accelerator)
     trainer.forget_checkpoints()
 
 

@@ -16,6 +16,7 @@ from torch.distributed.tensor import DTensor
 
 from stages.diffusion.lora import lora_layers
 from stages.diffusion.training_loop import LoraTrainer
+from stages.diffusion.training_setup import end_together
 from tests.diffusion.tiny import tiny_transformer, train_params, training_data
 
 
@@ -39,7 +40,7 @@ def main() -> None:
         trainer.step()
     if stop:
         trainer.save()
-        end(accelerator)
+        end_together(accelerator)
         return
     trainer.run()
     weights = {name: value.clone() for name, value in lora_layers(trainer.transformer).items()}
@@ -47,13 +48,7 @@ def main() -> None:
     (out / "sharded").write_text(str(sharded))
     save_file(weights, out / f"weights-{accelerator.process_index}.safetensors")
     (out / f"curve-{accelerator.process_index}.json").write_text(json.dumps(trainer.progress.rows))
-    end(accelerator)
-
-
-def end(accelerator: Accelerator) -> None:
-    """Part from the others only when they too have no more to ask of this process."""
-    accelerator.wait_for_everyone()
-    accelerator.end_training()
+    end_together(accelerator)
 
 
 if __name__ == "__main__":
