@@ -87,10 +87,10 @@ class TrainParams(Section):
     )
     gradient_checkpointing: bool = Field(description="Recompute activations: less memory, about 1.4 times the time.")
     compile: Literal["none", "blocks", "whole"] = Field(
-        description="Compile the transformer for faster steps. blocks: each block by torch.compile, which takes least, "
-        "since equal ones share code, and suits a sharded transformer. whole: all of it as one graph, which takes most "
-        "and makes the fastest steps; not for looks at samples, nor with several processes, gradient_checkpointing or "
-        "quantise_base."
+        description="Compile the transformer for faster steps. blocks: each block by torch.compile; least time and "
+        "memory to compile, and works with a sharded transformer. whole: the transformer as one graph; slowest to "
+        "compile, once for each batch size, and the fastest steps; looks at samples are not compiled then. whole needs "
+        "one process, and neither gradient_checkpointing nor quantise_base."
     )
     optimizer: Literal["adamw", "adamw_8bit", "prodigy"] = Field(
         description="adamw_8bit needs bitsandbytes and a CUDA GPU; prodigy finds its own rate (learning_rate: 1)."
@@ -126,6 +126,7 @@ class TrainParams(Section):
             )
         if self.compile == "whole" and (self.gradient_checkpointing or self.quantise_base != "none"):
             raise ValueError(
-                "train.compile = 'whole' goes with neither gradient_checkpointing nor quantise_base: set it to 'blocks'"
+                "train.compile = 'whole' cannot be combined with gradient_checkpointing or quantise_base: set "
+                "train.compile to 'blocks', or turn those off"
             )
         return self

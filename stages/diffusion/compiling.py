@@ -53,7 +53,7 @@ def compile_blocks(transformer: SD3Transformer2DModel) -> None:
 
 
 def compile_options(device: torch.device, keep: Callable[[Sequence[Any]], list[bool]]) -> dict[str, Any]:
-    """torch.compile's; a dictionary of its own for each call, since torch takes entries out of it.
+    """Options for torch.compile; a new dictionary each time, since torch.compile takes entries out of it.
 
     Args:
         device: where the transformer is.
@@ -67,9 +67,13 @@ def refuse_what_fails(device: torch.device) -> None:
     """End before any work where compiling would fail.
 
     Raises:
-        ValueError: the device is a CPU, and there is no C++ compiler, or torch lies in a path with a space.
+        ValueError: a GPU without Triton; a CPU without a C++ compiler, or with torch in a path with a space.
     """
     if device.type != "cpu":
+        from torch.utils._triton import has_triton
+
+        if device.type == "cuda" and not has_triton():
+            raise ValueError("train.compile needs Triton on a GPU: install triton, or set it to none")
         return
     from torch._inductor.cpp_builder import get_cpp_compiler
     from torch._inductor.exc import InvalidCxxCompiler

@@ -81,7 +81,7 @@ class LoraTrainer:
         self.settings, self.data, self.checkpoints = settings, data, checkpoints
         self.look_at, self.log, self.flow = look_at, log or TrainingLog(None), flow_matching(settings)
         self.accelerator = accelerator or Accelerator(cpu=transformer.device.type == "cpu")
-        self._refuse_what_cannot_be_shared()
+        self._refuse_wrong_process_count()
         make_deterministic(derived_seed(settings.seed, "lora") % 2**32)
         self.dtype = transformer.dtype
         self.transformer = transformer
@@ -244,7 +244,7 @@ class LoraTrainer:
     def _class_size(self) -> int:
         return self.settings.class_batch_size if self.data.classes else 0
 
-    def _refuse_what_cannot_be_shared(self) -> None:
+    def _refuse_wrong_process_count(self) -> None:
         units, processes = self.settings.batch_size + self._class_size, self.accelerator.num_processes
         if processes > 1 and self.settings.compile == "whole":
             raise ValueError("train.compile = whole is for one process: set it to blocks, or train.launcher to []")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
 from diffusers import SD3Transformer2DModel
 from pydantic import ValidationError
+from torch.utils._triton import has_triton
 
 from stages.diffusion.captured import CapturedTransformer
+from stages.diffusion.compiling import compile_options, refuse_what_fails
 from stages.diffusion.flat_parameters import flatten
 from stages.diffusion.lora import add_lora
 from tests.diffusion.tiny import tiny_transformer, train_params
@@ -18,6 +21,25 @@ from tests.diffusion.tiny import tiny_transformer, train_params
 compiles = pytest.mark.skipif(
     shutil.which("g++") is None or " " in torch.__file__, reason="needs g++, and a path without spaces"
 )
+
+
+@torch.library.custom_op("anomend_tests::fills_the_memory", mutates_args=())
+def fills_the_memory(values: torch.Tensor) -> torch.Tensor:
+    raise torch.OutOfMemoryError("out of memory")
+
+
+fills_the_memory.register_fake(torch.empty_like)
+
+
+class FillsTheMemory(torch.nn.Module):
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        filled: torch.Tensor = fills_the_memory(values)
+        return filled
+
+
+class DependsOnData(torch.nn.Module):
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return values if values.sum() > 0 else -values
 
 
 def adapted(use_dora: bool = False, **changes: Any) -> tuple[SD3Transformer2DModel, torch.nn.Parameter]:
@@ -29,15 +51,17 @@ def adapted(use_dora: bool = False, **changes: Any) -> tuple[SD3Transformer2DMod
     return transformer, flat
 
 
-def inputs(batch: int) -> dict[str, Any]:
+def inputs(batch: int, dtype: torch.dtype = torch.float32) -> dict[str, Any]:
     draw = torch.Generator().manual_seed(batch)
-    return {
+    found: dict[str, Any] = {
         "hidden_states": torch.randn(batch, 4, 4, 4, generator=draw),
         "timestep": 1000 * torch.rand(batch, generator=draw),
         "encoder_hidden_states": torch.randn(batch, 3, 16, generator=draw),
         "pooled_projections": torch.randn(batch, 8, generator=draw),
         "return_dict": False,
     }
+    casts = ("hidden_states", "encoder_hidden_states", "pooled_projections")
+    return found | {name: found[name].to(dtype) for name in casts}
 
 
 def velocity_and_gradient(
@@ -93,7 +117,63 @@ def test_new_values_shapes_and_adapters_are_seen() -> None:
     assert_same(transformer, captured, flat, 2)
 
 
+@pytest.mark.slow
+@compiles
+def test_a_bfloat16_base_keeps_its_adapter_in_float32() -> None:
+    transformer, flat = adapted()
+    exact = velocity_and_gradient(transformer, flat, 2)
+    for module in transformer.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            if not parameter.requires_grad:
+                setattr(module, name, torch.nn.Parameter(parameter.to(torch.bfloat16), requires_grad=False))
+    transformer.pos_embed.pos_embed = transformer.pos_embed.pos_embed.to(torch.bfloat16)
+    captured = CapturedTransformer(transformer, flat)
+    for model in (transformer, captured):
+        assert flat.grad is not None
+        flat.grad.zero_()
+        (velocity,) = model(**inputs(2, torch.bfloat16))
+        velocity.float().square().mean().backward()
+        assert velocity.dtype == torch.bfloat16 and flat.grad.dtype == torch.float32
+        # bfloat16 has 8 bits: what it rounds away is the same share of the gradient either way.
+        assert (flat.grad - exact[1]).norm() < 0.03 * exact[1].norm()
+    # Another dtype is another kind of call, not a wrong answer.
+    with pytest.raises(ValueError, match="cannot capture this base"):
+        captured(**inputs(2))
+
+
+@pytest.mark.slow
+@compiles
+def test_lack_of_memory_is_called_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As on a GPU, where there is no wrapper in C++.
+    gpu = partial(compile_options, torch.device("cuda"))
+    monkeypatch.setattr("stages.diffusion.captured.compile_options", lambda _, keep: gpu(keep))
+    transformer, flat = adapted()
+    transformer.proj_out = torch.nn.Sequential(transformer.proj_out, FillsTheMemory())
+    captured = CapturedTransformer(transformer, flat)
+    for _ in range(2):
+        with torch.no_grad(), pytest.raises(torch.OutOfMemoryError):
+            captured(**inputs(2))
+
+
+@compiles
+def test_a_base_that_cannot_be_captured_is_refused() -> None:
+    transformer, flat = adapted()
+    transformer.proj_out = torch.nn.Sequential(transformer.proj_out, DependsOnData())
+    with pytest.raises(
+        ValueError, match=r"train\.compile = whole cannot capture this base .* set it to blocks or none"
+    ):
+        CapturedTransformer(transformer, flat)(**inputs(2))
+
+
+@pytest.mark.skipif(has_triton(), reason="Triton is here")
+def test_a_gpu_without_triton_is_refused() -> None:
+    with pytest.raises(ValueError, match="needs Triton on a GPU: install triton, or set it to none"):
+        refuse_what_fails(torch.device("cuda"))
+
+
 @pytest.mark.parametrize("changes", [{"gradient_checkpointing": True}, {"quantise_base": "nf4"}])
 def test_what_one_graph_cannot_hold_is_refused(raw_params: dict[str, Any], changes: dict[str, Any]) -> None:
-    with pytest.raises((ValueError, ValidationError), match=r"train\.compile = 'whole' .* set it to 'blocks'"):
+    with pytest.raises(
+        (ValueError, ValidationError), match=r"train\.compile = 'whole' .* set train\.compile to 'blocks'"
+    ):
         train_params(raw_params, compile="whole", **changes)
