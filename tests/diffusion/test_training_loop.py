@@ -22,7 +22,7 @@ from stages.diffusion.training_data import TrainingData
 from stages.diffusion.training_log import TrainingLog
 from stages.diffusion.training_loop import LoraTrainer
 from tests.conftest import ROOT
-from tests.diffusion.tiny import FORMAT, encoded_set, tiny_transformer, train_params, training_data
+from tests.diffusion.tiny import FORMAT, compiles, encoded_set, tiny_transformer, train_params, training_data
 
 
 def train(raw: dict[str, Any], folder: Path, **changes: Any) -> tuple[LoraTrainer, str]:
@@ -55,7 +55,7 @@ def test_the_same_seed_gives_the_same_file_and_another_seed_another(raw_params: 
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("g++") is None or " " in torch.__file__, reason="needs g++, and a path without spaces")
+@compiles
 @pytest.mark.parametrize(("method", "way"), [("dreambooth", "whole"), ("dpo", "whole"), ("dpo", "blocks")])
 def test_compiled_training_is_the_training(raw_params: dict[str, Any], tmp_path: Path, method: str, way: str) -> None:
     # Flow-DPO turns the adapters off and on in every step, between calls of the same shapes.
@@ -68,7 +68,7 @@ def test_compiled_training_is_the_training(raw_params: dict[str, Any], tmp_path:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("g++") is None or " " in torch.__file__, reason="needs g++, and a path without spaces")
+@compiles
 def test_compiled_training_in_parts_resumes_to_the_same_file(raw_params: dict[str, Any], tmp_path: Path) -> None:
     # Parts of 2, 2 and 1: two graphs, whose gradients add up.
     changes = {"compile": "whole", "micro_batch_size": 2}

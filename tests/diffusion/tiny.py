@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
+import pytest
 import torch
 from diffusers import SD3Transformer2DModel
 
@@ -14,6 +16,11 @@ from stages.params import resolve
 from stages.train_params import TrainParams
 
 FORMAT = LatentFormat(1.5, 0.06)
+
+compiles = pytest.mark.skipif(
+    shutil.which("g++") is None or " " in torch.__file__, reason="needs g++, and a path without spaces"
+)
+"""What torch.compile asks for on a CPU."""
 
 
 def tiny_transformer(**changes: Any) -> SD3Transformer2DModel:
