@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from safetensors.numpy import load_file
 
-from stages.cli import run_stage
-from stages.imagefolder import read_imagefolder
-from stages.judges.agreement import KEYS, agreement, confusion_rows, disagreements
-from stages.measures.memorisation import nearest_instance_similarity
-from stages.metric_files import METRICS, library_versions, read_metrics, write_metrics
-from stages.params import load_params
+from anomend.agreement.pairs import KEYS, agreement, confusion_rows, disagreements
+from anomend.measuring.memorisation import nearest_instance_similarity
+from anomend.params.resolved import load_params
+from anomend.pictures.image_sets import read_imagefolder
+from anomend.project.metric_files import METRICS, library_versions, read_metrics, write_metrics
+from anomend.project.run import run_stage
 
 SAMPLES, FEATURES, PLOTS = Path("data/samples"), Path("data/features"), METRICS / "plots"
 MODELS = ("base", "tuned")

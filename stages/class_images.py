@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stages.cli import run_stage
-from stages.diffusion.rejection import Kept, base_sampler, sample_kept, write_kept
-from stages.measures.anatomy import assess
-from stages.metric_files import METRICS, write_metrics
-from stages.params import Params, load_params
+from anomend.detectors.anatomy import assess
+from anomend.diffusion.rejection import Kept, base_sampler, sample_kept, write_kept
+from anomend.params.resolved import Params, load_params
+from anomend.project.metric_files import METRICS, write_metrics
+from anomend.project.run import run_stage
 
 CLASS_IMAGES = Path("data/class_images")
 

@@ -11,17 +11,17 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from stages.cli import run_stage
-from stages.image_params import CollectParams
-from stages.imagefolder import ImageFolderWriter
-from stages.metric_files import METRICS, write_metrics
-from stages.paid_requests.budget import PERMISSION
-from stages.paid_requests.purchase import Counts, Patience
-from stages.paid_requests.store import STORE, project_store
-from stages.params import load_params
-from stages.sources import SOURCES
-from stages.sources.image import FolderSettings, PaperSettings, Skipped, SourceSettings
-from stages.sources.openai_settings import KEY, OpenAISettings
+from anomend.collecting import SOURCES
+from anomend.collecting.image import FolderSettings, PaperSettings, Skipped, SourceSettings
+from anomend.collecting.openai_settings import KEY, OpenAISettings
+from anomend.params.images import CollectParams
+from anomend.params.resolved import load_params
+from anomend.pictures.image_sets import ImageFolderWriter
+from anomend.project.metric_files import METRICS, write_metrics
+from anomend.project.run import run_stage
+from anomend.purchasing.budget import PERMISSION
+from anomend.purchasing.purchase import Counts, Patience
+from anomend.purchasing.store import STORE, project_store
 
 COLLECTED = Path("data/collected")
 PAPER_IMAGES = "ANOMEND_PAPER_IMAGES"
@@ -66,7 +66,7 @@ def print_plan() -> None:
     params = load_params()
     for source, count in ({params.collect.source: params.collect.images} | params.collect.mix).items():
         if source == "openai":
-            from stages.sources.openai_images import plan
+            from anomend.collecting.openai_images import plan
 
             settings = source_settings(params.collect, Counts()).openai
             assert settings is not None

@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 from safetensors.numpy import load_file
 
-from stages.cli import run_stage
-from stages.compare_effects import (
+from anomend.comparing.effects import (
     Effects,
     clip_effects,
     instance_effects,
@@ -19,15 +18,16 @@ from stages.compare_effects import (
     resampling,
     within_set_effects,
 )
-from stages.compare_pairs import MODELS, Pairs, read_pairs
-from stages.evaluation_params import CompareParams, MeasureParams
-from stages.imagefolder import load_image, read_imagefolder
-from stages.measures.feature_store import FeatureStore
-from stages.measures.features import Images
-from stages.measures.pairing import pair_by_prompt_and_seed
-from stages.measures.statistics import Better, holm, insufficient, paired_effect
-from stages.metric_files import METRICS, library_versions, read_metrics, write_metrics
-from stages.params import load_params
+from anomend.comparing.pairs import MODELS, Pairs, read_pairs
+from anomend.measuring.feature_store import FeatureStore
+from anomend.measuring.features import Images
+from anomend.measuring.pairing import pair_by_prompt_and_seed
+from anomend.params.evaluation import CompareParams, MeasureParams
+from anomend.params.resolved import load_params
+from anomend.pictures.image_sets import load_image, read_imagefolder
+from anomend.project.metric_files import METRICS, library_versions, read_metrics, write_metrics
+from anomend.project.run import run_stage
+from anomend.statistics import Better, holm, insufficient, paired_effect
 
 SAMPLES, FEATURES, INSTANCE = Path("data/samples"), Path("data/features"), Path("data/instance")
 STORE = Path(".features")

@@ -9,16 +9,16 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from stages.cli import run_stage
-from stages.curation.contact_sheet import Entry, write_sheet
-from stages.curation.decisions import check_names, read_decisions
-from stages.curation.detectors import DETECTORS, DetectorSettings, Look, detector_for
-from stages.curation.framing import framed
-from stages.curation.selection import Candidate, advice, decide, look_at, rejections, table_row
-from stages.image_params import CurateParams
-from stages.imagefolder import ImageFolderWriter, load_image, read_imagefolder
-from stages.metric_files import METRICS, library_versions, write_metrics
-from stages.params import load_params
+from anomend.curating.contact_sheet import Entry, write_sheet
+from anomend.curating.decisions import check_names, read_decisions
+from anomend.curating.detectors import DETECTORS, DetectorSettings, Look, detector_for
+from anomend.curating.framing import framed
+from anomend.curating.selection import Candidate, advice, decide, look_at, rejections, table_row
+from anomend.params.images import CurateParams
+from anomend.params.resolved import load_params
+from anomend.pictures.image_sets import ImageFolderWriter, load_image, read_imagefolder
+from anomend.project.metric_files import METRICS, library_versions, write_metrics
+from anomend.project.run import run_stage
 
 COLLECTED, INSTANCE = Path("data/collected"), Path("data/instance")
 DECISIONS = Path("data/decisions.csv")

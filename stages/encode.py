@@ -8,9 +8,8 @@ from typing import Any
 import torch
 from diffusers import StableDiffusion3Pipeline
 
-from stages.cli import run_stage
-from stages.diffusion.base_models import absent_parts, load_pipeline, resolve_device
-from stages.diffusion.embeddings import (
+from anomend.diffusion.base_models import absent_parts, load_pipeline, resolve_device
+from anomend.diffusion.embeddings import (
     EncodedSet,
     encode_captions,
     encode_images,
@@ -19,9 +18,10 @@ from stages.diffusion.embeddings import (
     save_texts,
     views,
 )
-from stages.diffusion.quantisation import eight_bit_t5
-from stages.imagefolder import load_image, read_imagefolder
-from stages.params import Params, load_params
+from anomend.diffusion.quantisation import eight_bit_t5
+from anomend.params.resolved import Params, load_params
+from anomend.pictures.image_sets import load_image, read_imagefolder
+from anomend.project.run import run_stage
 
 ENCODED, INSTANCE = Path("data/encoded"), Path("data/instance")
 OTHERS = {"class": Path("data/class_images"), "loser": Path("data/losers")}

@@ -12,21 +12,21 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from stages.cli import run_stage
-from stages.evaluation_params import JudgeParams
-from stages.imagefolder import read_imagefolder
-from stages.judges.analysis import analyse, analyse_parts, pair_scores, pooled
-from stages.judges.answers import write_answers
-from stages.judges.llm_judge import LlmJudge, LlmSettings
-from stages.judges.parts import figure_parts, part_questions, photograph_parts
-from stages.judges.protocol import Answer, Question, ask, blind, choose_pairs, questions
-from stages.judges.registry import KEYS, JudgeSettings, make_judge
-from stages.measures.anatomy import assess
-from stages.metric_files import METRICS, write_metrics
-from stages.paid_requests.budget import PERMISSION
-from stages.paid_requests.purchase import Counts, Patience
-from stages.paid_requests.store import STORE, project_store
-from stages.params import Params, load_params
+from anomend.detectors.anatomy import assess
+from anomend.judging.analysis import analyse, analyse_parts, pair_scores, pooled
+from anomend.judging.answers import write_answers
+from anomend.judging.llm_judge import LlmJudge, LlmSettings
+from anomend.judging.parts import figure_parts, part_questions, photograph_parts
+from anomend.judging.protocol import Answer, Question, ask, blind, choose_pairs, questions
+from anomend.judging.registry import KEYS, JudgeSettings, make_judge
+from anomend.params.evaluation import JudgeParams
+from anomend.params.resolved import Params, load_params
+from anomend.pictures.image_sets import read_imagefolder
+from anomend.project.metric_files import METRICS, write_metrics
+from anomend.project.run import run_stage
+from anomend.purchasing.budget import PERMISSION
+from anomend.purchasing.purchase import Counts, Patience
+from anomend.purchasing.store import STORE, project_store
 
 SAMPLES, JUDGEMENTS = Path("data/samples"), Path("data/judgements")
 

@@ -13,15 +13,15 @@ from pathlib import Path
 
 from safetensors.numpy import save_file
 
-from stages.cli import run_stage
-from stages.imagefolder import load_image, read_imagefolder
-from stages.measures.anatomy_figures import look_at_anatomy
-from stages.measures.feature_store import FeatureStore
-from stages.measures.features import get_extractor
-from stages.measures.group_figures import group_figures, groups_of
-from stages.measures.network_figures import further_figures, perceptual_figures
-from stages.metric_files import METRICS, library_versions, write_metrics
-from stages.params import load_params
+from anomend.measuring.anatomy import look_at_anatomy
+from anomend.measuring.feature_store import FeatureStore
+from anomend.measuring.features import get_extractor
+from anomend.measuring.group_metrics import group_figures, groups_of
+from anomend.measuring.network_metrics import further_figures, perceptual_figures
+from anomend.params.resolved import load_params
+from anomend.pictures.image_sets import load_image, read_imagefolder
+from anomend.project.metric_files import METRICS, library_versions, write_metrics
+from anomend.project.run import run_stage
 
 SAMPLES, FEATURES, INSTANCE = Path("data/samples"), Path("data/features"), Path("data/instance")
 STORE = Path(".features")

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages.cli import run_stage
-from stages.diffusion.base_models import BASE_MODELS
-from stages.imagefolder import read_imagefolder
-from stages.metric_files import METRICS, library_versions, read_metrics
-from stages.params import load_params, read_yaml
-from stages.reports.curves import read_curves
-from stages.reports.grid import save_side_by_side
-from stages.reports.inputs import ReportInputs
-from stages.reports.judge_examples import judge_examples
-from stages.reports.pairs import first_pairs
-from stages.reports.render import render_report
-from stages.reports.reproduction import locked_data
+from anomend.diffusion.base_models import BASE_MODELS
+from anomend.params.resolved import load_params, read_yaml
+from anomend.pictures.image_sets import read_imagefolder
+from anomend.project.metric_files import METRICS, library_versions, read_metrics
+from anomend.project.run import run_stage
+from anomend.reporting.curves import read_curves
+from anomend.reporting.grid import save_side_by_side
+from anomend.reporting.inputs import ReportInputs
+from anomend.reporting.judge_examples import judge_examples
+from anomend.reporting.pairs import first_pairs
+from anomend.reporting.render import render_report
+from anomend.reporting.reproduction import locked_data
 
 REPORT, SAMPLES, COLLECTED = Path("report"), Path("data/samples"), Path("data/collected")
 JUDGEMENTS, PAPER_JUDGES = Path("data/judgements"), Path("data/paper/judges.csv")

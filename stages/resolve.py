@@ -6,11 +6,11 @@ from pathlib import Path
 
 import yaml
 
-from stages.cli import run_stage
-from stages.measures.anatomy import check_detector
-from stages.paid_requests.models import refuse_retired
-from stages.paid_requests.prices import read_price
-from stages.params import RESOLVED, read_yaml, resolve
+from anomend.detectors.anatomy import check_detector
+from anomend.params.resolved import RESOLVED, read_yaml, resolve
+from anomend.project.run import run_stage
+from anomend.purchasing.models import refuse_retired
+from anomend.purchasing.prices import read_price
 
 
 def main() -> None:

@@ -6,11 +6,11 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from stages.cli import run_stage
-from stages.diffusion.lora import load_lora, lora_sha256
-from stages.diffusion.sampling import load_sampler, sample_images, sampling_options
-from stages.imagefolder import ImageFolderWriter, slug
-from stages.params import load_params
+from anomend.diffusion.lora import load_lora, lora_sha256
+from anomend.diffusion.sampling import load_sampler, sample_images, sampling_options
+from anomend.params.resolved import load_params
+from anomend.pictures.image_sets import ImageFolderWriter, slug
+from anomend.project.run import run_stage
 
 SAMPLES, LORA = Path("data/samples"), Path("models/lora")
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from stages.cli import run_stage
-from stages.imagefolder import read_imagefolder
-from stages.judges.protocol import choose_pairs
-from stages.metric_files import METRICS, write_metrics
-from stages.params import load_params
-from stages.surveys.exclusion import ExclusionRules
-from stages.surveys.key import write_key
-from stages.surveys.responses import read_responses
-from stages.surveys.selection import about_these, draw_images, survey_images
-from stages.surveys.site import Texts, build_site
-from stages.surveys.tally import per_pair, tally
+from anomend.judging.protocol import choose_pairs
+from anomend.params.resolved import load_params
+from anomend.pictures.image_sets import read_imagefolder
+from anomend.project.metric_files import METRICS, write_metrics
+from anomend.project.run import run_stage
+from anomend.surveying.exclusion import ExclusionRules
+from anomend.surveying.key import write_key
+from anomend.surveying.responses import read_responses
+from anomend.surveying.selection import about_these, draw_images, survey_images
+from anomend.surveying.site import Texts, build_site
+from anomend.surveying.tally import per_pair, tally
 
 SAMPLES, SITE, KEY = Path("data/samples"), Path("survey"), Path("data/survey_key.json")
 

@@ -12,18 +12,22 @@ from typing import Any
 
 import torch
 
-from stages.cli import run_stage
-from stages.diffusion.base_models import (
+from anomend.detectors.anatomy import assess
+from anomend.diffusion.base_models import (
     BASE_MODELS,
     fingerprint,
     resolve_device,
 )
-from stages.diffusion.embeddings import load_texts
-from stages.diffusion.lora import lora_layers, save_lora
-from stages.diffusion.monitoring import Image
-from stages.diffusion.training_log import TrainingLog
-from stages.diffusion.training_loop import LoraTrainer
-from stages.diffusion.training_setup import (
+from anomend.diffusion.embeddings import load_texts
+from anomend.diffusion.lora import lora_layers, save_lora
+from anomend.params.resolved import Params, load_params
+from anomend.project.metric_files import METRICS, library_versions, write_metrics
+from anomend.project.run import run_stage
+from anomend.reporting.model_card import lora_card
+from anomend.training.log import TrainingLog
+from anomend.training.loop import LoraTrainer
+from anomend.training.monitoring import Image
+from anomend.training.setup import (
     end_together,
     load_trained_parts,
     load_training_data,
@@ -32,10 +36,6 @@ from stages.diffusion.training_setup import (
     make_look,
     reload_difference,
 )
-from stages.measures.anatomy import assess
-from stages.metric_files import METRICS, library_versions, write_metrics
-from stages.params import Params, load_params
-from stages.reports.model_card import lora_card
 
 LORA, ENCODED, CHECKPOINTS = Path("models/lora"), Path("data/encoded"), Path(".checkpoints/train")
 CURVES = METRICS / "training"
@@ -48,7 +48,7 @@ def run_key(params: Params, base: str) -> str:
     settings = params.train.model_dump(exclude={"launcher"}) | {"sample": sample, "target": params.prompts.target}
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     digest.update(base.encode() + params.base.dtype.encode())
-    for path in [*sorted(ENCODED.glob("*.safetensors")), *sorted(Path("stages/diffusion").glob("*.py"))]:
+    for path in [*sorted(ENCODED.glob("*.safetensors")), *sorted(Path("anomend/diffusion").glob("*.py"))]:
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from stages.cli import run_stage
-from stages.metric_files import METRICS, read_metrics, write_metrics
-from stages.params import load_params
-from stages.verdicts import Thresholds, decide
+from anomend.params.resolved import load_params
+from anomend.project.metric_files import METRICS, read_metrics, write_metrics
+from anomend.project.run import run_stage
+from anomend.verdict.decision import Thresholds, decide
 
 
 def main() -> None:

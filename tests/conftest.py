@@ -25,9 +25,9 @@ LONGEST = (
     "tests/faults",
     "tests/test_training_stage.py",
     "tests/docs",
-    "tests/judges",
-    "tests/sources",
-    "tests/surveys",
+    "tests/judging",
+    "tests/collecting",
+    "tests/surveying",
 )
 """Files and folders that take minutes: they come first, so that no process ends with one of them while others rest."""
 

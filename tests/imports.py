@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 
-OWN = ("stages", "replication")
+OWN = ("anomend", "stages", "commands", "studies")
 
 
 def imported(path: Path, seen: set[Path] | None = None) -> Iterator[Path]:

@@ -12,8 +12,8 @@ import pytest
 from filelock import FileLock
 from safetensors import SafetensorError
 
-from stages.cli import LOCKS, run_stage
-from stages.metric_files import read_metrics, write_metrics
+from anomend.project.metric_files import read_metrics, write_metrics
+from anomend.project.run import LOCKS, run_stage
 from tests.clones import environment
 from tests.conftest import ROOT
 
@@ -81,7 +81,7 @@ def test_the_other_processes_of_a_launch_wait_for_no_lock_and_note_no_cost(
 @pytest.mark.parametrize("locale", ["C", "POSIX"])
 def test_a_stage_writes_utf8_where_the_locale_is_another(locale: str, tmp_path: Path) -> None:
     script = (
-        "from pathlib import Path; from stages.cli import run_stage;"
+        "from pathlib import Path; from anomend.project.run import run_stage;"
         "run_stage('x', lambda: Path('card').write_text('草'), measured=False)"
     )
     # Without Python's own rescue of the C locale its files would be ASCII.

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.compare_effects import (
+from anomend.collecting.drawn_people import collect_figures
+from anomend.comparing.effects import (
     Effects,
     Resampling,
     clip_effects,
@@ -18,17 +19,16 @@ from stages.compare_effects import (
     perceptual_effects,
     within_set_effects,
 )
-from stages.compare_pairs import Pairs, read_pairs
-from stages.evaluation_params import MeasureParams
-from stages.imagefolder import ImageFolderWriter, load_image, read_imagefolder
-from stages.measures.feature_store import FeatureStore
-from stages.measures.features import EXTRACTORS, Images, get_extractor
-from stages.measures.group_figures import feature_figures, groups_of, similarity_figures
-from stages.measures.network_figures import further_figures, perceptual_figures
-from stages.measures.networks import hub_weights
-from stages.measures.set_figures import Features
-from stages.sources.figures import collect_figures
-from tests.measures.test_clip_score import save_clip
+from anomend.comparing.pairs import Pairs, read_pairs
+from anomend.measuring.feature_store import FeatureStore
+from anomend.measuring.features import EXTRACTORS, Images, get_extractor
+from anomend.measuring.group_metrics import feature_figures, groups_of, similarity_figures
+from anomend.measuring.network_metrics import further_figures, perceptual_figures
+from anomend.measuring.networks import hub_weights
+from anomend.measuring.set_metrics import Features
+from anomend.params.evaluation import MeasureParams
+from anomend.pictures.image_sets import ImageFolderWriter, load_image, read_imagefolder
+from tests.measuring.test_clip_score import save_clip
 
 PROMPTS = {"lying on the grass": "target", "lying on the street": "target", "standing on the beach": "held_out"}
 NETWORK = "efficientnet_lite0"

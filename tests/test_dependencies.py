@@ -6,7 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from stages.reports.dependency_docs import COPYLEFT, document, licence, locked
+from commands.dependency_docs import COPYLEFT, document, licence, locked
 from tests.conftest import ROOT
 
 LOCK = (ROOT / "requirements.lock").read_text()

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 from safetensors.numpy import save_file
 
+from anomend.detectors.photograph_anatomy import CAUTION
+from anomend.measuring.anatomy import look_at_anatomy
+from anomend.params.evaluation import CompareParams
+from anomend.verdict.decision import Thresholds, decide
 from stages import agreement, compare
-from stages.evaluation_params import CompareParams
-from stages.measures.anatomy_detectors.photographs import CAUTION
-from stages.measures.anatomy_figures import look_at_anatomy
-from stages.verdicts import Thresholds, decide
 
 SETTINGS = CompareParams(seed=0, resamples=200, confidence=0.95)
 SEEDS = 8

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.imagefolder import METADATA, ImageFolderWriter, load_image, read_imagefolder, slug
+from anomend.pictures.image_sets import METADATA, ImageFolderWriter, load_image, read_imagefolder, slug
 
 
 def _write(folder: Path, text: str = "lying on the grass") -> None:

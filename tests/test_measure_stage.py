@@ -15,21 +15,21 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from anomend.collecting.drawn_people import collect_figures
+from anomend.measuring.clip_score import text_embeddings
+from anomend.measuring.diversity import cosine_similarity
+from anomend.measuring.feature_store import FeatureStore
+from anomend.measuring.features import EXTRACTORS, FeatureExtractor
+from anomend.measuring.group_metrics import Group, copy_figures, feature_figures, groups_of, suffixed
+from anomend.measuring.network_metrics import further_figures, perceptual_figures
+from anomend.measuring.networks import hub_weights
+from anomend.params.evaluation import MeasureParams
+from anomend.pictures.image_sets import ImageFolderWriter
+from anomend.project.seeding import numpy_generator
 from stages import compare, measure, verdict
 from stages.compare import frechet_entry
-from stages.evaluation_params import MeasureParams
-from stages.imagefolder import ImageFolderWriter
-from stages.measures.clip_score import text_embeddings
-from stages.measures.diversity import cosine_similarity
-from stages.measures.feature_store import FeatureStore
-from stages.measures.features import EXTRACTORS, FeatureExtractor
-from stages.measures.group_figures import Group, copy_figures, feature_figures, groups_of, suffixed
-from stages.measures.network_figures import further_figures, perceptual_figures
-from stages.measures.networks import hub_weights
-from stages.seeding import numpy_generator
-from stages.sources.figures import collect_figures
 from tests.conftest import ROOT
-from tests.measures.test_clip_score import save_clip
+from tests.measuring.test_clip_score import save_clip
 
 PERCEPTUAL_NETWORKS = ["efficientnet_lite0", "lpips_alex"]
 SETTINGS = MeasureParams(detector="figures", extractor="efficientnet_lite0", within_set_images=4, batch_size=8)

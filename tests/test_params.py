@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from stages.params import load_params, merge, read_yaml, resolve
-from stages.reports.parameter_docs import parameter_docs
+from anomend.params.resolved import load_params, merge, read_yaml, resolve
+from commands.parameter_docs import parameter_docs
 from tests.conftest import ROOT
 
 Raw = dict[str, Any]

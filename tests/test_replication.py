@@ -18,22 +18,23 @@ from scipy.linalg import sqrtm
 from scipy.stats import fisher_exact
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from replication import tables
-from replication.fid import candidates, reproduced
-from replication.images import ENVIRONMENT, PaperImages, find_folder, read_images
-from replication.inception import inception_features
-from replication.page import explanation, page
-from replication.votes import table2
-from stages.curation.observation import Observation
-from stages.measures.anatomy import assess
-from stages.measures.features import get_extractor
-from stages.measures.psnr import psnr_within, published_psnr_within
-from stages.measures.ssim import ssim_within
-from stages.measures.statistics import within_set_permutation_test
-from tests.curation.photographs import needs_networks
+from anomend.detectors.anatomy import assess
+from anomend.detectors.observation import Observation
+from anomend.measuring.features import get_extractor
+from anomend.measuring.psnr import psnr_within, published_psnr_within
+from anomend.measuring.ssim import ssim_within
+from anomend.statistics import within_set_permutation_test
+from studies.replication import tables
+from studies.replication.fid import candidates, reproduced
+from studies.replication.images import ENVIRONMENT, PaperImages, find_folder, read_images
+from studies.replication.inception import inception_features
+from studies.replication.page import explanation, page
+from studies.replication.votes import table2
+from tests.curating.photographs import needs_networks
 from tests.imports import imported
 
 ROOT = Path(__file__).resolve().parents[1]
+AGAIN = "run `dvc repro studies/replication/dvc.yaml`"
 DATA = ROOT / "data" / "paper"
 
 
@@ -138,8 +139,8 @@ def test_p_of_published_images_by_listing_every_split(images: PaperImages) -> No
 
 def test_the_page_and_its_paragraph_are_the_figures_own() -> None:
     committed = json.loads((ROOT / "metrics" / "replication.json").read_text())
-    assert committed["explanation"] == explanation(committed), "run `dvc repro replication/dvc.yaml`"
-    assert (ROOT / "replication" / "figures.md").read_text() == page(committed), "run `dvc repro replication/dvc.yaml`"
+    assert committed["explanation"] == explanation(committed), AGAIN
+    assert (ROOT / "studies" / "replication" / "figures.md").read_text() == page(committed), AGAIN
 
 
 def test_the_paragraph_turns_with_the_figures() -> None:
@@ -285,7 +286,7 @@ def test_absent_images_are_one_sentence_and_exit_1(
     assert tables.main() == 1
     message = capsys.readouterr().err
     assert message.count("\n") == 1
-    assert "tuned/test_01.png is missing" in message and "replication/README.md" in message
+    assert "tuned/test_01.png is missing" in message and "studies/replication/README.md" in message
 
 
 def test_other_images_are_refused(tmp_path: Path) -> None:
@@ -303,14 +304,14 @@ def test_the_environment_goes_before_the_parameter() -> None:
 
 
 def test_pipeline_lists_every_module_it_runs_and_is_tied_to_no_other() -> None:
-    content = yaml.safe_load((ROOT / "replication" / "dvc.yaml").read_text())
+    content = yaml.safe_load((ROOT / "studies" / "replication" / "dvc.yaml").read_text())
     stage = content["stages"]["tables"]
     listed = [ROOT / path for path in stage["deps"]]
     assert all(path.exists() for path in listed)
-    needed = set(imported(ROOT / "replication" / "tables.py"))
+    needed = set(imported(ROOT / "studies" / "replication" / "tables.py"))
     assert {path for path in needed if not any(path.is_relative_to(dep) for dep in listed)} == set()
     # An output that the root's report reads would make `dvc repro` at the root run this stage.
     assert not {"outs", "metrics", "plots"} & set(stage)
     assert content["metrics"] == ["../metrics/replication.json"]
-    declared = [name for entry in stage["params"] for name in entry["replication/params.yaml"]]
-    assert declared == list(yaml.safe_load((ROOT / "replication" / "params.yaml").read_text()))
+    declared = [name for entry in stage["params"] for name in entry["studies/replication/params.yaml"]]
+    assert declared == list(yaml.safe_load((ROOT / "studies" / "replication" / "params.yaml").read_text()))

@@ -2,7 +2,7 @@
 
 import torch
 
-from stages.seeding import derived_seed, numpy_generator, python_random, torch_generator
+from anomend.project.seeding import derived_seed, numpy_generator, python_random, torch_generator
 
 
 def test_equal_keys_draw_alike() -> None:

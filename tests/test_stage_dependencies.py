@@ -31,8 +31,8 @@ def test_a_stage_lists_every_file_that_it_imports(name: str) -> None:
 
 
 def test_imports_are_followed_into_functions_and_packages() -> None:
-    found = {path.relative_to(ROOT) for path in imported(ROOT / "stages" / "measures" / "features.py")}
-    # `from stages.measures import networks`, and hub_models from there.
-    assert {Path("stages/measures/networks.py"), Path("stages/hub_models.py")} <= found
-    photographs = imported(ROOT / "stages" / "measures" / "anatomy_detectors" / "photographs.py")
-    assert ROOT / "stages" / "curation" / "photographs" / "pose.py" in set(photographs)
+    found = {path.relative_to(ROOT) for path in imported(ROOT / "anomend" / "measuring" / "features.py")}
+    # `from anomend.measuring import networks`, and hub_models from there.
+    assert {Path("anomend/measuring/networks.py"), Path("anomend/project/hub_models.py")} <= found
+    photographs = imported(ROOT / "anomend" / "detectors" / "photograph_anatomy.py")
+    assert ROOT / "anomend" / "detectors" / "photographs" / "pose.py" in set(photographs)

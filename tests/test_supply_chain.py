@@ -13,7 +13,7 @@ import pytest
 from tests.clones import environment
 from tests.conftest import ROOT
 
-OURS = ("stages", "replication", "experiments", "rehearsal", "benchmarks", "pull_request")
+OURS = ("anomend", "stages", "commands", "studies")
 UNSAFE = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "cloudpickle"}
 """Modules whose loading runs code from the file."""
 

@@ -195,7 +195,7 @@ def test_a_full_disk_while_checkpointing_loses_no_step_that_was_saved(copied: Pa
     assert stage(copied, "stages.resolve").returncode == 0
     # A file size limit stands for a full disk: the checkpoint of step 8 cannot be written, that of step 4 could.
     limited = [
-        "import resource, runpy, stages.diffusion.training_loop as loop",
+        "import resource, runpy, anomend.training.loop as loop",
         "save = loop.LoraTrainer.save",
         "def limit(self):",
         "    if self.progress.done == 8:",

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.measures.statistics import compare_within_set, paired_effect
-from stages.verdict_advice import images_for_a_ratio
-from stages.verdict_figures import Ratio
-from stages.verdicts import Thresholds, Verdict, decide
+from anomend.statistics import compare_within_set, paired_effect
+from anomend.verdict.advice import images_for_a_ratio
+from anomend.verdict.decision import Thresholds, Verdict, decide
+from anomend.verdict.evidence import Ratio
 
 THRESHOLDS = Thresholds(
     min_target_drop=0.3, max_target_rate=0.15, held_out_margin=0.05, min_diversity_ratio=0.7, max_copy_rate=0.1

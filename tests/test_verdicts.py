@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stages.verdicts import Clause, Thresholds, decide
+from anomend.verdict.decision import Clause, Thresholds, decide
 
 THRESHOLDS = Thresholds(
     min_target_drop=0.3, max_target_rate=0.25, held_out_margin=0.05, min_diversity_ratio=0.7, max_copy_rate=0.02

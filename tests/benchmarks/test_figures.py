@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.figures import Spread, StepCost, step_cost
-from benchmarks.processes import Command, Run, environment, measure
-from benchmarks.tables import Comparison, summary
+from studies.benchmarks.figures import Spread, StepCost, step_cost
+from studies.benchmarks.processes import Command, Run, environment, measure
+from studies.benchmarks.tables import Comparison, summary
 
 MIB = 2**20
 

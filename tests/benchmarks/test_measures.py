@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.figures import StepCost, step_cost
-from benchmarks.measure_tables import (
+from studies.benchmarks.figures import StepCost, step_cost
+from studies.benchmarks.measure_tables import (
     KernelCost,
     SecondRun,
     SetCost,
@@ -20,8 +20,8 @@ from benchmarks.measure_tables import (
     second_run_section,
     set_section,
 )
-from benchmarks.measure_works import main
-from benchmarks.processes import Run
+from studies.benchmarks.measure_works import main
+from studies.benchmarks.processes import Run
 
 Work = Callable[..., dict[str, Any]]
 

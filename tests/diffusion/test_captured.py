@@ -10,10 +10,10 @@ import torch
 from diffusers import SD3Transformer2DModel
 from torch.utils._triton import has_triton
 
-from stages.diffusion.captured import CapturedTransformer
-from stages.diffusion.compiling import compile_options, refuse_what_fails
-from stages.diffusion.flat_parameters import flatten
-from stages.diffusion.lora import add_lora
+from anomend.diffusion.lora import add_lora
+from anomend.training.captured import CapturedTransformer
+from anomend.training.compiling import compile_options, refuse_what_fails
+from anomend.training.flat_parameters import flatten
 from tests.diffusion.tiny import compiles, tiny_transformer, train_params
 
 
@@ -140,7 +140,7 @@ def test_a_bfloat16_base_keeps_its_adapter_in_float32() -> None:
 def test_lack_of_memory_is_called_that(monkeypatch: pytest.MonkeyPatch) -> None:
     # As on a GPU, where there is no wrapper in C++.
     gpu = partial(compile_options, torch.device("cuda"))
-    monkeypatch.setattr("stages.diffusion.captured.compile_options", lambda _, keep: gpu(keep))
+    monkeypatch.setattr("anomend.training.captured.compile_options", lambda _, keep: gpu(keep))
     transformer, flat = adapted()
     transformer.proj_out = torch.nn.Sequential(transformer.proj_out, FillsTheMemory())
     captured = CapturedTransformer(transformer, flat)

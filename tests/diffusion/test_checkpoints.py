@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from stages.diffusion import checkpoints
-from stages.diffusion.checkpoints import load_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
+from anomend.diffusion import checkpoints
+from anomend.training.checkpoints import load_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
 
 
 def _trained(steps: int, model: torch.nn.Linear, optimizer: torch.optim.Optimizer) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stages.diffusion.base_models import load_pipeline
-from stages.diffusion.embeddings import encode_images, load_encoded, save_encoded, views
+from anomend.diffusion.base_models import load_pipeline
+from anomend.diffusion.embeddings import encode_images, load_encoded, save_encoded, views
 from tests.conftest import ROOT
 from tests.diffusion.tiny import encoded_set
 

@@ -8,7 +8,7 @@ from diffusers import FlowMatchEulerDiscreteScheduler
 from diffusers.training_utils import compute_density_for_timestep_sampling, compute_loss_weighting_for_sd3
 from scipy import stats
 
-from stages.diffusion.flow_matching import (
+from anomend.training.flow_matching import (
     FlowMatching,
     LossWeighting,
     SigmaScheme,

@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from stages.diffusion.base_models import load_pipeline
-from stages.diffusion.lora import WEIGHT_NAME, add_lora, load_lora, lora_sha256, save_lora
+from anomend.diffusion.base_models import load_pipeline
+from anomend.diffusion.lora import WEIGHT_NAME, add_lora, load_lora, lora_sha256, save_lora
 from tests.conftest import ROOT
 from tests.diffusion.tiny import predict, tiny_transformer
 

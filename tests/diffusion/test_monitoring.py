@@ -12,8 +12,10 @@ import torch
 from accelerate import Accelerator
 from PIL import Image
 
-from stages.diffusion.flow_matching import FlowMatching
-from stages.diffusion.monitoring import (
+from anomend.reporting.curves import read_curves
+from anomend.training.flow_matching import FlowMatching
+from anomend.training.log import TrainingLog, grid
+from anomend.training.monitoring import (
     Look,
     Looks,
     shared_anomaly_rate,
@@ -21,8 +23,6 @@ from stages.diffusion.monitoring import (
     validation_batches,
     validation_loss,
 )
-from stages.diffusion.training_log import TrainingLog, grid
-from stages.reports.curves import read_curves
 from tests.diffusion.tiny import tiny_transformer, training_data
 
 BINS = [0.1, 0.2, float("nan"), 0.4, 0.5]

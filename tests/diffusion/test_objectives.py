@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from stages.diffusion.flow_matching import FlowMatching
-from stages.diffusion.objectives import SIGMA_BINS, flow_matching, predict_velocity, step_sums
-from stages.diffusion.preference import flow_dpo_loss, preference_accuracy
-from stages.diffusion.training_data import CLASS, INSTANCE, TrainingData, choose_units, make_batch
-from stages.train_params import TrainParams
+from anomend.params.training import TrainParams
+from anomend.training.data import CLASS, INSTANCE, TrainingData, choose_units, make_batch
+from anomend.training.flow_matching import FlowMatching
+from anomend.training.objectives import SIGMA_BINS, flow_matching, predict_velocity, step_sums
+from anomend.training.preference import flow_dpo_loss, preference_accuracy
 from tests.diffusion.tiny import FORMAT, encoded_set, tiny_transformer, train_params, training_data
 
 FLOW = FlowMatching()

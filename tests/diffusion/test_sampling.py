@@ -10,8 +10,8 @@ import torch
 from diffusers import StableDiffusion3Pipeline
 from numpy.typing import NDArray
 
-from stages.diffusion.base_models import load_pipeline
-from stages.diffusion.sampling import sample_images
+from anomend.diffusion.base_models import load_pipeline
+from anomend.diffusion.sampling import sample_images
 from tests.conftest import ROOT
 
 SETTINGS: dict[str, Any] = {"steps": 4, "guidance_scale": 4.0, "resolution": 64, "max_sequence_length": 1}

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import torch
 
-from stages.diffusion.flow_matching import FlowMatching
-from stages.diffusion.training_data import (
+from anomend.training.data import (
     CLASS,
     INSTANCE,
     LOSER,
@@ -17,6 +16,7 @@ from stages.diffusion.training_data import (
     choose_units,
     make_batch,
 )
+from anomend.training.flow_matching import FlowMatching
 from tests.diffusion.tiny import FORMAT, encoded_set, training_data
 
 FLOW = FlowMatching()

@@ -16,11 +16,11 @@ import yaml
 from safetensors.torch import load_file
 from torch._inductor.cpp_builder import cpp_compiler_search
 
-from stages.diffusion.lora import WEIGHT_NAME, save_lora
-from stages.diffusion.monitoring import Look
-from stages.diffusion.training_data import TrainingData
-from stages.diffusion.training_log import TrainingLog
-from stages.diffusion.training_loop import LoraTrainer
+from anomend.diffusion.lora import WEIGHT_NAME, save_lora
+from anomend.training.data import TrainingData
+from anomend.training.log import TrainingLog
+from anomend.training.loop import LoraTrainer
+from anomend.training.monitoring import Look
 from tests.conftest import ROOT
 from tests.diffusion.tiny import FORMAT, compiles, encoded_set, tiny_transformer, train_params, training_data
 
@@ -201,7 +201,7 @@ def test_an_optimizer_that_is_not_here_is_refused(
     raw_params: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, sentence: str
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr("stages.diffusion.optimizers.find_spec", lambda name: None)
+    monkeypatch.setattr("anomend.training.optimizers.find_spec", lambda name: None)
     with pytest.raises(ValueError, match=sentence):
         train(raw_params, tmp_path, optimizer=option)
 
@@ -238,7 +238,7 @@ KILLED_RUN = """
 import os, signal, sys
 from pathlib import Path
 import yaml
-from stages.diffusion import training_loop
+from anomend.diffusion import training_loop
 from tests.diffusion.test_training_loop import train
 step, folder = int(sys.argv[1]), Path(sys.argv[2])
 original = training_loop.LoraTrainer.step

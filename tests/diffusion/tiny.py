@@ -9,11 +9,11 @@ import pytest
 import torch
 from diffusers import SD3Transformer2DModel
 
-from stages.diffusion.embeddings import EncodedSet
-from stages.diffusion.latent_format import LatentFormat
-from stages.diffusion.training_data import TrainingData
-from stages.params import resolve
-from stages.train_params import TrainParams
+from anomend.diffusion.embeddings import EncodedSet
+from anomend.diffusion.latent_format import LatentFormat
+from anomend.params.resolved import resolve
+from anomend.params.training import TrainParams
+from anomend.training.data import TrainingData
 
 FORMAT = LatentFormat(1.5, 0.06)
 

@@ -14,9 +14,9 @@ from safetensors.torch import save_file
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
 
-from stages.diffusion.lora import lora_layers
-from stages.diffusion.training_loop import LoraTrainer
-from stages.diffusion.training_setup import end_together
+from anomend.diffusion.lora import lora_layers
+from anomend.training.loop import LoraTrainer
+from anomend.training.setup import end_together
 from tests.diffusion.tiny import tiny_transformer, train_params, training_data
 
 

@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
     *sorted((ROOT / "docs").glob("*.md")),
-    *(ROOT / folder / "README.md" for folder in ("replication", "benchmarks", "models/mini")),
+    *(ROOT / folder / "README.md" for folder in ("studies/replication", "studies/benchmarks", "models/mini")),
 ]
 TEAMS = "docs/teams.md"
 """Its blocks run in a small repository (test_teams.py), all others in a shrunk clone (test_blocks_run.py)."""
@@ -31,11 +31,11 @@ NOT_RUN: dict[str, dict[str, str]] = {
     "CONTRIBUTING.md": {"make test-fast": THIS_SUITE, "make test": THIS_SUITE, "make test-docs": THIS_SUITE},
     "docs/anatomy_detectors.md": {
         "dvc exp run -S 'measure.detector=objects:models/artifacts@<sha256>'": (
-            "needs a model of one's own; tests/measures/test_photograph_detectors.py makes one"
+            "needs a model of one's own; tests/measuring/test_photograph_detectors.py makes one"
         ),
     },
     "docs/survey.md": {
-        "make survey HOST=0.0.0.0 PORT=8000": "serves until stopped; tests/surveys/test_survey_server.py starts it",
+        "make survey HOST=0.0.0.0 PORT=8000": "serves until stopped; tests/surveying/test_survey_server.py starts it",
     },
     "docs/tutorial.md": {
         "make photograph-models": "fetches 36 MB, as `make test` does first",
@@ -47,18 +47,18 @@ NOT_RUN: dict[str, dict[str, str]] = {
         "sbatch configs/slurm/repro.sbatch": CLUSTER,
         "sky jobs launch configs/skypilot/repro.yaml": CLUSTER,
     },
-    "replication/README.md": {
+    "studies/replication/README.md": {
         f"dvc get $repository {what} --rev $commit -o data/paper/images/{where}": NETWORK
         for what, where in (
-            ("experiments/outputs", "tuned"),
-            ("experiments/comparisons", "base"),
+            ("studies/experiments/outputs", "tuned"),
+            ("studies/experiments/comparisons", "base"),
             ("data", "instance"),
         )
     },
-    "benchmarks/README.md": {
-        "python -m benchmarks.training": HOURS,
-        "python -m benchmarks.measures --write": MINUTES,
-        "python -m benchmarks.training --diffusers-script PATH --peer-python PATH --write": HOURS,
+    "studies/benchmarks/README.md": {
+        "python -m studies.benchmarks.training": HOURS,
+        "python -m studies.benchmarks.measures --write": MINUTES,
+        "python -m studies.benchmarks.training --diffusers-script PATH --peer-python PATH --write": HOURS,
         "git clone --depth 1 --branch v0.42.1 https://github.com/huggingface/diffusers /tmp/diffusers": NETWORK,
         "python3.11 -m venv /tmp/peer": SECOND_ENVIRONMENT,
         "/tmp/peer/bin/pip install -r requirements.lock tensorboard datasets": SECOND_ENVIRONMENT,

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from stages.params import merge, read_yaml, resolve
+from anomend.params.resolved import merge, read_yaml, resolve
 from tests.clones import run
 from tests.conftest import ROOT
 from tests.docs.blocks import NOT_RUN, PAGES, blocks, commands
@@ -22,8 +22,8 @@ LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
 PROGRAMS = {"make", "dvc", "python", "git", "source", "sbatch", "sky", "export", "python3.11", "/tmp/peer/bin/pip"}
 SHELL = [block for block in blocks() if block.language in ("sh", "bash")]
 COMMANDS = [(block.page, words) for block in SHELL for words in commands(block)]
-FOLDERS = ("benchmarks", "data/survey", "experiments", "pretraining", "replication", "report")
-LINKING = sorted({*PAGES, *(page for folder in FOLDERS for page in (ROOT / folder).glob("*.md"))})
+FOLDERS = ("studies", "data/survey", "report")
+LINKING = sorted({*PAGES, *(page for folder in FOLDERS for page in (ROOT / folder).rglob("*.md"))})
 NESTED = ("exp", "remote", "metrics", "params", "plots", "queue", "cache")
 """Commands of DVC that have commands of their own."""
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from stages.surveys.key import read_key
+from anomend.surveying.key import read_key
 from tests.clones import environment, run, virtual_environment
 from tests.docs.blocks import TEAMS, Block, blocks
-from tests.judges.test_llm_judges import PATHS, VERDICT, answer
+from tests.judging.test_llm_judges import PATHS, VERDICT, answer
 from tests.long_runs import on_request
-from tests.paid_requests.api_server import ApiServer, serve
-from tests.paid_requests.stage_run import environment as with_keys
+from tests.purchasing.api_server import ApiServer, serve
+from tests.purchasing.stage_run import environment as with_keys
 
 pytestmark = [pytest.mark.slow, on_request]
 

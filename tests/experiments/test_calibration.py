@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.base_pool import Pool, draw_pool, read_pool
-from experiments.calibration import EXACT, null_comparisons, summary
-from experiments.nulls import labels_swapped, other_seeds, swapped_findings
-from stages.measures.diversity import cosine_distance_matrix
-from stages.params import Params, load_params
+from anomend.measuring.diversity import cosine_distance_matrix
+from anomend.params.resolved import Params, load_params
+from studies.experiments.base_pool import Pool, draw_pool, read_pool
+from studies.experiments.calibration import EXACT, null_comparisons, summary
+from studies.experiments.nulls import labels_swapped, other_seeds, swapped_findings
 
 TARGETS, HELD_OUT = ("a", "b"), ("c", "d", "e", "f", "g")
 
@@ -115,7 +115,7 @@ def test_blocks_are_read_in_order(tmp_path: Path) -> None:
 
 
 def test_the_committed_table_is_calibrated() -> None:
-    table = pd.read_csv("experiments/calibration.csv")
+    table = pd.read_csv("studies/experiments/calibration.csv")
     reported = table[~table["measure"].str.endswith(EXACT)]
     assert reported["calibrated"].all() and (reported["comparisons"] >= 200).all()
     assert ((reported["share"] >= 0.02) & (reported["share"] <= 0.08)).all()

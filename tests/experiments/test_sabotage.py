@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from experiments.sabotage import CASES, TABLE
+from studies.experiments.sabotage import CASES, TABLE
 
 REASONS = {
     "zeros": {"target_drop", "target_rate"},

@@ -29,7 +29,8 @@ def reproduced_whole(shared_folder: Path, tmp_path_factory: pytest.TempPathFacto
     if whole_suite() and (kept := os.environ.get(FOLDER)):
         folder = Path(kept)
         if (folder / "dvc.lock").exists():
-            shutil.copytree(ROOT / "stages", folder / "stages", dirs_exist_ok=True, ignore=IGNORED)
+            for name in ("anomend", "commands", "stages", "studies"):
+                shutil.copytree(ROOT / name, folder / name, dirs_exist_ok=True, ignore=IGNORED)
             run(folder, "dvc", "repro")
         else:
             reproduce_odd(folder)

@@ -8,8 +8,8 @@ from typing import Any
 
 from PIL import Image
 
-from stages.miniature.figures import render, sample_scene
-from stages.seeding import python_random
+from anomend.miniature.drawn_people import render, sample_scene
+from anomend.project.seeding import python_random
 from tests.clones import set_params
 
 TARGET = [

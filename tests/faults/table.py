@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from stages.metric_files import library_versions, write_metrics
+from anomend.project.metric_files import library_versions, write_metrics
 from tests.conftest import ROOT
 
 TABLE = ROOT / "metrics" / "faults.json"

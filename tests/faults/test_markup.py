@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from stages.surveys.key import read_key
+from anomend.surveying.key import read_key
 from tests.clones import run
 from tests.faults.faulty import outputs
 from tests.faults.odd_texts import CONSENT, HELD_OUT, QUESTION, TARGET, TITLE
@@ -107,5 +107,5 @@ def test_a_browser_shows_both_pages_and_runs_no_text(reproduced_whole: Path, bro
 
 
 def test_the_summary_and_the_metrics_bear_odd_texts(reproduced_whole: Path) -> None:
-    assert "verdict: " in run(reproduced_whole, "python", "-m", "stages.summary").stdout
+    assert "verdict: " in run(reproduced_whole, "python", "-m", "commands.summary").stdout
     assert "verdict" in run(reproduced_whole, "dvc", "metrics", "show").stdout

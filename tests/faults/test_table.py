@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.metric_files import read_metrics
+from anomend.project.metric_files import read_metrics
 from tests.faults.faulty import differences, stage_names
 from tests.faults.table import WHOLE, Row, merged, read_rows, record, whole_suite
 

@@ -9,11 +9,11 @@ import torch
 from diffusers import AutoencoderKL
 from numpy.typing import NDArray
 
-from stages.miniature.anatomy import check
-from stages.miniature.defects import ANOMALIES, DEFECTIVE, plant
-from stages.miniature.figures import pose, render, sample_scene
-from stages.miniature.pretraining.autoencoder import round_trip
-from stages.seeding import python_random
+from anomend.miniature.anatomy import check
+from anomend.miniature.defects import ANOMALIES, DEFECTIVE, plant
+from anomend.miniature.drawn_people import pose, render, sample_scene
+from anomend.project.seeding import python_random
+from studies.pretraining.autoencoder import round_trip
 
 COUNT = 2000
 VAE = Path("models/mini/vae")

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from stages.miniature.captions import WORDS, caption
-from stages.miniature.dataset import draw_one
-from stages.miniature.defects import plant
-from stages.miniature.figures import pose, render, sample_individual, sample_scene
-from stages.seeding import python_random
+from anomend.miniature.captions import WORDS, caption
+from anomend.miniature.dataset import draw_one
+from anomend.miniature.defects import plant
+from anomend.miniature.drawn_people import pose, render, sample_individual, sample_scene
+from anomend.project.seeding import python_random
 
 
 def test_the_same_seed_draws_the_same_picture() -> None:

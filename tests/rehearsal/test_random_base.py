@@ -8,7 +8,10 @@ import pytest
 import torch
 from diffusers import StableDiffusion3Pipeline
 
-from rehearsal.random_base import (
+from anomend.diffusion.base_models import load_latent_format, load_pipeline
+from anomend.diffusion.sampling import load_sampler, sample_images
+from anomend.params.resolved import BaseModelParams
+from studies.rehearsal.random_base import (
     BLOCK,
     SHRUNK,
     TRUE,
@@ -19,10 +22,7 @@ from rehearsal.random_base import (
     random_component,
     write_random_base,
 )
-from rehearsal.run import rehearse, write_base
-from stages.diffusion.base_models import load_latent_format, load_pipeline
-from stages.diffusion.sampling import load_sampler, sample_images
-from stages.params import BaseModelParams
+from studies.rehearsal.run import rehearse, write_base
 
 PARTS = ("transformer", "text_encoder", "text_encoder_2", "text_encoder_3", "vae")
 

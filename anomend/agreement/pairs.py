@@ -1,0 +1,157 @@
+"""How far people, judges and measures agree on the same pairs: the instrument for why LLMs and people differ.
+
+Every rater (people together, each judge, each measure) scores each pair of images from 0 (base) to 1 (tuned), 1/2
+for a tie. Two raters are compared on the pairs that both scored: Cohen's kappa over tuned, tie and base, and Kendall's
+tau-b over the scores themselves, which also sees how decided a rater is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import kendalltau
+
+from anomend.statistics import wilson_interval
+from anomend.statistics.resampling import bootstrap_counts, percentile_interval
+
+CHOICES = ("base", "tie", "tuned")
+KEYS = ["prompt", "seed"]
+MIN_PAIRS = 5
+"""With fewer pairs an interval says nothing."""
+
+
+def choices(scores: pd.Series) -> NDArray[np.int_]:
+    """Scores as categories, numbers into CHOICES: below, at, and above 1/2."""
+    return np.asarray(np.sign(scores.to_numpy(dtype=float) - 0.5), dtype=int) + 1
+
+
+def confusion(first: NDArray[np.int_], second: NDArray[np.int_]) -> NDArray[np.int_]:
+    """Counts of pairs, shape (3, 3): rows the first rater's choice, columns the second's."""
+    table = np.zeros((len(CHOICES), len(CHOICES)), dtype=int)
+    np.add.at(table, (first, second), 1)
+    return table
+
+
+def cohen_kappa(table: NDArray[Any]) -> NDArray[np.float64]:
+    """Cohen's kappa (Cohen 1960): (p_o - p_e) / (1 - p_e).
+
+    Args:
+        table: confusion counts, shape (..., k, k).
+
+    Returns:
+        Shape (...): 1 for full agreement, about 0 for agreement by chance, NaN where both raters always make the same
+        one choice (chance agreement is then certain) or where there are no counts.
+    """
+    counts = np.asarray(table, dtype=float)
+    total = counts.sum(axis=(-2, -1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        observed = np.trace(counts, axis1=-2, axis2=-1) / total
+        expected = (counts.sum(axis=-1) * counts.sum(axis=-2)).sum(axis=-1) / total**2
+        return np.asarray(np.where(expected < 1, (observed - expected) / (1 - expected), np.nan))
+
+
+def compare_raters(first: pd.Series, second: pd.Series, seed: int, resamples: int = 10_000) -> dict[str, Any]:
+    """Agreement of two raters.
+
+    Args:
+        first: scores by (prompt, seed), 0 to 1.
+        second: the other's.
+        seed: seed of the bootstrap over pairs.
+        resamples: bootstrap resamples.
+
+    Returns:
+        n: pairs that both scored; agreement: share with the same choice; kappa, ci_low, ci_high: Cohen's kappa and its
+        95% percentile interval (from Wilson's where they never differ); rank_correlation, rank_p: Kendall's tau-b and
+        its p. A figure that cannot be computed is None, and `reason` says why.
+    """
+    both = pd.concat([first.rename("a"), second.rename("b")], axis=1, join="inner").dropna()
+    figures: dict[str, Any] = dict.fromkeys(("agreement", "kappa", "ci_low", "ci_high", "rank_correlation", "rank_p"))
+    if both.empty:
+        return {"n": 0} | figures | {"reason": "no pair was scored by both"}
+    one, other = choices(both["a"]), choices(both["b"])
+    kappa = float(cohen_kappa(confusion(one, other)))
+    reasons = []
+    figures["agreement"] = float((one == other).mean())
+    figures["kappa"] = None if np.isnan(kappa) else kappa
+    if np.isnan(kappa):
+        reasons.append("no kappa: both always make the same choice")
+    elif len(both) < MIN_PAIRS:
+        reasons.append(f"no interval: it needs {MIN_PAIRS} pairs, there are {len(both)}")
+    else:
+        figures["ci_low"], figures["ci_high"] = _kappa_interval(one, other, both.index, seed, resamples)
+    tau = kendalltau(both["a"], both["b"])
+    if np.isnan(tau.statistic):
+        reasons.append("no rank correlation: a rater gives every pair the same score")
+    else:
+        figures["rank_correlation"], figures["rank_p"] = float(tau.statistic), float(tau.pvalue)
+    return {"n": len(both)} | figures | ({"reason": "; ".join(reasons)} if reasons else {})
+
+
+def _kappa_interval(
+    one: NDArray[np.int_], other: NDArray[np.int_], index: pd.Index, seed: int, resamples: int
+) -> tuple[float, float]:
+    if (one == other).all():
+        # Resampling raters who never differ shows no spread: the shares of their choices are kept, and Wilson's lowest
+        # agreement stands for the one that so few pairs cannot rule out.
+        expected = ((np.bincount(one) / len(one)) ** 2).sum()
+        lowest, _ = wilson_interval(len(one), len(one))
+        return float((lowest - expected) / (1 - expected)), 1.0
+    prompts = [str(prompt) for prompt, _ in index]
+    counts, _ = bootstrap_counts(prompts, seed=seed, resamples=resamples)
+    cells = np.eye(len(CHOICES) ** 2)[one * len(CHOICES) + other]
+    kappas = cohen_kappa((counts @ cells).reshape(-1, len(CHOICES), len(CHOICES)))
+    # A resample in which both always choose the same has no kappa.
+    return percentile_interval(kappas[~np.isnan(kappas)])
+
+
+def agreement(raters: Mapping[str, pd.Series], seed: int, resamples: int = 10_000) -> dict[str, dict[str, Any]]:
+    """Every two raters: `<first>__<second>` -> `compare_raters`."""
+    return {
+        f"{first}__{second}": compare_raters(raters[first], raters[second], seed, resamples)
+        for first, second in combinations(raters, 2)
+    }
+
+
+def confusion_rows(raters: Mapping[str, pd.Series]) -> pd.DataFrame:
+    """The confusion tables of every two raters: first, second, first_choice, second_choice, pairs."""
+    rows = []
+    for first, second in combinations(raters, 2):
+        both = pd.concat([raters[first].rename("a"), raters[second].rename("b")], axis=1, join="inner").dropna()
+        table = confusion(choices(both["a"]), choices(both["b"]))
+        rows += [
+            (first, second, CHOICES[row], CHOICES[column], int(table[row, column]))
+            for row in range(len(CHOICES))
+            for column in range(len(CHOICES))
+        ]
+    return pd.DataFrame(rows, columns=["first", "second", "first_choice", "second_choice", "pairs"])
+
+
+def disagreements(raters: Mapping[str, pd.Series], most: int, opinions: Collection[str] = ()) -> pd.DataFrame:
+    """The pairs on which raters differ most.
+
+    Args:
+        raters: scores by (prompt, seed).
+        most: pairs at most.
+        opinions: raters whose differences come before all others: a measure that answers 0 or 1 contradicts somebody
+            on most pairs, and would bury the few on which people and judges contradict each other.
+
+    Returns:
+        prompt, seed; spread: highest less lowest score; each rater's score. Ordered by the spread of the opinions, then
+        by the spread of all, then by prompt and seed.
+    """
+    table = pd.DataFrame(dict(raters))
+    known = table[table.notna().sum(axis=1) >= 2]
+    found = known.assign(spread=_spread(known), apart=_spread(known[[name for name in raters if name in opinions]]))
+    found = found[found["spread"] > 0].reset_index()
+    ordered = found.sort_values(["apart", "spread", *KEYS], ascending=[False, False, True, True], ignore_index=True)
+    return ordered[[*KEYS, "spread", *raters]].head(most)
+
+
+def _spread(scores: pd.DataFrame) -> pd.Series:
+    """Highest less lowest score of each pair; 0 where nobody scored it. Rounded: equal spreads are to tie."""
+    return (scores.max(axis=1) - scores.min(axis=1)).fillna(0.0).round(12)

@@ -1,0 +1,66 @@
+"""What a user's own picture is called: its caption, and the target prompt that it answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from anomend.pictures.image_sets import METADATA, slug
+
+
+class Captions:
+    """Captions of the pictures in a folder, from the first of these that speaks of a picture:
+
+    `text` in the folder's `metadata.jsonl`; a text file beside the picture, of the same name but for the ending; a
+    sub-folder named after a target prompt, such as `lying_on_the_grass/`; the caption given for all others; the only
+    target prompt, or all of them joined by "or".
+    """
+
+    def __init__(self, folder: Path, prompts: Sequence[str], fallback: str | None) -> None:
+        self.folder, self.prompts = folder, prompts
+        self.fallback = fallback or " or ".join(prompts)
+        self.listed = _listed(folder / METADATA)
+
+    def of(self, picture: Path) -> tuple[str, str, str]:
+        """Caption, target prompt, and where the caption is from, of one picture in the folder."""
+        name = picture.relative_to(self.folder).as_posix()
+        beside = picture.with_suffix(".txt")
+        if text := self.listed.get(name):
+            return text, self._prompt(text), METADATA
+        if beside.is_file() and (text := beside.read_text(encoding="utf-8", errors="replace").strip()):
+            return text, self._prompt(text), beside.name
+        for parent in picture.relative_to(self.folder).parts[:-1]:
+            for prompt in self.prompts:
+                if slug(parent) == slug(prompt):
+                    return prompt, prompt, f"{parent}/"
+        return self.fallback, self._prompt(self.fallback), "fallback"
+
+    def _prompt(self, text: str) -> str:
+        """The target prompt that a caption holds; the caption itself where that is none, or several."""
+        held = [prompt for prompt in self.prompts if prompt.lower() in text.lower()]
+        return held[0] if len(held) == 1 else text
+
+
+def _listed(metadata: Path) -> dict[str, str]:
+    """Captions in an imagefolder's metadata, by file name; nothing where there is none.
+
+    Raises:
+        ValueError: a line is no JSON object.
+    """
+    if not metadata.is_file():
+        return {}
+    captions = {}
+    try:
+        lines = metadata.read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError:
+        raise ValueError(f"{metadata} is no UTF-8: save it again in UTF-8") from None
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            captions[str(row["file_name"])] = str(row.get("text") or "").strip()
+        except (json.JSONDecodeError, KeyError, TypeError, AttributeError):
+            raise ValueError(f"line {number} of {metadata} is no JSON object with a file_name: mend it") from None
+    return captions

@@ -1,0 +1,58 @@
+"""Source `figures`: right figures of one individual, drawn by the miniature world."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from anomend.collecting.image import SourceImage
+from anomend.miniature.drawn_people import POSTURES, render, sample_individual, sample_scene
+from anomend.miniature.scenery import PLACES
+from anomend.project.seeding import derived_seed, python_random
+
+
+def collect_figures(prompts: Sequence[str], count: int, seed: int) -> Iterator[SourceImage]:
+    """Draw `count` right figures of one individual, going round the prompts.
+
+    Args:
+        prompts: target prompts; each must name a posture and a place of the miniature world.
+        count: how many images.
+        seed: chooses the individual, the light and every pose.
+
+    Yields:
+        64 x 64 images, each captioned by its prompt.
+
+    Raises:
+        ValueError: a prompt that the world cannot draw.
+    """
+    scenes = [(prompt, *parse_prompt(prompt)) for prompt in prompts]
+    individual = sample_individual(python_random(seed, "individual"))
+    for index in range(count):
+        prompt, posture, place = scenes[index % len(scenes)]
+        rng = python_random(seed, "instance", index)
+        scene = sample_scene(rng, posture, place, individual)
+        yield SourceImage(
+            image=render(scene, rng),
+            text=prompt,
+            prompt=prompt,
+            provenance={
+                "seed": derived_seed(seed, "instance", index),
+                "model": "miniature world",
+                "light": scene.light,
+            },
+        )
+
+
+def parse_prompt(prompt: str) -> tuple[str, str]:
+    """The posture and the place that a prompt names.
+
+    Raises:
+        ValueError: it names none, or two.
+    """
+    words = prompt.lower().split()
+    postures, places = [w for w in POSTURES if w in words], [w for w in PLACES if w in words]
+    if len(postures) != 1 or len(places) != 1:
+        raise ValueError(
+            f"the miniature world cannot draw {prompt!r}: name one of {', '.join(POSTURES)}, and one of "
+            f"{', '.join(PLACES)}"
+        )
+    return postures[0], places[0]

@@ -1,0 +1,62 @@
+"""Source `paper`: the instance images that the paper published, each held against its published digest."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from anomend.collecting.image import Skipped, SourceImage, SourceSettings
+from anomend.collecting.pictures import read_picture
+
+COMMIT = "87964b34ea42169283167483ab18fa2660a409a3"
+"""Of https://github.com/hyoo14/Finetuned-SD3-Correcting-Anomalous-Images."""
+
+
+def collect_paper(prompts: Sequence[str], count: int, settings: SourceSettings) -> Iterator[SourceImage | Skipped]:
+    """The published instance images whose caption is a target prompt: five, four of them on the grass.
+
+    Args:
+        prompts: target prompts.
+        count: how many images at most.
+        settings: its `paper`.
+
+    Raises:
+        FileNotFoundError: an image is missing.
+        ValueError: a file is not the published one, or no image answers a target prompt.
+    """
+    paper = settings.paper
+    if paper is None:
+        raise ValueError("the source `paper` needs the folder of the published images")
+    captions = {row["file_name"]: row["text"] for row in _rows(paper.captions)}
+    found = 0
+    for row in _rows(paper.digests):
+        if row["set"] != "instance":
+            continue
+        name, path = row["file_name"], paper.path / "instance" / row["file_name"]
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"the paper's published images are not in {paper.path} (instance/{name} is missing): run "
+                "`make paper-images` once online, or set ANOMEND_PAPER_IMAGES to the folder that holds instance/"
+            )
+        content = path.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        if digest != row["sha256"]:
+            raise ValueError(f"{path} is not the published file (SHA-256 {digest[:12]}): fetch it again")
+        if captions[name] not in prompts:
+            yield Skipped(name, f"shows {captions[name]!r}, which is no target prompt")
+        elif found == count:
+            yield Skipped(name, f"beyond the {count} images asked for")
+        else:
+            found += 1
+            provenance = {"original": name, "original_sha256": digest, "commit": COMMIT, "model": "DALL-E 3"}
+            yield SourceImage(read_picture(content)[0], captions[name], captions[name], provenance)
+    if not found:
+        shown = ", ".join(sorted(set(captions.values())))
+        raise ValueError(f"no published image answers a target prompt: they show {shown}; set prompts.target to these")
+
+
+def _rows(table: Path) -> list[dict[str, str]]:
+    with table.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))

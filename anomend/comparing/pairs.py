@@ -1,0 +1,60 @@
+"""Both models' images paired by prompt and seed, as stage `compare` takes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anomend.measuring.features import Images
+from anomend.measuring.group_metrics import SUFFIXES
+from anomend.measuring.pairing import pair_by_prompt_and_seed
+from anomend.pictures.image_sets import load_image, read_imagefolder
+
+MODELS = ("base", "tuned")
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """n pairs of images of the base and of the tuned model, ordered by prompt and seed."""
+
+    prompts: list[str]
+    """The prompt of each pair."""
+    texts: list[str]
+    """What the models were given for it."""
+    rows: NDArray[np.intp]
+    """Rows of the two sample sets, and of their features, (2, n)."""
+    paths: tuple[list[Path], list[Path]]
+    """Images of the base and of the tuned model."""
+
+    def places(self, limit: int | None = None) -> dict[str, NDArray[np.intp]]:
+        """By prompt, which of the pairs are its own: all, or those of its first `limit` seeds."""
+        prompts = np.array(self.prompts)
+        return {prompt: np.flatnonzero(prompts == prompt)[:limit] for prompt in dict.fromkeys(self.prompts)}
+
+    def images(self, places: NDArray[np.intp]) -> Images:
+        """The base's images at these places, then the tuned model's."""
+        return [load_image(own[place]) for own in self.paths for place in places]
+
+
+def read_pairs(samples: Path) -> dict[str, Pairs]:
+    """The pairs of the target and of the held-out prompts, by the suffix of their keys in metric files.
+
+    Args:
+        samples: folder with an image folder for each model.
+
+    Raises:
+        ValueError: an image has no partner of its prompt and seed.
+    """
+    tables = [read_imagefolder(samples / model) for model in MODELS]
+    base, tuned = (table.assign(row=table.index) for table in tables)
+    pairs = pair_by_prompt_and_seed(base, tuned, "row")
+    found = {}
+    for group, suffix in SUFFIXES.items():
+        rows = pairs.loc[pairs["group"] == group, list(MODELS)].to_numpy(dtype=np.intp).T
+        own = tables[0].iloc[rows[0]]
+        paths = [list(table["path"].iloc[index]) for table, index in zip(tables, rows, strict=True)]
+        found[suffix] = Pairs(list(own["prompt"]), list(own["text"]), rows, (paths[0], paths[1]))
+    return found

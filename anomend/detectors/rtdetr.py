@@ -1,0 +1,97 @@
+"""Detector `photographs_rtdetr`: RT-DETR finds people (Zhao et al. 2023), ViTPose their key points (Xu et al. 2022).
+
+Both by transformers' classes, from the hub at a pinned revision (Apache-2.0) or from a local folder. Larger and better
+than the offline networks; a person's pixels are those of the box, and a hand is as clear as its wrist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import RTDetrForObjectDetection, VitPoseForPoseEstimation
+from transformers.models.rt_detr.image_processing_pil_rt_detr import RTDetrImageProcessorPil
+from transformers.models.vitpose.image_processing_pil_vitpose import VitPoseImageProcessorPil
+
+from anomend.detectors.observation import Observation
+from anomend.project.hub_models import hub_folder, whole_model
+
+SCORE = 0.5
+"""Least score of a person."""
+WRISTS = (9, 10)
+"""Among COCO's 17 key points."""
+OTHERWISE = "set curate.detector to photographs, which needs no hub, or the model's parameter to a local folder"
+
+
+@dataclass(frozen=True)
+class HubModel:
+    """A repository on the hub, or a local folder, and the revision there."""
+
+    repository: str
+    revision: str
+
+
+def make_look(person: HubModel, pose: HubModel) -> Callable[[NDArray[np.uint8]], Observation]:
+    """The detector, its networks loaded once, on a GPU where there is one.
+
+    Raises:
+        FileNotFoundError: a model is neither cached nor to be had from the hub.
+        ValueError: a model's weights do not fit, or it knows no class `person`.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    folders = [
+        hub_folder(model.repository, model.revision, "preprocessor_config.json", otherwise=OTHERWISE)
+        for model in (person, pose)
+    ]
+    detector = whole_model(RTDetrForObjectDetection, folders[0]).to(device)
+    estimator = whole_model(VitPoseForPoseEstimation, folders[1]).to(device)
+    scaling = RTDetrImageProcessorPil.from_pretrained(folders[0])
+    cropping = VitPoseImageProcessorPil.from_pretrained(folders[1])
+    labels = [number for number, name in detector.config.id2label.items() if name == "person"]
+    if not labels:
+        raise ValueError(f"{person.repository} knows no class `person`: choose a detector trained on COCO")
+
+    @torch.no_grad()
+    def look(image: NDArray[np.uint8]) -> Observation:
+        height, width = image.shape[:2]
+        outputs = detector(**scaling(images=image, return_tensors="pt").to(device))
+        found = scaling.post_process_object_detection(outputs, threshold=SCORE, target_sizes=[(height, width)])[0]
+        boxes = found["boxes"][found["labels"] == labels[0]].cpu().numpy().astype(np.float64)
+        boxes = np.clip(boxes, 0, [width, height, width, height])
+        sizes = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+        if not len(boxes) or sizes.max() < 1:
+            return Observation(persons=0)
+        box = boxes[sizes.argmax()]
+        points, scores = _key_points(estimator, cropping, image, box)
+        inside = np.all((points >= 0) & (points < [width, height]), axis=1)
+        hands = [float(scores[wrist]) for wrist in WRISTS if inside[wrist]]
+        return Observation(
+            persons=len(boxes),
+            region=_box_pixels(box, height, width),
+            anatomy=float(np.clip(scores[inside].mean(), 0, 1)) if inside.any() else 0.0,
+            hands=min(max(hands), 1.0) if hands else None,
+        )
+
+    return look
+
+
+def _key_points(
+    estimator: VitPoseForPoseEstimation, cropping: VitPoseImageProcessorPil, image: NDArray[np.uint8], box: NDArray
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Key points of the person in a box, (K, 2) in the image's pixels, and their scores, (K,)."""
+    left, top, right, bottom = box.tolist()
+    boxes = [[[left, top, right - left, bottom - top]]]
+    outputs = estimator(**cropping(image, boxes=boxes, return_tensors="pt").to(estimator.device))
+    found = cropping.post_process_pose_estimation(outputs, boxes=boxes)[0][0]
+    return found["keypoints"].cpu().numpy().astype(np.float64), found["scores"].cpu().numpy().astype(np.float64)
+
+
+def _box_pixels(box: NDArray, height: int, width: int) -> NDArray[np.bool_]:
+    left, top = np.floor(box[:2]).astype(int)
+    right, bottom = np.ceil(box[2:]).astype(int)
+    region = np.zeros((height, width), dtype=bool)
+    region[top:bottom, left:right] = True
+    return region

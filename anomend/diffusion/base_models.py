@@ -1,0 +1,172 @@
+"""The one table of supported base models, and how they are loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from anomend.diffusion.latent_format import LatentFormat
+
+# Imported where they are used: they take seconds, and the report reads the table alone.
+if TYPE_CHECKING:
+    import torch
+    from diffusers import StableDiffusion3Pipeline
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """One supported base."""
+
+    source: str
+    """Folder in this repository, or repository on the Hugging Face hub."""
+    revision: str | None
+    """Pinned commit on the hub; None for a folder."""
+    licence: str
+
+
+BASE_MODELS = {
+    "mini": BaseModel("models/mini", None, "MIT"),
+    "sd3-medium": BaseModel(
+        "stabilityai/stable-diffusion-3-medium-diffusers",
+        "ea42f8cef0f178587cf766dc8129abd379c90671",
+        "Stability AI Community License",
+    ),
+    "sd3.5-medium": BaseModel(
+        "stabilityai/stable-diffusion-3.5-medium",
+        "b940f670f0eda2d07fbb75229e779da1ad11eb80",
+        "Stability AI Community License",
+    ),
+    "sd3.5-large": BaseModel(
+        "stabilityai/stable-diffusion-3.5-large",
+        "ceddf0a7fdf2064ea28e2213e3b84e4afa170a0f",
+        "Stability AI Community License",
+    ),
+    # Stable Diffusion 3 Medium's shapes with random weights: `make rehearsal` writes it.
+    "rehearsal": BaseModel("models/rehearsal", None, "none: random weights"),
+}
+
+
+def resolve_device(device: str) -> torch.device:
+    """The torch device for 'auto', 'cpu' or 'cuda'.
+
+    Raises:
+        ValueError: 'cuda' where torch sees no GPU.
+    """
+    import torch
+
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("base.device = 'cuda', and torch sees no GPU here: set base.device=auto, or mend the driver")
+    return torch.device(device)
+
+
+def load_pipeline(name: str, local_folder: str | None, dtype: str, **parts: Any) -> StableDiffusion3Pipeline:
+    """Load a base as diffusers' own pipeline, on the CPU.
+
+    Args:
+        name: key of `BASE_MODELS`.
+        local_folder: folder in the hub's layout that replaces the table's source.
+        dtype: float32, bfloat16 or float16, for the transformer and the text encoders.
+        parts: components handed to `from_pretrained`; None leaves one out, such as `transformer=None` while encoding.
+
+    Raises:
+        ValueError: unknown base, missing or gated weights; one sentence with the mend.
+    """
+    if name not in BASE_MODELS:
+        raise ValueError(f"base.name = {name!r} is no supported base: one of {', '.join(BASE_MODELS)}")
+    base = BASE_MODELS[name]
+    source = local_folder or base.source
+    if (local_folder or base.revision is None) and not (Path(source) / "model_index.json").exists():
+        raise ValueError(
+            f"{source} holds no diffusers pipeline (no model_index.json): set base.local_folder to one that does"
+        )
+    import torch
+    from diffusers import StableDiffusion3Pipeline
+    from diffusers.utils import logging
+
+    logging.disable_progress_bar()
+    parts = absent_parts(name, local_folder) | parts
+    try:
+        pipeline = StableDiffusion3Pipeline.from_pretrained(
+            source,
+            revision=None if local_folder else base.revision,
+            torch_dtype=getattr(torch, dtype),
+            token=os.environ.get("HF_TOKEN"),
+            use_safetensors=True,
+            **parts,
+        )
+    except (OSError, ValueError) as error:
+        raise ValueError(_loading_hint(source, error)) from error
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+TEXT_PARTS = ("text_encoder", "text_encoder_2", "text_encoder_3", "tokenizer", "tokenizer_2", "tokenizer_3")
+
+
+def load_text_encoders(name: str, local_folder: str | None, dtype: str, **parts: Any) -> StableDiffusion3Pipeline:
+    """The base's text encoders alone; raises as `load_pipeline`."""
+    # A pipeline without T5 asks the transformer for the width of the text.
+    unneeded = {} if "text_encoder_3" in absent_parts(name, local_folder) else {"transformer": None}
+    return load_pipeline(name, local_folder, dtype, vae=None, **unneeded, **parts)
+
+
+def load_denoiser(name: str, local_folder: str | None, dtype: str, **parts: Any) -> StableDiffusion3Pipeline:
+    """Transformer, VAE and scheduler, for texts that are encoded already; raises as `load_pipeline`."""
+    return load_pipeline(name, local_folder, dtype, **dict.fromkeys(TEXT_PARTS), **parts)
+
+
+def absent_parts(name: str, local_folder: str | None) -> dict[str, None]:
+    """Components that a local model_index.json lists as null, such as a missing T5: diffusers wants them named."""
+    index = Path(local_folder or BASE_MODELS[name].source) / "model_index.json"
+    if not index.exists():
+        return {}
+    return {name: None for name, entry in json.loads(index.read_text()).items() if entry == [None, None]}
+
+
+def _loading_hint(source: str, error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if "gated" in text.lower() or "401" in text or "403" in text:
+        return f"{source} is gated: accept its licence on the hub and set HF_TOKEN in the environment"
+    if any(word in text.lower() for word in ("offline", "connect", "resolve", "cached")):
+        return f"{source} is not on this machine and the hub cannot be reached: connect, or set base.local_folder"
+    return f"{source} cannot be loaded ({text[:200]}): check the files or set base.local_folder"
+
+
+def fingerprint(name: str, local_folder: str | None) -> str:
+    """What identifies the base's weights: SHA-256 over a folder's files, or `repository@revision` on the hub."""
+    base = BASE_MODELS[name]
+    if base.revision is not None and not local_folder:
+        return f"{base.source}@{base.revision}"
+    folder = Path(local_folder or base.source)
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in {".safetensors", ".json", ".txt"}):
+        digest.update(str(path.relative_to(folder)).encode())
+        with path.open("rb") as handle:
+            # In parts: a file of T5's is larger than many machines' memory.
+            while part := handle.read(1 << 20):
+                digest.update(part)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def load_latent_format(name: str, local_folder: str | None) -> LatentFormat:
+    """Scale and shift of a base's latents, from its VAE's configuration alone."""
+    from diffusers import AutoencoderKL
+
+    base = BASE_MODELS[name]
+    source = local_folder or base.source
+    try:
+        config = AutoencoderKL.load_config(
+            source,
+            subfolder="vae",
+            revision=None if local_folder else base.revision,
+            token=os.environ.get("HF_TOKEN"),
+        )
+    except (OSError, ValueError) as error:
+        raise ValueError(_loading_hint(source, error)) from error
+    return LatentFormat(config["scaling_factor"], config.get("shift_factor") or 0.0)

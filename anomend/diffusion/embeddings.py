@@ -1,0 +1,166 @@
+"""Latents and text embeddings, computed once and kept on disk by sample id.
+
+Training then needs neither the VAE nor a text encoder in memory, and a latent can never meet another sample's caption.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import StableDiffusion3Pipeline
+from numpy.typing import NDArray
+from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import save_file
+from tqdm import tqdm
+
+from anomend.project.seeding import numpy_generator
+
+
+@dataclass(frozen=True)
+class TextEmbeddings:
+    """Texts as the transformer sees them."""
+
+    captions: list[str]
+    """The distinct texts."""
+    embeds: torch.Tensor
+    """Text embeddings, (texts, tokens, width), float32."""
+    pooled: torch.Tensor
+    """Pooled text embeddings, (texts, width), float32."""
+
+
+@dataclass(frozen=True)
+class EncodedSet:
+    """An image set as the transformer sees it, but for the latent format (see `latent_format`)."""
+
+    ids: list[str]
+    """Sample ids: the images' file names."""
+    mean: torch.Tensor
+    """Means of the VAE's posteriors, (N, views, C, h, w), float32; view 0 is the image as it is (see `views`)."""
+    std: torch.Tensor
+    """Standard deviations of the VAE's posteriors, (N, views, C, h, w), float32."""
+    caption: torch.Tensor
+    """Row of each sample's caption in `embeds` and `pooled`, (N,)."""
+    captions: list[str]
+    """The distinct captions."""
+    embeds: torch.Tensor
+    """Text embeddings, (captions, tokens, width), float32."""
+    pooled: torch.Tensor
+    """Pooled text embeddings, (captions, width), float32."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def views(
+    image: NDArray[np.uint8], sample: str, *, flip: bool, crops: int, min_crop: float, seed: int
+) -> list[NDArray[np.uint8]]:
+    """The versions of an image among which training draws one a step: the image, crops of it, and their mirror images.
+
+    Each is encoded by itself, since a crop or a mirror image of latents is not what the VAE makes of the pixels.
+
+    Args:
+        image: RGB, (side, side, 3).
+        sample: sample id, which the crops are keyed on.
+        flip: whether each version comes mirrored too; wrong where left and right mean something, such as in text.
+        crops: square crops beside the whole image, scaled back to its size.
+        min_crop: smallest side of a crop, as a share of the image's.
+        seed: seed of the crops.
+
+    Returns:
+        1 + crops images, twice as many with `flip`; the first is the image itself.
+    """
+    side = image.shape[0]
+    versions = [image]
+    for crop in range(crops):
+        generator = numpy_generator(seed, "crop", sample, crop)
+        width = round(side * generator.uniform(min_crop, 1))
+        left, top = generator.integers(0, side - width + 1, 2)
+        cut = Image.fromarray(image).crop((left, top, left + width, top + width))
+        versions.append(np.asarray(cut.resize((side, side), Image.Resampling.LANCZOS)))
+    return versions + [np.ascontiguousarray(version[:, ::-1]) for version in versions if flip]
+
+
+@torch.no_grad()
+def encode_images(
+    pipeline: StableDiffusion3Pipeline, images: Sequence[NDArray[np.uint8]], batch_size: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Posterior means and standard deviations of RGB images of one size, in float32 whatever the VAE's file holds."""
+    vae = pipeline.vae.to(torch.float32)
+    means, deviations = [], []
+    for start in tqdm(range(0, len(images), batch_size), desc="encoding images", unit="batch"):
+        batch = torch.from_numpy(np.stack(images[start : start + batch_size])).to(vae.device)
+        posterior = vae.encode(batch.permute(0, 3, 1, 2).float() / 127.5 - 1).latent_dist
+        means.append(posterior.mean.cpu())
+        deviations.append(posterior.std.cpu())
+    return torch.cat(means), torch.cat(deviations)
+
+
+@torch.no_grad()
+def encode_captions(
+    pipeline: StableDiffusion3Pipeline, captions: Sequence[str], max_sequence_length: int, batch_size: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Text embeddings (K, tokens, width) and pooled embeddings (K, width), float32, as the pipeline makes them."""
+    embeds, pooled = [], []
+    for start in tqdm(range(0, len(captions), batch_size), desc="encoding captions", unit="batch"):
+        batch = list(captions[start : start + batch_size])
+        states, _, projection, _ = pipeline.encode_prompt(
+            batch, None, None, do_classifier_free_guidance=False, max_sequence_length=max_sequence_length
+        )
+        embeds.append(states.float().cpu())
+        pooled.append(projection.float().cpu())
+    return torch.cat(embeds), torch.cat(pooled)
+
+
+def encode_texts(
+    pipeline: StableDiffusion3Pipeline, texts: Sequence[str], max_sequence_length: int, batch_size: int
+) -> TextEmbeddings:
+    """Embeddings of distinct texts; the empty text is what guidance moves away from."""
+    return TextEmbeddings(list(texts), *encode_captions(pipeline, texts, max_sequence_length, batch_size))
+
+
+def save_texts(path: Path, texts: TextEmbeddings) -> None:
+    """Write embeddings of texts as safetensors."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {"embeds": texts.embeds.contiguous(), "pooled": texts.pooled.contiguous()}
+    save_file(tensors, path, metadata={"captions": json.dumps(texts.captions)})
+
+
+def load_texts(path: Path) -> TextEmbeddings:
+    """Read what `save_texts` wrote."""
+    with safe_open(path, framework="pt") as handle:
+        captions = json.loads(handle.metadata()["captions"])
+        return TextEmbeddings(captions, handle.get_tensor("embeds"), handle.get_tensor("pooled"))
+
+
+def save_encoded(path: Path, encoded: EncodedSet) -> None:
+    """Write an encoded set as safetensors: `mean/<id>`, `std/<id>`, and the captions' embeddings by their row."""
+    tensors = {"embeds": encoded.embeds.contiguous(), "pooled": encoded.pooled.contiguous()}
+    for row, sample in enumerate(encoded.ids):
+        tensors[f"mean/{sample}"] = encoded.mean[row].contiguous()
+        tensors[f"std/{sample}"] = encoded.std[row].contiguous()
+    rows = {sample: int(encoded.caption[row]) for row, sample in enumerate(encoded.ids)}
+    index = json.dumps({"captions": encoded.captions, "caption_of": rows}, sort_keys=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, path, metadata={"index": index})
+
+
+def load_encoded(path: Path) -> EncodedSet:
+    """Read what `save_encoded` wrote; samples come in the order of their ids."""
+    with safe_open(path, framework="pt") as handle:
+        index = json.loads(handle.metadata()["index"])
+        ids = sorted(index["caption_of"])
+        return EncodedSet(
+            ids=ids,
+            mean=torch.stack([handle.get_tensor(f"mean/{sample}") for sample in ids]),
+            std=torch.stack([handle.get_tensor(f"std/{sample}") for sample in ids]),
+            caption=torch.tensor([index["caption_of"][sample] for sample in ids]),
+            captions=index["captions"],
+            embeds=handle.get_tensor("embeds"),
+            pooled=handle.get_tensor("pooled"),
+        )

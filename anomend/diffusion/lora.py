@@ -1,0 +1,129 @@
+"""LoRA adapters on the transformer: made by peft, saved as diffusers loads them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from diffusers import SD3Transformer2DModel, StableDiffusion3Pipeline
+from peft import LoraConfig
+from peft.utils import get_peft_model_state_dict
+
+from anomend.training.checkpoints import whole
+
+WEIGHT_NAME = "pytorch_lora_weights.safetensors"
+
+
+def add_lora(
+    transformer: SD3Transformer2DModel,
+    rank: int,
+    alpha: float,
+    target_modules: Sequence[str],
+    use_rslora: bool = False,
+    use_dora: bool = False,
+) -> list[torch.nn.Parameter]:
+    """Freeze the transformer and add a trainable adapter in float32.
+
+    Its scale is alpha / rank, with rsLoRA alpha / sqrt(rank); DoRA adds a trained magnitude for each output.
+
+    LoRA-A is drawn from torch's global generator (Gaussian, as diffusers' scripts do) and LoRA-B is 0, so seed first;
+    an adapter at its start changes nothing.
+
+    Returns:
+        The trainable parameters, in the model's order.
+
+    Raises:
+        ValueError: no module of the transformer has one of the names.
+    """
+    transformer.requires_grad_(False)
+    config = LoraConfig(
+        r=rank,
+        lora_alpha=alpha,
+        init_lora_weights="gaussian",
+        target_modules=list(target_modules),
+        use_rslora=use_rslora,
+        use_dora=use_dora,
+    )
+    try:
+        transformer.add_adapter(config)
+    except ValueError as error:
+        raise ValueError(
+            f"train.target_modules = {list(target_modules)} names no projection of this base: {error}"
+        ) from error
+    parameters = [parameter for parameter in transformer.parameters() if parameter.requires_grad]
+    for parameter in parameters:
+        parameter.data = parameter.data.float()
+    return parameters
+
+
+def lora_layers(transformer: SD3Transformer2DModel) -> dict[str, torch.Tensor]:
+    """The adapter's weights by peft's names; of a sharded transformer gathered, for which every process must call."""
+    return {name: whole(value.detach()) for name, value in get_peft_model_state_dict(transformer).items()}
+
+
+def save_lora(
+    transformer: SD3Transformer2DModel, folder: Path, layers: Mapping[str, torch.Tensor] | None = None
+) -> str:
+    """Write the adapter with its rank and alpha, for `StableDiffusion3Pipeline.load_lora_weights(folder)`.
+
+    Args:
+        transformer: the model with the adapter.
+        folder: where to; it is made.
+        layers: the adapter's weights, gathered before by `lora_layers`; None: gather them.
+
+    Returns:
+        SHA-256 of the weights file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    StableDiffusion3Pipeline.save_lora_weights(
+        folder,
+        transformer_lora_layers=dict(layers) if layers is not None else lora_layers(transformer),
+        transformer_lora_adapter_metadata=_metadata(transformer.peft_config["default"]),
+        weight_name=WEIGHT_NAME,
+    )
+    sort_metadata(folder / WEIGHT_NAME)
+    return lora_sha256(folder)
+
+
+def sort_metadata(path: Path) -> None:
+    """Order the metadata of a safetensors file, whose writer leaves them in an order that changes from call to call.
+
+    Layout (safetensors' format): 8 bytes of little-endian header length, the header as JSON, the tensors' bytes.
+    """
+    content = path.read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    encoded = json.dumps(header, separators=(",", ":")).encode()
+    encoded += b" " * (-len(encoded) % 8)
+    path.write_bytes(len(encoded).to_bytes(8, "little") + encoded + content[8 + size :])
+
+
+def _metadata(config: LoraConfig) -> dict[str, object]:
+    # Sets have no order of their own, and the file's hash must not depend on one.
+    entries = config.to_dict()
+    return {key: sorted(value) if isinstance(value, set) else value for key, value in sorted(entries.items())}
+
+
+def lora_sha256(folder: Path) -> str:
+    """SHA-256 of the weights file of a LoRA folder."""
+    return hashlib.sha256((folder / WEIGHT_NAME).read_bytes()).hexdigest()
+
+
+def load_lora(pipeline: StableDiffusion3Pipeline, folder: Path) -> None:
+    """Load an adapter into a pipeline, by diffusers' own loader.
+
+    Raises:
+        ValueError: no weights there, or the adapter was made for another base.
+    """
+    if not (folder / WEIGHT_NAME).exists():
+        raise ValueError(f"{folder / WEIGHT_NAME} is missing: run `dvc repro train`, or `dvc pull` it")
+    try:
+        pipeline.load_lora_weights(folder, weight_name=WEIGHT_NAME)
+    except (RuntimeError, ValueError) as error:
+        raise ValueError(
+            f"{folder} does not fit this base: train it again on base.name ({str(error)[:120]})"
+        ) from error

@@ -1,0 +1,111 @@
+"""Sample images with one CPU generator an image, so that each depends on its own seed alone."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypedDict
+
+import numpy as np
+import torch
+from diffusers import StableDiffusion3Pipeline
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from anomend.diffusion.base_models import load_denoiser, load_text_encoders, resolve_device
+from anomend.diffusion.embeddings import TextEmbeddings, encode_texts
+from anomend.params.resolved import BaseModelParams, SampleParams
+
+
+def load_sampler(base: BaseModelParams, prompts: Iterable[str]) -> tuple[StableDiffusion3Pipeline, TextEmbeddings]:
+    """What `sample_images` needs, on the base's device: transformer and VAE, and the prompts' embeddings.
+
+    The text encoders, T5-XXL among them, are freed before the transformer is loaded.
+
+    Raises:
+        ValueError: the base cannot be loaded.
+    """
+    device = resolve_device(base.device)
+    encoders = load_text_encoders(base.name, base.local_folder, base.dtype).to(device)
+    texts = encode_texts(encoders, sorted({*prompts, ""}), base.max_sequence_length, batch_size=16)
+    del encoders
+    gc.collect()
+    torch.cuda.empty_cache()
+    return load_denoiser(base.name, base.local_folder, base.dtype).to(device), texts
+
+
+class SamplingOptions(TypedDict):
+    """What the parameters say of every image that is sampled: see `sample_images`."""
+
+    steps: int
+    guidance_scale: float
+    resolution: int
+    max_sequence_length: int
+    batch_size: int
+
+
+def sampling_options(base: BaseModelParams, sample: SampleParams) -> SamplingOptions:
+    """The options by which base and tuned model are sampled, wherever that is."""
+    return SamplingOptions(
+        steps=sample.steps,
+        guidance_scale=sample.guidance_scale,
+        resolution=base.resolution,
+        max_sequence_length=base.max_sequence_length,
+        batch_size=sample.batch_size,
+    )
+
+
+@torch.no_grad()
+def sample_images(
+    pipeline: StableDiffusion3Pipeline,
+    requests: Sequence[tuple[str, int]],
+    *,
+    steps: int,
+    guidance_scale: float,
+    resolution: int,
+    max_sequence_length: int,
+    batch_size: int,
+    description: str = "sampling",
+    texts: TextEmbeddings | None = None,
+) -> Iterator[NDArray[np.uint8]]:
+    """Sample one image a request, in batches.
+
+    Args:
+        pipeline: the model, on its device.
+        requests: (prompt, seed) of each image. The starting noise is drawn by a CPU generator with that seed, so that
+            base and tuned model start from the same noise on any device.
+        steps: sampling steps of the pipeline's scheduler.
+        guidance_scale: classifier-free guidance; 1 turns it off.
+        resolution: side of the images in pixels.
+        max_sequence_length: length of the T5 part of the text.
+        batch_size: images at a time; float rounding apart, it changes nothing.
+        description: label of the progress bar; empty: no bar.
+        texts: embeddings of the prompts and of the empty prompt, so that no text encoder is needed; None: encode them.
+
+    Yields:
+        RGB images, (resolution, resolution, 3), uint8, in the order of the requests.
+    """
+    if texts is None:
+        prompts = sorted({prompt for prompt, _ in requests} | {""})
+        texts = encode_texts(pipeline, prompts, max_sequence_length, batch_size=16)
+    dtype, device = pipeline.transformer.dtype, pipeline.transformer.device
+    embeds, pooled = texts.embeds.to(device, dtype), texts.pooled.to(device, dtype)
+    with tqdm(total=len(requests), desc=description, unit="image", disable=not description) as bar:
+        for start in range(0, len(requests), batch_size):
+            batch = requests[start : start + batch_size]
+            rows = [texts.captions.index(prompt) for prompt, _ in batch]
+            empty = [texts.captions.index("")] * len(batch)
+            images = pipeline(
+                prompt_embeds=embeds[rows],
+                pooled_prompt_embeds=pooled[rows],
+                negative_prompt_embeds=embeds[empty],
+                negative_pooled_prompt_embeds=pooled[empty],
+                generator=[torch.Generator().manual_seed(seed) for _, seed in batch],
+                num_inference_steps=steps,
+                guidance_scale=guidance_scale,
+                height=resolution,
+                width=resolution,
+                output_type="np",
+            ).images
+            bar.update(len(batch))
+            yield from (images * 255).round().astype(np.uint8)

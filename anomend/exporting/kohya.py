@@ -1,0 +1,99 @@
+"""A LoRA in the layout of kohya's sd-scripts for Stable Diffusion 3, which ComfyUI and others load too, and back.
+
+What each part follows:
+
+- Keys: `lora_unet_`, the original code's name of the module (`original_names`) with `_` for `.`, then
+  `.lora_down.weight`, `.lora_up.weight`, `.alpha` (sd-scripts `networks/lora_sd3.py`; ComfyUI `comfy/lora.py` builds
+  the same keys from the model's own names).
+- Scale: both apply alpha / rows of lora_down. sd-scripts needs every `.alpha`. ComfyUI takes scale 1 without it, and so
+  it does for diffusers' own file, whose alpha stands in metadata that ComfyUI does not read.
+- Fused projections: the original's `qkv` is q, k and v stacked by rows. Their adapters become one of rank
+  r_q + r_k + r_v: lora_down stacked, lora_up block-diagonal, alpha such that alpha / rank stays. (sd-scripts'
+  `split_qkv` writes the same blocks with alpha as it was, which loads with a third of the scale.)
+- Modulation that is only shift and scale (`norm_out`, the last block's context): the original puts the shift first,
+  diffusers the scale. Halves are swapped as diffusers and ComfyUI (`mmdit_to_diffusers`) swap the weights'.
+- DoRA is refused. sd-scripts ignores `.dora_scale` here; ComfyUI divides by the norm of the weight without the adapter
+  where peft takes it with the adapter, and older versions work along the other axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from anomend.exporting.adapters import NO_DORA, Adapter, Weights, by_module
+from anomend.exporting.original_names import diffusers_names, original_name
+
+PREFIX = "lora_unet_"
+
+
+def to_kohya(adapters: Mapping[str, Adapter]) -> dict[str, torch.Tensor]:
+    """Weights by kohya's keys, from adapters by diffusers' module name.
+
+    Raises:
+        ValueError: a module that the layout has no place for, or q, k and v that differ in shape.
+    """
+    placed: dict[str, Adapter] = {}
+    fused: dict[str, dict[int, Adapter]] = {}
+    for module, adapter in adapters.items():
+        original, part = original_name(module)
+        if original.endswith("qkv"):
+            fused.setdefault(original, {})[part] = adapter
+        else:
+            placed[original] = _halves_swapped(module, adapter)
+    placed |= {original: _fuse(original, parts) for original, parts in fused.items()}
+    weights = {}
+    for original, adapter in sorted(placed.items()):
+        key = PREFIX + original.replace(".", "_")
+        weights[f"{key}.lora_down.weight"] = adapter.down.contiguous()
+        weights[f"{key}.lora_up.weight"] = adapter.up.contiguous()
+        weights[f"{key}.alpha"] = torch.tensor(adapter.scale * adapter.down.shape[0], dtype=torch.float32)
+    return weights
+
+
+def from_kohya(weights: Weights) -> dict[str, Adapter]:
+    """Adapters by diffusers' module name, from weights in kohya's layout; the inverse of `to_kohya`.
+
+    Ranks of a fused adapter that do not reach q, k or v (zero columns of lora_up) are left out there.
+
+    Raises:
+        ValueError: DoRA, another kind of adapter, or a module that is none of the transformer's.
+    """
+    if any(key.endswith(".dora_scale") for key in weights):
+        raise ValueError(NO_DORA)
+    adapters = {}
+    pattern = rf"{PREFIX}([^.]+)\.(lora_down|lora_up|alpha)(?:\.weight)?"
+    for key, parts in by_module(weights, pattern, {"lora_down", "lora_up"}).items():
+        down, up = parts["lora_down"], parts["lora_up"]
+        scale = float(parts["alpha"]) / down.shape[0] if "alpha" in parts else 1.0
+        names = diffusers_names(key)
+        if len(names) == 1:
+            adapters[names[0]] = _halves_swapped(names[0], Adapter(down, up, scale))
+            continue
+        for name, rows in zip(names, up.chunk(3), strict=True):
+            reached = rows.any(dim=0)
+            if reached.any():
+                adapters[name] = Adapter(down[reached], rows[:, reached], scale)
+    return adapters
+
+
+def _halves_swapped(module: str, adapter: Adapter) -> Adapter:
+    """Shift and scale changed round, where diffusers' module gives these two; its own inverse."""
+    outputs, inputs = adapter.up.shape[0], adapter.down.shape[1]
+    # Six shifts, scales and gates in every block but the last.
+    if module == "norm_out.linear" or (module.endswith("norm1_context.linear") and outputs == 2 * inputs):
+        return Adapter(adapter.down, adapter.up.roll(outputs // 2, dims=0), adapter.scale)
+    return adapter
+
+
+def _fuse(original: str, parts: Mapping[int, Adapter]) -> Adapter:
+    """One adapter on the stacked rows of q, k and v; a part without one keeps its weight, by rows of zeros."""
+    shapes = {(part.up.shape[0], part.down.shape[1]) for part in parts.values()}
+    if len(shapes) > 1:
+        raise ValueError(f"{original}: its q, k and v differ in shape, {sorted(shapes)}, and cannot be fused")
+    # alpha may be 0 in a file from elsewhere.
+    scale = max(part.scale for part in parts.values()) or 1.0
+    none = next(iter(parts.values())).up[:, :0]
+    ups = [parts[index].up * (parts[index].scale / scale) if index in parts else none for index in range(3)]
+    return Adapter(torch.cat([parts[index].down for index in sorted(parts)]), torch.block_diag(*ups), scale)

@@ -1,0 +1,97 @@
+"""LoRA files in kohya's layout, with what the file is in the metadata that model browsers read.
+
+The metadata follow Stability AI's ModelSpec 1.0.1 (https://github.com/Stability-AI/ModelSpec), with the names that
+sd-scripts gives to Stable Diffusion 3's variants (`library/sai_model_spec.py`, `library/sd3_utils.py`). There is no
+date: two exports of one LoRA are the same file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+
+from anomend.diffusion.lora import sort_metadata
+from anomend.exporting.adapters import lora_file, read_diffusers, write_diffusers
+from anomend.exporting.kohya import from_kohya, to_kohya
+
+ARCHITECTURES = {
+    "sd3-medium": "stable-diffusion-3-medium",
+    "sd3.5-medium": "stable-diffusion-3-5-medium",
+    "sd3.5-large": "stable-diffusion-3-5-large",
+    "rehearsal": "stable-diffusion-3-medium",
+}
+"""ModelSpec's name of each base; the miniature has a shape of its own, and so a name of its own."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a LoRA was made for, as its file tells it."""
+
+    base: str
+    """Name in the table of supported bases."""
+    licence: str
+    resolution: int
+    """Side of the images, pixels."""
+    prompts: tuple[str, ...]
+    """The target prompts."""
+
+    def metadata(self) -> dict[str, str]:
+        """ModelSpec's entries but the hash."""
+        return {
+            "modelspec.sai_model_spec": "1.0.1",
+            "modelspec.architecture": f"{ARCHITECTURES.get(self.base, f'anomend-{self.base}')}/lora",
+            # What sd-scripts writes for every LoRA of this kind; the key has to be the same in all of them.
+            "modelspec.implementation": "diffusers",
+            "modelspec.title": f"Anomend LoRA for {self.base}",
+            "modelspec.resolution": f"{self.resolution}x{self.resolution}",
+            "modelspec.license": self.licence,
+            "modelspec.usage_hint": f"Trained for the prompts: {', '.join(self.prompts)}",
+        }
+
+
+def export_kohya(folder: Path, file: Path, origin: Origin | None = None) -> str:
+    """Write a folder's LoRA, as `save_lora` leaves it, in kohya's layout; returns the file's SHA-256.
+
+    Args:
+        folder: with diffusers' file.
+        file: where to; its folder is made.
+        origin: what the LoRA was made for; None: the file names only the LoRA that it was made from.
+
+    Raises:
+        FileNotFoundError, ValueError: no LoRA there; the layout cannot carry it.
+    """
+    weights = to_kohya(read_diffusers(folder))
+    metadata = {"diffusers_lora_sha256": hashlib.sha256(lora_file(folder).read_bytes()).hexdigest()}
+    if origin:
+        metadata |= origin.metadata() | {"modelspec.hash_sha256": f"0x{_content_sha256(weights)}"}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # Not by `save_file`, which leaves a file that only its owner may read.
+    file.write_bytes(save(weights, metadata))
+    sort_metadata(file)
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def import_kohya(file: Path, folder: Path) -> int:
+    """Write a LoRA in kohya's layout as a folder for diffusers' `load_lora_weights`; returns how many modules it has.
+
+    Raises:
+        ValueError: no safetensors file there; see `from_kohya`.
+    """
+    try:
+        weights = load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"{file} cannot be read: name a .safetensors file in kohya's layout ({error})") from None
+    adapters = from_kohya(weights)
+    write_diffusers(adapters, folder)
+    return len(adapters)
+
+
+def _content_sha256(weights: dict[str, torch.Tensor]) -> str:
+    """SHA-256 of everything after the header, as ModelSpec asks for it."""
+    content = save(weights)
+    return hashlib.sha256(content[8 + int.from_bytes(content[:8], "little") :]).hexdigest()

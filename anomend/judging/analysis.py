@@ -1,0 +1,199 @@
+"""What a judge's answers say: which model wins, how sure that is, and how far the position decided.
+
+A pair's score is 1 where the tuned image wins, 0 where the base image does, 1/2 for a tie; averaged over the repeats of
+each order, then over the two orders, so that a liking for the first place cancels out. Only pairs with an answer in
+both orders count. Pairs, not answers, are resampled for the interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from anomend.judging.protocol import CRITERIA, ORDERS, Answer
+from anomend.statistics import bootstrap_interval, wilson_interval
+from anomend.statistics.resampling import bootstrap_counts, percentile_interval
+
+MIN_PAIRS = 5
+"""Resampling fewer pairs shows next to no spread."""
+
+
+def analyse(answers: Sequence[Answer], seed: int, resamples: int = 10_000) -> dict[str, Any]:
+    """The figures of one judge, for metrics/judge.json.
+
+    Args:
+        answers: all answers of one provider and model; those about parts are left to `analyse_parts`.
+        seed: seed of the bootstrap.
+        resamples: bootstrap resamples of the pairs.
+
+    Returns:
+        provider, model;
+        pairs: pairs answered in both orders, on which the win rate rests;
+        win_rate_tuned, ci_low, ci_high: mean score of the pairs, 95% percentile interval;
+        first_position_rate, first_ci_low, first_ci_high: share of first images among decided (not tied) answers, mean
+            of the two orders, 1/2 without a position bias, and its interval over pairs;
+        consistency: share of (pair, repeat) whose two orders name the same winner or both say tie;
+        repeat_stability: share of (pair, order) whose repeats all say the same; None without repeats;
+        criteria: the tuned images' win rate on each criterion, None where the judge does not look at it;
+        ties: tied answers; unparsed: answers that are no verdict, left out of all else.
+        A figure that cannot be computed is None, and `reason` says why.
+
+    Raises:
+        ValueError: no answers, answers of more than one judge, or one question answered twice.
+    """
+    answers = [answer for answer in answers if answer.part is None]
+    judges = {(answer.provider, answer.model) for answer in answers}
+    if len(judges) != 1:
+        raise ValueError(f"expected the answers of one judge, got {len(judges)}: analyse each judge by itself")
+    ((provider, model),) = judges
+    table = _table(answers)
+    scores = _scores(table).to_numpy()
+    reasons = []
+    if len(scores) == 0:
+        reasons.append("no pair has a parsed answer in both orders")
+    low, high = _interval(scores, seed, resamples)
+    if len(scores) > 0 and low is None:
+        reasons.append(
+            f"no interval: it needs {MIN_PAIRS} pairs or more that are not all tied, there are {len(scores)}"
+        )
+    decided = table[table["choice"] != "tie"]
+    if set(decided["order"]) != set(ORDERS):
+        reasons.append("no first-position rate: it needs answers that name a winner in both orders")
+    both = table.set_index(["prompt", "seed", "repeat", "order"])["score"].unstack().reindex(columns=list(ORDERS))
+    both = both.dropna()
+    figures: dict[str, Any] = {
+        "provider": provider,
+        "model": model,
+        "pairs": len(scores),
+        "win_rate_tuned": float(scores.mean()) if len(scores) else None,
+        "ci_low": low,
+        "ci_high": high,
+        **_first_position(decided, seed, resamples),
+        "consistency": None if both.empty else float((both[ORDERS[0]] == both[ORDERS[1]]).mean()),
+        "repeat_stability": _repeat_stability(table),
+        "criteria": {criterion: _criterion(answers, criterion) for criterion in CRITERIA},
+        "ties": int((table["choice"] == "tie").sum()),
+        "unparsed": sum(answer.verdict is None for answer in answers),
+    }
+    return {**figures, "reason": "; ".join(reasons)} if reasons else figures
+
+
+def pair_scores(answers: Sequence[Answer]) -> pd.Series:
+    """The tuned image's score in each pair that was answered in both orders; index prompt, seed."""
+    return _scores(_table([answer for answer in answers if answer.part is None]))
+
+
+def analyse_parts(answers: Sequence[Answer], seed: int, resamples: int = 10_000) -> dict[str, dict[str, Any]]:
+    """By body part: what `analyse` says of the answers about it; empty where no part was asked about."""
+    found: dict[str, list[Answer]] = {}
+    for answer in answers:
+        if answer.part is not None:
+            found.setdefault(answer.part, []).append(answer.model_copy(update={"part": None}))
+    kept = ("pairs", "win_rate_tuned", "ci_low", "ci_high", "first_position_rate", "consistency", "unparsed", "reason")
+    figures = {part: analyse(own, seed, resamples) for part, own in sorted(found.items())}
+    return {part: {name: own[name] for name in kept if name in own} for part, own in figures.items()}
+
+
+def pooled(scores: Mapping[str, pd.Series], seed: int, resamples: int = 10_000) -> dict[str, Any]:
+    """Several judges as one: the mean of their scores on the pairs that all of them answered.
+
+    Args:
+        scores: by judge, as `pair_scores` returns them.
+        seed: seed of the bootstrap.
+        resamples: bootstrap resamples of the pairs.
+
+    Returns:
+        provider ("pooled"), model (the judges' names), pairs, win_rate_tuned, ci_low, ci_high; `reason` where null.
+    """
+    common = pd.DataFrame(dict(scores)).dropna().mean(axis=1).to_numpy()
+    low, high = _interval(common, seed, resamples)
+    figures: dict[str, Any] = {
+        "provider": "pooled",
+        "model": ", ".join(scores),
+        "pairs": len(common),
+        "win_rate_tuned": float(common.mean()) if len(common) else None,
+        "ci_low": low,
+        "ci_high": high,
+    }
+    return figures if low is not None else figures | {"reason": f"{len(common)} pairs that all judges answered"}
+
+
+def _scores(table: pd.DataFrame) -> pd.Series:
+    """Mean over the repeats of each order, then over the two orders."""
+    by_order = table.groupby(["prompt", "seed", "order"])["score"].mean().unstack().reindex(columns=list(ORDERS))
+    return by_order.dropna().mean(axis=1)
+
+
+def _first_position(decided: pd.DataFrame, seed: int, resamples: int) -> dict[str, float | None]:
+    """The share of first images in each order, averaged over both, and its interval over pairs.
+
+    Averaged, and not pooled: where answers of one order are missing more often, the tuned image is first more often
+    than the base one, and a judge that only prefers tuned images would seem to like the first place.
+    """
+    names = ("first_position_rate", "first_ci_low", "first_ci_high")
+    table = decided.assign(first=(decided["choice"] == "A").astype(float))
+    counts = table.groupby(["prompt", "seed", "order"])["first"].agg(["sum", "size"]).unstack(fill_value=0)
+    wanted = pd.MultiIndex.from_product([("sum", "size"), ORDERS])
+    columns = pd.DataFrame(counts).reindex(columns=wanted, fill_value=0).to_numpy(dtype=float)
+    if (columns.sum(axis=0)[2:] == 0).any():
+        return dict.fromkeys(names)
+    low, high = None, None
+    if len(columns) >= MIN_PAIRS:
+        drawn, _ = bootstrap_counts([str(pair) for pair in range(len(columns))], seed=seed, resamples=resamples)
+        rates = _mean_of_orders(drawn @ columns)
+        # A resample without an answer in one of the orders has no rate.
+        low, high = percentile_interval(rates[~np.isnan(rates)])
+    return dict(zip(names, (float(_mean_of_orders(columns.sum(axis=0))), low, high), strict=True))
+
+
+def _mean_of_orders(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """From first images in each of the two orders and answers in each, shape (..., 4): the mean of the two shares."""
+    one, other, n_one, n_other = np.moveaxis(sums, -1, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        # One fraction, so that a judge without a liking for a place gets 1/2 to the last digit.
+        return np.asarray((one * n_other + other * n_one) / (2 * n_one * n_other))
+
+
+def _repeat_stability(table: pd.DataFrame) -> float | None:
+    asked = table.groupby(["prompt", "seed", "order"])["choice"].agg(["nunique", "size"])
+    repeated = asked[asked["size"] > 1]
+    return None if repeated.empty else float((repeated["nunique"] == 1).mean())
+
+
+def _criterion(answers: Sequence[Answer], criterion: str) -> float | None:
+    scores = _scores(_table(answers, criterion))
+    return float(scores.mean()) if len(scores) else None
+
+
+def _table(answers: Sequence[Answer], criterion: str = "overall") -> pd.DataFrame:
+    """One row an answer on the criterion: prompt, seed, order, repeat, choice, score of the tuned image."""
+    rows = []
+    for answer in answers:
+        if answer.verdict is not None and (choice := getattr(answer.verdict, criterion)) is not None:
+            tuned = "A" if answer.order == "tuned_first" else "B"
+            score = 0.5 if choice == "tie" else float(choice == tuned)
+            rows.append((answer.prompt, answer.seed, answer.order, answer.repeat, choice, score))
+    table = pd.DataFrame(rows, columns=["prompt", "seed", "order", "repeat", "choice", "score"])
+    twice = table[table.duplicated(["prompt", "seed", "order", "repeat"])]
+    if not twice.empty:
+        first = twice.iloc[0]
+        raise ValueError(
+            f"{first['prompt']!r} at seed {first['seed']} is answered twice in one order and repeat: keep one"
+        )
+    return table
+
+
+def _interval(scores: NDArray[np.float64], seed: int, resamples: int) -> tuple[float, float] | tuple[None, None]:
+    """95% percentile bootstrap, every pair a cluster of its own.
+
+    Where every pair is won (or lost) resampling shows no spread, and the Wilson interval stands in for it.
+    """
+    if len(scores) > 0 and np.ptp(scores) == 0 and scores[0] in (0, 1):
+        return wilson_interval(round(scores.sum()), len(scores))
+    if len(scores) < MIN_PAIRS or np.ptp(scores) == 0:
+        return None, None
+    return bootstrap_interval(scores, [str(pair) for pair in range(len(scores))], seed=seed, resamples=resamples)

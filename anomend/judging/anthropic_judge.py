@@ -1,0 +1,113 @@
+"""Judge `anthropic`: Claude, by the Messages API with structured outputs."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import anthropic
+
+from anomend.judging.llm_judge import LlmJudge, LlmSettings
+from anomend.purchasing.batch import Result
+from anomend.purchasing.failures import classify
+from anomend.purchasing.prices import Price
+from anomend.purchasing.requests import Outcome, PaidRequest
+
+
+class AnthropicApi:
+    """Anthropic's Messages API."""
+
+    name, key_variable = "anthropic", "ANTHROPIC_API_KEY"
+
+    def __init__(self) -> None:
+        self.client: anthropic.Anthropic | None = None
+
+    def connect(self, api_key: str, timeout_s: float) -> None:
+        """Make the client; our own retries know the budget and the store, the client's do not."""
+        self.client = anthropic.Anthropic(api_key=api_key, max_retries=0, timeout=timeout_s)
+
+    def send(self, content: dict[str, Any], images: dict[str, bytes], price: Price) -> Outcome:
+        """Put one request; see `Provider`."""
+        assert self.client is not None
+        try:
+            raw = self.client.messages.with_raw_response.create(**message_params(content, images))
+            response = raw.parse()
+        except Exception as error:
+            raise classify(error, "Anthropic", self.key_variable) from None
+        return outcome_of(response.model_dump(mode="json", exclude_none=True), price, raw.headers.get("request-id"))
+
+    def submit(self, requests: Sequence[PaidRequest]) -> str:
+        """Submit a batch; see `Provider`."""
+        assert self.client is not None
+        entries: list[Any] = [
+            {"custom_id": request.key, "params": message_params(request.content, request.attachments)}
+            for request in requests
+        ]
+        try:
+            return self.client.messages.batches.create(requests=entries).id
+        except Exception as error:
+            raise classify(error, "Anthropic", self.key_variable) from None
+
+    def ended(self, batch: str) -> bool:
+        """Whether a batch is done; see `Provider`."""
+        assert self.client is not None
+        try:
+            return self.client.messages.batches.retrieve(batch).processing_status == "ended"
+        except Exception as error:
+            raise classify(error, "Anthropic", self.key_variable) from None
+
+    def results(self, batch: str, price: Price) -> Iterator[Result]:
+        """What came of a batch; see `Provider`."""
+        assert self.client is not None
+        try:
+            for entry in self.client.messages.batches.results(batch):
+                if entry.result.type == "succeeded":
+                    message = entry.result.message.model_dump(mode="json", exclude_none=True)
+                    yield entry.custom_id, outcome_of(message, price, None, batch=True)
+                else:
+                    yield entry.custom_id, entry.result.type
+        except Exception as error:
+            raise classify(error, "Anthropic", self.key_variable) from None
+
+    def text(self, response: dict[str, Any]) -> str:
+        """The text blocks of a message; thinking is left out."""
+        return "".join(block["text"] for block in response.get("content", []) if block.get("type") == "text")
+
+    def close(self) -> None:
+        """Close the client."""
+        if self.client is not None:
+            self.client.close()
+
+
+def message_params(content: dict[str, Any], images: dict[str, bytes]) -> dict[str, Any]:
+    """The parameters of `messages.create` for a request."""
+    blocks: list[dict[str, Any]] = []
+    for label, name in zip("AB", content["images_sha256"], strict=True):
+        data = base64.b64encode(images[name]).decode()
+        blocks.append({"type": "text", "text": f"Image {label}:"})
+        blocks.append({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}})
+    blocks.append({"type": "text", "text": content["question"]})
+    return {
+        "model": content["model"],
+        "max_tokens": content["max_tokens"],
+        "system": content["system"],
+        "messages": [{"role": "user", "content": blocks}],
+        "output_config": {"format": {"type": "json_schema", "schema": content["schema"]}},
+    }
+
+
+def outcome_of(message: dict[str, Any], price: Price, request_id: str | None, *, batch: bool = False) -> Outcome:
+    """What a message is worth: an answer, cut off or not, or a refusal, which is paid for too."""
+    usage = message.get("usage", {})
+    cached = sum(usage.get(name) or 0 for name in ("cache_creation_input_tokens", "cache_read_input_tokens"))
+    usd = price.usd(usage.get("input_tokens", 0) + cached, 0, usage.get("output_tokens", 0), batch=batch)
+    if message.get("stop_reason") == "refusal":
+        why = (message.get("stop_details") or {}).get("explanation") or "the model refused"
+        return Outcome(kind="refusal", response=message, usd=usd, reason=why, request_id=request_id)
+    return Outcome(kind="answer", response=message, usd=usd, request_id=request_id)
+
+
+def make_anthropic_judge(settings: LlmSettings) -> LlmJudge:
+    """Claude as a judge."""
+    return LlmJudge(AnthropicApi(), settings)

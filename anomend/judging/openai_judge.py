@@ -1,0 +1,134 @@
+"""Judge `openai`: a GPT model, by the Responses API with structured outputs."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import openai
+
+from anomend.judging.llm_judge import LlmJudge, LlmSettings
+from anomend.purchasing.batch import Result
+from anomend.purchasing.failures import classify
+from anomend.purchasing.prices import Price
+from anomend.purchasing.requests import Outcome, PaidRequest
+
+
+class OpenAIApi:
+    """OpenAI's Responses API."""
+
+    name, key_variable = "openai", "OPENAI_API_KEY"
+
+    def __init__(self) -> None:
+        self.client: openai.OpenAI | None = None
+
+    def connect(self, api_key: str, timeout_s: float) -> None:
+        """Make the client; our own retries know the budget and the store, the client's do not."""
+        self.client = openai.OpenAI(api_key=api_key, max_retries=0, timeout=timeout_s)
+
+    def send(self, content: dict[str, Any], images: dict[str, bytes], price: Price) -> Outcome:
+        """Put one request; see `Provider`."""
+        assert self.client is not None
+        try:
+            raw = self.client.responses.with_raw_response.create(**response_params(content, images))
+            response = raw.parse()
+        except Exception as error:
+            raise classify(error, "OpenAI", self.key_variable) from None
+        return outcome_of(response.model_dump(mode="json", exclude_none=True), price, raw.request_id)
+
+    def submit(self, requests: Sequence[PaidRequest]) -> str:
+        """Submit a batch; see `Provider`."""
+        assert self.client is not None
+        lines = [
+            {
+                "custom_id": request.key,
+                "method": "POST",
+                "url": "/v1/responses",
+                "body": response_params(request.content, request.attachments),
+            }
+            for request in requests
+        ]
+        content = "\n".join(json.dumps(line) for line in lines).encode()
+        try:
+            file = self.client.files.create(file=("requests.jsonl", content), purpose="batch")
+            batch = self.client.batches.create(input_file_id=file.id, endpoint="/v1/responses", completion_window="24h")
+        except Exception as error:
+            raise classify(error, "OpenAI", self.key_variable) from None
+        return batch.id
+
+    def ended(self, batch: str) -> bool:
+        """Whether a batch is done; see `Provider`."""
+        assert self.client is not None
+        try:
+            return self.client.batches.retrieve(batch).status in ("completed", "failed", "expired", "cancelled")
+        except Exception as error:
+            raise classify(error, "OpenAI", self.key_variable) from None
+
+    def results(self, batch: str, price: Price) -> Iterator[Result]:
+        """What came of a batch; see `Provider`."""
+        assert self.client is not None
+        try:
+            found = self.client.batches.retrieve(batch)
+            files = [name for name in (found.output_file_id, found.error_file_id) if name]
+            lines = [line for name in files for line in self.client.files.content(name).text.splitlines() if line]
+        except Exception as error:
+            raise classify(error, "OpenAI", self.key_variable) from None
+        for line in lines:
+            entry = json.loads(line)
+            response = entry.get("response") or {}
+            if response.get("status_code") == 200:
+                yield entry["custom_id"], outcome_of(response["body"], price, response.get("request_id"), batch=True)
+            else:
+                yield entry["custom_id"], str((entry.get("error") or {}).get("message") or "it was refused or expired")
+
+    def text(self, response: dict[str, Any]) -> str:
+        """The text of a response's messages."""
+        return "".join(part["text"] for part in _parts(response) if part.get("type") == "output_text")
+
+    def close(self) -> None:
+        """Close the client."""
+        if self.client is not None:
+            self.client.close()
+
+
+def response_params(content: dict[str, Any], images: dict[str, bytes]) -> dict[str, Any]:
+    """The parameters of `responses.create` for a request."""
+    parts: list[dict[str, Any]] = []
+    for label, name in zip("AB", content["images_sha256"], strict=True):
+        data = base64.b64encode(images[name]).decode()
+        parts.append({"type": "input_text", "text": f"Image {label}:"})
+        parts.append({"type": "input_image", "detail": "high", "image_url": f"data:image/png;base64,{data}"})
+    parts.append({"type": "input_text", "text": content["question"]})
+    verdict = {"type": "json_schema", "name": "verdict", "schema": content["schema"], "strict": True}
+    return {
+        "model": content["model"],
+        "max_output_tokens": content["max_tokens"],
+        "instructions": content["system"],
+        "input": [{"role": "user", "content": parts}],
+        "text": {"format": verdict},
+        "store": False,
+    }
+
+
+def outcome_of(response: dict[str, Any], price: Price, request_id: str | None, *, batch: bool = False) -> Outcome:
+    """What a response is worth: an answer, cut off or not, or a refusal, which is paid for too."""
+    usage = response.get("usage") or {}
+    usd = price.usd(usage.get("input_tokens", 0), 0, usage.get("output_tokens", 0), batch=batch)
+    refusals = [part["refusal"] for part in _parts(response) if part.get("type") == "refusal"]
+    filtered = (response.get("incomplete_details") or {}).get("reason") == "content_filter"
+    if refusals or filtered:
+        why = " ".join(refusals) or "stopped by the content filter"
+        return Outcome(kind="refusal", response=response, usd=usd, reason=why, request_id=request_id)
+    return Outcome(kind="answer", response=response, usd=usd, request_id=request_id)
+
+
+def _parts(response: dict[str, Any]) -> list[dict[str, Any]]:
+    messages = [item for item in response.get("output", []) if item.get("type") == "message"]
+    return [part for message in messages for part in message.get("content", [])]
+
+
+def make_openai_judge(settings: LlmSettings) -> LlmJudge:
+    """A GPT model as a judge."""
+    return LlmJudge(OpenAIApi(), settings)

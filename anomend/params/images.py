@@ -1,0 +1,117 @@
+"""Parameters of the instance images: where they come from, and which are good enough."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator
+
+from anomend.params.types import Prompt, Rate, RequestParams, Section, Seed, Text
+
+Revision = Annotated[str, StringConstraints(pattern="^[0-9a-f]{40}$")]
+SourceName = Literal["figures", "folder", "paper", "openai"]
+Dollars = Annotated[float, Field(ge=0, le=10_000)]
+
+
+class FolderParams(Section):
+    """Source `folder`: your own pictures."""
+
+    path: str = Field(min_length=1, description="Folder of JPEG, PNG and WebP pictures, with its sub-folders.")
+    caption: Prompt | None = Field(
+        description="Caption of pictures that have none of their own (metadata.jsonl, a .txt beside the picture, or a "
+        "sub-folder named after a target prompt); null: the target prompts, joined by 'or'."
+    )
+
+
+class PaperParams(Section):
+    """Source `paper`: the images that the paper published (`make paper-images`)."""
+
+    path: str = Field(min_length=1, description="Folder that holds instance/; ANOMEND_PAPER_IMAGES goes first.")
+
+
+class OpenAIParams(Section):
+    """Source `openai`: individuals drawn by an image model, first as the target prompt says, then in other contexts."""
+
+    model: Text = Field(description="Image model; its price stands in data/prices.csv.")
+    size: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{2,3}x[1-9][0-9]{2,3}$")] = Field(
+        description="Width x height, pixels."
+    )
+    quality: Literal["low", "medium", "high", "xhigh", "max", "auto"] = Field(description="The model's own scale.")
+    output_format: Literal["png", "jpeg", "webp"] = Field(description="File format of the answers.")
+    input_fidelity: Literal["low", "high"] | None = Field(
+        description="How closely an edit keeps to its reference; null for models that do not take it."
+    )
+    people: list[Text] = Field(min_length=1, description="Descriptions of individuals, taken in turn.")
+    contexts: list[Prompt] = Field(
+        description="Where each individual is drawn again, with the first image as reference; empty: first images only."
+    )
+    individual_template: str = Field(min_length=1, description="Request for a first image: {person}, {prompt}.")
+    context_template: str = Field(min_length=1, description="Request for an edit: {context}.")
+    requests: RequestParams
+
+
+class CollectParams(Section):
+    """Where instance images come from."""
+
+    source: SourceName = Field(
+        description="figures: drawn by the miniature world; folder: your own pictures; paper: the published images; "
+        "openai: bought from an image model."
+    )
+    images: int = Field(ge=1, le=10_000, description="How many images to collect from it; at most, where they end.")
+    mix: dict[SourceName, Annotated[int, Field(ge=1, le=10_000)]] = Field(
+        description="Further sources, each with its number of images, such as {paper: 5}."
+    )
+    seed: Seed = Field(description="Seed of the drawings.")
+    max_usd: Dollars = Field(description="What bought images may cost in all, dollars; ANOMEND_ALLOW_SPEND=1 agrees.")
+    folder: FolderParams
+    paper: PaperParams
+    openai: OpenAIParams
+
+    @field_validator("mix")
+    @classmethod
+    def _one_count_each(cls, mix: dict[str, int], info: ValidationInfo) -> dict[str, int]:
+        if (source := info.data.get("source")) in mix:
+            raise ValueError(f"{mix!r} names {source!r}, whose number is collect.images: leave it out")
+        return mix
+
+
+class CriteriaParams(Section):
+    """What a kept image must be like; null takes the detector's own threshold (`anomend/curating/detectors.py`)."""
+
+    min_side: int | None = Field(ge=16, description="Shorter side, pixels; null: base.resolution.")
+    min_area: Rate | None = Field(description="The person's share of the picture.")
+    min_inside: Rate | None = Field(description="Share of the person that the square cut from the picture keeps.")
+    max_background: Rate | None = Field(description="Share of edge pixels in the background, seen at 256 pixels.")
+    min_sharpness: Rate | None = Field(description="Sharpness of the person, 1 minus Crete's blur effect.")
+    min_anatomy: Rate | None = Field(description="Confidence in the person's key points.")
+    min_hands: Rate | None = Field(description="Confidence in the clearest hand, where one is in the picture.")
+    min_distance: int | None = Field(ge=0, le=64, description="Bits of the perceptual hash between two kept images.")
+
+
+class PhotographParams(Section):
+    """Detector `photographs`: networks that run offline (`make photograph-models`)."""
+
+    networks: str = Field(min_length=1, description="Folder of the networks.")
+
+
+class RtDetrParams(Section):
+    """Detector `photographs_rtdetr`: RT-DETR and ViTPose, from the hub or from local folders."""
+
+    person_model: str = Field(min_length=1, description="RT-DETR: repository on the hub, or a local folder.")
+    person_revision: Revision = Field(description="Its commit on the hub.")
+    pose_model: str = Field(min_length=1, description="ViTPose: repository on the hub, or a local folder.")
+    pose_revision: Revision = Field(description="Its commit on the hub.")
+
+
+class CurateParams(Section):
+    """Which collected images are good enough to teach the model."""
+
+    detector: Literal["auto", "figures", "photographs", "photographs_rtdetr", "none"] = Field(
+        description="Who looks at the people; figures: the miniature's checker; photographs: networks that run "
+        "offline; photographs_rtdetr: RT-DETR and ViTPose; none: nobody, what the picture itself tells must do; auto: "
+        "figures for drawn images, photographs for others."
+    )
+    min_kept: int = Field(ge=1, description="Fewer kept images than this stop the pipeline.")
+    criteria: CriteriaParams
+    photographs: PhotographParams
+    rtdetr: RtDetrParams

@@ -1,0 +1,132 @@
+"""Parameters of stage `train`: recipes are values of these, not paths through the code."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from anomend.params.types import AnatomyDetector, Section, Seed
+
+
+class DpoParams(Section):
+    """Flow-DPO, used with `train.method: dpo`."""
+
+    beta: float = Field(gt=0, le=1e6, description="Strength of the preference: how soon a pair counts as learned.")
+    instance_loss_weight: float = Field(
+        ge=0, le=1000, description="Weight of the winners' own flow-matching loss, which keeps them likely; 0: none."
+    )
+
+
+class QuirkParams(Section):
+    """What the paper's training script does wrong, each a switch; all off in every recipe but `paper`."""
+
+    skip_latent_shift: bool = Field(
+        description="Leave the VAE's shift out of the training latents. Wrong: sampling puts it back, so that what is "
+        "learned is offset by shift x scale (0.093 for Stable Diffusion 3)."
+    )
+    edm_preconditioning: bool = Field(
+        description="Compare denoised latents instead of velocities. Wrong for a flow model: the loss is weighed by "
+        "sigma^2, and low noise, where limbs get their detail, all but drops out."
+    )
+    tabled_sigmas: bool = Field(
+        description="Draw noise levels from the scheduler's 1000 entries. Wrong by little: the model is sampled at "
+        "levels between them."
+    )
+
+
+class MonitorParams(Section):
+    """What is looked at while training; it costs images, and changes no step."""
+
+    every: int = Field(ge=0, description="Optimizer steps between looks; 0: never look.")
+    seeds_per_prompt: int = Field(
+        ge=0, le=1000, description="Images a target prompt at each look, for the anomaly rate and the grid; 0: none."
+    )
+    first_seed: Seed = Field(description="Seed of the first of them; apart from the seeds of stage `sample`.")
+    detector: AnatomyDetector = Field(
+        description="Who looks at the anatomy, as measure.detector; none: no anomaly rate."
+    )
+    patience: int = Field(ge=0, description="Stop after so many looks since the best; 0: train to the last step.")
+    keep: Literal["best", "last"] = Field(
+        description="Which weights become the LoRA: those of the best look (of the anomaly rates within one standard "
+        "error of the lowest, the lowest validation loss), or the last ones."
+    )
+    validation_draws: int = Field(
+        ge=0, le=1000, description="Fixed (sample, noise, sigma) triples of the validation loss at each look; 0: none."
+    )
+    trackers: list[Literal["tensorboard", "wandb"]] = Field(
+        description="Also log to these, through accelerate; each needs its package."
+    )
+
+
+class TrainParams(Section):
+    """DreamBooth or preference training of a LoRA."""
+
+    method: Literal["dreambooth", "dpo"] = Field(
+        description="dreambooth: learn the instance images; dpo: prefer them to the base's own anomalous images."
+    )
+    launcher: list[str] = Field(
+        description="Words put before `-m stages.train`, such as [accelerate, launch, --config_file, FILE]; "
+        "empty: one process."
+    )
+    seed: Seed = Field(description="Seed of the LoRA's initialisation and of every draw while training.")
+    steps: int = Field(ge=1, description="Optimizer steps.")
+    batch_size: int = Field(ge=1, description="Instance images (dpo: pairs) a step, over all processes.")
+    class_batch_size: int = Field(ge=0, description="Class images a step; 0 turns prior preservation off.")
+    micro_batch_size: int | None = Field(
+        ge=1, description="Images of a step that a process holds at a time, gradients being added up; null: all."
+    )
+    prior_loss_weight: float = Field(ge=0, description="Weight of the class images' loss.")
+    rank: int = Field(ge=1, le=1024, description="Rank of the LoRA.")
+    alpha: float = Field(gt=0, description="LoRA scale is alpha / rank.")
+    use_rslora: bool = Field(description="LoRA scale is alpha / sqrt(rank) (Kalajdzievski 2023, arXiv 2312.03732).")
+    use_dora: bool = Field(description="Train the weights' magnitudes too (DoRA: Liu et al. 2024, arXiv 2402.09353).")
+    target_modules: list[str] = Field(min_length=1, description="Projections that get an adapter.")
+    quantise_base: Literal["none", "int8", "nf4"] = Field(
+        description="Hold the frozen transformer in 8 or 4 bits (bitsandbytes; needs a CUDA GPU)."
+    )
+    gradient_checkpointing: bool = Field(description="Recompute activations: less memory, about 1.4 times the time.")
+    compile: Literal["none", "blocks", "whole"] = Field(
+        description="Compile the transformer for faster steps. blocks: each block by torch.compile; least time and "
+        "memory to compile, and works with a sharded transformer. whole: the transformer as one graph; slowest to "
+        "compile, once for each batch size, and the fastest steps; looks at samples are not compiled then. whole needs "
+        "one process, and neither gradient_checkpointing nor quantise_base."
+    )
+    optimizer: Literal["adamw", "adamw_8bit", "prodigy"] = Field(
+        description="adamw_8bit needs bitsandbytes and a CUDA GPU; prodigy finds its own rate (learning_rate: 1)."
+    )
+    learning_rate: float = Field(gt=0, le=1, description="Peak learning rate.")
+    lr_scheduler: Literal["constant", "linear", "cosine", "constant_with_warmup"] = Field(
+        description="Schedule of the learning rate, by diffusers' get_scheduler."
+    )
+    warmup_steps: int = Field(ge=0, description="Steps of linear warm-up.")
+    weight_decay: float = Field(ge=0, description="Decoupled weight decay.")
+    max_grad_norm: float = Field(gt=0, description="Gradients are clipped to this norm.")
+    ema_decay: float = Field(ge=0, lt=1, description="Decay of the LoRA's moving average, which is saved; 0: none.")
+    sigma_scheme: Literal["logit_normal", "mode", "cosmap", "uniform"] = Field(
+        description="Distribution of the noise levels."
+    )
+    sigma_shift: float = Field(gt=0, description="Timestep shift of the noise levels; 1: none.")
+    sigma_mean: float = Field(description="Location of the logit-normal; above 0 favours noise.")
+    sigma_std: float = Field(gt=0, description="Scale of the logit-normal.")
+    mode_scale: float = Field(ge=-1, le=1.7519, description="Scale of `mode`; above 0 favours the middle.")
+    loss_weighting: Literal["none", "sigma_sqrt", "cosmap"] = Field(description="Weight of the loss by noise level.")
+    checkpoint_every: int = Field(ge=1, description="Steps between checkpoints for resuming.")
+    dpo: DpoParams
+    quirks: QuirkParams
+    monitor: MonitorParams
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TrainParams:
+        watched = self.monitor.every and self.monitor.seeds_per_prompt and self.monitor.detector != "none"
+        if not watched and (self.monitor.patience or self.monitor.keep == "best"):
+            raise ValueError(
+                "train.monitor.patience and keep = 'best' go by the anomaly rate while training: set monitor.every, "
+                "monitor.seeds_per_prompt and monitor.detector, or patience = 0 and keep = 'last'"
+            )
+        if self.compile == "whole" and (self.gradient_checkpointing or self.quantise_base != "none"):
+            raise ValueError(
+                "train.compile = 'whole' cannot be combined with gradient_checkpointing or quantise_base: set "
+                "train.compile to 'blocks', or turn those off"
+            )
+        return self

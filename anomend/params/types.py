@@ -1,0 +1,52 @@
+"""What the sections of parameters are made of."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.fields import FieldInfo
+
+Prompt = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Rate = Annotated[float, Field(ge=0, le=1)]
+AnatomyDetector = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(:\S+)?$")]
+"""A detector of `anomend.detectors.anatomy`, by its name there, or none; `resolve` holds it against what is known."""
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class Section(BaseModel):
+    """A section refuses keys that it does not know, so that a misspelt parameter cannot pass unseen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class RequestParams(Section):
+    """How a paid API is asked."""
+
+    concurrency: int = Field(ge=1, le=64, description="Requests in flight at once.")
+    timeout_s: float = Field(gt=0, le=3600, description="Seconds that an answer may take.")
+    attempts: int = Field(ge=1, le=20, description="Times that a request is put while failures may pass.")
+    first_wait_s: float = Field(
+        ge=0, le=60, description="Seconds before the second attempt, doubled each time; a server may ask for more."
+    )
+
+
+_BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below", "multiple_of": "a multiple of"}
+
+
+def bounds(field: FieldInfo) -> str:
+    """What a number may be, such as "at least 1, at most 1024"; empty where nothing bounds it."""
+    found = [
+        f"{words} {getattr(bound, name)}"
+        for bound in [*field.metadata, *_within(field.annotation)]
+        for name, words in _BOUNDS.items()
+        if getattr(bound, name, None) is not None
+    ]
+    return ", ".join(dict.fromkeys(found))
+
+
+def _within(annotation: Any) -> list[Any]:
+    """Bounds in a type that may also be null, which belong to the type and not to the field."""
+    nested = [meta for inner in get_args(annotation) for meta in getattr(inner, "__metadata__", ())]
+    return [bound for meta in nested for bound in ([*meta.metadata] if isinstance(meta, FieldInfo) else [meta])]

@@ -1,0 +1,67 @@
+"""One picture of base and tuned images of the same prompt and seed, anomalous ones marked by a frame and a cross."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+from PIL import Image, ImageDraw, ImageFont
+
+from anomend.reporting.pairs import Pair
+from anomend.reporting.thumbnails import load_reduced, resized
+
+ANOMALY_RED = (200, 44, 40)
+CELL = 128
+
+
+def save_side_by_side(path: Path, pairs: Sequence[Pair], cell: int = CELL) -> None:
+    """Write one PNG: a row a prompt, the base model's images in the left half, the tuned one's in the right half.
+
+    Args:
+        path: the PNG file; its folder is made.
+        pairs: as `first_pairs` returns them.
+        cell: side of an image in pixels.
+
+    Raises:
+        ValueError: there are no pairs, or an image cannot be read.
+    """
+    if not pairs:
+        raise ValueError("there is no pair of images to show")
+    rows = [[pair for pair in pairs if pair.prompt == prompt] for prompt in dict.fromkeys(p.prompt for p in pairs)]
+    columns = max(len(row) for row in rows)
+    gap, text = 6, 22
+    half = columns * (cell + gap)
+    fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    font, bold = (ImageFont.truetype(str(fonts / name), 13) for name in ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf"))
+    labels = [f"{' '.join(row[0].prompt.split())}   ({row[0].group.replace('_', '-')})" for row in rows]
+    width = max(2 * half + 4 * gap, *(round(font.getlength(label)) + 2 * gap for label in labels))
+    sheet = Image.new("RGB", (width, 2 * text + gap + len(rows) * (text + cell + gap)), "white")
+    draw = ImageDraw.Draw(sheet)
+    starts = {"base": gap, "tuned": half + 3 * gap}
+    for name, left in starts.items():
+        draw.text((left, 6), name.upper(), "black", bold)
+    draw.text((gap, sheet.height - text), "red frame and cross: anomaly", ANOMALY_RED, font)
+    for index, row in enumerate(rows):
+        top = text + gap + index * (text + cell + gap)
+        draw.text((gap, top + 4), labels[index], "black", font)
+        for column, pair in enumerate(row):
+            for shot, left in ((pair.base, starts["base"]), (pair.tuned, starts["tuned"])):
+                corner = (left + column * (cell + gap), top + text)
+                image = resized(load_reduced(shot.path, cell), cell)
+                sheet.paste(image, (corner[0] + (cell - image.width) // 2, corner[1] + (cell - image.height) // 2))
+                if shot.anomalies:
+                    _mark(draw, corner, cell)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(path)
+
+
+def _mark(draw: ImageDraw.ImageDraw, corner: tuple[int, int], side: int) -> None:
+    """A red frame, and a white cross on a red square in the upper right corner."""
+    x, y = corner
+    draw.rectangle([x, y, x + side - 1, y + side - 1], outline=ANOMALY_RED, width=4)
+    left, badge, inset = x + side - 22, 22, 6
+    draw.rectangle([left, y, left + badge - 1, y + badge - 1], fill=ANOMALY_RED)
+    ends = (left + inset, y + inset, left + badge - inset, y + badge - inset)
+    draw.line([ends[0], ends[1], ends[2], ends[3]], fill="white", width=3)
+    draw.line([ends[0], ends[3], ends[2], ends[1]], fill="white", width=3)

@@ -1,0 +1,54 @@
+"""The first answers of each judge, with the images as it saw them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from anomend.judging.answers import read_answers
+from anomend.judging.llm_judge import question_text
+from anomend.judging.protocol import Answer, Question, blind
+from anomend.judging.registry import KEYS
+from anomend.reporting.inputs import JudgeExample
+
+EXAMPLES = 2
+"""One pair in both orders."""
+
+
+def judge_examples(
+    judgements: Path, judges: Sequence[str], samples_base: pd.DataFrame, samples_tuned: pd.DataFrame
+) -> dict[str, list[JudgeExample]]:
+    """The first answers of every judge, not chosen by what they say.
+
+    Args:
+        judgements: folder of stage `judge`, with a file of answers a judge.
+        judges: their names.
+        samples_base, samples_tuned: the image sets that were judged: prompt, seed, path.
+
+    Raises:
+        ValueError: a file of answers is missing or broken.
+    """
+    paths = [
+        {(prompt, seed): path for prompt, seed, path in zip(table["prompt"], table["seed"], table["path"], strict=True)}
+        for table in (samples_base, samples_tuned)
+    ]
+    found: dict[str, list[JudgeExample]] = {}
+    for name in judges:
+        answers = [answer for answer in read_answers(judgements / f"{name}.jsonl") if answer.part is None]
+        shown = [answer for answer in answers if all((answer.prompt, answer.seed) in table for table in paths)]
+        found[name] = [
+            _example(name, answer, *(Path(table[answer.prompt, answer.seed]) for table in paths))
+            for answer in shown[:EXAMPLES]
+        ]
+    return found
+
+
+def _example(name: str, answer: Answer, base: Path, tuned: Path) -> JudgeExample:
+    pair = blind(Question(answer.prompt, answer.seed, base, tuned, answer.order, answer.repeat))
+    asked = question_text(pair) if name in KEYS else "it counts the anomalies in A and B."
+    verdict = answer.verdict
+    said = f"unparsed ({answer.unparsed})." if verdict is None else f"{verdict.overall} ({verdict.reason})."
+    first = answer.order.removesuffix("_first")
+    return JudgeExample(answer.prompt, answer.seed, pair.image_a, pair.image_b, first, asked, said)

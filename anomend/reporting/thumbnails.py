@@ -1,0 +1,70 @@
+"""Images as `data:` URIs, which a page can hold without asking anybody for them."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from anomend.pictures.image_sets import load_image
+from anomend.reporting.pairs import Pair
+
+THUMBNAIL_SIDES = (192, 160, 128, 96, 64)
+"""Sides in pixels, the first that keeps to the budget."""
+BYTE_BUDGET = 3_000_000
+"""Thumbnails of a report in base64: with the rest, the page stays below 5 MB."""
+
+
+def thumbnails(pairs: Sequence[Pair], budget: int = BYTE_BUDGET) -> list[tuple[str, str]]:
+    """The images of each pair, (base, tuned), as `data:` URIs of PNGs; as large as the budget (bytes) allows."""
+    largest = THUMBNAIL_SIDES[0]
+    sources = [load_reduced(shot.path, largest) for pair in pairs for shot in (pair.base, pair.tuned)]
+    for side in THUMBNAIL_SIDES:
+        uris = [_data_uri(resized(source, side), exact=max(source.size) < largest) for source in sources]
+        if sum(len(uri) for uri in uris) <= budget:
+            break
+    return list(zip(uris[::2], uris[1::2], strict=True))
+
+
+def picture_uri(path: Path, width: int) -> str:
+    """A picture as `data:` URI of a JPEG, at most so many pixels wide."""
+    image = Image.fromarray(load_image(path))
+    image.thumbnail((width, 20 * width), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def still_uri(image: Path | NDArray[np.uint8], side: int = THUMBNAIL_SIDES[0]) -> str:
+    """One image, a file or RGB of shape (H, W, 3), as `data:` URI of a PNG with `side` pixels at most."""
+    loaded = load_reduced(image, side)
+    return _data_uri(resized(loaded, side), exact=max(loaded.size) < side)
+
+
+def load_reduced(image: Path | NDArray[np.uint8], largest: int) -> Image.Image:
+    """An image, reduced where its longer side is above `largest` pixels."""
+    loaded = Image.fromarray(load_image(image) if isinstance(image, Path) else image)
+    loaded.thumbnail((largest, largest), Image.Resampling.LANCZOS)
+    return loaded
+
+
+def resized(image: Image.Image, side: int) -> Image.Image:
+    """Small images are enlarged by a whole factor, without smoothing, so that a person can see them."""
+    factor = side // max(image.size)
+    if factor >= 1:
+        return image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+    reduced = image.copy()
+    reduced.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return reduced
+
+
+def _data_uri(image: Image.Image, exact: bool) -> str:
+    """A PNG; photographs (not exact) in 256 colours, a third of the bytes, which leaves room for larger thumbnails."""
+    buffer = io.BytesIO()
+    (image if exact else image.quantize(256)).save(buffer, "PNG", optimize=not exact)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,48 @@
+"""The training in pictures: its curves, and samples at its looks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from anomend.reporting.inputs import Metrics, ReportInputs
+from anomend.reporting.thumbnails import picture_uri
+from anomend.reporting.training_charts import anomaly_chart, has_curve, loss_chart, validation_chart
+
+LOSS, VALIDATION, LOOKS = "Training loss", "Validation loss", "Anomaly rate while training"
+MOST_SAMPLES, SAMPLES_WIDTH = 8, 768
+
+
+def training_charts(inputs: ReportInputs) -> dict[str, str]:
+    """The charts of the training that its curves allow, by what they show."""
+    curves = inputs.train_loss
+    charts: dict[str, str] = {}
+    kept = (inputs.train or {}).get("kept_step")
+    if loss := loss_chart_of(inputs, "loss"):
+        charts[LOSS] = loss
+    if curves is not None and has_curve(curves, "validation_loss"):
+        charts[VALIDATION] = validation_chart(curves, kept)
+    if curves is not None and has_curve(curves, "anomaly_rate"):
+        base = (inputs.compare.get("anomaly_rate_target") or {}).get("base")
+        charts[LOOKS] = anomaly_chart(curves, kept, _images_of_a_look(inputs.parameters), base)
+    return charts
+
+
+def loss_chart_of(inputs: ReportInputs, name: str) -> str | None:
+    """The chart of the training loss, its ids beginning with `name`; None where no loss was recorded."""
+    curves = inputs.train_loss
+    return None if curves is None or curves.empty else loss_chart(curves, name)
+
+
+def _images_of_a_look(parameters: Metrics) -> int | None:
+    seeds = parameters.get("train", {}).get("monitor", {}).get("seeds_per_prompt")
+    prompts = parameters.get("prompts", {}).get("target")
+    return seeds * len(prompts) if seeds and prompts else None
+
+
+def training_samples(pictures: Mapping[int, Path]) -> dict[int, str]:
+    """At most `MOST_SAMPLES` of the looks, evenly spread, the last one among them."""
+    steps = sorted(pictures)
+    count = min(MOST_SAMPLES, len(steps))
+    shown = [steps[(place + 1) * len(steps) // count - 1] for place in range(count)]
+    return {step: picture_uri(pictures[step], SAMPLES_WIDTH) for step in shown}

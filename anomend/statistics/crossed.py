@@ -1,0 +1,58 @@
+"""Bootstrap of a mean over values with two crossed clusters, such as participants and pairs of images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from anomend.project.seeding import numpy_generator
+from anomend.statistics.resampling import percentile_interval
+
+
+def crossed_means(
+    values: ArrayLike, first: Sequence[str], second: Sequence[str], *, seed: int, resamples: int = 10_000
+) -> NDArray[np.float64]:
+    """Means of resampled values; the clusters of both kinds are drawn with replacement, at once.
+
+    The pigeonhole bootstrap (Owen 2007, doi:10.1214/07-AOAS122): a value weighs as often as its first cluster was drawn
+    times as often as its second was. Its variance errs on the large side.
+
+    Args:
+        values: n values.
+        first: the first cluster of each value, such as the participant.
+        second: the second cluster of each value, such as the pair.
+
+    Returns:
+        Up to `resamples` means: a resample that hits no value at all tells nothing and is left out.
+    """
+    data = np.asarray(values, dtype=np.float64)
+    rows, row = np.unique(np.asarray(first), return_inverse=True)
+    columns, column = np.unique(np.asarray(second), return_inverse=True)
+    sums, counts = np.zeros((2, len(rows), len(columns)))
+    np.add.at(sums, (row, column), data)
+    np.add.at(counts, (row, column), 1.0)
+    rng = numpy_generator(seed, "crossed bootstrap")
+    drawn = [rng.multinomial(size, np.full(size, 1 / size), resamples).astype(float) for size in sums.shape]
+    totals, weights = (np.einsum("rp,pq,rq->r", drawn[0], table, drawn[1], optimize=True) for table in (sums, counts))
+    return totals[weights > 0] / weights[weights > 0]
+
+
+def crossed_interval(
+    values: ArrayLike,
+    first: Sequence[str],
+    second: Sequence[str],
+    *,
+    seed: int,
+    resamples: int = 10_000,
+    confidence: float = 0.95,
+) -> tuple[float, float] | tuple[None, None]:
+    """Percentile interval of a mean over crossed clusters (`crossed_means`).
+
+    Returns:
+        (None, None) where resampling shows no spread: with fewer than two clusters of either kind, or equal values.
+    """
+    if min(len(set(first)), len(set(second))) < 2 or np.ptp(np.asarray(values, dtype=np.float64)) == 0:
+        return None, None
+    return percentile_interval(crossed_means(values, first, second, seed=seed, resamples=resamples), confidence)

@@ -1,0 +1,34 @@
+"""How steady raters are, from pairs that they were shown twice with the sides changed."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from anomend.surveying.responses import with_votes
+
+
+def repeated_votes(responses: pd.DataFrame) -> pd.DataFrame:
+    """Real pairs that a participant decided twice.
+
+    Returns:
+        Columns participant, pair, same: 1.0 where both votes are for the same image, else 0.0. A repeat in which either
+        answer is 'unsure' tells nothing of steadiness and is left out.
+    """
+    answers = with_votes(responses)
+    keys, columns = ["participant", "pair"], ["participant", "pair", "vote"]
+    decided = answers[answers["vote"] != "unsure"]
+    first, second = (decided.loc[decided["kind"] == kind, columns] for kind in ("real", "repeat"))
+    both = first.merge(second, on=keys, suffixes=("_first", "_second"))
+    both["same"] = (both["vote_first"] == both["vote_second"]).astype(float)
+    return both[[*keys, "same"]]
+
+
+def rater_noise(consistency: float) -> float:
+    """The chance that a vote goes against the rater's own preference, from the share of repeats that agree.
+
+    If every vote is turned round with chance e, independently, two votes agree with chance c = (1 - e)^2 + e^2; solved
+    for the e that is at most 1/2. Agreement at or below chance (c <= 1/2) gives 1/2: the votes say nothing.
+    """
+    return (1 - math.sqrt(max(0.0, 2 * consistency - 1))) / 2

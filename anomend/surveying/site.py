@@ -1,0 +1,120 @@
+"""The survey's static folder, and the key that tells what its blind names stand for.
+
+    survey/index.html, style.css, *.js, jspsych/   the page, the same in every survey
+    survey/images/<blind name>.png
+    survey/plans/<participant code>.js             all that this participant is shown
+
+The key stays outside the folder: who has the folder cannot tell which image is whose.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image as PillowImage
+
+from anomend.surveying.design import Pair, Trial, trials_of
+from anomend.surveying.images import Image, blind_name, damaged, pair_name
+from anomend.surveying.key import KeyTrial, SurveyKey
+
+PAGE = Path(__file__).with_name("page")
+
+
+@dataclass(frozen=True)
+class SurveyImage:
+    """An image with its prompt and seed; pixels are RGB, shape (H, W, 3)."""
+
+    prompt: str
+    seed: int
+    pixels: Image
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What participants read; plain text, markup is shown as it stands."""
+
+    title: str
+    question: str
+    consent: str
+    """Paragraphs are parted by an empty line."""
+
+
+def build_site(
+    folder: Path,
+    pairs: Sequence[tuple[SurveyImage, SurveyImage]],
+    whole: Sequence[SurveyImage],
+    texts: Texts,
+    *,
+    participants: int,
+    repeats: int,
+    seed: int,
+) -> SurveyKey:
+    """Write the folder and return its key; the same arguments give the same bytes.
+
+    Args:
+        folder: where the site is written; what is there is replaced.
+        pairs: (base, tuned) images of the real pairs.
+        whole: images for the catch pairs, each shown beside a damaged copy of itself.
+        participants: plans to make.
+        repeats: pairs that every participant sees twice.
+        seed: seed of orders, sides, names and codes.
+
+    Raises:
+        ValueError: more repeats than half of the pairs.
+    """
+    images: dict[str, Image] = {}
+
+    def blind(name: str, base: SurveyImage, tuned: SurveyImage) -> Pair:
+        names = [blind_name(image.pixels, seed) for image in (base, tuned)]
+        images.update(zip(names, (base.pixels, tuned.pixels), strict=True))
+        return Pair(name, tuned.prompt, tuned.seed, *names)
+
+    real = [blind(pair_name(base.prompt, base.seed, base.pixels, tuned.pixels), base, tuned) for base, tuned in pairs]
+    catches = []
+    for image in whole:
+        broken = SurveyImage(image.prompt, image.seed, damaged(image.pixels, seed))
+        name = "catch-" + pair_name(image.prompt, image.seed, broken.pixels, image.pixels)
+        catches.append(blind(name, broken, image))
+    plans = [trials_of(number, real, catches, repeats, seed) for number in range(participants)]
+    # The number of participants is no part of it, so that more can be invited to a survey that has begun.
+    survey = _digest([pair.name for pair in real + catches], vars(texts), repeats, seed)[:16]
+    codes = [_code(survey, seed, number) for number in range(participants)]
+
+    if folder.exists():
+        shutil.rmtree(folder)
+    shutil.copytree(PAGE, folder)
+    for name in ("images", "plans"):
+        (folder / name).mkdir()
+    for name, pixels in sorted(images.items()):
+        PillowImage.fromarray(pixels).save(folder / "images" / name)
+    for code, trials in zip(codes, plans, strict=True):
+        plan = {"survey": survey, "participant": code, **vars(texts), "trials": [_shown(trial) for trial in trials]}
+        (folder / "plans" / f"{code}.js").write_text(f"window.surveyPlan = {json.dumps(plan, indent=1)};\n")
+    keyed = {code: tuple(_keyed(trial) for trial in trials) for code, trials in zip(codes, plans, strict=True)}
+    return SurveyKey(survey=survey, participants=keyed)
+
+
+def _shown(trial: Trial) -> dict[str, str]:
+    """What a participant's browser gets to know of a trial."""
+    return {"prompt": trial.pair.prompt, "left": trial.left, "right": trial.right}
+
+
+def _keyed(trial: Trial) -> KeyTrial:
+    pair = trial.pair
+    return KeyTrial(pair=pair.name, prompt=pair.prompt, seed=pair.seed, left_model=trial.left_model, kind=trial.kind)
+
+
+def _code(survey: str, seed: int, number: int) -> str:
+    """A participant's code: 13 letters and digits, told apart by eye (no 0, 1, 8, 9)."""
+    found = hashlib.sha256(f"{survey} {seed} {number}".encode()).digest()
+    return base64.b32encode(found).decode().lower()[:13]
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

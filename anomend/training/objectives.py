@@ -1,0 +1,117 @@
+"""What a step minimises: DreamBooth with prior preservation, or Flow-DPO, on one batch.
+
+    dreambooth   L = mean_instance l + prior_loss_weight * mean_class l            (Ruiz et al. 2023, eq. 2)
+    dpo          L = mean_pairs flow_dpo + instance_loss_weight * mean_winners l + prior_loss_weight * mean_class l
+
+l is the flow-matching loss of a sample. Means are over the whole step: a batch that is one part of it gives its share
+of the sums, so that parts and processes add up to the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from anomend.params.training import TrainParams
+from anomend.training.data import CLASS, INSTANCE, LOSER, Batch
+from anomend.training.flow_matching import FlowMatching
+from anomend.training.preference import flow_dpo_loss, preference_accuracy
+
+SIGMA_BINS = 5
+"""Noise levels are told apart in so many equal bins of [0, 1]."""
+
+
+@dataclass(frozen=True)
+class StepSums:
+    """A batch's share of its step."""
+
+    loss: torch.Tensor
+    """What backward is called on, ()."""
+    logged: dict[str, torch.Tensor]
+    """Detached shares of the step's means, each ()."""
+    bins: torch.Tensor
+    """Sum of the instance samples' losses, and their number, by bin of sigma, (2, SIGMA_BINS)."""
+
+
+def flow_matching(settings: TrainParams) -> FlowMatching:
+    """The objective that the parameters name."""
+    return FlowMatching(
+        settings.sigma_scheme,
+        settings.sigma_shift,
+        settings.sigma_mean,
+        settings.sigma_std,
+        settings.mode_scale,
+        1000 if settings.quirks.tabled_sigmas else 0,
+        settings.loss_weighting,
+        "edm" if settings.quirks.edm_preconditioning else "none",
+    )
+
+
+def predict_velocity(transformer: torch.nn.Module, batch: Batch, dtype: torch.dtype) -> torch.Tensor:
+    """The transformer's velocity for a batch, (B, C, h, w); noise and latents are mixed in float32 before."""
+    sigma = batch.sigma.view(-1, 1, 1, 1)
+    velocity: torch.Tensor = transformer(
+        hidden_states=((1 - sigma) * batch.latents + sigma * batch.noise).to(dtype),
+        timestep=batch.sigma * 1000,
+        encoder_hidden_states=batch.embeds.to(dtype),
+        pooled_projections=batch.pooled.to(dtype),
+        return_dict=False,
+    )[0]
+    return velocity
+
+
+def step_sums(
+    predict: Callable[[Batch], torch.Tensor],
+    predict_base: Callable[[Batch], torch.Tensor],
+    batch: Batch,
+    settings: TrainParams,
+    flow: FlowMatching,
+) -> StepSums:
+    """Loss of a batch as its share of the step.
+
+    Args:
+        predict: velocities of the model in training.
+        predict_base: velocities of the frozen base, without gradient; called by preference training alone.
+        batch: winners and losers, if any, in the same order.
+        settings: weights and global batch sizes.
+        flow: the objective.
+    """
+    error = flow.loss(predict(batch), batch.latents, batch.noise, batch.sigma)
+    instance, prior = error[batch.role == INSTANCE], error[batch.role == CLASS]
+    logged = {"loss": instance.sum() / settings.batch_size}
+    total, weight = torch.zeros((), device=error.device), 1.0
+    if settings.method == "dpo":
+        weight = settings.dpo.instance_loss_weight
+        paired = batch.role != CLASS
+        # A part of class images alone is predicted too, in vain: sharded processes must call the base equally often.
+        both = batch.where(paired) if paired.any() else batch
+        base = flow.loss(predict_base(both), both.latents, both.noise, both.sigma)
+        winner, winner_base, loser, loser_base = [
+            values for role in (INSTANCE, LOSER) for values in (error[batch.role == role], base[both.role == role])
+        ]
+        logged["dpo_loss"] = (
+            flow_dpo_loss(winner, winner_base, loser, loser_base, settings.dpo.beta).sum() / settings.batch_size
+        )
+        logged["preference_accuracy"] = (
+            preference_accuracy(winner, winner_base, loser, loser_base).sum() / settings.batch_size
+        )
+        total = total + logged["dpo_loss"]
+    total = total + weight * logged["loss"]
+    if settings.class_batch_size:
+        logged["prior_loss"] = prior.sum() / settings.class_batch_size
+        total = total + settings.prior_loss_weight * logged["prior_loss"]
+    place = (batch.sigma[batch.role == INSTANCE] * SIGMA_BINS).long().clamp(max=SIGMA_BINS - 1)
+    bins = torch.zeros(2, SIGMA_BINS, device=error.device)
+    bins[0].index_add_(0, place, instance.detach())
+    bins[1].index_add_(0, place, torch.ones_like(instance))
+    return StepSums(total, {name: value.detach() for name, value in logged.items()}, bins)
+
+
+def logged_names(settings: TrainParams) -> list[str]:
+    """Names of the means that a step logs, in their order."""
+    names = ["loss"]
+    if settings.method == "dpo":
+        names += ["dpo_loss", "preference_accuracy"]
+    return names + (["prior_loss"] if settings.class_batch_size else [])

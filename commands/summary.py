@@ -1,0 +1,32 @@
+"""Print the verdict, the main figures and the report's path: the last lines of `make repro`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from anomend.project.metric_files import METRICS, read_metrics
+
+SHOWN = ("anomaly_rate_target", "anomaly_rate_held_out", "diversity", "ssim_within", "psnr_within")
+
+
+def _row(name: str, effect: dict[str, Any]) -> str:
+    if effect.get("delta") is None:
+        return f"  {name:<22} n/a ({effect.get('reason')})"
+    line = f"  {name:<22} base {effect['base']:.4f}  tuned {effect['tuned']:.4f}  change {effect['delta']:+.4f}"
+    if effect.get("ci_low") is not None:
+        line += f"  [{effect['ci_low']:+.4f}, {effect['ci_high']:+.4f}]"
+    return line
+
+
+def main() -> None:
+    verdict, compare = read_metrics(METRICS / "verdict.json"), read_metrics(METRICS / "compare.json")
+    print(f"\nverdict: {verdict['verdict']}")
+    for reason in verdict["reasons"]:
+        print(f"  - {reason}")
+    for name in SHOWN:
+        print(_row(name, compare[name]))
+    print("report: report/report.html (for a pull request: report/report.md)")
+
+
+if __name__ == "__main__":
+    main()

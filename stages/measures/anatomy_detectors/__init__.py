@@ -1,1 +1,0 @@
-"""Who looks at the anatomy of photographs: one file a detector, whose line stands in `stages.measures.anatomy`."""

@@ -1,0 +1,140 @@
+"""Images of the base model to make null comparisons of, drawn once and kept outside git."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from anomend.detectors.anatomy import assess
+from anomend.diffusion.sampling import load_sampler, sample_images, sampling_options
+from anomend.measuring.diversity import cosine_distance_matrix
+from anomend.measuring.feature_store import FeatureStore
+from anomend.measuring.features import get_extractor
+from anomend.measuring.perceptual import get_perceptual, perceptual_matrices
+from anomend.measuring.psnr import psnr_matrix
+from anomend.measuring.ssim import ssim_matrix
+from anomend.params.resolved import Params
+
+FIRST_SEED = 900_000
+"""Far from every seed that the pipeline looks at."""
+BLOCKS, TARGET_PER_BLOCK, HELD_OUT_PER_BLOCK = 3, 32, 16
+"""Drawn in blocks of seeds, so that a call that was interrupted goes on where it stopped. With the findings on the
+committed run's base images, three blocks give 224 findings a target prompt and 112 a held-out prompt; four, both sides
+of a comparison of the run's size."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Images by prompt: what was measured on them."""
+
+    targets: Sequence[str]
+    """The target prompts; the others are held out."""
+    anomalous: Mapping[str, NDArray[np.int_]]
+    """By prompt, 0 or 1 of each image."""
+    features: Mapping[str, NDArray[np.float32]]
+    """By prompt, shape (n, d)."""
+    matrices: Mapping[str, Mapping[str, NDArray[np.float64]]]
+    """By within-set measure and prompt, shape (n, n) over the same images as the features."""
+
+    @property
+    def held_out(self) -> list[str]:
+        return [prompt for prompt in self.anomalous if prompt not in self.targets]
+
+
+def draw_pool(params: Params, folder: Path, blocks: int = BLOCKS) -> None:
+    """Sample what is still missing of the pool's blocks, each a file of its own.
+
+    Raises:
+        ValueError: the folder holds a pool of other parameters.
+    """
+    made = {"prompts": params.prompts.model_dump(), "base": params.base.model_dump()}
+    made["sample"] = {name: getattr(params.sample, name) for name in ("steps", "guidance_scale")}
+    folder.mkdir(parents=True, exist_ok=True)
+    note = folder / "pool.json"
+    if note.exists() and json.loads(note.read_text()) != made:
+        raise ValueError(f"{folder} holds a pool of other parameters: remove it, or name another folder with --pool")
+    note.write_text(json.dumps(made))
+    missing = [block for block in range(blocks) if not _file(folder, block).exists()]
+    if not missing:
+        return
+    pipeline, texts = load_sampler(params.base, params.prompts.target + params.prompts.held_out)
+    for block in missing:
+        rows = _requests(params.prompts.target, TARGET_PER_BLOCK, block)
+        rows += _requests(params.prompts.held_out, HELD_OUT_PER_BLOCK, block)
+        options = sampling_options(params.base, params.sample)
+        images = np.stack(
+            list(sample_images(pipeline, rows, **options, description=f"block {block + 1} of {blocks}", texts=texts))
+        )
+        prompts, seeds = zip(*rows, strict=True)
+        unfinished = folder / f"part-{block:02}.npz"
+        np.savez(unfinished, images=images, prompt=np.array(prompts), seed=np.array(seeds))
+        unfinished.rename(_file(folder, block))  # only a complete file has the name
+
+
+def read_pool(folder: Path, blocks: int = BLOCKS) -> tuple[pd.DataFrame, NDArray[np.uint8]]:
+    """A table of `prompt` and `seed` of the drawn images in the first blocks, and the images, shape (n, H, W, 3).
+
+    Raises:
+        ValueError: there is none.
+    """
+    parts = [np.load(path) for path in sorted(folder.glob("block-*.npz"))[:blocks]]
+    if not parts:
+        raise ValueError(f"{folder} holds no pool: draw one first")
+    table = pd.DataFrame({key: np.concatenate([part[key] for part in parts]) for key in ("prompt", "seed")})
+    return table, np.concatenate([part["images"] for part in parts])
+
+
+def measure_pool(
+    table: pd.DataFrame, images: NDArray[np.uint8], known: pd.DataFrame, params: Params, store: FeatureStore
+) -> Pool:
+    """Look for anomalies on every image, extract its features, and compare the images of each prompt.
+
+    Args:
+        table, images: from `read_pool`.
+        known: `prompt` and `anomalous` of further base images, whose findings are added.
+        store: keeps features and perceptual distances.
+    """
+    measure = params.measure
+    extractor = get_extractor(measure.extractor)
+    everyone = params.prompts.target + params.prompts.held_out
+    own = {prompt: list(images[np.flatnonzero(table["prompt"] == prompt)]) for prompt in everyone}
+    found = np.array([int(bool(kinds)) for kinds in assess(list(images), measure.detector, progress=True)])
+    findings = {
+        prompt: np.concatenate(
+            [found[table["prompt"] == prompt], known.loc[known["prompt"] == prompt, "anomalous"].to_numpy()]
+        )
+        for prompt in everyone
+    }
+    features = {
+        prompt: store.features(extractor, pictures, measure.batch_size, progress=True)
+        for prompt, pictures in own.items()
+    }
+    matrices: dict[str, Mapping[str, NDArray[np.float64]]] = {
+        "ssim_within": {prompt: ssim_matrix(pictures, progress=True) for prompt, pictures in own.items()},
+        "psnr_within": {prompt: psnr_matrix(pictures) for prompt, pictures in own.items()},
+        "diversity": {prompt: cosine_distance_matrix(values) for prompt, values in features.items()},
+    }
+    for name in measure.perceptual:
+        network = get_perceptual(name)
+        matrices[f"perceptual_{name}"] = {
+            prompt: matrix[:, : len(matrix)]
+            for prompt, matrix in perceptual_matrices(
+                network, own, own[everyone[0]][:1], store, measure.batch_size, progress=True
+            ).items()
+        }
+    return Pool(params.prompts.target, findings, features, matrices)
+
+
+def _file(folder: Path, block: int) -> Path:
+    return folder / f"block-{block:02}.npz"
+
+
+def _requests(prompts: Sequence[str], per_block: int, block: int) -> list[tuple[str, int]]:
+    first = FIRST_SEED + block * per_block
+    return [(prompt, seed) for prompt in prompts for seed in range(first, first + per_block)]

@@ -1,0 +1,142 @@
+"""Corrections that are none, and the honest one: does the verdict tell them apart? `make sabotage`.
+
+Each case is run at each training seed as a DVC experiment in a workspace of its own (`dvc exp run --temp`); what it
+shares with the committed run comes from the cache. Rows that `studies/experiments/sabotage.csv` has are kept, so that a
+call that was interrupted goes on where it stopped; `--again` measures all cases anew (their training comes from DVC's
+run cache).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dvc.api
+import pandas as pd
+
+FOLDER = Path("studies/experiments")
+TABLE = FOLDER / "sabotage.csv"
+SCRATCH = Path(".sabotage")
+WRONG = ("standing on the beach", "sitting on the street", "standing on the grass", "sitting on the beach")
+TO_THE_END = ("train.monitor.every=0", "train.monitor.patience=0", "train.monitor.keep=last")
+"""Neither early stopping nor the best checkpoint may mend what a case breaks."""
+
+
+def honest() -> list[str]:
+    """The committed parameters."""
+    return []
+
+
+def overtrained() -> list[str]:
+    """Ten times the steps."""
+    steps = 10 * dvc.api.params_show("params.yaml")["train"]["steps"]
+    # Compiled it is the same training, to float tolerance, in two thirds of the time.
+    return [f"train.steps={steps}", "train.compile=blocks", *TO_THE_END]
+
+
+def one_image() -> list[str]:
+    """One training image."""
+    return ["collect.images=1", "curate.min_kept=1", *TO_THE_END]
+
+
+def wrong_captions() -> list[str]:
+    """The honest images, each under a caption of something else."""
+    folder = SCRATCH.resolve() / "wrong_captions"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    lines = []
+    for number, path in enumerate(sorted(Path("data/collected").glob("*.png"))):
+        shutil.copy(path, folder / path.name)
+        lines.append(json.dumps({"file_name": path.name, "text": WRONG[number % len(WRONG)]}))
+    (folder / "metadata.jsonl").write_text("\n".join(lines) + "\n")
+    return ["collect.source=folder", f"collect.folder.path={folder}", "curate.detector=figures", *TO_THE_END]
+
+
+def zeros() -> list[str]:
+    """A LoRA that learned nothing: its B matrices are zero to thirty digits."""
+    return ["train.steps=30", "train.learning_rate=1e-30", *TO_THE_END]
+
+
+CASES: dict[str, Callable[[], list[str]]] = {
+    "honest": honest,
+    "zeros": zeros,
+    "wrong_captions": wrong_captions,
+    "one_image": one_image,
+    "overtrained": overtrained,
+}
+
+
+def run(case: str, seed: int) -> dict[str, Any]:
+    """Run one case at one training seed and read its verdict.
+
+    Raises:
+        subprocess.CalledProcessError: the run failed; its messages stand above.
+    """
+    name = f"sabotage-{case.replace('_', '-')}-{seed}"
+    # An experiment of that name from an earlier call would be in the way; there being none is no error.
+    subprocess.run(["dvc", "exp", "remove", name], check=False, capture_output=True)
+    changes = [f"train.seed={seed}", *CASES[case]()]
+    options = [argument for change in changes for argument in ("-S", change)]
+    subprocess.run(["dvc", "exp", "run", "--temp", "--name", name, *options, "verdict"], check=True, text=True)
+    verdict = dvc.api.metrics_show("metrics/verdict.json", rev=name)
+    # What is null in the file is left out by DVC.
+    passed = {key: clause.get("passed") for key, clause in verdict["clauses"].items()}
+    decided = [key for key, outcome in passed.items() if outcome is False]
+    unsettled = [key for key, outcome in passed.items() if outcome is None]
+    return {
+        "case": case,
+        "train_seed": seed,
+        "verdict": verdict["verdict"],
+        "failed": " ".join(decided),
+        "unsettled": " ".join(unsettled),
+        "target_base": verdict.get("target_anomaly_rate_base"),
+        "target_tuned": verdict.get("target_anomaly_rate_tuned"),
+        "held_out_base": verdict.get("held_out_anomaly_rate_base"),
+        "held_out_tuned": verdict.get("held_out_anomaly_rate_tuned"),
+        "diversity_ratio": verdict.get("diversity_ratio"),
+        "copy_rate": verdict.get("copy_rate"),
+    }
+
+
+def write_tables(rows: pd.DataFrame) -> None:
+    """The table as CSV in full and as Markdown for reading."""
+    order = {case: number for number, case in enumerate(CASES)}
+    rows = rows.sort_values(
+        ["case", "train_seed"], key=lambda column: column.map(order) if column.name == "case" else column
+    )
+    rows.to_csv(TABLE, index=False, lineterminator="\n")
+    lines = ["| " + " | ".join(rows.columns) + " |", "|" + "---|" * len(rows.columns)]
+    for row in rows.fillna("").itertuples(index=False):
+        cells = [f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row]
+        lines.append("| " + " | ".join(cells) + " |")
+    cases = [f"- `{case}`: {make.__doc__}" for case, make in CASES.items()]
+    title = "# Corrections that are none, and the honest one"
+    note = "Written by `make sabotage`; `sabotage.csv` holds the figures in full. `failed`: clauses of the verdict."
+    (FOLDER / "sabotage.md").write_text("\n".join([title, "", *cases, "", note, "", *lines, ""]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("seeds", type=int, nargs="+")
+    parser.add_argument("--cases", nargs="+", choices=tuple(CASES), default=list(CASES))
+    parser.add_argument("--again", action="store_true", help="run the cases that the table has, too")
+    chosen = parser.parse_args()
+    rows = pd.read_csv(TABLE) if TABLE.exists() else pd.DataFrame()
+    for seed in chosen.seeds:
+        for case in chosen.cases:
+            done = not rows.empty and bool(((rows["case"] == case) & (rows["train_seed"] == seed)).any())
+            if done and not chosen.again:
+                continue
+            if done:
+                rows = rows[~((rows["case"] == case) & (rows["train_seed"] == seed))]
+            rows = pd.concat([rows, pd.DataFrame([run(case, seed)])], ignore_index=True)
+            write_tables(rows)
+
+
+if __name__ == "__main__":
+    main()

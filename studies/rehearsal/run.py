@@ -1,0 +1,189 @@
+"""Run encode, train (killed, then resumed) and sample on a random base of true size, and measure what each costs.
+
+Every stage is the pipeline's own script in a process of its own, in a folder of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from PIL import Image
+
+from anomend.collecting.drawn_people import collect_figures
+from anomend.params.resolved import RESOLVED, Params, merge, read_yaml, resolve
+from anomend.pictures.image_sets import ImageFolderWriter, slug
+from anomend.project.metric_files import METRICS, library_versions, write_metrics
+from studies.rehearsal.random_base import SHAPES, parameter_counts
+
+ROOT = Path(__file__).resolve().parents[2]
+PROFILE = "rehearsal-sd3-medium"
+IMAGES, SEED = 3, 0
+SAVED = ".checkpoints/train/*/state-*.safetensors"
+
+
+@dataclass(frozen=True)
+class Child:
+    """What a process cost, and what it wrote to stdout and stderr."""
+
+    seconds: float
+    peak_memory_bytes: int
+    """Largest resident set, with the pages of mapped weight files that were in memory."""
+    output: str
+
+    def cost(self) -> dict[str, Any]:
+        """The figures for the metric file."""
+        return {"seconds": self.seconds, "peak_memory_bytes": self.peak_memory_bytes}
+
+
+def run_child(name: str, words: list[str], cwd: Path, kill_when: Callable[[], bool] | None = None) -> Child:
+    """Run `python -m WORDS` in a folder; its output goes to ../<name>.log.
+
+    Args:
+        name: of the log file.
+        words: module and arguments.
+        cwd: the working directory.
+        kill_when: asked again and again; the process is killed (SIGKILL) as soon as this is true.
+
+    Raises:
+        ValueError: the process failed, or ended before it could be killed.
+    """
+    log = cwd.parent / f"{name}.log"
+    start = time.monotonic()
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+    with log.open("w") as handle:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *words], cwd=cwd, env=environment, stdout=handle, stderr=subprocess.STDOUT
+        )
+        ended = 0
+        while kill_when and not ended:
+            if kill_when():
+                os.kill(process.pid, signal.SIGKILL)
+                break
+            time.sleep(0.02)
+            ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if not ended:
+            _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    output = log.read_text(errors="replace")
+    if kill_when and process.returncode != -signal.SIGKILL:
+        raise ValueError(f"{name} ended by itself ({process.returncode}) before it could be killed; see {log}")
+    if not kill_when and process.returncode:
+        raise ValueError(f"{name} failed ({process.returncode}): {output.strip()[-600:]}; see {log}")
+    return Child(round(time.monotonic() - start, 1), usage.ru_maxrss * 1024, output)
+
+
+def write_base(base: Path, shapes: str, folder: Path) -> dict[str, Any]:
+    """Write the random base unless it is there, and return what that cost when it was done."""
+    noted = folder / f"random_base-{shapes}.json"
+    if not (base / "model_index.json").exists():
+        work = folder / "work"
+        work.mkdir(parents=True, exist_ok=True)
+        words = ["studies.rehearsal.random_base", str(base), "--shapes", shapes, "--seed", str(SEED)]
+        noted.write_text(json.dumps(run_child("random_base", words, work).cost()))
+    if noted.exists():
+        figures: dict[str, Any] = json.loads(noted.read_text())
+        return figures
+    reason = "the base was there before this run"
+    return {"seconds": None, "peak_memory_bytes": None, "reason": reason}
+
+
+def write_inputs(work: Path, base: Path, changes: dict[str, Any]) -> Params:
+    """Resolved parameters, instance images, and empty folders for the sets that the recipe does without."""
+    shutil.rmtree(work, ignore_errors=True)
+    for name in ("class_images", "losers"):
+        (work / "data" / name).mkdir(parents=True)
+    raw = read_yaml(ROOT / "params.yaml") | {"profile": PROFILE}
+    raw["profiles"][PROFILE] = merge(raw["profiles"][PROFILE], {"base": {"local_folder": str(base)}})
+    raw["profiles"][PROFILE] = merge(raw["profiles"][PROFILE], changes)
+    params = resolve(raw)
+    (work / RESOLVED).write_text(yaml.safe_dump(params.model_dump(mode="json"), sort_keys=False))
+    writer = ImageFolderWriter(work / "data" / "instance")
+    size = (params.base.resolution, params.base.resolution)
+    for index, drawn in enumerate(collect_figures(params.prompts.target, IMAGES, SEED)):
+        image = np.asarray(Image.fromarray(drawn.image).resize(size, Image.Resampling.BICUBIC))
+        writer.add(f"{index:02d}_{slug(drawn.text)}.png", image, text=drawn.text, prompt=drawn.prompt)
+    writer.close()
+    return params
+
+
+def rehearse(folder: Path, base: Path, shapes: str = "true", changes: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The whole sequence.
+
+    Args:
+        folder: working files and logs.
+        base: where the random base is, or is written.
+        shapes: key of `SHAPES`.
+        changes: leaves of the parameters to set otherwise.
+
+    Returns:
+        Figures and `provenance` for metrics/rehearsal.json.
+
+    Raises:
+        ValueError: a stage failed, or the second training did not resume the first.
+    """
+    work = folder / "work"
+    figures: dict[str, Any] = {"random_base": write_base(base, shapes, folder)}
+    params = write_inputs(work, base, changes or {})
+
+    def stage(name: str, *words: str, kill_when: Callable[[], bool] | None = None) -> Child:
+        print(f"{name} ...", flush=True)
+        child = run_child(name, list(words), work, kill_when)
+        figures[name] = child.cost()
+        print(f"{name}: {child.seconds} s, {child.peak_memory_bytes / 2**30:.1f} GiB", flush=True)
+        return child
+
+    stage("encode", "stages.encode")
+    stage("train_killed", "stages.train", kill_when=lambda: any(work.glob(SAVED)))
+    if not any(line.startswith("resuming after step") for line in _lines(stage("train_resumed", "stages.train"))):
+        raise ValueError(f"train began anew after a kill, although it had saved a checkpoint; see {folder}")
+    stage("sample", "stages.sample", "tuned")
+    figures["parameters"] = parameter_counts(SHAPES[shapes])
+    figures["provenance"] = {
+        "shapes": shapes,
+        "images": IMAGES,
+        "steps": params.train.steps,
+        "sampling_steps": params.sample.steps,
+        "resolution": params.base.resolution,
+        "dtype": params.base.dtype,
+        "device": "cuda" if _sees_gpu(params.base.device) else "cpu",
+        "cpu_count": os.cpu_count(),
+        **library_versions("torch", "diffusers", "transformers"),
+    }
+    return figures
+
+
+def _lines(child: Child) -> list[str]:
+    return child.output.replace("\r", "\n").splitlines()
+
+
+def _sees_gpu(device: str) -> bool:
+    import torch
+
+    return device != "cpu" and torch.cuda.is_available()
+
+
+def main() -> None:
+    folder = ROOT / ".rehearsal"
+    folder.mkdir(exist_ok=True)
+    try:
+        figures = rehearse(folder, ROOT / "models" / "rehearsal")
+    except ValueError as error:
+        print(f"rehearsal: {error}", file=sys.stderr)
+        sys.exit(1)
+    write_metrics(ROOT / METRICS / "rehearsal.json", figures, figures.pop("provenance"))
+
+
+if __name__ == "__main__":
+    main()

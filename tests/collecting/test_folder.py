@@ -1,0 +1,185 @@
+"""A user's own pictures: every kind of file is read as it is seen, and what is no picture is reported."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from anomend.collecting.folder import collect_folder
+from anomend.collecting.image import FolderSettings, Skipped, SourceImage, SourceSettings
+from anomend.collecting.pictures import read_picture
+from tests.collecting.pictures import drawing, fill
+
+PROMPTS = ["lying on the grass", "lying on the street"]
+CHANGES = {
+    "turned.jpeg": "turned upright",
+    "alpha.png": "transparency on white",
+    "grey.png": "greyscale",
+    "print.jpg": "CMYK",
+}
+
+
+def collect(
+    folder: Path, count: int = 100, caption: str | None = None
+) -> tuple[dict[str, SourceImage], dict[str, str]]:
+    """Images by original name, and reasons by skipped file."""
+    settings = SourceSettings(folder=FolderSettings(folder, caption))
+    items = list(collect_folder(PROMPTS, count, settings))
+    images = {item.provenance["original"]: item for item in items if isinstance(item, SourceImage)}
+    return images, {item.name: item.reason for item in items if isinstance(item, Skipped)}
+
+
+def test_every_kind_of_picture_is_read_as_it_is_seen(tmp_path: Path) -> None:
+    shown = fill(tmp_path)
+    images, skipped = collect(tmp_path)
+    assert set(images) == set(shown)
+    for name, item in images.items():
+        difference = np.abs(item.image.astype(int) - shown[name])
+        # JPEG at its best quality still moves single values.
+        assert difference.max() <= (12 if name.endswith(("jpg", "jpeg")) else 0), name
+        assert CHANGES.get(name, "") in " ".join(item.provenance["changes"])
+        assert bool(item.provenance["changes"]) == (name in CHANGES)
+    assert set(skipped) == {"corrupt.png", "notes.txt"}
+    assert "cut off" in skipped["corrupt.png"] and "no JPEG" in skipped["notes.txt"]
+
+
+def test_at_most_as_many_as_asked_for_and_the_rest_is_named(tmp_path: Path) -> None:
+    shown = fill(tmp_path)
+    images, skipped = collect(tmp_path, count=3)
+    assert len(images) == 3
+    assert set(shown) - set(images) | {"notes.txt"} == {
+        name for name, reason in skipped.items() if "beyond the 3" in reason
+    }
+
+
+def test_sixteen_bits_of_grey_keep_their_shades(tmp_path: Path) -> None:
+    ramp = np.linspace(0, 65535, 64, dtype=np.uint16)[None].repeat(64, axis=0)
+    Image.fromarray(ramp).save(tmp_path / "deep.png")
+    image, changes = read_picture(tmp_path / "deep.png")
+    assert np.array_equal(image[0, :, 0], ramp[0] // 256) and changes == ("16-bit greyscale",)
+
+
+def test_a_colour_profile_is_applied(tmp_path: Path) -> None:
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ"))
+    Image.fromarray(drawing()).save(tmp_path / "odd.png", icc_profile=lab.tobytes())
+    assert read_picture(tmp_path / "odd.png")[1] == ("unusable colour profile",)
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    Image.fromarray(drawing()).save(tmp_path / "usual.png", icc_profile=srgb.tobytes())
+    image, changes = read_picture(tmp_path / "usual.png")
+    assert np.array_equal(image, drawing()) and changes == ()
+
+
+def test_a_huge_picture_is_scaled_down(tmp_path: Path) -> None:
+    Image.new("RGB", (5000, 100)).save(tmp_path / "wide.png")
+    image, changes = read_picture(tmp_path / "wide.png")
+    assert image.shape == (82, 4096, 3) and changes == ("scaled to 4096 pixels",)
+
+
+def test_the_first_frame_of_an_animation_is_taken(tmp_path: Path) -> None:
+    frames = [Image.fromarray(drawing(number)) for number in range(3)]
+    frames[0].save(tmp_path / "moving.webp", save_all=True, append_images=frames[1:], lossless=True)
+    image, changes = read_picture(tmp_path / "moving.webp")
+    assert np.array_equal(image, drawing(0)) and changes == ("first of several frames",)
+
+
+def test_captions_come_from_the_nearest_that_speaks(tmp_path: Path) -> None:
+    for name in ("plain.png", "beside.png", "listed.png", "lying_on_the_street/inner.png", "holiday/other.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(drawing()).save(tmp_path / name)
+    (tmp_path / "beside.txt").write_text("an old man lying on the grass\n")
+    line = {"file_name": "listed.png", "text": "lying on the street, at dusk"}
+    (tmp_path / "metadata.jsonl").write_text(json.dumps(line) + "\n")
+    images, skipped = collect(tmp_path)
+    found = {name: (item.text, item.prompt, item.provenance["caption_from"]) for name, item in images.items()}
+    both = "lying on the grass or lying on the street"
+    assert found == {
+        "plain.png": (both, both, "fallback"),
+        "holiday/other.png": (both, both, "fallback"),
+        "beside.png": ("an old man lying on the grass", "lying on the grass", "beside.txt"),
+        "listed.png": ("lying on the street, at dusk", "lying on the street", "metadata.jsonl"),
+        "lying_on_the_street/inner.png": ("lying on the street", "lying on the street", "lying_on_the_street/"),
+    }
+    assert not skipped
+    assert collect(tmp_path, caption="a person")[0]["plain.png"].text == "a person"
+
+
+def test_a_broken_line_of_metadata_is_named(tmp_path: Path) -> None:
+    Image.fromarray(drawing()).save(tmp_path / "a.png")
+    (tmp_path / "metadata.jsonl").write_text('{"file_name": "a.png", "text": "x"}\n{"file_na')
+    with pytest.raises(ValueError, match="line 2 of"):
+        collect(tmp_path)
+
+
+def test_hidden_files_are_no_candidates(tmp_path: Path) -> None:
+    Image.fromarray(drawing()).save(tmp_path / "a.png")
+    (tmp_path / ".DS_Store").write_bytes(b"x")
+    (tmp_path / ".cache").mkdir()
+    (tmp_path / ".cache" / "b.png").write_bytes(b"x")
+    images, skipped = collect(tmp_path)
+    assert set(images) == {"a.png"} and not skipped
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_no_folder_and_no_picture_are_one_sentence(tmp_path: Path, there: bool) -> None:
+    folder = tmp_path / "own"
+    if there:
+        folder.mkdir()
+        (folder / "notes.txt").write_text("x")
+    with pytest.raises(ValueError, match="put your pictures there"):
+        collect(folder)
+
+
+def test_names_with_markup_and_foreign_letters_are_kept_and_control_characters_reported(tmp_path: Path) -> None:
+    names = ["<script>.png", "{{ 7 * 7 }}.png", "名前 \u202f Ä.png", "a|b`c`.png"]
+    for name in [*names, "esc\x1b[2J.png", os.fsdecode(b"latin\xe9.png")]:
+        Image.fromarray(drawing()).save(tmp_path / name)
+    images, skipped = collect(tmp_path)
+    assert set(images) == set(names)
+    assert set(skipped) == {"esc\\x1b[2J.png", "latin\\udce9.png"}
+    assert all("rename it" in reason for reason in skipped.values())
+
+
+def test_a_caption_file_in_another_encoding_is_named(tmp_path: Path) -> None:
+    Image.fromarray(drawing()).save(tmp_path / "a.png")
+    (tmp_path / "metadata.jsonl").write_bytes('{"file_name": "a.png", "text": "schön"}'.encode("latin-1"))
+    with pytest.raises(ValueError, match="is no UTF-8: save it again"):
+        collect(tmp_path)
+
+
+def test_what_may_not_be_read_is_named_with_the_mend() -> None:
+    # Root may read everything, so that a child process gives its rights up.
+    with tempfile.TemporaryDirectory() as temporary:
+        folder, shut = Path(temporary) / "own", Path(temporary) / "shut"
+        for one in (folder, shut):
+            one.mkdir()
+            for name in ("a.png", "b.png"):
+                Image.fromarray(drawing()).save(one / name)
+        Path(temporary).chmod(0o755)
+        (folder / "b.png").chmod(0)
+        shut.chmod(0)
+        answer, write = os.pipe()
+        if (child := os.fork()) == 0:
+            try:
+                if os.geteuid() == 0:
+                    os.setuid(65534)
+                said = collect(folder)[1]["b.png"]
+                try:
+                    collect(shut)
+                except ValueError as error:
+                    said += f"|{error}"
+            except BaseException as error:
+                said = repr(error)
+            os.write(write, said.encode())
+            os._exit(0)
+        os.waitpid(child, 0)
+        found = os.read(answer, 4096).decode()
+        shut.chmod(stat.S_IRWXU)
+    assert found.split("|")[0] == "may not be read: give yourself leave (chmod u+r)"
+    assert found.endswith("/shut may not be read: give yourself leave (chmod u+rx)")

@@ -1,0 +1,78 @@
+"""The comment tells verdict, measures, and what changed; it fits into a comment."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from commands.pull_request_comment import LIMIT, comment
+from commands.reproduce import reproduce, verdicts
+from tests.clones import clone, run, set_params
+from tests.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone whose branch asks for another rank, with another verdict."""
+    folder = clone(tmp_path_factory.mktemp("pull_request"))
+    run(folder, "git", "branch", "-m", "main")
+    set_params(folder, {"train": {"rank": 5}})
+    run(folder, sys.executable, "-m", "stages.resolve")
+    verdict = json.loads((folder / "metrics" / "verdict.json").read_text())
+    verdict["verdict"] = "inconclusive"
+    (folder / "metrics" / "verdict.json").write_text(json.dumps(verdict))
+    return folder
+
+
+def test_it_tells_verdict_measures_and_changes(changed: Path) -> None:
+    text = comment(changed, "main", "https://images.example/abc/")
+    effect = json.loads((ROOT / "metrics" / "compare.json").read_text())["anomaly_rate_target"]
+    assert text.startswith("## inconclusive\n")
+    assert f"| {effect['base']:.4g} | {effect['tuned']:.4g} | {effect['delta']:.4g} |" in text
+    assert "train.rank" in text and "| inconclusive |" in text.replace("  ", "")
+    assert "](https://images.example/abc/report/side_by_side.png)" in text
+    assert len(text) <= LIMIT
+
+
+def test_an_unchanged_branch_says_so(changed: Path) -> None:
+    run(changed, "git", "checkout", "-q", "-b", "same")
+    run(changed, "git", "commit", "-qam", "other")
+    text = comment(changed, "HEAD", ".")
+    assert "are the same as on HEAD" in text and "No parameter changed." in text
+
+
+def test_a_report_that_is_too_long_is_linked(changed: Path) -> None:
+    report = changed / "report" / "report.md"
+    before = report.read_text()
+    report.write_text("x" * LIMIT)
+    try:
+        assert "It is `report/report.md` of this commit." in comment(changed, "HEAD", ".")
+    finally:
+        report.write_text(before)
+
+
+def test_an_unknown_base_is_one_sentence(changed: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "commands.pull_request_comment", "--base", "nowhere"],
+        cwd=changed,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1 and "nowhere" in done.stderr
+
+
+@pytest.mark.slow
+def test_reproducing_in_a_clone_tells_what_came_out_otherwise(changed: Path, tmp_path: Path) -> None:
+    run(changed, "git", "add", "-A")
+    path = changed / "metrics" / "collect.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"images": 999}))
+    run(changed, "git", "add", "-A")
+    run(changed, "git", "commit", "-qm", "a figure by hand")
+    assert "metrics/collect.json" in reproduce(changed, tmp_path / "clone", ["collect"])
+    assert verdicts(changed, tmp_path / "clone") == ("inconclusive", "inconclusive")

@@ -1,0 +1,161 @@
+"""The vendors' batch APIs over real HTTP: half the price, and a batch that was submitted is not paid twice."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.judging.test_llm_judges import PATHS, answer, change, metrics, prefers_dark, run, special
+from tests.judging.test_llm_judges import project as project
+from tests.judging.test_llm_judges import provider as provider
+from tests.purchasing.api_server import ApiServer, Seen, serve
+from tests.purchasing.stage_run import finish, last_line, no_key_anywhere, start
+
+pytestmark = pytest.mark.slow
+
+
+class Batches:
+    """Both vendors' batch endpoints; a batch has ended after some looks at it."""
+
+    def __init__(self, server: ApiServer, provider: str, looks: int = 2) -> None:
+        self.server, self.provider, self.looks = server, provider, looks
+        self.files: dict[str, str] = {}
+        self.batches: list[list[dict[str, Any]]] = []
+        self.fail: set[int] = set()
+        self.odd: dict[int, str] = {}
+        """Numbers of entries that fail, or whose answer is no verdict."""
+        if provider == "anthropic":
+            server.answers = {"/v1/messages/batches": self.anthropic}
+        else:
+            server.answers = {"/v1/files": self.openai_files, "/v1/batches": self.openai}
+
+    def reply(self, number: int, fields: dict[str, Any]) -> dict[str, Any]:
+        if number in self.odd:
+            return special(self.provider, self.odd[number])
+        return prefers_dark(self.provider)(Seen("", "", fields, None, ""))
+
+    def ended(self) -> bool:
+        self.looks -= 1
+        return self.looks < 0
+
+    def anthropic(self, seen: Seen) -> dict[str, Any] | str:
+        base = {"id": "msgbatch_1", "type": "message_batch", "created_at": "2026-11-24T00:00:00Z"}
+        counts = dict.fromkeys(("canceled", "errored", "expired", "processing", "succeeded"), 0)
+        base |= {"expires_at": "2026-11-25T00:00:00Z", "request_counts": counts}
+        if seen.path.endswith("/results"):
+            lines = []
+            for number, entry in enumerate(self.batches[-1]):
+                result: dict[str, Any] = {"type": "succeeded", "message": self.reply(number, entry["params"])}
+                lines.append(
+                    {"custom_id": entry["custom_id"], "result": {"type": "expired"} if number in self.fail else result}
+                )
+            return "\n".join(json.dumps(line) for line in lines)
+        if seen.fields:
+            self.batches.append(seen.fields["requests"])
+            return base | {"processing_status": "in_progress", "results_url": None}
+        if not self.ended():
+            return base | {"processing_status": "in_progress", "results_url": None}
+        return base | {
+            "processing_status": "ended",
+            "results_url": f"{self.server.url}/v1/messages/batches/msgbatch_1/results",
+        }
+
+    def openai_files(self, seen: Seen) -> dict[str, Any] | str:
+        if seen.path.endswith("/content"):
+            lines = []
+            for number, entry in enumerate(self.batches[-1]):
+                response = {"status_code": 200, "request_id": "r", "body": self.reply(number, entry["body"])}
+                failure = {"custom_id": entry["custom_id"], "response": None, "error": {"message": "expired"}}
+                whole = {"custom_id": entry["custom_id"], "response": response, "error": None}
+                lines.append(failure if number in self.fail else whole)
+            return "\n".join(json.dumps(line) for line in lines)
+        self.files["file-1"] = seen.fields["file"]
+        return {
+            "id": "file-1",
+            "object": "file",
+            "bytes": 1,
+            "created_at": 1,
+            "filename": "x",
+            "purpose": "batch",
+            "status": "processed",
+        }
+
+    def openai(self, seen: Seen) -> dict[str, Any]:
+        base = {"id": "batch_1", "object": "batch", "endpoint": "/v1/responses", "input_file_id": "file-1"}
+        base |= {"completion_window": "24h", "created_at": 1}
+        if seen.fields:
+            self.batches.append([json.loads(line) for line in self.files["file-1"].splitlines()])
+            return base | {"status": "in_progress"}
+        return base | (
+            {"status": "completed", "output_file_id": "file-2"} if self.ended() else {"status": "in_progress"}
+        )
+
+
+def test_a_batch_costs_half_and_is_collected_once(project: Path, provider: str) -> None:
+    change(project, provider, batch=True, poll_s=0.05)
+    with serve() as server:
+        batches = Batches(server, provider)
+        batches.odd = {3: "refusal", 5: "cut"}
+        code, output = run(project, server)
+        assert code == 0, output
+        assert [len(batch) for batch in batches.batches] == [24]
+        requests = len(server.seen)
+        assert run(project, server)[0] == 0 and len(server.seen) == requests
+    figures = metrics(project, provider)
+    assert figures["requests_from_store"] == 24 and figures["unparsed"] == 2 and figures["requests_refused"] == 1
+    assert figures["spend_usd"] == pytest.approx(24 * (0.006 if provider == "anthropic" else 0.003) / 2)
+    assert not list((project / "paid" / "batches").iterdir())
+    no_key_anywhere(project)
+
+
+def test_killed_while_it_waits_it_collects_the_same_batch(project: Path, provider: str) -> None:
+    change(project, provider, batch=True, poll_s=0.05)
+    with serve() as server:
+        batches = Batches(server, provider, looks=10**9)
+        process = start("judge", project, server)
+        while not batches.batches or not list((project / "paid").glob("batches/*.json")):
+            assert process.poll() is None
+            time.sleep(0.01)
+        time.sleep(0.2)
+        process.send_signal(signal.SIGKILL)
+        finish(process)
+        batches.looks = 1
+        code, output = run(project, server)
+        assert code == 0, output
+        assert len(batches.batches) == 1
+    assert metrics(project, provider)["pairs"] == 6
+
+
+def test_requests_that_expired_are_asked_again_and_the_rest_is_kept(project: Path, provider: str) -> None:
+    change(project, provider, batch=True, poll_s=0.05)
+    with serve() as server:
+        batches = Batches(server, provider, looks=0)
+        batches.fail = {0, 7}
+        code, output = run(project, server)
+        assert code == 1 and "2 of 24 requests ended without an answer (expired): run again" in last_line(output)
+        batches.fail = set()
+        assert run(project, server)[0] == 0
+        assert [len(batch) for batch in batches.batches] == [24, 2]
+
+
+def test_a_batch_must_fit_the_budget_as_a_whole(project: Path, provider: str) -> None:
+    change(project, provider, batch=True, poll_s=0.05, max_usd=0.05)
+    with serve() as server:
+        Batches(server, provider)
+        code, output = run(project, server)
+        assert code == 1 and "judge.max_usd allows $0.05" in last_line(output) and server.seen == []
+
+
+def test_single_answers_and_batches_share_the_store(project: Path, provider: str) -> None:
+    with serve() as server:
+        server.answers = {PATHS[provider]: lambda seen: answer(provider, json.dumps({"overall": "tie"}))}
+        assert run(project, server)[0] == 0
+    change(project, provider, batch=True, poll_s=0.05)
+    with serve() as server:
+        assert run(project, server)[0] == 0
+        assert server.seen == []

@@ -1,0 +1,312 @@
+"""The LLM judges over real HTTP: what is sent, what comes back, faults, kills, money, keys."""
+
+from __future__ import annotations
+
+import base64
+import io
+import itertools
+import json
+import random
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from anomend.judging.answers import read_answers
+from anomend.miniature.drawn_people import render, sample_scene
+from anomend.project.seeding import python_random
+from stages.judge import main
+from tests.conftest import ROOT
+from tests.purchasing.api_server import TRANSIENT, ApiServer, Seen, serve
+from tests.purchasing.stage_run import finish, last_line, no_key_anywhere, run_here, start
+
+pytestmark = pytest.mark.slow
+
+PATHS = {"anthropic": "/v1/messages", "openai": "/v1/responses"}
+VERDICT = {
+    "overall": "A",
+    "anatomy": "A",
+    "physical_plausibility": "tie",
+    "lighting": "B",
+    "prompt": None,
+    "reason": "The second figure has an arm too many.",
+}
+HIT = tuple(fault for fault in TRANSIENT if fault not in ("bad_base64", "truncated_png"))
+
+
+def anthropic_answer(text: str, stop_reason: str = "end_turn") -> dict[str, Any]:
+    """A message as the Messages API sends it."""
+    return {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "claude-opus-5-5",
+        "content": [
+            {"type": "thinking", "thinking": "Let me count.", "signature": "x"},
+            {"type": "text", "text": text},
+        ],
+        "stop_reason": stop_reason,
+        "stop_sequence": None,
+        "usage": {"input_tokens": 1000, "output_tokens": 100},
+    }
+
+
+def openai_answer(text: str, status: str = "completed", refusal: str | None = None) -> dict[str, Any]:
+    """A response as the Responses API sends it."""
+    part = {"type": "output_text", "text": text, "annotations": []} if refusal is None else refused(refusal)
+    return {
+        "id": "resp_1",
+        "object": "response",
+        "created_at": 1,
+        "model": "gpt-6.2-sol",
+        "status": status,
+        "incomplete_details": {"reason": "max_output_tokens"} if status == "incomplete" else None,
+        "output": [
+            {"id": "msg_1", "type": "message", "role": "assistant", "status": status, "content": [part]},
+        ],
+        "parallel_tool_calls": False,
+        "tool_choice": "auto",
+        "tools": [],
+        "usage": {
+            "input_tokens": 1000,
+            "output_tokens": 100,
+            "total_tokens": 1100,
+            "input_tokens_details": {"cached_tokens": 0},
+            "output_tokens_details": {"reasoning_tokens": 0},
+        },
+    }
+
+
+def refused(why: str) -> dict[str, Any]:
+    return {"type": "refusal", "refusal": why}
+
+
+def answer(provider: str, text: str) -> dict[str, Any]:
+    return anthropic_answer(text) if provider == "anthropic" else openai_answer(text)
+
+
+def special(provider: str, kind: str) -> dict[str, Any]:
+    """Answers that are whole and are no verdict."""
+    if kind == "refusal":
+        return (
+            anthropic_answer("", "refusal")
+            if provider == "anthropic"
+            else openai_answer("", refusal="I cannot do that")
+        )
+    if kind == "cut":
+        text = json.dumps(VERDICT)[:30]
+        return anthropic_answer(text, "max_tokens") if provider == "anthropic" else openai_answer(text, "incomplete")
+    return answer(provider, json.dumps(VERDICT | {"overall": "C"}))  # Outside the schema.
+
+
+@pytest.fixture(params=["anthropic", "openai"])
+def provider(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def project(tmp_path: Path, provider: str) -> Path:
+    """Six pairs of 2 prompts; the tuned images are darker."""
+    for name in ("prices.csv", "retired_models.csv"):
+        (tmp_path / "data").mkdir(exist_ok=True)
+        shutil.copy(ROOT / "data" / name, tmp_path / "data" / name)
+    for model, grey in (("base", 200), ("tuned", 50)):
+        folder = tmp_path / "data" / "samples" / model
+        folder.mkdir(parents=True)
+        rows = []
+        for number, prompt in itertools.product(range(3), ("lying on the grass", "lying on the street")):
+            name = f"{prompt[-5:]}{number}.png"
+            pixels = np.full((64, 48, 3), grey + number, np.uint8)
+            pixels[:, :, 2] = len(prompt)
+            Image.fromarray(pixels).save(folder / name)
+            rows.append({"file_name": name, "text": prompt, "prompt": prompt, "seed": number, "group": "target"})
+        (folder / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    change(tmp_path, provider)
+    return tmp_path
+
+
+def change(project: Path, provider: str, **judge: Any) -> None:
+    params = yaml.safe_load((ROOT / "params.resolved.yaml").read_text())
+    params["judge"] |= {"judges": [provider], "repeats": 2, "image_size": 128, "max_tokens": 1000} | judge
+    params["judge"]["requests"] |= {"first_wait_s": 0.05, "timeout_s": 1.0, "attempts": 12}
+    (project / "params.resolved.yaml").write_text(yaml.safe_dump(params))
+
+
+def run(project: Path, server: ApiServer | None, **changes: str) -> tuple[int, str]:
+    return run_here("judge", main, project, server, **changes)
+
+
+def metrics(project: Path, provider: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((project / "metrics" / "judge.json").read_text())[provider]
+    return content
+
+
+def images_of(seen: Seen) -> list[Image.Image]:
+    """The images of a request, in their order."""
+    blocks = seen.fields["messages" if "messages" in seen.fields else "input"][0]["content"]
+    found = []
+    for block in blocks:
+        if block["type"] == "image":
+            found.append(block["source"]["data"])
+        elif block["type"] == "input_image":
+            found.append(block["image_url"].partition("base64,")[2])
+    return [Image.open(io.BytesIO(base64.b64decode(data))) for data in found]
+
+
+def prefers_dark(provider: str) -> Callable[[Seen], dict[str, Any]]:
+    """A judge that sees the darker image, and puts it first."""
+
+    def judge(seen: Seen) -> dict[str, Any]:
+        first, second = (float(np.asarray(image).mean()) for image in images_of(seen))
+        return answer(provider, json.dumps(VERDICT | {"overall": "A" if first < second else "B"}))
+
+    return judge
+
+
+def test_what_is_sent_and_what_is_kept(project: Path, provider: str) -> None:
+    with serve() as server:
+        server.answers[PATHS[provider]] = prefers_dark(provider)
+        code, output = run(project, server)
+        assert code == 0, output
+        log = list(server.seen)
+    # 6 pairs in 2 orders, twice.
+    assert len(log) == 24 and {seen.path for seen in log} == {PATHS[provider]}
+    assert "24 to buy for at most $" in output
+    for seen in log:
+        sent = json.dumps(seen.fields)
+        # Nothing tells which model drew which image.
+        assert not any(word in sent for word in ("base_first", "tuned", "samples", ".png"))
+        assert all(max(image.size) == 128 for image in images_of(seen))
+        schema = seen.fields["output_config" if provider == "anthropic" else "text"]["format"]["schema"]
+        assert schema["additionalProperties"] is False and set(schema["required"]) == set(VERDICT)
+    answers = read_answers(project / "data" / "judgements" / f"{provider}.jsonl")
+    assert len(answers) == 24 and all(each.verdict is not None for each in answers)
+    assert {each.details["request_id"] for each in answers} == {"req_test"}
+    assert all(each.details["usage"]["input_tokens"] == 1000 for each in answers)
+    figures = metrics(project, provider)
+    assert figures["win_rate_tuned"] == 1.0 and figures["pairs"] == 6 and figures["unparsed"] == 0
+    assert figures["first_position_rate"] == 0.5 and figures["consistency"] == 1.0
+    # 1000 tokens in and 100 out: $4 and $20 a million for claude-opus-5-5, $2 and $10 for gpt-6.2-sol.
+    assert figures["spend_usd"] == pytest.approx(24 * (0.006 if provider == "anthropic" else 0.003))
+    # Analysed again, nobody is asked: the server is gone, and there is neither key nor leave.
+    code, output = run(project, None, ANOMEND_ALLOW_SPEND="", OPENAI_API_KEY="", ANTHROPIC_API_KEY="")
+    assert code == 0, output
+    assert metrics(project, provider) == figures | {"requests_paid": 0, "requests_from_store": 24}
+    no_key_anywhere(project)
+
+
+def test_killed_at_random_among_faults_it_asks_no_stored_answer_again(project: Path, provider: str) -> None:
+    draw, kinds, moments = random.Random(3), itertools.cycle(HIT), random.Random(4)
+
+    def fault_of(number: int, seen: Seen) -> str | None:
+        return next(kinds) if draw.random() < 1 / 3 else None
+
+    def stored() -> int:
+        return len([path for path in (project / "paid" / "answers").rglob("*.json") if path.name[0] != "."])
+
+    with serve(fault_of, retry_after="0.1", timeout_s=1.3) as server:
+        server.answers[PATHS[provider]] = prefers_dark(provider)
+        kills, kept = 0, 0
+        while kills < 3:
+            wanted = len(server.seen) + moments.randrange(2, 6)
+            process = start("judge", project, server)
+            while len(server.seen) < wanted and process.poll() is None:
+                time.sleep(0.002)
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+                kills += 1
+            process.communicate()
+            assert stored() >= kept
+            kept = stored()
+        code, output = finish(start("judge", project, server))
+        assert code == 0, output
+        answered = [seen.identity for seen in server.seen if seen.answered]
+    figures = metrics(project, provider)
+    assert figures["requests_paid"] + figures["requests_from_store"] == 24 and figures["unparsed"] == 0
+    # Repeats are sent alike: the identities of 12 questions, each asked twice.
+    assert len(set(answered)) == 12
+    assert len(answered) - 24 <= figures["repeated_after_kill"] <= 3 * 4
+    no_key_anywhere(project)
+
+
+@pytest.mark.parametrize("kind", ["refusal", "cut", "schema"])
+def test_an_answer_that_is_no_verdict_is_counted_and_never_guessed(project: Path, provider: str, kind: str) -> None:
+    numbers = itertools.count()
+    with serve() as server:
+        dark = prefers_dark(provider)
+        server.answers[PATHS[provider]] = lambda seen: special(provider, kind) if next(numbers) % 4 == 0 else dark(seen)
+        code, output = run(project, server)
+        assert code == 0, output
+        requests = len(server.seen)
+        assert run(project, server)[0] == 0 and len(server.seen) == requests == 24
+    figures = metrics(project, provider)
+    assert figures["unparsed"] == 6
+    assert figures["requests_refused"] == (6 if kind == "refusal" else 0)
+    assert figures["spend_usd"] == pytest.approx(24 * (0.006 if provider == "anthropic" else 0.003))
+    unparsed = [
+        each for each in read_answers(project / "data" / "judgements" / f"{provider}.jsonl") if not each.verdict
+    ]
+    assert len(unparsed) == 6 and all(each.unparsed for each in unparsed)
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [("401", "refuses the key (401)"), ("quota", "no credit left"), ("unknown_model", "does not know the model")],
+)
+def test_what_cannot_pass_stops_at_once(project: Path, provider: str, fault: str, sentence: str) -> None:
+    with serve(lambda number, seen: fault if number >= 5 else None) as server:
+        server.answers[PATHS[provider]] = prefers_dark(provider)
+        code, output = run(project, server)
+        assert code == 1 and sentence in last_line(output) and "Traceback" not in output
+        assert len(server.seen) <= 5 + 4
+        assert len(list((project / "paid" / "answers").rglob("*.json"))) == 5
+    no_key_anywhere(project)
+
+
+def test_no_money_without_leave_budget_and_a_living_model(project: Path, provider: str) -> None:
+    with serve() as server:
+        for environment, judge, sentence in (
+            ({"ANOMEND_ALLOW_SPEND": ""}, {}, "set ANOMEND_ALLOW_SPEND=1"),
+            ({"OPENAI_API_KEY": "", "ANTHROPIC_API_KEY": ""}, {}, "_API_KEY is not set"),
+            ({}, {"max_usd": 0.01}, "judge.max_usd allows $0.01"),
+            (
+                {},
+                {"models": {provider: "claude-3-5-sonnet-20241022"}},
+                "was retired on 2025-10-28: use claude",
+            ),
+            ({}, {"models": {provider: "no-such-model"}}, "has no price for 'no-such-model'"),
+        ):
+            change(project, provider, **judge)
+            code, output = run(project, server, **environment)
+            assert code == 1 and sentence in last_line(output), output
+        assert server.seen == []
+
+
+def test_parts_are_asked_about_in_crops(project: Path, provider: str) -> None:
+    for model in ("base", "tuned"):
+        for number, path in enumerate(sorted((project / "data" / "samples" / model).glob("*.png"))):
+            rng = python_random("parts", model, number)
+            Image.fromarray(render(sample_scene(rng, "lying", "grass"), rng)).save(path)
+    change(project, provider, parts="figures", repeats=1)
+    with serve() as server:
+        server.answers[PATHS[provider]] = prefers_dark(provider)
+        code, output = run(project, server)
+        assert code == 0, output
+        # 6 pairs in 2 orders: the whole figures, and head, arms and legs.
+        assert len(server.seen) == 6 * 2 * 4
+        texts = [json.dumps(seen.fields) for seen in server.seen]
+        for part in ("head", "arms", "legs"):
+            assert sum(f"Look at the {part} alone" in text for text in texts) == 12
+    figures = metrics(project, provider)
+    assert figures["pairs"] == 6 and {part: own["pairs"] for part, own in figures["parts"].items()} == {
+        "arms": 6,
+        "head": 6,
+        "legs": 6,
+    }

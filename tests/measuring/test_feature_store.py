@@ -1,0 +1,122 @@
+"""Features by content: what is stored is what would be computed, and is not computed again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from anomend.measuring import feature_store
+from anomend.measuring.feature_store import FeatureStore
+from anomend.measuring.features import FeatureExtractor
+
+
+def counting(tmp_path: Path, weights: bytes = b"weights") -> tuple[FeatureExtractor, list[int]]:
+    """An extractor whose features are the mean of each channel, and the number of images of each of its passes."""
+    file, passes = tmp_path / f"{weights.decode()}.bin", []
+    file.write_bytes(weights)
+
+    def load(_: Path) -> Callable[[torch.Tensor], torch.Tensor]:
+        def forward(batch: torch.Tensor) -> torch.Tensor:
+            passes.append(len(batch))
+            return batch.mean(dim=(2, 3))
+
+        return forward
+
+    return FeatureExtractor("means", 3, "test", (0.0,) * 3, (1.0,) * 3, lambda: file, load, 8), passes
+
+
+def pictures(n: int, seed: int = 0) -> list[np.ndarray]:
+    return list(np.random.default_rng(seed).integers(0, 256, (n, 8, 8, 3), dtype=np.uint8))
+
+
+def test_a_second_run_computes_nothing(tmp_path: Path) -> None:
+    extractor, passes = counting(tmp_path)
+    images = pictures(5)
+    first = FeatureStore(tmp_path / "store").features(extractor, images, 2)
+    assert passes == [2, 2, 1]
+    assert np.allclose(first, [image.mean(axis=(0, 1)) for image in images], atol=1e-4)
+    again = FeatureStore(tmp_path / "store").features(extractor, images[::-1], 2)
+    assert passes == [2, 2, 1] and np.array_equal(again, first[::-1])
+
+
+def test_only_what_is_new_is_computed_and_equal_images_once(tmp_path: Path) -> None:
+    extractor, passes = counting(tmp_path)
+    store, images = FeatureStore(tmp_path / "store"), pictures(3)
+    store.features(extractor, images[:1])
+    found = store.features(extractor, [images[0], images[1], images[1], images[2]])
+    assert passes == [1, 2]
+    assert np.array_equal(found[1], found[2]) and not np.array_equal(found[0], found[1])
+
+
+def test_one_pixel_other_weights_and_another_resizing_are_other_features(tmp_path: Path) -> None:
+    extractor, passes = counting(tmp_path)
+    store, image = FeatureStore(tmp_path / "store"), pictures(1)[0]
+    store.features(extractor, [image])
+    changed = image.copy()
+    changed[0, 0, 0] ^= 1
+    store.features(extractor, [changed])
+    store.features(replace(extractor, side=4), [image])
+    store.features(counting(tmp_path, b"others")[0], [image])
+    assert passes == [1, 1, 1]
+    assert len(list((tmp_path / "store").rglob("*.npy"))) == 4
+    # The same bytes as another shape are another picture.
+    store.features(extractor, [image.reshape(4, 16, 3)])
+    assert passes == [1, 1, 1, 1]
+
+
+def test_another_version_of_what_resizes_or_runs_is_looked_at_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extractor, passes = counting(tmp_path)
+    store, images = FeatureStore(tmp_path / "store"), pictures(1)
+    store.features(extractor, images)
+    installed = feature_store._versions()
+    assert {"torch", "pillow", "transformers"} <= set(installed)
+    for name in installed:
+        monkeypatch.setattr(feature_store, "_versions", lambda name=name: installed | {name: "0.0"})
+        store.features(extractor, images)
+    monkeypatch.undo()
+    store.features(extractor, images)
+    assert sum(passes) == 1 + len(installed)
+
+
+def test_a_damaged_file_is_computed_anew(tmp_path: Path) -> None:
+    extractor, passes = counting(tmp_path)
+    store, images = FeatureStore(tmp_path / "store"), pictures(2)
+    first = store.features(extractor, images)
+    files = sorted((tmp_path / "store").rglob("*.npy"))
+    files[0].write_bytes(files[0].read_bytes()[:40])
+    files[1].write_bytes(b"")
+    assert np.array_equal(store.features(extractor, images), first) and passes == [2, 2]
+
+
+def test_what_was_done_before_a_failure_is_kept(tmp_path: Path) -> None:
+    extractor, passes = counting(tmp_path)
+    store, images = FeatureStore(tmp_path / "store"), pictures(4)
+    with pytest.raises(ValueError, match="RGB"):
+        store.features(extractor, [*images, np.zeros((8, 8), np.uint8)], 2)
+    store.features(extractor, images, 2)
+    assert passes == [2, 2]
+
+
+def test_no_image_gives_no_row(tmp_path: Path) -> None:
+    assert FeatureStore(tmp_path / "store").features(counting(tmp_path)[0], []).shape == (0, 3)
+
+
+def test_an_array_depends_on_its_name_and_on_every_image_in_order(tmp_path: Path) -> None:
+    extractor, _ = counting(tmp_path)
+    store, images, made = FeatureStore(tmp_path / "store"), pictures(2), []
+
+    def compute() -> np.ndarray:
+        made.append(1)
+        return np.full((2, 2), len(made), dtype=np.float64)
+
+    for what, given in (("a", images), ("a", images), ("b", images), ("a", images[::-1])):
+        store.array(what, extractor, given, compute)
+    assert len(made) == 3
+    assert store.array("a", extractor, images, compute).tolist() == [[1, 1], [1, 1]]

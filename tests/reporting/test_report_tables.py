@@ -1,0 +1,160 @@
+"""The tables of the report, and how figures are written."""
+
+from __future__ import annotations
+
+import pytest
+
+from anomend.reporting.evidence_tables import cost_table, survey_table, training_table
+from anomend.reporting.formatting import figure, reasons_once
+from anomend.reporting.inputs import ReportInputs
+from anomend.reporting.tables import (
+    compare_table,
+    direction,
+    is_share,
+    kind_table,
+    reading,
+    sample_advice,
+    set_table,
+)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "better", "expected"),
+    [
+        (-0.3, -0.1, "lower", "improved"),
+        (0.1, 0.3, "lower", "worse"),
+        (0.1, 0.3, "higher", "improved"),
+        (-0.3, -0.1, "higher", "worse"),
+        (0.1, 0.3, "closer", "changed"),
+        (-0.1, 0.3, "higher", "no clear change"),
+        (0.0, 0.3, "higher", "no clear change"),
+        (None, None, "higher", "not settled"),
+    ],
+)
+def test_reading(low: float | None, high: float | None, better: str, expected: str) -> None:
+    assert reading({"ci_low": low, "ci_high": high, "better": better}) == expected
+
+
+def test_compare_table_has_every_measure_with_n_interval_p_and_direction(inputs: ReportInputs) -> None:
+    rows = {row[0]: row[1:] for row in compare_table(inputs.compare).rows}
+    assert len(rows) == 5
+    assert rows["Anomaly rate, target prompts"] == (
+        "80.0%",
+        "20.0%",
+        "-60.0 points",
+        "-70.0 to -50.0 points",
+        "0.0003",
+        "0.0015",
+        "640 in 10 prompts",
+        "improved (lower is better)",
+    )
+    assert rows["Fréchet distance (efficientnet_lite0)"][6] == "640"
+    assert rows["Fréchet distance (efficientnet_lite0)"][0] == "n/a (80 images are fewer than 1280 features)"
+
+
+def test_measures_of_any_name_are_shown_with_their_direction_in_words() -> None:
+    effect = {"base": 0.5, "tuned": 0.6, "delta": 0.1, "ci_low": 0.05, "ci_high": 0.15, "p": 0.01, "n": 30}
+    compare = {
+        "clip_score_target": effect | {"better": "higher", "clusters": 2, "method": "bootstrap"},
+        "copy_rate": effect | {"better": "lower", "clusters": None},
+        "lpips_within": effect | {"better": "closer", "clusters": None},
+        "inception": {"kid": effect | {"better": "lower", "clusters": None}},
+        "notes": {"text": "no measure"},
+        "provenance": {"confidence": 0.9},
+    }
+    table = compare_table(compare)
+    assert table.columns[4] == "90% interval" and "p by Holm" not in table.columns
+    shown = {row[0]: row[1:] for row in table.rows}
+    assert list(shown) == ["clip score target", "copy rate", "lpips within", "kid (inception)"]
+    plain = ("0.5000", "0.6000", "+0.1000", "+0.0500 to +0.1500", "0.0100")
+    assert shown["clip score target"] == (*plain, "30 in 2 prompts", "improved (higher is better)")
+    share = ("50.0%", "60.0%", "+10.0 points", "+5.0 to +15.0 points", "0.0100")
+    assert shown["copy rate"] == (*share, "30", "worse (lower is better)")
+    assert shown["lpips within"] == (*plain, "30", "changed (neither direction is good by itself)")
+    assert direction({}) == "no direction"
+    assert is_share("anomaly_rate_target") and not is_share("frechet_separate")
+
+
+def test_costs(inputs: ReportInputs) -> None:
+    resources = {"train": {"seconds": 61.5, "peak_memory_bytes": 2**30}}
+    paid = {"openai": {"spend_usd": 1.5, "requests_paid": 4, "requests_from_store": 2, "maybe_spent_usd": 0.25}}
+    rows = dict(cost_table(inputs.collect, inputs.curate, paid, resources).rows)
+    assert rows["Spent on images"] == "0.00 USD"
+    assert rows["Stage train"] == "61.50 s, 1024 MiB at most"
+    assert rows["Spent on judge openai"] == "1.50 USD" and rows["Answers of judge openai: paid"] == "4"
+    assert rows["Answers of judge openai: charged perhaps, without a usable answer"] == "0.25 USD at most"
+    unbilled = dict(cost_table({"spend_usd": None, "reason": "no bill"}, None, {"anatomy": {}}, None).rows)
+    assert unbilled["Spent on images"] == "n/a (no bill)"
+    assert unbilled["Spent on judges"] == "0.00 USD (no paid judge was asked)"
+
+
+def test_training(inputs: ReportInputs) -> None:
+    rows = dict(training_table(inputs.train).rows)
+    assert rows["stopped early"] == "no" and rows["seed"] == "7"
+    assert rows["step whose weights were kept"] == "40"
+    assert rows["loss, mean of the last tenth"] == "n/a (not logged)"
+    assert training_table(None).rows == ()
+
+
+def test_a_survey_that_nobody_answered_is_three_rows() -> None:
+    rows = dict(survey_table({"n": 0, "votes": 0, "win_rate_tuned": None, "reason": "nobody yet"}).rows)
+    assert list(rows.values()) == ["0", "0", "n/a (nobody yet)", "n/a (same reason)"]
+
+
+def test_figures_of_a_set_have_their_dotted_names_and_reasons() -> None:
+    measured = {
+        "diversity": 0.5,
+        "anomaly_rate": {"a": 0.1},
+        "inception": {"fid": None, "kid": 0.25, "reason": "no weights"},
+        "detector": "figures",
+        "provenance": {"n": 3},
+    }
+    rows = {row[0]: row[1:] for row in set_table(measured, measured | {"diversity": 0.4}).rows}
+    assert rows == {
+        "diversity": ("0.5000", "0.4000"),
+        "inception.fid": ("n/a (no weights)", "n/a (same reason)"),
+        "inception.kid": ("0.2500", "0.2500"),
+    }
+
+
+def test_advice_on_the_number_of_images() -> None:
+    advised = {"held_out": {"advice": {"seeds_per_prompt": 1200, "power": 0.8}}, "target_drop": {"passed": True}}
+    (sentence,) = sample_advice({"clauses": advised})
+    assert sentence.startswith("Change of the held-out anomaly rate, upper bound: 1,200 seeds a prompt would settle it")
+    assert "in 80% of repetitions" in sentence
+    assert "12 prompts would" in sample_advice({"clauses": {"x": {"advice": {"prompts": 12}}}})[0]
+
+
+def test_kinds_that_nobody_has_are_left_out() -> None:
+    base, tuned = ({"anomaly_kinds": kinds} for kinds in ({"extra_arm": 0.25, "missing_leg": 0.0}, {"extra_arm": 0.0}))
+    assert kind_table(base, tuned).rows == (("extra arm", "25.0%", "0.0%"),)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "expected"),
+    [
+        (0.0, "number", "0.0000"),
+        (0.00001234, "number", "0.00001234"),
+        (266.5844, "number", "266.6"),
+        (123456.7, "number", "123457"),
+        (-0.05, "signed", "-0.0500"),
+        (0.941, "rate", "94.1%"),
+        (0.0123, "points", "+1.2 points"),
+        (1234, "count", "1,234"),
+        (1e-7, "p", "< 0.0001"),
+        (None, "rate", "n/a (no reason given)"),
+        (float("nan"), "number", "n/a (no reason given)"),
+    ],
+)
+def test_how_figures_are_written(value: float | None, unit: str, expected: str) -> None:
+    assert figure(value, unit) == expected  # type: ignore[arg-type]
+
+
+def test_a_reason_is_given_once_a_row() -> None:
+    assert reasons_once(["1", "n/a (x)", "n/a (x)", "1", "n/a (y)"]) == [
+        "1",
+        "n/a (x)",
+        "n/a (same reason)",
+        "1",
+        "n/a (y)",
+    ]

@@ -1,0 +1,71 @@
+"""Simulated surveys: the truth that they were drawn from lies within the intervals as often as it should."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+
+from anomend.surveying.exclusion import ExclusionRules
+from anomend.surveying.mixed_model import mixed_logistic
+from anomend.surveying.tally import tally
+from tests.surveying.known_raters import Raters, simulate, simulate_mixed
+
+pytestmark = pytest.mark.slow
+SURVEYS = 100
+NOISY = Raters(preference=0.7, noise=0.2, participants=15, pairs=20, repeats=5)
+LEANING = Raters(preference=0.6, noise=0.1, left=0.3, careless=3, catches=8, participants=15, pairs=20)
+
+
+@cache
+def surveys(raters: Raters) -> list[dict[str, Any]]:
+    rules = ExclusionRules(max_failed_catches=1, min_median_ms=500)
+    return [tally(simulate(raters, seed), seed, 1000, rules) for seed in range(SURVEYS)]
+
+
+def recovered(found: list[dict[str, Any]], truth: float, low: str, high: str) -> int:
+    return sum(figures[low] <= truth <= figures[high] for figures in found)
+
+
+@pytest.mark.parametrize("raters", [NOISY, LEANING], ids=["noisy", "leaning left, some careless"])
+def test_preference_and_liking_for_a_side_are_recovered(raters: Raters) -> None:
+    found = surveys(raters)
+    assert recovered(found, raters.win_rate, "ci_low", "ci_high") >= 90
+    assert recovered(found, raters.left_rate, "left_ci_low", "left_ci_high") >= 90
+
+
+def test_rater_noise_is_recovered() -> None:
+    found = surveys(NOISY)
+    consistency = (1 - NOISY.noise) ** 2 + NOISY.noise**2
+    assert recovered(found, consistency, "repeat_ci_low", "repeat_ci_high") >= 90
+    assert np.mean([figures["rater_noise"] for figures in found]) == pytest.approx(NOISY.noise, abs=0.02)
+
+
+def test_random_clickers_are_caught_and_nobody_else() -> None:
+    # Of eight catch pairs a random clicker fails at most one with chance 9 / 256.
+    caught = [figures["excluded_by_catch"] for figures in surveys(LEANING)]
+    assert max(caught) <= LEANING.careless
+    assert np.mean(caught) == pytest.approx(LEANING.careless * (1 - 9 / 256), abs=0.15)
+
+
+def test_the_mixed_model_recovers_what_it_was_drawn_from() -> None:
+    found = [mixed_logistic(simulate_mixed(0.8, 0.5, 0.7, 0.9, seed, 15, 24), seed) for seed in range(SURVEYS)]
+    assert recovered(found, 0.8, "ci_low", "ci_high") >= 90
+    assert recovered(found, 0.5, "left_ci_low", "left_ci_high") >= 90
+    assert np.mean([figures["sd_participant"] for figures in found]) == pytest.approx(0.7, abs=0.1)
+    assert np.mean([figures["sd_pair"] for figures in found]) == pytest.approx(0.9, abs=0.1)
+
+
+def test_without_differences_between_raters_it_is_a_logistic_regression() -> None:
+    votes = simulate_mixed(0.4, 0.8, 0.0, 0.0, 3, 40, 40)
+    side = np.where(votes["left_model"] == "tuned", 0.5, -0.5)
+    plain = sm.Logit((votes["vote"] == "tuned").astype(float), sm.add_constant(side)).fit(disp=0)
+    figures = mixed_logistic(votes, seed=0)
+    assert [figures["log_odds_tuned"], figures["log_odds_left"]] == pytest.approx(list(plain.params), abs=0.03)
+    widths = [figures["ci_high"] - figures["ci_low"], figures["left_ci_high"] - figures["left_ci_low"]]
+    # The effects of participants and pairs are small and not nothing, so the first interval is somewhat wider.
+    assert widths[1] == pytest.approx(2 * 1.96 * plain.bse.iloc[1], rel=0.05)
+    assert 1 <= widths[0] / (2 * 1.96 * plain.bse.iloc[0]) < 1.6

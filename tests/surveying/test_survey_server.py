@@ -1,0 +1,290 @@
+"""The server over real HTTP: many at once, hostile requests, and a process that is killed."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from anomend.project.seeding import python_random
+from anomend.surveying.key import write_key
+from anomend.surveying.responses import read_responses
+from anomend.surveying.server import make_app
+from anomend.surveying.submissions import Submission, size_limit, unblind
+from tests.conftest import ROOT
+from tests.surveying.conftest import Survey, answers_of, build
+
+JSON = {"Content-Type": "application/json"}
+SECRET = "what lies beside the site"
+SCRIPT = "<script>alert(1)</script>"
+Serve = Callable[[Survey], str]
+
+
+def ask(
+    address: str, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+) -> tuple[int, bytes]:
+    """One request, its path sent as it stands."""
+    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=60)
+    try:
+        connection.request(method, path, body, headers or {})
+        reply = connection.getresponse()
+        return reply.status, reply.read()
+    finally:
+        connection.close()
+
+
+def post(address: str, content: Any, **headers: str) -> tuple[int, bytes]:
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return ask(address, "POST", "/results", body, JSON | headers)
+
+
+def stored(survey: Survey) -> pd.DataFrame:
+    return read_responses(survey.results.glob("*.csv"))
+
+
+def expected(survey: Survey, submission: dict[str, Any]) -> pd.DataFrame:
+    return unblind(Submission.model_validate(submission), survey.key)
+
+
+def malformed(survey: Survey, number: int) -> tuple[str, str, Any, dict[str, str]]:
+    """One of twenty kinds of bad requests: method, path, body, headers. None of them may be stored."""
+    draw = python_random(number, "malformed")
+    code = draw.choice(sorted(survey.key.participants))
+    good = answers_of(survey, code, "right")
+    first, *others = good["answers"]
+
+    def changed(**fields: Any) -> bytes:
+        return json.dumps(good | {"answers": [first | fields, *others]}).encode()
+
+    limit, dropped = size_limit(survey.key), draw.choice(sorted(good))
+    bodies: list[Any] = [
+        changed(choice=SCRIPT),
+        changed(reaction_ms=draw.choice([-1, 1.5, "900", True, None, 10**30])),
+        changed(comment=SCRIPT),
+        changed(trial=draw.choice([1, -1, 10**6])),
+        json.dumps(good | {"participant": SCRIPT}).encode(),
+        json.dumps(
+            good | {"participant": draw.choice(["../../x", "/etc/passwd", f"../{code}", f"{code}\0.csv"])}
+        ).encode(),
+        json.dumps(good | {"participant": "a" * 13}).encode(),
+        json.dumps(good | {"survey": "0" * 16}).encode(),
+        json.dumps(good | {"answers": others}).encode(),
+        json.dumps(good | {"answers": [first, *good["answers"]]}).encode(),
+        json.dumps(good | {"path": "x.csv"}).encode(),
+        json.dumps({key: value for key, value in good.items() if key != dropped}).encode(),
+        json.dumps(good).encode()[: draw.randrange(1, 200)],
+        json.dumps(good).encode().replace(b"left", b"l\xff\xfeft").replace(b"right", b"r\xffght"),
+        draw.choice([b"", b"null", b"[]", b"[" * 1000, b"{}", b"\0\1\2", b"NaN"]),
+        json.dumps(good).encode() + b" " * limit,
+        iter([json.dumps(good).encode(), b" " * limit]),  # Sent in chunks, without a length.
+    ]
+    kind = number % (len(bodies) + 3)
+    if kind < len(bodies):
+        return "POST", "/results", bodies[kind], JSON
+    traversal = [
+        "/../beside.txt",
+        "/images/../../beside.txt",
+        "/%2e%2e/beside.txt",
+        "/..%2fbeside.txt",
+        "/images/%2e%2e%2f%2e%2e%2fbeside.txt",
+        "//beside.txt",
+        f"/plans/../../results/{code}.csv",
+        "/..\\beside.txt",
+        "/link.txt/../../beside.txt",
+        "/%00",
+        "/plans/",
+        "/images",
+    ]
+    return [
+        ("GET", draw.choice(traversal), None, {}),
+        (
+            "POST",
+            "/results",
+            json.dumps(good).encode(),
+            {"Content-Type": draw.choice(["text/plain", "multipart/form-data"])},
+        ),
+        (
+            draw.choice(["PUT", "DELETE", "PATCH", "POST"]),
+            f"/{draw.choice(['index.html', 'plans/x.js', ''])}",
+            b"x",
+            JSON,
+        ),
+    ][kind - len(bodies)]
+
+
+@pytest.mark.slow
+def test_200_at_once_among_1000_malformed_are_each_stored_once(tmp_path: Path, serve: Serve) -> None:
+    survey = build(tmp_path, 220)
+    (tmp_path / "beside.txt").write_text(SECRET)
+    address = serve(survey)
+    codes = sorted(survey.key.participants)
+    valid = [answers_of(survey, code, "left") for code in codes[:200]]
+    start = threading.Barrier(200)
+
+    def submit(submission: dict[str, Any]) -> tuple[int, bytes]:
+        start.wait()
+        return post(address, submission)
+
+    def attack(number: int) -> tuple[int, bytes]:
+        method, path, body, headers = malformed(survey, number)
+        try:
+            return ask(address, method, path, body, headers)
+        except (BrokenPipeError, ConnectionResetError):
+            return 413, b""  # The server hung up on a body that was too long.
+
+    with ThreadPoolExecutor(200) as honest, ThreadPoolExecutor(20) as hostile:
+        accepted = [honest.submit(submit, submission) for submission in valid]
+        attacks = list(hostile.map(attack, range(1000)))
+        replies = [future.result() for future in accepted]
+    assert Counter(status for status, _ in replies) == {201: 200}
+    assert {status for status, _ in attacks} <= {400, 404, 405, 409, 413, 415, 422}
+    # Nothing of what was sent comes back, and nothing from beside the site.
+    assert not any(SECRET.encode() in content or b"script" in content for _, content in attacks)
+
+    # Replayed with other answers, every one is refused; sent again as it was, it is still stored once.
+    with ThreadPoolExecutor(32) as pool:
+        replays = list(pool.map(lambda code: post(address, answers_of(survey, code, "right")), codes[:200]))
+        again = list(pool.map(lambda submission: post(address, submission), valid))
+    assert Counter(status for status, _ in replays) == {409: 200} and Counter(status for status, _ in again) == {
+        201: 200
+    }
+
+    assert {path.name for path in survey.results.iterdir()} == {f"{code}.csv" for code in codes[:200]}
+    wanted = pd.concat([expected(survey, submission) for submission in valid], ignore_index=True)
+    pd.testing.assert_frame_equal(stored(survey), wanted, check_dtype=False)
+
+
+def test_one_of_many_with_the_same_code_wins(survey: Survey, serve: Serve) -> None:
+    address, code = serve(survey), next(iter(survey.key.participants))
+    with ThreadPoolExecutor(30) as pool:
+        replies = list(pool.map(lambda ms: post(address, answers_of(survey, code, "left", ms)), range(1000, 1030)))
+    assert Counter(status for status, _ in replies) == {201: 1, 409: 29}
+    winner = next(ms for ms, (status, _) in enumerate(replies, start=1000) if status == 201)
+    assert stored(survey)["reaction_ms"].iloc[0] == winner
+
+
+def test_what_is_served_is_the_folder_and_nothing_else(survey: Survey, serve: Serve) -> None:
+    address = serve(survey)
+    for path in (path for path in survey.site.rglob("*") if path.is_file()):
+        assert ask(address, "GET", f"/{path.relative_to(survey.site).as_posix()}") == (200, path.read_bytes())
+    assert ask(address, "GET", "/") == (200, (survey.site / "index.html").read_bytes())
+    # What appears after the start is not served either.
+    (survey.site / "late.txt").write_text(SECRET)
+    assert ask(address, "GET", "/late.txt")[0] == 404
+
+
+def test_a_body_that_never_ends_is_cut_off(survey: Survey, serve: Serve) -> None:
+    host, port = serve(survey).removeprefix("http://").split(":")
+    sent = 0
+    with socket.create_connection((host, int(port)), timeout=20) as connection, pytest.raises(OSError):
+        head = (
+            "POST /results HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        connection.sendall(head.encode())
+        while True:
+            connection.sendall(b"1000\r\n" + b" " * 0x1000 + b"\r\n")
+            sent += 0x1000
+    # Some megabytes may lie in the buffers of the operating system.
+    assert sent < 50_000_000
+    assert not list(survey.results.iterdir())
+
+
+def test_pages_of_other_sites_may_not_post(survey: Survey, serve: Serve) -> None:
+    address, code = serve(survey), next(iter(survey.key.participants))
+    # What a browser sends before a cross-origin JSON post; without a permission in the answer it stops there.
+    connection = http.client.HTTPConnection(address.removeprefix("http://"))
+    connection.request(
+        "OPTIONS", "/results", headers={"Origin": "http://elsewhere.example", "Access-Control-Request-Method": "POST"}
+    )
+    assert "access-control-allow-origin" not in {name.lower() for name, _ in connection.getresponse().getheaders()}
+    connection.close()
+    assert post(address, answers_of(survey, code), **{"Content-Type": "text/plain"})[0] == 415
+
+
+def test_a_folder_with_another_key_is_refused(survey: Survey, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = build(tmp_path / "other", 2)
+    with pytest.raises(ValueError, match="does not hold the survey of this key: run `dvc repro survey`"):
+        make_app(survey.site, other.key, survey.results)
+
+
+def started(folder: Path) -> tuple[subprocess.Popen[str], str, list[str]]:
+    """The server as `make survey` starts it: the process, its address, the participants' codes."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "commands.survey_server", "--port", "0"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    links = []
+    assert process.stdout is not None
+    for line in process.stdout:
+        links += re.findall(r"(http://127\.0\.0\.1:\d+)/#(\w+)", line)
+        if "Ctrl+C" in line:
+            break
+    assert links, process.communicate()
+    return process, links[0][0], [code for _, code in links]
+
+
+@pytest.mark.slow
+def test_killed_in_the_middle_it_loses_no_answer_that_it_accepted(tmp_path: Path) -> None:
+    survey = build(tmp_path, 120)
+    write_key(tmp_path / "data" / "survey_key.json", survey.key)
+    params = (ROOT / "params.resolved.yaml").read_text()
+    (tmp_path / "params.resolved.yaml").write_text(params.replace("responses: data/survey", "responses: results"))
+    process, address, codes = started(tmp_path)
+    assert codes == list(survey.key.participants)
+    accepted: list[str] = []
+
+    def submit(code: str) -> None:
+        try:
+            if post(address, answers_of(survey, code))[0] == 201:
+                accepted.append(code)
+        except (OSError, http.client.HTTPException):
+            return
+        if len(accepted) >= 40:  # Two threads may pass 40 at once.
+            process.kill()
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(submit, codes))
+    process.communicate(timeout=20)
+    assert 40 <= len(accepted) < 120
+    whole = {code: expected(survey, answers_of(survey, code)).to_csv(index=False) for code in codes}
+    for path in survey.results.glob("*.csv"):
+        assert path.read_text() == whole[path.stem]
+    assert {path.stem for path in survey.results.glob("*.csv")} >= set(accepted)
+
+    process, address, _ = started(tmp_path)
+    assert {post(address, answers_of(survey, code))[0] for code in codes} == {201}
+    assert {path.stem for path in survey.results.glob("*.csv")} == set(codes)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 0 and "Traceback" not in errors
+
+
+@pytest.mark.slow
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    (tmp_path / "params.resolved.yaml").write_text((ROOT / "params.resolved.yaml").read_text())
+    command = [sys.executable, "-m", "commands.survey_server"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert (
+        done.stderr == "survey_server: survey.responses = 'data/survey' is no folder: make it, or mend the parameter\n"
+    )
