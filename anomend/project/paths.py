@@ -1,0 +1,48 @@
+"""Where the pipeline's files are, relative to the project's root, which is every stage's working directory.
+
+Stages and commands name files by this table; the library is handed paths and never looks them up.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+# Parameters, and what DVC wrote down.
+PARAMS = Path("params.yaml")
+PROFILES = Path("profiles")
+RESOLVED = Path("params.resolved.yaml")
+LOCK = Path("dvc.lock")
+
+# Data, in the order in which the stages write it.
+DATA = Path("data")
+COLLECTED = DATA / "collected"
+DECISIONS = DATA / "decisions.csv"
+INSTANCE = DATA / "instance"
+CLASS_IMAGES = DATA / "class_images"
+LOSERS = DATA / "losers"
+ENCODED = DATA / "encoded"
+SAMPLES = DATA / "samples"
+"""One image set per model: `base`, `tuned`."""
+FEATURES = DATA / "features"
+"""One folder per model."""
+JUDGEMENTS = DATA / "judgements"
+SURVEY_KEY = DATA / "survey_key.json"
+SURVEY_PAGE = Path("survey")
+PAPER_JUDGES = DATA / "paper" / "judges.csv"
+PRICES = DATA / "prices.csv"
+RETIRED_MODELS = DATA / "retired_models.csv"
+
+LORA = Path("models/lora")
+
+# Results, which git keeps.
+METRICS = Path("metrics")
+PLOTS = METRICS / "plots"
+CURVES = METRICS / "training"
+REPORT = Path("report")
+
+# Working files of a run, which may be deleted at any time.
+CHECKPOINTS = Path(".checkpoints")
+FEATURE_STORE = Path(".features")
+
+MODELS = ("base", "tuned")
+"""The two models that are compared, as files and columns name them."""
