@@ -19,8 +19,10 @@ from anomend.exporting.hub import PICTURE_NAME, origin_of, write_hub_folder
 from anomend.exporting.kohya_file import export_kohya, import_kohya
 from anomend.exporting.model_card import FinishedRun, model_card
 from anomend.exporting.run_record import PICTURE_LINKS, check_files, check_links, check_parameters
-from anomend.params.resolved import RESOLVED, load_params, read_yaml
+from anomend.params.resolved import load_params
 from anomend.project.metric_files import METRICS, read_metrics
+from anomend.project.paths import RESOLVED
+from anomend.project.yaml_files import read_yaml
 
 LORA, LOCK, PICTURE = Path("models/lora"), Path("dvc.lock"), Path("report") / PICTURE_NAME
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeGuard, get_args, get_origin
 
 from pydantic import BaseModel
 
-from anomend.params.resolved import Params
+from anomend.params.params import Params
 from anomend.params.types import bounds
 
 HEAD = """# Parameters

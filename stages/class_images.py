@@ -6,7 +6,8 @@ from pathlib import Path
 
 from anomend.detectors.anatomy import assess
 from anomend.diffusion.rejection import Kept, base_sampler, sample_kept, write_kept
-from anomend.params.resolved import Params, load_params
+from anomend.params.params import Params
+from anomend.params.resolved import load_params
 from anomend.project.metric_files import METRICS, write_metrics
 from anomend.project.run import run_stage
 

@@ -19,7 +19,8 @@ from anomend.diffusion.embeddings import (
     views,
 )
 from anomend.diffusion.quantisation import eight_bit_t5
-from anomend.params.resolved import Params, load_params
+from anomend.params.params import Params
+from anomend.params.resolved import load_params
 from anomend.pictures.image_sets import load_image, read_imagefolder
 from anomend.project.run import run_stage
 

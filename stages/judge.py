@@ -20,7 +20,8 @@ from anomend.judging.parts import figure_parts, part_questions, photograph_parts
 from anomend.judging.protocol import Answer, Question, ask, blind, choose_pairs, questions
 from anomend.judging.registry import KEYS, JudgeSettings, make_judge
 from anomend.params.evaluation import JudgeParams
-from anomend.params.resolved import Params, load_params
+from anomend.params.params import Params
+from anomend.params.resolved import load_params
 from anomend.pictures.image_sets import read_imagefolder
 from anomend.project.metric_files import METRICS, write_metrics
 from anomend.project.run import run_stage
@@ -37,7 +38,7 @@ def llm_settings(
     """What a paid judge is told, from parameters and environment; `counts` is filled in as answers come."""
     asked = settings.requests
     return LlmSettings(
-        model=settings.models[name],
+        model=getattr(settings.models, name),
         image_size=settings.image_size,
         max_tokens=settings.max_tokens,
         max_usd=settings.max_usd,

@@ -8,10 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from anomend.diffusion.base_models import BASE_MODELS
-from anomend.params.resolved import load_params, read_yaml
+from anomend.params.resolved import load_params
 from anomend.pictures.image_sets import read_imagefolder
 from anomend.project.metric_files import METRICS, library_versions, read_metrics
 from anomend.project.run import run_stage
+from anomend.project.yaml_files import read_yaml
 from anomend.reporting.curves import read_curves
 from anomend.reporting.grid import save_side_by_side
 from anomend.reporting.inputs import ReportInputs

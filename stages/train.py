@@ -20,7 +20,8 @@ from anomend.diffusion.base_models import (
 )
 from anomend.diffusion.embeddings import load_texts
 from anomend.diffusion.lora import lora_layers, save_lora
-from anomend.params.resolved import Params, load_params
+from anomend.params.params import Params
+from anomend.params.resolved import load_params
 from anomend.project.metric_files import METRICS, library_versions, write_metrics
 from anomend.project.run import run_stage
 from anomend.reporting.model_card import lora_card

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from anomend.params.resolved import load_params, merge, read_yaml, resolve
+from anomend.params.profiles import merge, resolve
+from anomend.params.resolved import load_params
+from anomend.project.yaml_files import read_yaml
 from commands.parameter_docs import parameter_docs
 from tests.conftest import ROOT
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomend.diffusion.sampling import load_sampler, sample_images, sampling_options
-from anomend.params.resolved import BaseModelParams, SampleParams
+from anomend.params.diffusion import BaseModelParams, SampleParams
 from anomend.pictures.image_sets import ImageFolderWriter
 
 Image = NDArray[np.uint8]

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from anomend.diffusion.base_models import load_denoiser, load_text_encoders, resolve_device
 from anomend.diffusion.embeddings import TextEmbeddings, encode_texts
-from anomend.params.resolved import BaseModelParams, SampleParams
+from anomend.params.diffusion import BaseModelParams, SampleParams
 
 
 def load_sampler(base: BaseModelParams, prompts: Iterable[str]) -> tuple[StableDiffusion3Pipeline, TextEmbeddings]:

@@ -16,7 +16,7 @@ from jinja2 import FileSystemLoader
 
 from anomend.diffusion.base_models import BaseModel
 from anomend.exporting.licences import licence_of
-from anomend.params.resolved import Params
+from anomend.params.params import Params
 from anomend.reporting.inputs import Metrics
 from anomend.reporting.rates import prompt_rates
 from anomend.reporting.tables import clause_table, compare_table, headline, prompt_table

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from anomend.params.images import Dollars
-from anomend.params.types import AnatomyDetector, Rate, RequestParams, Section, Seed, Text
+from anomend.params.types import RUN_SETTING, AnatomyDetector, Rate, RequestParams, Section, Seed, Text
 
 
 class MeasureParams(Section):
@@ -28,7 +28,9 @@ class MeasureParams(Section):
         ["efficientnet_lite0"], description="Networks of the perceptual distances; lpips_* need torchvision."
     )
     within_set_images: int = Field(ge=2, description="Images a prompt that enter SSIM, PSNR, diversity, perceptual.")
-    batch_size: int = Field(ge=1, description="Images a forward pass of extractors and perceptual networks.")
+    batch_size: int = Field(
+        json_schema_extra=RUN_SETTING, ge=1, description="Images a forward pass of extractors and perceptual networks."
+    )
 
     @model_validator(mode="after")
     def _each_once(self) -> MeasureParams:
@@ -61,6 +63,13 @@ class VerdictParams(Section):
     max_copy_rate: Rate = Field(description="Share of target samples that copy an instance image, at most.")
 
 
+class JudgeModelParams(Section):
+    """The model of each paid judge; its price is in data/prices.csv."""
+
+    anthropic: Text = Field(description="Model of the judge `anthropic`.")
+    openai: Text = Field(description="Model of the judge `openai`.")
+
+
 class JudgeParams(Section):
     """LLM judges, and their offline stand-in."""
 
@@ -70,27 +79,22 @@ class JudgeParams(Section):
     pairs_per_prompt: int = Field(ge=1, description="Pairs a target prompt.")
     repeats: int = Field(ge=1, description="Times that each order of a pair is asked.")
     seed: Seed = Field(description="Seed of the pairs' choice.")
-    models: dict[str, Text] = Field(description="Model of each paid judge; its price stands in data/prices.csv.")
+    models: JudgeModelParams
     parts: Literal["none", "figures", "photographs"] = Field(
         description="Ask paid judges about head, arms, hands and legs too, each in crops of its own, found on the "
         "miniature's figures or on photographs; about four times the cost."
     )
     image_size: int = Field(ge=64, le=2048, description="Longer side at which images are sent, pixels.")
     max_tokens: int = Field(ge=200, le=32_000, description="Tokens of an answer at most, its thinking included.")
-    max_usd: Dollars = Field(description="What each paid judge may cost in all, dollars; ANOMEND_ALLOW_SPEND=1 agrees.")
+    max_usd: Dollars = Field(
+        json_schema_extra=RUN_SETTING,
+        description="What each paid judge may cost in all, dollars; ANOMEND_ALLOW_SPEND=1 agrees.",
+    )
     batch: bool = Field(description="Ask paid judges by their batch API: half the price, answers within a day.")
-    poll_s: float = Field(gt=0, le=3600, description="Seconds between two looks at a batch.")
+    poll_s: float = Field(
+        json_schema_extra=RUN_SETTING, gt=0, le=3600, description="Seconds between two looks at a batch."
+    )
     requests: RequestParams
-
-    @model_validator(mode="after")
-    def _model_for_each(self) -> JudgeParams:
-        if unknown := set(self.models) - {"anthropic", "openai"}:
-            raise ValueError(
-                f"judge.models names {', '.join(sorted(unknown))}: only anthropic and openai are paid judges"
-            )
-        if missing := set(self.judges) - {"anatomy"} - set(self.models):
-            raise ValueError(f"judge.models names no model for {', '.join(sorted(missing))}: add one")
-        return self
 
 
 class SurveyParams(Section):

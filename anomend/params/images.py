@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
-from anomend.params.types import Prompt, Rate, RequestParams, Section, Seed, Text
+from anomend.params.types import RUN_SETTING, Prompt, Rate, RequestParams, Section, Seed, Text
 
 Revision = Annotated[str, StringConstraints(pattern="^[0-9a-f]{40}$")]
 SourceName = Literal["figures", "folder", "paper", "openai"]
@@ -62,7 +62,10 @@ class CollectParams(Section):
         description="Further sources, each with its number of images, such as {paper: 5}."
     )
     seed: Seed = Field(description="Seed of the drawings.")
-    max_usd: Dollars = Field(description="What bought images may cost in all, dollars; ANOMEND_ALLOW_SPEND=1 agrees.")
+    max_usd: Dollars = Field(
+        json_schema_extra=RUN_SETTING,
+        description="What bought images may cost in all, dollars; ANOMEND_ALLOW_SPEND=1 agrees.",
+    )
     folder: FolderParams
     paper: PaperParams
     openai: OpenAIParams

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from anomend.params.types import AnatomyDetector, Section, Seed
+from anomend.params.types import RUN_SETTING, AnatomyDetector, Section, Seed
 
 
 class DpoParams(Section):
@@ -55,7 +55,7 @@ class MonitorParams(Section):
         ge=0, le=1000, description="Fixed (sample, noise, sigma) triples of the validation loss at each look; 0: none."
     )
     trackers: list[Literal["tensorboard", "wandb"]] = Field(
-        description="Also log to these, through accelerate; each needs its package."
+        json_schema_extra=RUN_SETTING, description="Also log to these, through accelerate; each needs its package."
     )
 
 
@@ -66,15 +66,18 @@ class TrainParams(Section):
         description="dreambooth: learn the instance images; dpo: prefer them to the base's own anomalous images."
     )
     launcher: list[str] = Field(
+        json_schema_extra=RUN_SETTING,
         description="Words put before `-m stages.train`, such as [accelerate, launch, --config_file, FILE]; "
-        "empty: one process."
+        "empty: one process.",
     )
     seed: Seed = Field(description="Seed of the LoRA's initialisation and of every draw while training.")
     steps: int = Field(ge=1, description="Optimizer steps.")
     batch_size: int = Field(ge=1, description="Instance images (dpo: pairs) a step, over all processes.")
     class_batch_size: int = Field(ge=0, description="Class images a step; 0 turns prior preservation off.")
     micro_batch_size: int | None = Field(
-        ge=1, description="Images of a step that a process holds at a time, gradients being added up; null: all."
+        json_schema_extra=RUN_SETTING,
+        ge=1,
+        description="Images of a step that a process holds at a time, gradients being added up; null: all.",
     )
     prior_loss_weight: float = Field(ge=0, description="Weight of the class images' loss.")
     rank: int = Field(ge=1, le=1024, description="Rank of the LoRA.")
@@ -85,12 +88,15 @@ class TrainParams(Section):
     quantise_base: Literal["none", "int8", "nf4"] = Field(
         description="Hold the frozen transformer in 8 or 4 bits (bitsandbytes; needs a CUDA GPU)."
     )
-    gradient_checkpointing: bool = Field(description="Recompute activations: less memory, about 1.4 times the time.")
+    gradient_checkpointing: bool = Field(
+        json_schema_extra=RUN_SETTING, description="Recompute activations: less memory, about 1.4 times the time."
+    )
     compile: Literal["none", "blocks", "whole"] = Field(
+        json_schema_extra=RUN_SETTING,
         description="Compile the transformer for faster steps. blocks: each block by torch.compile; least time and "
         "memory to compile, and works with a sharded transformer. whole: the transformer as one graph; slowest to "
         "compile, once for each batch size, and the fastest steps; looks at samples are not compiled then. whole needs "
-        "one process, and neither gradient_checkpointing nor quantise_base."
+        "one process, and neither gradient_checkpointing nor quantise_base.",
     )
     optimizer: Literal["adamw", "adamw_8bit", "prodigy"] = Field(
         description="adamw_8bit needs bitsandbytes and a CUDA GPU; prodigy finds its own rate (learning_rate: 1)."
@@ -111,7 +117,9 @@ class TrainParams(Section):
     sigma_std: float = Field(gt=0, description="Scale of the logit-normal.")
     mode_scale: float = Field(ge=-1, le=1.7519, description="Scale of `mode`; above 0 favours the middle.")
     loss_weighting: Literal["none", "sigma_sqrt", "cosmap"] = Field(description="Weight of the loss by noise level.")
-    checkpoint_every: int = Field(ge=1, description="Steps between checkpoints for resuming.")
+    checkpoint_every: int = Field(
+        json_schema_extra=RUN_SETTING, ge=1, description="Steps between checkpoints for resuming."
+    )
     dpo: DpoParams
     quirks: QuirkParams
     monitor: MonitorParams

@@ -15,6 +15,11 @@ AnatomyDetector = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(:\
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
+RUN_SETTING: dict[str, Any] = {"run_setting": True}
+"""Marks a parameter that decides how a run is carried out and changes no result beyond its rounding: where a batch is
+cut, the device, compilation, waiting times. No stage depends on it (`anomend.params.resolved`)."""
+
+
 class Section(BaseModel):
     """A section refuses keys that it does not know, so that a misspelt parameter cannot pass unseen."""
 
@@ -24,11 +29,18 @@ class Section(BaseModel):
 class RequestParams(Section):
     """How a paid API is asked."""
 
-    concurrency: int = Field(ge=1, le=64, description="Requests in flight at once.")
-    timeout_s: float = Field(gt=0, le=3600, description="Seconds that an answer may take.")
-    attempts: int = Field(ge=1, le=20, description="Times that a request is put while failures may pass.")
+    concurrency: int = Field(json_schema_extra=RUN_SETTING, ge=1, le=64, description="Requests in flight at once.")
+    timeout_s: float = Field(
+        json_schema_extra=RUN_SETTING, gt=0, le=3600, description="Seconds that an answer may take."
+    )
+    attempts: int = Field(
+        json_schema_extra=RUN_SETTING, ge=1, le=20, description="Times that a request is put while failures may pass."
+    )
     first_wait_s: float = Field(
-        ge=0, le=60, description="Seconds before the second attempt, doubled each time; a server may ask for more."
+        json_schema_extra=RUN_SETTING,
+        ge=0,
+        le=60,
+        description="Seconds before the second attempt, doubled each time; a server may ask for more.",
     )
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 PARAMS = Path("params.yaml")
 PROFILES = Path("profiles")
 RESOLVED = Path("params.resolved.yaml")
+RUN_SETTINGS = Path("run.resolved.yaml")
+CODE = Path("code.resolved.yaml")
 LOCK = Path("dvc.lock")
 
 # Data, in the order in which the stages write it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from anomend.params.resolved import Params
+from anomend.params.params import Params
 from anomend.reporting.templating import markdown_environment
 
 

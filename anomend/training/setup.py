@@ -18,7 +18,7 @@ from anomend.diffusion.latent_format import LatentFormat
 from anomend.diffusion.lora import load_lora
 from anomend.diffusion.quantisation import quantised_transformer
 from anomend.diffusion.sampling import sample_images, sampling_options
-from anomend.params.resolved import Params
+from anomend.params.params import Params
 from anomend.training.data import TrainingData
 from anomend.training.loop import LookAt
 from anomend.training.monitoring import Image, Look, shared_anomaly_rate, validation_batches, validation_loss

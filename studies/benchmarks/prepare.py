@@ -23,9 +23,10 @@ import yaml
 from transformers import CLIPTextModelWithProjection, T5Config, T5EncoderModel, T5TokenizerFast
 
 from anomend.collecting.drawn_people import collect_figures
-from anomend.params.resolved import read_yaml, resolve
+from anomend.params.profiles import resolve
 from anomend.pictures.image_sets import ImageFolderWriter
 from anomend.project.seeding import make_deterministic
+from anomend.project.yaml_files import read_yaml
 from studies.benchmarks.contenders import CLASS_PROMPT, CLIP_TOKENS
 
 TARGET = ("lying on the grass", "lying on the street")

@@ -19,7 +19,7 @@ from anomend.measuring.features import get_extractor
 from anomend.measuring.perceptual import get_perceptual, perceptual_matrices
 from anomend.measuring.psnr import psnr_matrix
 from anomend.measuring.ssim import ssim_matrix
-from anomend.params.resolved import Params
+from anomend.params.params import Params
 
 FIRST_SEED = 900_000
 """Far from every seed that the pipeline looks at."""

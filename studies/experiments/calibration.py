@@ -33,7 +33,8 @@ from anomend.measuring.group_metrics import SUFFIXES
 from anomend.measuring.kernel_distance import compare_kernel_distance
 from anomend.measuring.memorisation import nearest_instance_similarity
 from anomend.measuring.pairing import pair_by_prompt_and_seed
-from anomend.params.resolved import Params, load_params
+from anomend.params.params import Params
+from anomend.params.resolved import load_params
 from anomend.pictures.image_sets import load_image, read_imagefolder
 from anomend.project.metric_files import METRICS
 from anomend.project.seeding import numpy_generator

@@ -22,9 +22,12 @@ import yaml
 from PIL import Image
 
 from anomend.collecting.drawn_people import collect_figures
-from anomend.params.resolved import RESOLVED, Params, merge, read_yaml, resolve
+from anomend.params.params import Params
+from anomend.params.profiles import merge, resolve
 from anomend.pictures.image_sets import ImageFolderWriter, slug
 from anomend.project.metric_files import METRICS, library_versions, write_metrics
+from anomend.project.paths import RESOLVED
+from anomend.project.yaml_files import read_yaml
 from studies.rehearsal.random_base import SHAPES, parameter_counts
 
 ROOT = Path(__file__).resolve().parents[2]

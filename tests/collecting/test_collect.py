@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from anomend.params.resolved import resolve
+from anomend.params.profiles import resolve
 from anomend.pictures.image_sets import read_imagefolder
 from tests.clones import environment
 from tests.collecting.pictures import fill

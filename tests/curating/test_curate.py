@@ -15,7 +15,7 @@ import yaml
 from PIL import Image
 
 from anomend.curating.contact_sheet import KEPT, REJECTED, Entry, draw_sheet
-from anomend.params.resolved import resolve
+from anomend.params.profiles import resolve
 from anomend.pictures.image_sets import ImageFolderWriter, load_image, read_imagefolder
 from tests.clones import environment
 from tests.collecting.pictures import drawing

@@ -11,7 +11,7 @@ from diffusers import SD3Transformer2DModel
 
 from anomend.diffusion.embeddings import EncodedSet
 from anomend.diffusion.latent_format import LatentFormat
-from anomend.params.resolved import resolve
+from anomend.params.profiles import resolve
 from anomend.params.training import TrainParams
 from anomend.training.data import TrainingData
 

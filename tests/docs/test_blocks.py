@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from anomend.params.resolved import merge, read_yaml, resolve
+from anomend.params.profiles import merge, resolve
+from anomend.project.yaml_files import read_yaml
 from tests.clones import run
 from tests.conftest import ROOT
 from tests.docs.blocks import NOT_RUN, PAGES, blocks, commands

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from anomend.measuring.diversity import cosine_distance_matrix
-from anomend.params.resolved import Params, load_params
+from anomend.params.params import Params
+from anomend.params.resolved import load_params
 from studies.experiments.base_pool import Pool, draw_pool, read_pool
 from studies.experiments.calibration import EXACT, null_comparisons, summary
 from studies.experiments.nulls import labels_swapped, other_seeds, swapped_findings

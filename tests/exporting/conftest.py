@@ -16,7 +16,7 @@ import yaml
 from anomend.diffusion.base_models import BASE_MODELS
 from anomend.diffusion.lora import add_lora, save_lora
 from anomend.exporting.model_card import FinishedRun
-from anomend.params.resolved import resolve
+from anomend.params.profiles import resolve
 from anomend.project.metric_files import read_metrics, write_metrics
 from tests.conftest import ROOT
 from tests.diffusion.tiny import tiny_transformer

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from anomend.params.resolved import resolve
+from anomend.params.profiles import resolve
 from tests.clones import environment
 from tests.conftest import ROOT
 from tests.faults.table import Row, record, whole_suite

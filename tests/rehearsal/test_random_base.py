@@ -10,7 +10,7 @@ from diffusers import StableDiffusion3Pipeline
 
 from anomend.diffusion.base_models import load_latent_format, load_pipeline
 from anomend.diffusion.sampling import load_sampler, sample_images
-from anomend.params.resolved import BaseModelParams
+from anomend.params.diffusion import BaseModelParams
 from studies.rehearsal.random_base import (
     BLOCK,
     SHRUNK,

@@ -6,7 +6,7 @@ from typing import Any
 
 from huggingface_hub import ModelCard
 
-from anomend.params.resolved import resolve
+from anomend.params.profiles import resolve
 from anomend.reporting.model_card import lora_card
 
 

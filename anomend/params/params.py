@@ -1,0 +1,100 @@
+"""All parameters, and what must hold between sections."""
+
+from __future__ import annotations
+
+from pydantic import model_validator
+
+from anomend.params.diffusion import BaseModelParams, ClassImageParams, EncodeParams, LoserParams, SampleParams
+from anomend.params.evaluation import (
+    CompareParams,
+    JudgeParams,
+    MeasureParams,
+    ReportParams,
+    SurveyParams,
+    VerdictParams,
+)
+from anomend.params.images import CollectParams, CurateParams
+from anomend.params.prompts import PromptParams
+from anomend.params.training import TrainParams
+from anomend.params.types import Section
+
+
+class Params(Section):
+    """All resolved parameters."""
+
+    profile: str
+    base: BaseModelParams
+    prompts: PromptParams
+    collect: CollectParams
+    curate: CurateParams
+    class_images: ClassImageParams
+    losers: LoserParams
+    encode: EncodeParams
+    train: TrainParams
+    sample: SampleParams
+    measure: MeasureParams
+    compare: CompareParams
+    verdict: VerdictParams
+    judge: JudgeParams
+    survey: SurveyParams
+    report: ReportParams
+
+    def anatomy_detectors(self) -> dict[str, str]:
+        """Who looks at anatomy in this run, by the parameter that names it."""
+        return {
+            "measure.detector": self.measure.detector,
+            "class_images.detector": self.class_images.detector,
+            "losers.detector": self.losers.detector,
+            "train.monitor.detector": self.train.monitor.detector,
+        }
+
+    def paid_models(self) -> dict[str, str]:
+        """Models that this run will pay for, by the parameter that names them."""
+        models = {
+            f"judge.models.{name}": getattr(self.judge.models, name) for name in self.judge.judges if name != "anatomy"
+        }
+        if "openai" in {self.collect.source, *self.collect.mix}:
+            models["collect.openai.model"] = self.collect.openai.model
+        return models
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Params:
+        shared = sorted(set(self.class_images.prompts) & set(self.prompts.held_out))
+        if shared:
+            raise ValueError(
+                f"class_images.prompts holds {shared[0]!r}, a held-out prompt: training on it would hide what the "
+                "correction costs"
+            )
+        if self.train.class_batch_size and not self.class_images.per_prompt:
+            raise ValueError(
+                f"train.class_batch_size = {self.train.class_batch_size} needs class images: set "
+                "class_images.per_prompt above 0, or train.class_batch_size = 0"
+            )
+        judged = range(self.sample.first_seed, self.sample.first_seed + self.sample.target_seeds_per_prompt)
+        monitor = self.train.monitor
+        if set(judged) & set(range(monitor.first_seed, monitor.first_seed + monitor.seeds_per_prompt)):
+            raise ValueError(
+                f"train.monitor.first_seed = {monitor.first_seed} reaches into the seeds that `sample` judges the "
+                f"result by ({judged.start} to {judged.stop - 1}): choose others"
+            )
+        looking = self.anatomy_detectors() | {"curate.detector": self.curate.detector, "judge.parts": self.judge.parts}
+        drawn = [parameter for parameter, name in looking.items() if name == "figures"]
+        if drawn and self.base.name != "mini":
+            raise ValueError(
+                f"{drawn[0]} = 'figures' is the checker of the miniature's drawn figures, and base.name = "
+                f"{self.base.name!r} draws photographs: choose photographs or none"
+            )
+        if self.train.method == "dpo" and self.losers.detector == "none":
+            raise ValueError("losers.detector = 'none' finds no losers for train.method = 'dpo': choose a detector")
+        if "anatomy" in self.judge.judges and self.measure.detector == "none":
+            raise ValueError(
+                "judge.judges names anatomy, which asks measure.detector, and that is none: leave anatomy out, or "
+                "choose a detector"
+            )
+        collected = self.collect.images + sum(self.collect.mix.values())
+        if self.curate.min_kept > collected:
+            raise ValueError(
+                f"curate.min_kept = {self.curate.min_kept} is more than collect.images = {self.collect.images}"
+                + (f" and collect.mix ({collected} in all)" if self.collect.mix else "")
+            )
+        return self

@@ -1,0 +1,170 @@
+"""How the parameters of a run come about: the defaults, a profile over them, and what the user set over both.
+
+- `profiles/default.yaml` has every parameter.
+- `profiles/NAME.yaml` has the few that a profile changes; `inherits: OTHER` puts it over another file of that folder.
+- `params.yaml` names the profile and has every parameter again, empty where the user set nothing. DVC's `exp run -S`
+  changes only keys that are there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from anomend.params.params import Params
+from anomend.params.types import Section, bounds
+from anomend.project.yaml_files import read_yaml
+
+DEFAULT = "default"
+NULL = "none"
+"""In params.yaml: sets a parameter to null, since an empty value there keeps the profile's."""
+
+Values = dict[str, Any]
+
+
+def merge(values: Mapping[str, Any], changes: Mapping[str, Any]) -> Values:
+    """Put nested changes over nested values; lists and scalars replace."""
+    merged = dict(values)
+    for key, change in changes.items():
+        inner = merged.get(key)
+        merged[key] = merge(inner, change) if isinstance(inner, Mapping) and isinstance(change, Mapping) else change
+    return merged
+
+
+def profile_names(folder: Path) -> list[str]:
+    """The profiles that a user can choose: the files of the folder except the defaults."""
+    return sorted(path.stem for path in folder.glob("*.yaml") if path.stem != DEFAULT)
+
+
+def read_profile(name: str, folder: Path) -> Values:
+    """The values of a profile with everything that it inherits, down to the defaults.
+
+    Args:
+        name: a profile, or another file of the folder without its ending, such as `shared/sd3`.
+        folder: the profiles.
+
+    Raises:
+        ValueError: a file is missing or is not a YAML mapping, inherits itself, or has a key that is not a parameter.
+    """
+    layers: list[Values] = []
+    files: list[str] = []
+    while True:
+        if name in files:
+            raise ValueError(
+                f"{folder / name}.yaml inherits itself ({' -> '.join([*files, name])}): remove an `inherits`"
+            )
+        files.append(name)
+        path = folder / f"{name}.yaml"
+        layer = read_yaml(path)
+        parent = layer.pop("inherits", None if name == DEFAULT else DEFAULT)
+        refuse_unknown(layer, path)
+        layers.append(layer)
+        if parent is None:
+            break
+        name = str(parent)
+    values: Values = {}
+    for layer in reversed(layers):
+        values = merge(values, layer)
+    return values
+
+
+def resolve(user: Mapping[str, Any], profiles: Path) -> Params:
+    """The parameters of a run.
+
+    Args:
+        user: the content of params.yaml.
+        profiles: folder of the profiles.
+
+    Raises:
+        ValueError: unknown profile, unknown key, or a value that is not allowed: one sentence per problem, with key,
+            value and what is allowed.
+    """
+    profile = user.get("profile")
+    if profile not in profile_names(profiles):
+        raise ValueError(f"profile = {profile!r} is not known: choose one of {', '.join(profile_names(profiles))}")
+    if "profiles" in user:
+        raise ValueError("params.yaml has the key `profiles`: a profile is a file now, move it to profiles/NAME.yaml")
+    settings = {key: value for key, value in user.items() if key != "profile"}
+    refuse_unknown(settings, Path("params.yaml"))
+    values = read_profile(str(profile), profiles)
+    return validated({"profile": profile} | merge(values, set_by_user(settings, Params)))
+
+
+def set_by_user(values: Mapping[str, Any], section: Any) -> Values:
+    """What is set in params.yaml: empty values are left out, and the word `none` is null where null is allowed."""
+    settings: Values = {}
+    for key, value in values.items():
+        annotation = section.model_fields[key].annotation
+        if is_section(annotation) and isinstance(value, Mapping):
+            if inner := set_by_user(value, annotation):
+                settings[key] = inner
+        elif value == NULL and type(None) in get_args(annotation):
+            settings[key] = None
+        elif value is not None:
+            settings[key] = value
+    return settings
+
+
+def refuse_unknown(values: Mapping[str, Any], file: Path) -> None:
+    """Raises:
+    ValueError: a key of a file is not a parameter; one sentence per key.
+    """
+    if unknown := list(_unknown(values, Params)):
+        raise ValueError(
+            "\n".join(f"{file}: {key} is not a parameter: remove it or fix its spelling" for key in unknown)
+        )
+
+
+def _unknown(values: Mapping[str, Any], section: Any) -> Iterator[str]:
+    for key, value in values.items():
+        field = section.model_fields.get(key)
+        if field is None or key == "profile":
+            yield key
+        elif is_section(field.annotation) and isinstance(value, Mapping):
+            yield from (f"{key}.{inner}" for inner in _unknown(value, field.annotation))
+
+
+def is_section(annotation: Any) -> bool:
+    """Whether a field is a section of parameters and not a single one."""
+    return isinstance(annotation, type) and issubclass(annotation, Section)
+
+
+def validated(values: Mapping[str, Any]) -> Params:
+    """The parameters of complete values.
+
+    Raises:
+        ValueError: one sentence per problem.
+    """
+    try:
+        return Params.model_validate(dict(values))
+    except ValidationError as error:
+        raise ValueError("\n".join(_sentence(problem) for problem in error.errors())) from None
+
+
+def _sentence(problem: Any) -> str:
+    key = ".".join(str(part) for part in problem["loc"] if part != "[key]") or "params.yaml"
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "missing":
+        return f"{key} is missing: add it to profiles/{DEFAULT}.yaml"
+    if problem["type"] == "extra_forbidden":
+        return f"{key} is not a parameter: remove it or fix its spelling"
+    if problem["type"] == "value_error":
+        return f"{key}: {message}" if problem["loc"] else message
+    allowed = _allowed(problem["loc"])
+    return f"{key} = {problem['input']!r}: {message[0].lower()}{message[1:]}" + (f" ({allowed})" if allowed else "")
+
+
+def _allowed(loc: Sequence[int | str]) -> str:
+    """The bounds of the parameter that a problem is about; empty where it has none."""
+    model: Any = Params
+    for part in loc:
+        field = model.model_fields.get(part)
+        if field is None:
+            return ""
+        model = field.annotation
+        if not is_section(model):
+            return bounds(field)
+    return ""

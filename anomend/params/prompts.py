@@ -1,0 +1,33 @@
+"""Parameters of the prompts: what is corrected, and what must not change."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from anomend.params.types import Prompt, Section
+from anomend.project.slugs import slug
+
+
+class PromptParams(Section):
+    """What is corrected, and what must not change."""
+
+    target: list[Prompt] = Field(min_length=1, description="Prompts to correct.")
+    held_out: list[Prompt] = Field(min_length=1, description="Prompts on which collateral damage is measured.")
+
+    @model_validator(mode="after")
+    def _disjoint(self) -> PromptParams:
+        both = sorted(set(self.target) & set(self.held_out))
+        if both:
+            raise ValueError(f"{both[0]!r} stands in target and in held_out: a held-out prompt must not be corrected")
+        for prompts in (self.target, self.held_out):
+            repeated = sorted({prompt for prompt in prompts if prompts.count(prompt) > 1})
+            if repeated:
+                raise ValueError(f"{repeated[0]!r} is listed twice")
+        names: dict[str, str] = {}
+        for prompt in [*self.target, *self.held_out]:
+            if (other := names.setdefault(slug(prompt), prompt)) != prompt:
+                raise ValueError(
+                    f"{other!r} and {prompt!r} differ in punctuation or capitals only, and their images would have the "
+                    "same file names: change one"
+                )
+        return self

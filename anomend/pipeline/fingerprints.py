@@ -1,0 +1,81 @@
+"""One fingerprint per stage: equal as long as nothing changed in the code that can change the stage's result.
+
+It covers the modules that the stage's script imports, the plug-ins that the parameters select, the files that these
+read, and the locked versions of the libraries that compute. It does not cover comments, docstrings and the layout of
+the code, nor `anomend.params`: that package acts on results only through the resolved values, on which every stage
+depends by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+
+from anomend.params.params import Params
+from anomend.pipeline.imports import Closure, closure
+from anomend.pipeline.libraries import library_versions_of
+from anomend.pipeline.plugins import plugins
+from anomend.pipeline.syntax import code_digest
+from anomend.project.files import sha256_of
+from anomend.project.lock import locked_versions
+from anomend.project.yaml_files import read_yaml
+
+LEFT_OUT = ("anomend.params",)
+RESOLVE = "resolve"
+"""The stage that writes the fingerprints, and has none itself: it runs whenever a file of the code changes."""
+
+
+def stage_modules(pipeline: Path) -> dict[str, str]:
+    """The script of every stage of a dvc.yaml, as a module: `train` -> `stages.train`.
+
+    Raises:
+        ValueError: a stage's command is not `python -m MODULE ...`.
+    """
+    modules = {}
+    for name, stage in read_yaml(pipeline)["stages"].items():
+        command = str(stage.get("do", stage)["cmd"])
+        words = command.split()
+        if words[:2] != ["python", "-m"]:
+            raise ValueError(f"{pipeline}: the command of {name} is {command!r}: it must be `python -m MODULE`")
+        modules[name] = words[2]
+    return modules
+
+
+def stage_closure(root: Path, module: str, extra: Collection[str] = ()) -> Closure:
+    """What a script runs, with the modules of its plug-ins."""
+    return closure(root, [module, *sorted(extra)], LEFT_OUT)
+
+
+def fingerprint(root: Path, code: Closure, locked: Mapping[str, str]) -> str:
+    """32 hexadecimal digits for code, files that it reads, and library versions."""
+    parts = [f"{name} {code_digest(path)}" for name, path in sorted(code.modules.items())]
+    parts += [f"{path.relative_to(root).as_posix()} {sha256_of(path)}" for path in sorted(code.reads)]
+    parts += [f"{name}=={version}" for name, version in library_versions_of(code.libraries, locked).items()]
+    return sha256_of("\n".join(parts))[:32]
+
+
+def stage_fingerprints(root: Path, params: Params) -> dict[str, str]:
+    """The fingerprint of every stage of the main pipeline except `resolve`.
+
+    Args:
+        root: the project, with dvc.yaml, the code and the lock files.
+        params: they select the plug-ins.
+
+    Raises:
+        ValueError: a file is not valid Python, or a library is unknown.
+    """
+    selected = plugins(params)
+    return module_fingerprints(
+        root,
+        {
+            name: [module, *selected.get(name, ())]
+            for name, module in stage_modules(root / "dvc.yaml").items()
+            if name != RESOLVE
+        },
+    )
+
+
+def module_fingerprints(root: Path, modules: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    """The fingerprint of each name's modules."""
+    locked = locked_versions(root)
+    return {name: fingerprint(root, closure(root, list(starts), LEFT_OUT), locked) for name, starts in modules.items()}

@@ -1,0 +1,140 @@
+"""Which files a script runs: its imports, followed through the project's own modules."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+OWN = ("anomend", "stages", "commands", "studies")
+"""The project's top-level packages."""
+READS = "READS"
+"""A module that reads files of its folder (templates, a page) names them in a tuple of this name, as glob patterns."""
+
+
+@dataclass(frozen=True)
+class Module:
+    """What a file of the project imports and reads."""
+
+    path: Path
+    own: frozenset[str] = frozenset()
+    """Modules and packages of the project, with dots."""
+    libraries: frozenset[str] = frozenset()
+    """Top-level names of everything else, the standard library included."""
+    reads: frozenset[Path] = frozenset()
+    """Files that the module reads without importing them."""
+
+
+@dataclass
+class Closure:
+    """Everything that scripts run."""
+
+    modules: dict[str, Path] = field(default_factory=dict)
+    reads: set[Path] = field(default_factory=set)
+    libraries: set[str] = field(default_factory=set)
+
+
+def closure(root: Path, modules: list[str], leave_out: tuple[str, ...] = ()) -> Closure:
+    """The project's own modules that are imported when `modules` run, at their top or within functions.
+
+    Args:
+        root: the project.
+        modules: where to start, with dots, such as `stages.train`.
+        leave_out: packages that are not followed.
+
+    Raises:
+        ValueError: a module where it starts is not in the project.
+    """
+    found, waiting = Closure(), list(modules)
+    for name in modules:
+        if module_file(root, name) is None:
+            raise ValueError(f"{name} is not a module of this project")
+    while waiting:
+        name = waiting.pop()
+        path = module_file(root, name)
+        if path is None or name in found.modules or any(_within(name, package) for package in leave_out):
+            continue
+        module = read_module(path, root)
+        found.modules[name] = path
+        found.reads |= module.reads
+        found.libraries |= module.libraries
+        waiting += module.own
+        # Importing a.b.c also runs a and a.b.
+        waiting += [name.rpartition(".")[0]] if "." in name else []
+    return found
+
+
+def _within(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+def module_file(root: Path, name: str) -> Path | None:
+    """The file of a module or package; None where the project has none of that name."""
+    base = root.joinpath(*name.split("."))
+    for path in (base.with_suffix(".py"), base / "__init__.py"):
+        if path.is_file():
+            return path
+    return None
+
+
+@cache
+def read_module(path: Path, root: Path) -> Module:
+    """What one file imports and reads. Imports for type checkers alone are left out: they never run.
+
+    Raises:
+        ValueError: the file is not valid Python.
+    """
+    tree = parse(path)
+    own: set[str] = set()
+    libraries: set[str] = set()
+    package = list(path.relative_to(root).parent.parts)
+    for node in _running(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) + 1 - node.level] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            # `from package import name` imports a module where the package has one of that name.
+            names = [module, *(f"{module}.{alias.name}" for alias in node.names if module.split(".")[0] in OWN)]
+        else:
+            continue
+        for name in names:
+            (own if name.split(".")[0] in OWN else libraries).add(
+                name if name.split(".")[0] in OWN else name.split(".")[0]
+            )
+    reads = {file for pattern in _declared_reads(tree) for file in path.parent.glob(pattern) if file.is_file()}
+    return Module(path, frozenset(own), frozenset(libraries), frozenset(reads))
+
+
+@cache
+def parse(path: Path) -> ast.Module:
+    """The syntax tree of a file.
+
+    Raises:
+        ValueError: it is not valid Python.
+    """
+    try:
+        return ast.parse(path.read_bytes(), filename=str(path))
+    except SyntaxError as error:
+        raise ValueError(f"{path} is not valid Python ({error.msg}, line {error.lineno}): fix it") from None
+
+
+def _running(tree: ast.AST) -> Iterator[ast.AST]:
+    """All nodes except what stands under `if TYPE_CHECKING:`."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            for other in node.orelse:
+                yield other
+                yield from _running(other)
+            continue
+        yield node
+        yield from _running(node)
+
+
+def _declared_reads(tree: ast.Module) -> list[str]:
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and [getattr(target, "id", "") for target in node.targets] == [READS]:
+            return list(ast.literal_eval(node.value))
+    return []

@@ -1,0 +1,132 @@
+"""What `dvc repro` would run with other settings, and why, before it runs.
+
+`dvc status` and `dvc repro --dry` cannot tell: they see the resolved parameters of the last run, which stage `resolve`
+has yet to replace. Here these are computed, and each stage is held against what dvc.lock recorded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from anomend.pipeline.fingerprints import RESOLVE
+from anomend.project.paths import CODE
+from anomend.project.yaml_files import to_yaml
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A stage that would run."""
+
+    stage: str
+    reasons: tuple[str, ...]
+    """What changed. A stage that only follows others may be skipped after all, where these write what they wrote."""
+
+
+def plan(root: Path, files: Mapping[Path, Values]) -> list[Planned]:
+    """The stages of the main pipeline that would run, in their order.
+
+    Args:
+        root: the project.
+        files: the content that `resolve` would write (`anomend.pipeline.resolved_files.resolved_values`).
+
+    Raises:
+        ValueError: DVC cannot read the pipeline.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        with Repo(str(root)) as repo, repo.lock:
+            stages = [stage for stage in repo.index.stages if Path(stage.path_in_repo) == Path("dvc.yaml")]
+            return _planned(_in_order(stages), files)
+    except DvcException as error:
+        raise ValueError(f"DVC cannot read the pipeline: {error}") from error
+
+
+def _in_order(stages: list[Any]) -> list[Any]:
+    """Stages after those whose outputs they read; otherwise as dvc.yaml lists them."""
+    ordered: list[Any] = []
+    waiting = list(stages)
+    while waiting:
+        unfinished = [out.fs_path for stage in waiting for out in stage.outs]
+        ready = [stage for stage in waiting if not any(_inside(d.fs_path, unfinished) for d in stage.deps)]
+        if not ready:
+            raise ValueError("dvc.yaml has stages that wait for each other")
+        ordered += ready
+        waiting = [stage for stage in waiting if stage not in ready]
+    return ordered
+
+
+def _inside(path: str, folders: list[str]) -> bool:
+    return any(Path(path).is_relative_to(folder) for folder in folders)
+
+
+def _planned(stages: list[Any], files: Mapping[Path, Values]) -> list[Planned]:
+    planned: list[Planned] = []
+    rewritten: dict[str, str] = {}
+    for stage in stages:
+        if stage.name == RESOLVE:
+            continue
+        reasons = [*_changes(stage, files), *_follows(stage, rewritten)]
+        if reasons:
+            planned.append(Planned(stage.addressing, tuple(dict.fromkeys(reasons))))
+            rewritten |= {out.fs_path: stage.addressing for out in stage.outs}
+    return planned
+
+
+def _changes(stage: Any, files: Mapping[Path, Values]) -> list[str]:
+    """What differs from dvc.lock in a stage's command, parameters, code, data and outputs."""
+    if stage.cmd_changed and not any(dep.hash_info for dep in stage.deps):
+        return ["it has never run"]
+    reasons = ["its command"] if stage.cmd_changed else []
+    for dep in stage.deps:
+        path = Path(dep.def_path)
+        if path not in files:
+            reasons += [f"{name} is {how}" for name, how in dep.status().items()]
+        elif not hasattr(dep, "params"):
+            # The stage reads the whole file.
+            digest = hashlib.md5(to_yaml(files[path]).encode(), usedforsecurity=False).hexdigest()
+            reasons += [f"{path} is modified"] if dep.hash_info and dep.hash_info.value != digest else []
+        else:
+            reasons += _value_changes(path, dep, files[path])
+    return reasons + [f"{name} is {how}" for out in stage.outs for name, how in out.status().items()]
+
+
+def _value_changes(path: Path, dep: Any, values: Values) -> list[str]:
+    recorded = dep.hash_info.value or {}
+    differences = [each for key in dep.params for each in _differences(key, recorded.get(key), _leaf(values, key))]
+    if path == CODE:
+        return ["its code"] if differences else []
+    return [f"{key}: {old} -> {new}" for key, old, new in differences]
+
+
+def _follows(stage: Any, rewritten: Mapping[str, str]) -> list[str]:
+    """The stages before this one that would run, where they write what this one reads."""
+    return [
+        f"follows {name}" for path, name in rewritten.items() if any(_inside(d.fs_path, [path]) for d in stage.deps)
+    ]
+
+
+def _leaf(values: Values, key: str) -> Any:
+    """A value by its dotted key; None where it is not there."""
+    found: Any = values
+    for part in key.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found
+
+
+def _differences(key: str, old: Any, new: Any) -> list[tuple[str, Any, Any]]:
+    """The leaves that differ between two nested values, each with both."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        return [
+            difference
+            for inner in dict.fromkeys([*old, *new])
+            for difference in _differences(f"{key}.{inner}", old.get(inner), new.get(inner))
+        ]
+    return [] if old == new else [(key, old, new)]

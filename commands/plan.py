@@ -1,0 +1,68 @@
+"""What `dvc repro` would run, and why: `make plan`, `make plan PROFILE=sd3-medium`, `make plan SET='train.rank=32'`.
+
+Settings are written as for `dvc exp run -S`, several of them separated by spaces. Nothing is run or written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from anomend.pipeline.checks import check_before_run
+from anomend.pipeline.plan import plan
+from anomend.pipeline.resolved_files import resolved_values
+from anomend.project.paths import PARAMS
+from anomend.project.yaml_files import read_yaml
+
+
+def with_settings(user: dict[str, Any], settings: list[str]) -> dict[str, Any]:
+    """The content of params.yaml after `dvc exp run -S SETTING ...`, by DVC's own reading of the settings.
+
+    Raises:
+        ValueError: a setting is not understood, or names a key that params.yaml does not have.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.utils.hydra import apply_overrides
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "params.yaml"
+        path.write_text(PARAMS.read_text(encoding="utf-8"), encoding="utf-8")
+        try:
+            apply_overrides(str(path), settings)
+        except DvcException as error:
+            reason = str(error.__cause__ or error).splitlines()[0]
+            raise ValueError(f"{' '.join(settings)} cannot be set in {PARAMS}: {reason}") from None
+        return read_yaml(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m commands.plan", description=__doc__)
+    parser.add_argument("--profile", help="as if params.yaml named this profile")
+    parser.add_argument("--set", default="", metavar="KEY=VALUE ...", help="as if these were set in params.yaml")
+    options = parser.parse_args()
+    try:
+        settings = shlex.split(options.set) + ([f"profile={options.profile}"] if options.profile else [])
+        user = with_settings(read_yaml(PARAMS), settings) if settings else read_yaml(PARAMS)
+        params, files = resolved_values(Path.cwd(), user)
+        planned = plan(Path.cwd(), files)
+    except ValueError as error:
+        sys.exit(f"plan: {error}")
+    try:
+        check_before_run(params)
+    except ValueError as error:
+        print(f"Stage resolve would refuse this: {error}\n")
+    if not planned:
+        print("Nothing would run: every result belongs to these parameters, this code and these data.")
+        return
+    print(f"{len(planned)} stages would run with profile {params.profile}:")
+    width = max(len(each.stage) for each in planned)
+    for each in planned:
+        print(f"  {each.stage:<{width}}  {'; '.join(each.reasons)}")
+
+
+if __name__ == "__main__":
+    main()
