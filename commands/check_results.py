@@ -1,7 +1,9 @@
-"""Do the committed results belong to the committed parameters and code? Needs git's files alone: no GPU, no remote.
+"""Do the committed results belong to the committed parameters and code? `python -m commands.check_results`.
 
-Results from a GPU arrive as dvc.lock, metrics and plots. DVC compares every file that is here with the lock; images and
-weights that were not pulled are compared within the lock: what one stage wrote must be what the next one read.
+Needs git's files alone: not a GPU, a remote, or the images. Results from a GPU arrive as dvc.lock, metrics and plots.
+DVC compares every file that is here with the lock; images and weights that were not pulled are compared within the
+lock: what one stage wrote must be what the next one read. A change of code counts where it can change a result, by the
+same fingerprints that decide whether a stage runs again.
 """
 
 from __future__ import annotations
@@ -12,9 +14,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from anomend.params.profiles import resolve
+from anomend.pipeline.fingerprints import RESOLVE
+from anomend.pipeline.resolved_files import resolved_files
 from anomend.project.dvc_command import dvc
+from anomend.project.paths import CODE, LOCK, PARAMS, PROFILES
+from anomend.project.yaml_files import read_yaml, to_yaml
 
 NOT_PULLED = ("deleted", "not in cache")
 """DVC's words for data that is not on this machine."""
@@ -38,6 +43,24 @@ def changed_files(status: Mapping[str, list[Any]], not_in_git: set[str]) -> Iter
                         yield f"{stage}: {path}: {', '.join(f'{key} {word}' for key, word in how.items())}"
                     elif not (how in NOT_PULLED and path in not_in_git):
                         yield f"{stage}: {path} is {how}"
+
+
+def outdated_files(folder: Path) -> Iterator[str]:
+    """One sentence for every file of stage `resolve` that is not what the stage would write today.
+
+    Raises:
+        ValueError: the parameters or the code are broken.
+    """
+    for path, content in resolved_files(folder, resolve(read_yaml(folder / PARAMS), folder / PROFILES)).items():
+        file = folder / path
+        if not file.is_file():
+            yield f"{path} is missing"
+        elif path == CODE:
+            recorded = read_yaml(file)
+            stale = [name for name in content if recorded.get(name) != content[name]]
+            yield from (f"{name}: the code or a library changed since its results were made" for name in stale)
+        elif file.read_text(encoding="utf-8") != to_yaml(content):
+            yield f"{path} does not belong to {PARAMS} and {PROFILES}/"
 
 
 def broken_links(lock: Mapping[str, Any]) -> Iterator[str]:
@@ -72,13 +95,17 @@ def check_results(folder: Path) -> list[str]:
     Raises:
         ValueError: there is no dvc.lock, or DVC cannot read the pipeline.
     """
-    lock_file = folder / "dvc.lock"
-    if not lock_file.is_file():
-        raise ValueError(f"{lock_file} is missing: run `dvc repro` and commit its dvc.lock")
-    lock = yaml.safe_load(lock_file.read_text())["stages"]
-    pipeline = yaml.safe_load((folder / "dvc.yaml").read_text())["stages"]
+    if not (folder / LOCK).is_file():
+        raise ValueError(f"{folder / LOCK} is missing: run `dvc repro` and commit its dvc.lock")
+    lock = read_yaml(folder / LOCK)["stages"]
+    pipeline = read_yaml(folder / "dvc.yaml")["stages"]
     status = json.loads(dvc("status", "--json", "dvc.yaml", cwd=folder))
-    return [*changed_files(status, kept_by_dvc_alone(pipeline, lock)), *broken_links(lock)]
+    outdated: list[str] = []
+    if RESOLVE in pipeline:
+        # DVC compares the files of the code, comments included; what counts is what the stage makes of them.
+        status.pop(RESOLVE, None)
+        outdated = list(outdated_files(folder))
+    return [*outdated, *changed_files(status, kept_by_dvc_alone(pipeline, lock)), *broken_links(lock)]
 
 
 def main() -> None:

@@ -12,11 +12,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from anomend.params.profiles import resolve
 from anomend.pipeline.checks import check_before_run
 from anomend.pipeline.plan import plan
-from anomend.pipeline.resolved_files import resolved_values
-from anomend.project.paths import PARAMS
+from anomend.pipeline.resolved_files import resolved_files
+from anomend.project.paths import PARAMS, PROFILES
 from anomend.project.yaml_files import read_yaml
+
+SHOWN = 5
+"""Reasons that are printed per stage."""
 
 
 def with_settings(user: dict[str, Any], settings: list[str]) -> dict[str, Any]:
@@ -47,8 +51,8 @@ def main() -> None:
     try:
         settings = shlex.split(options.set) + ([f"profile={options.profile}"] if options.profile else [])
         user = with_settings(read_yaml(PARAMS), settings) if settings else read_yaml(PARAMS)
-        params, files = resolved_values(Path.cwd(), user)
-        planned = plan(Path.cwd(), files)
+        params = resolve(user, PROFILES)
+        planned = plan(Path.cwd(), resolved_files(Path.cwd(), params))
     except ValueError as error:
         sys.exit(f"plan: {error}")
     try:
@@ -61,7 +65,8 @@ def main() -> None:
     print(f"{len(planned)} stages would run with profile {params.profile}:")
     width = max(len(each.stage) for each in planned)
     for each in planned:
-        print(f"  {each.stage:<{width}}  {'; '.join(each.reasons)}")
+        more = f"; and {len(each.reasons) - SHOWN} more" if len(each.reasons) > SHOWN else ""
+        print(f"  {each.stage:<{width}}  {'; '.join(each.reasons[:SHOWN])}{more}")
 
 
 if __name__ == "__main__":

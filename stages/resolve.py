@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from anomend.params.profiles import resolve
 from anomend.pipeline.checks import check_before_run
-from anomend.pipeline.resolved_files import as_text, resolved_values
-from anomend.project.files import write_whole
-from anomend.project.paths import PARAMS
+from anomend.pipeline.resolved_files import resolved_files, write_files
+from anomend.project.paths import PARAMS, PROFILES
 from anomend.project.run import run_stage
 from anomend.project.yaml_files import read_yaml
 
 
 def main() -> None:
-    params, files = resolved_values(Path.cwd(), read_yaml(PARAMS))
+    params = resolve(read_yaml(PARAMS), PROFILES)
     check_before_run(params)
-    for path, text in as_text(files).items():
-        write_whole(path, text)
+    write_files(resolved_files(Path.cwd(), params))
     print(f"profile {params.profile}: base {params.base.name}, {len(params.prompts.target)} target prompts")
 
 

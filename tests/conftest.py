@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.browser import browser as browser  # A fixture of every test.
 
@@ -47,9 +46,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def raw_params() -> dict[str, Any]:
-    """A fresh copy of params.yaml."""
-    content: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
-    return content
+    """A fresh copy of params.yaml, in which nothing but the profile is set."""
+    from tests.parameters import user_params
+
+    return user_params()
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from pydantic import ValidationError
 
 from anomend.collecting.drawn_people import collect_figures
@@ -24,12 +23,13 @@ from anomend.measuring.group_metrics import Group, copy_figures, feature_figures
 from anomend.measuring.network_metrics import further_figures, perceptual_figures
 from anomend.measuring.networks import hub_weights
 from anomend.params.evaluation import MeasureParams
+from anomend.params.resolved import load_params
 from anomend.pictures.image_sets import ImageFolderWriter
 from anomend.project.seeding import numpy_generator
 from stages import compare, measure, verdict
 from stages.compare import frechet_entry
-from tests.conftest import ROOT
 from tests.measuring.test_clip_score import save_clip
+from tests.parameters import values_in_force, write_params
 
 PERCEPTUAL_NETWORKS = ["efficientnet_lite0", "lpips_alex"]
 SETTINGS = MeasureParams(detector="figures", extractor="efficientnet_lite0", within_set_images=4, batch_size=8)
@@ -69,9 +69,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                         seed=len(writer.rows),
                     )
         writer.close()
-    parameters = yaml.safe_load((ROOT / "params.resolved.yaml").read_text())
+    parameters = values_in_force()
     parameters["measure"] |= {"further_extractors": ["inception", "dinov2", "clip"], "perceptual": PERCEPTUAL_NETWORKS}
-    (tmp_path / "params.resolved.yaml").write_text(yaml.safe_dump(parameters))
+    write_params(tmp_path, parameters)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setitem(sys.modules, "torchvision", None)
@@ -112,11 +112,11 @@ def test_both_models_have_the_same_keys_and_every_null_a_reason(project: Path) -
 
 @pytest.mark.slow
 def test_a_run_without_a_detector_goes_on_to_its_verdict(project: Path) -> None:
-    parameters = yaml.safe_load((project / "params.resolved.yaml").read_text())
+    parameters = load_params(project).model_dump(mode="json")
     parameters["measure"] |= {"detector": "none", "further_extractors": [], "perceptual": []}
     parameters["compare"] |= {"resamples": 100}
     parameters["judge"] |= {"judges": []}
-    (project / "params.resolved.yaml").write_text(yaml.safe_dump(parameters))
+    write_params(project, parameters)
     for model in ("base", "tuned"):
         measure.main(model)
     compare.main()

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from anomend.params.params import Params
-from anomend.pipeline.imports import Closure, closure
+from anomend.pipeline.imports import Closure, Reader
 from anomend.pipeline.libraries import library_versions_of
 from anomend.pipeline.plugins import plugins
 from anomend.pipeline.syntax import code_digest
@@ -41,15 +41,25 @@ def stage_modules(pipeline: Path) -> dict[str, str]:
     return modules
 
 
-def stage_closure(root: Path, module: str, extra: Collection[str] = ()) -> Closure:
+def stage_closure(reader: Reader, module: str, extra: Collection[str] = ()) -> Closure:
     """What a script runs, with the modules of its plug-ins."""
-    return closure(root, [module, *sorted(extra)], LEFT_OUT)
+    return reader.closure([module, *sorted(extra)], LEFT_OUT)
 
 
-def fingerprint(root: Path, code: Closure, locked: Mapping[str, str]) -> str:
-    """32 hexadecimal digits for code, files that it reads, and library versions."""
-    parts = [f"{name} {code_digest(path)}" for name, path in sorted(code.modules.items())]
-    parts += [f"{path.relative_to(root).as_posix()} {sha256_of(path)}" for path in sorted(code.reads)]
+def fingerprint(root: Path, code: Closure, locked: Mapping[str, str], digests: dict[Path, str] | None = None) -> str:
+    """32 hexadecimal digits for code, files that it reads, and library versions.
+
+    Args:
+        root: the project.
+        code: what runs.
+        locked: package -> version.
+        digests: of the files, filled in here: hand over the same for several fingerprints of the same files.
+    """
+    digests = {} if digests is None else digests
+    for path in {*code.modules.values(), *code.reads} - set(digests):
+        digests[path] = sha256_of(path) if path in code.reads else code_digest(path)
+    parts = [f"{name} {digests[path]}" for name, path in sorted(code.modules.items())]
+    parts += [f"{path.relative_to(root).as_posix()} {digests[path]}" for path in sorted(code.reads)]
     parts += [f"{name}=={version}" for name, version in library_versions_of(code.libraries, locked).items()]
     return sha256_of("\n".join(parts))[:32]
 
@@ -65,17 +75,15 @@ def stage_fingerprints(root: Path, params: Params) -> dict[str, str]:
         ValueError: a file is not valid Python, or a library is unknown.
     """
     selected = plugins(params)
-    return module_fingerprints(
-        root,
-        {
-            name: [module, *selected.get(name, ())]
-            for name, module in stage_modules(root / "dvc.yaml").items()
-            if name != RESOLVE
-        },
-    )
+    modules = {name: module for name, module in stage_modules(root / "dvc.yaml").items() if name != RESOLVE}
+    return module_fingerprints(root, {name: [module, *selected.get(name, ())] for name, module in modules.items()})
 
 
 def module_fingerprints(root: Path, modules: Mapping[str, Iterable[str]]) -> dict[str, str]:
     """The fingerprint of each name's modules."""
-    locked = locked_versions(root)
-    return {name: fingerprint(root, closure(root, list(starts), LEFT_OUT), locked) for name, starts in modules.items()}
+    reader, locked = Reader(root), locked_versions(root)
+    digests: dict[Path, str] = {}
+    return {
+        name: fingerprint(root, reader.closure(sorted(starts), LEFT_OUT), locked, digests)
+        for name, starts in modules.items()
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -36,34 +36,50 @@ class Closure:
     libraries: set[str] = field(default_factory=set)
 
 
-def closure(root: Path, modules: list[str], leave_out: tuple[str, ...] = ()) -> Closure:
-    """The project's own modules that are imported when `modules` run, at their top or within functions.
+class Reader:
+    """Reads each file of a project at most once; for as long as the files do not change.
 
     Args:
         root: the project.
-        modules: where to start, with dots, such as `stages.train`.
-        leave_out: packages that are not followed.
-
-    Raises:
-        ValueError: a module where it starts is not in the project.
     """
-    found, waiting = Closure(), list(modules)
-    for name in modules:
-        if module_file(root, name) is None:
-            raise ValueError(f"{name} is not a module of this project")
-    while waiting:
-        name = waiting.pop()
-        path = module_file(root, name)
-        if path is None or name in found.modules or any(_within(name, package) for package in leave_out):
-            continue
-        module = read_module(path, root)
-        found.modules[name] = path
-        found.reads |= module.reads
-        found.libraries |= module.libraries
-        waiting += module.own
-        # Importing a.b.c also runs a and a.b.
-        waiting += [name.rpartition(".")[0]] if "." in name else []
-    return found
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._modules: dict[str, Module | None] = {}
+
+    def module(self, name: str) -> Module | None:
+        """A module or package by its dotted name; None where the project has none of that name."""
+        if name not in self._modules:
+            path = module_file(self.root, name)
+            self._modules[name] = None if path is None else read_module(path, self.root)
+        return self._modules[name]
+
+    def closure(self, modules: Iterable[str], leave_out: tuple[str, ...] = ()) -> Closure:
+        """The project's own modules that are imported when `modules` run, at their top or within functions.
+
+        Args:
+            modules: where to start, with dots, such as `stages.train`.
+            leave_out: packages that are not followed.
+
+        Raises:
+            ValueError: a module where it starts is not in the project, or a file is not valid Python.
+        """
+        found, waiting = Closure(), list(modules)
+        for name in waiting:
+            if self.module(name) is None:
+                raise ValueError(f"{name} is not a module of this project")
+        while waiting:
+            name = waiting.pop()
+            module = self.module(name)
+            if module is None or name in found.modules or any(_within(name, package) for package in leave_out):
+                continue
+            found.modules[name] = module.path
+            found.reads |= module.reads
+            found.libraries |= module.libraries
+            waiting += module.own
+            # Importing a.b.c also runs a and a.b.
+            waiting += [name.rpartition(".")[0]] if "." in name else []
+        return found
 
 
 def _within(name: str, package: str) -> bool:
@@ -79,46 +95,53 @@ def module_file(root: Path, name: str) -> Path | None:
     return None
 
 
-@cache
 def read_module(path: Path, root: Path) -> Module:
     """What one file imports and reads. Imports for type checkers alone are left out: they never run.
 
     Raises:
         ValueError: the file is not valid Python.
     """
-    tree = parse(path)
+    own, libraries, patterns = _imports(parse(path), path.relative_to(root).parent.parts)
+    reads = {file for pattern in patterns for file in path.parent.glob(pattern) if file.is_file()}
+    return Module(path, own, libraries, frozenset(reads))
+
+
+def parse(path: Path) -> ast.Module:
+    """The syntax tree of a file; do not change it, others have the same one.
+
+    Raises:
+        ValueError: it is not valid Python.
+    """
+    try:
+        return _parse(path.read_bytes())
+    except SyntaxError as error:
+        raise ValueError(f"{path} is not valid Python ({error.msg}, line {error.lineno}): fix it") from None
+
+
+@cache
+def _parse(source: bytes) -> ast.Module:
+    return ast.parse(source)
+
+
+@cache
+def _imports(tree: ast.Module, package: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str], tuple[str, ...]]:
+    """Own modules, libraries, and patterns of files that are read, of a file in a package."""
     own: set[str] = set()
     libraries: set[str] = set()
-    package = list(path.relative_to(root).parent.parts)
     for node in _running(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) + 1 - node.level] if node.level else []
+            base = package[: len(package) + 1 - node.level] if node.level else ()
             module = ".".join([*base, *([node.module] if node.module else [])])
             # `from package import name` imports a module where the package has one of that name.
             names = [module, *(f"{module}.{alias.name}" for alias in node.names if module.split(".")[0] in OWN)]
         else:
             continue
         for name in names:
-            (own if name.split(".")[0] in OWN else libraries).add(
-                name if name.split(".")[0] in OWN else name.split(".")[0]
-            )
-    reads = {file for pattern in _declared_reads(tree) for file in path.parent.glob(pattern) if file.is_file()}
-    return Module(path, frozenset(own), frozenset(libraries), frozenset(reads))
-
-
-@cache
-def parse(path: Path) -> ast.Module:
-    """The syntax tree of a file.
-
-    Raises:
-        ValueError: it is not valid Python.
-    """
-    try:
-        return ast.parse(path.read_bytes(), filename=str(path))
-    except SyntaxError as error:
-        raise ValueError(f"{path} is not valid Python ({error.msg}, line {error.lineno}): fix it") from None
+            top = name.split(".")[0]
+            (own if top in OWN else libraries).add(name if top in OWN else top)
+    return frozenset(own), frozenset(libraries), _declared_reads(tree)
 
 
 def _running(tree: ast.AST) -> Iterator[ast.AST]:
@@ -133,8 +156,8 @@ def _running(tree: ast.AST) -> Iterator[ast.AST]:
         yield from _running(node)
 
 
-def _declared_reads(tree: ast.Module) -> list[str]:
+def _declared_reads(tree: ast.Module) -> tuple[str, ...]:
     for node in tree.body:
         if isinstance(node, ast.Assign) and [getattr(target, "id", "") for target in node.targets] == [READS]:
-            return list(ast.literal_eval(node.value))
-    return []
+            return tuple(ast.literal_eval(node.value))
+    return ()

@@ -73,20 +73,22 @@ def _planned(stages: list[Any], files: Mapping[Path, Values]) -> list[Planned]:
     for stage in stages:
         if stage.name == RESOLVE:
             continue
-        reasons = [*_changes(stage, files), *_follows(stage, rewritten)]
+        reasons = [*_changes(stage, files, rewritten), *_follows(stage, rewritten)]
         if reasons:
             planned.append(Planned(stage.addressing, tuple(dict.fromkeys(reasons))))
             rewritten |= {out.fs_path: stage.addressing for out in stage.outs}
     return planned
 
 
-def _changes(stage: Any, files: Mapping[Path, Values]) -> list[str]:
+def _changes(stage: Any, files: Mapping[Path, Values], rewritten: Mapping[str, str]) -> list[str]:
     """What differs from dvc.lock in a stage's command, parameters, code, data and outputs."""
     if stage.cmd_changed and not any(dep.hash_info for dep in stage.deps):
         return ["it has never run"]
     reasons = ["its command"] if stage.cmd_changed else []
     for dep in stage.deps:
         path = Path(dep.def_path)
+        if _inside(dep.fs_path, list(rewritten)):
+            continue
         if path not in files:
             reasons += [f"{name} is {how}" for name, how in dep.status().items()]
         elif not hasattr(dep, "params"):

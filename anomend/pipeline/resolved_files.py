@@ -1,4 +1,4 @@
-"""The three files of stage `resolve`, as text: what it writes, what a plan assumes, what a check compares."""
+"""The three files of stage `resolve`: what it writes, what a plan assumes, what a check compares."""
 
 from __future__ import annotations
 
@@ -7,30 +7,31 @@ from pathlib import Path
 from typing import Any
 
 from anomend.params.params import Params
-from anomend.params.profiles import resolve
 from anomend.params.resolved import split
 from anomend.pipeline.fingerprints import stage_fingerprints
-from anomend.project.paths import CODE, PROFILES, RESOLVED, RUN_SETTINGS
+from anomend.project.files import write_whole
+from anomend.project.paths import CODE, RESOLVED, RUN_SETTINGS
 from anomend.project.yaml_files import to_yaml
 
-Values = dict[str, Any]
+Files = dict[Path, dict[str, Any]]
+"""The content of each file, by its name."""
 
 
-def resolved_values(root: Path, user: Mapping[str, Any]) -> tuple[Params, dict[Path, Values]]:
-    """The parameters of a project, and the content of each file that `resolve` writes.
+def resolved_files(root: Path, params: Params) -> Files:
+    """What stage `resolve` writes for some parameters.
 
     Args:
-        root: the project, with its code, profiles, dvc.yaml and lock files.
-        user: the content of params.yaml.
+        root: the project, with its code, dvc.yaml and lock files.
+        params: the parameters in force.
 
     Raises:
-        ValueError: a value is not allowed, or a file of the code is not valid Python.
+        ValueError: a file of the code is not valid Python, or imports a library that nobody has classified.
     """
-    params = resolve(user, root / PROFILES)
     results, run = split(params)
-    return params, {RESOLVED: results, RUN_SETTINGS: run, CODE: dict(stage_fingerprints(root, params))}
+    return {RESOLVED: results, RUN_SETTINGS: run, CODE: dict(stage_fingerprints(root, params))}
 
 
-def as_text(values: Mapping[Path, Values]) -> dict[Path, str]:
-    """The files as they are written."""
-    return {path: to_yaml(content) for path, content in values.items()}
+def write_files(files: Mapping[Path, Mapping[str, Any]], folder: Path = Path()) -> None:
+    """Write the files into a folder."""
+    for name, content in files.items():
+        write_whole(folder / name, to_yaml(content))

@@ -10,7 +10,6 @@ from anomend.pipeline.imports import parse
 from anomend.project.files import sha256_of
 
 
-@cache
 def code_digest(path: Path) -> str:
     """Digest of a file's syntax tree without comments, docstrings and positions.
 
@@ -21,8 +20,13 @@ def code_digest(path: Path) -> str:
     Raises:
         ValueError: the file is not valid Python.
     """
+    return _digest(parse(path))
+
+
+@cache
+def _digest(tree: ast.Module) -> str:
     parts: list[str] = []
-    _describe(parse(path), parts)
+    _describe(tree, parts)
     return sha256_of("".join(parts))
 
 

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from anomend.params.profiles import validated
+from anomend.pipeline.resolved_files import resolved_files, write_files
+from anomend.project.yaml_files import read_yaml
 from studies.benchmarks.processes import Command
 
+ROOT = Path(__file__).resolve().parents[2]
 PROMPT = "lying on the grass"
 CLASS_PROMPT = "standing on the street"
 CLIP_TOKENS, T5_TOKENS = 77, 1
@@ -42,8 +44,7 @@ class Contender:
 
 def read_params(prepared: Path) -> dict[str, Any]:
     """The parameters of the default profile, as `studies.benchmarks.prepare` resolved them."""
-    params: dict[str, Any] = yaml.safe_load((prepared / "params.resolved.yaml").read_text())
-    return params
+    return read_yaml(prepared / "parameters.yaml")
 
 
 def our_params(prepared: Path, work: Work, steps: int, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -65,7 +66,7 @@ def our_params(prepared: Path, work: Work, steps: int, changes: Mapping[str, Any
 def workspace(folder: Path, params: dict[str, Any]) -> Path:
     """A working directory for our stages, with its parameters."""
     (folder / "metrics").mkdir(parents=True, exist_ok=True)
-    (folder / "params.resolved.yaml").write_text(yaml.safe_dump(params))
+    write_files(resolved_files(ROOT, validated(params)), folder)
     return folder
 
 

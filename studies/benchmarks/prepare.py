@@ -4,7 +4,7 @@
     FOLDER/images/   drawn figures, an imagefolder: two captions, in turn
     FOLDER/plain/    the same figures without captions, for a script that takes one prompt for all
     FOLDER/class_images/, FOLDER/class/    class images, with and without captions
-    FOLDER/params.resolved.yaml            the parameters of the default profile
+    FOLDER/parameters.yaml                 the parameters of the default profile
 
 diffusers' script always loads a third text encoder, and pads prompts to CLIP's 77 tokens; the miniature has no T5 and
 13 CLIP positions. What is added has random weights: it costs time as trained weights would.
@@ -19,14 +19,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-import yaml
 from transformers import CLIPTextModelWithProjection, T5Config, T5EncoderModel, T5TokenizerFast
 
 from anomend.collecting.drawn_people import collect_figures
 from anomend.params.profiles import resolve
 from anomend.pictures.image_sets import ImageFolderWriter
+from anomend.project.paths import PROFILES
 from anomend.project.seeding import make_deterministic
-from anomend.project.yaml_files import read_yaml
+from anomend.project.yaml_files import read_yaml, to_yaml
 from studies.benchmarks.contenders import CLASS_PROMPT, CLIP_TOKENS
 
 TARGET = ("lying on the grass", "lying on the street")
@@ -98,8 +98,8 @@ def main() -> None:
     write_base(args.project / "models" / "mini", args.folder / "base")
     write_images(args.folder / "images", args.folder / "plain", TARGET, args.images, 7)
     write_images(args.folder / "class_images", args.folder / "class", (CLASS_PROMPT,), args.class_images, 8)
-    params = resolve(read_yaml(args.project / "params.yaml")).model_dump()
-    (args.folder / "params.resolved.yaml").write_text(yaml.safe_dump(params))
+    params = resolve(read_yaml(args.project / "params.yaml"), args.project / PROFILES)
+    (args.folder / "parameters.yaml").write_text(to_yaml(params.model_dump(mode="json")))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ from typing import Any
 import dvc.api
 import pandas as pd
 
+from anomend.params.resolved import load_params
+
 FOLDER = Path("studies/experiments")
 TABLE = FOLDER / "sabotage.csv"
 SCRATCH = Path(".sabotage")
@@ -34,7 +36,7 @@ def honest() -> list[str]:
 
 def overtrained() -> list[str]:
     """Ten times the steps."""
-    steps = 10 * dvc.api.params_show("params.yaml")["train"]["steps"]
+    steps = 10 * load_params().train.steps
     # Compiled it is the same training, to float tolerance, in two thirds of the time.
     return [f"train.steps={steps}", "train.compile=blocks", *TO_THE_END]
 

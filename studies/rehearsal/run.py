@@ -18,20 +18,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from PIL import Image
 
 from anomend.collecting.drawn_people import collect_figures
 from anomend.params.params import Params
-from anomend.params.profiles import merge, resolve
+from anomend.params.profiles import DEFAULT, merge, read_profile, validated
 from anomend.pictures.image_sets import ImageFolderWriter, slug
+from anomend.pipeline.resolved_files import resolved_files, write_files
 from anomend.project.metric_files import METRICS, library_versions, write_metrics
-from anomend.project.paths import RESOLVED
+from anomend.project.paths import PROFILES
 from anomend.project.yaml_files import read_yaml
 from studies.rehearsal.random_base import SHAPES, parameter_counts
 
 ROOT = Path(__file__).resolve().parents[2]
-PROFILE = "rehearsal-sd3-medium"
+FIXTURE = Path(__file__).with_name("parameters.yaml")
+"""What the rehearsal changes in the default parameters."""
 IMAGES, SEED = 3, 0
 SAVED = ".checkpoints/train/*/state-*.safetensors"
 
@@ -107,11 +108,10 @@ def write_inputs(work: Path, base: Path, changes: dict[str, Any]) -> Params:
     shutil.rmtree(work, ignore_errors=True)
     for name in ("class_images", "losers"):
         (work / "data" / name).mkdir(parents=True)
-    raw = read_yaml(ROOT / "params.yaml") | {"profile": PROFILE}
-    raw["profiles"][PROFILE] = merge(raw["profiles"][PROFILE], {"base": {"local_folder": str(base)}})
-    raw["profiles"][PROFILE] = merge(raw["profiles"][PROFILE], changes)
-    params = resolve(raw)
-    (work / RESOLVED).write_text(yaml.safe_dump(params.model_dump(mode="json"), sort_keys=False))
+    values = merge(read_profile(DEFAULT, ROOT / PROFILES), read_yaml(FIXTURE))
+    values = merge(values, {"profile": "rehearsal", "base": {"local_folder": str(base)}})
+    params = validated(merge(values, changes))
+    write_files(resolved_files(ROOT, params), work)
     writer = ImageFolderWriter(work / "data" / "instance")
     size = (params.base.resolution, params.base.resolution)
     for index, drawn in enumerate(collect_figures(params.prompts.target, IMAGES, SEED)):

@@ -9,19 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from anomend.params.profiles import resolve
 from anomend.pictures.image_sets import read_imagefolder
 from tests.clones import environment
 from tests.collecting.pictures import fill
 from tests.conftest import ROOT
+from tests.parameters import params_of, write_params
 
 
 def collect(folder: Path, raw: dict[str, Any], **changes: Any) -> subprocess.CompletedProcess[str]:
     """Run the stage in a folder, with `collect` changed."""
     raw["collect"] |= changes
-    (folder / "params.resolved.yaml").write_text(yaml.safe_dump(resolve(raw).model_dump()))
+    write_params(folder, params_of(raw))
     own = environment() | {"PYTHONPATH": str(ROOT)}
     own.pop("ANOMEND_PAPER_IMAGES", None)
     command = [sys.executable, "-m", "stages.collect"]

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from anomend.pictures.image_sets import load_image, read_imagefolder
 from stages.collect import main, print_plan
 from tests.conftest import ROOT
+from tests.parameters import values_in_force, write_params
 from tests.purchasing.api_server import TRANSIENT, ApiServer, Seen, serve
 from tests.purchasing.stage_run import finish, last_line, no_key_anywhere, run_here, start
 
@@ -36,11 +36,11 @@ def project(tmp_path: Path) -> Path:
 
 
 def change(project: Path, collect: dict[str, Any], **bought: Any) -> None:
-    params = yaml.safe_load((ROOT / "params.resolved.yaml").read_text())
+    params = values_in_force()
     params["collect"] |= {"source": "openai", "images": 30, "max_usd": 50.0} | collect
     params["collect"]["openai"] |= {"people": [f"person number {number}" for number in range(6)]} | bought
     params["collect"]["openai"]["requests"] |= {"first_wait_s": 0.05, "timeout_s": 1.0, "attempts": 12}
-    (project / "params.resolved.yaml").write_text(yaml.safe_dump(params))
+    write_params(project, params)
 
 
 def run(project: Path, server: ApiServer | None, **changes: str) -> tuple[int, str]:

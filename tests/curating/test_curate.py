@@ -11,19 +11,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from PIL import Image
 
 from anomend.curating.contact_sheet import KEPT, REJECTED, Entry, draw_sheet
-from anomend.params.profiles import resolve
 from anomend.pictures.image_sets import ImageFolderWriter, load_image, read_imagefolder
 from tests.clones import environment
 from tests.collecting.pictures import drawing
 from tests.conftest import ROOT
+from tests.parameters import params_of, write_params
 
 
 def curate(folder: Path, raw: dict[str, Any]) -> subprocess.CompletedProcess[str]:
-    (folder / "params.resolved.yaml").write_text(yaml.safe_dump(resolve(raw).model_dump()))
+    write_params(folder, params_of(raw))
     own = environment() | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "stages.curate"]
     return subprocess.run(command, cwd=folder, env=own, capture_output=True, text=True, check=False)

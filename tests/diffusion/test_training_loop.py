@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
 from safetensors.torch import load_file
 from torch._inductor.cpp_builder import cpp_compiler_search
 
@@ -23,6 +22,7 @@ from anomend.training.loop import LoraTrainer
 from anomend.training.monitoring import Look
 from tests.conftest import ROOT
 from tests.diffusion.tiny import FORMAT, compiles, encoded_set, tiny_transformer, train_params, training_data
+from tests.parameters import user_params
 
 
 def train(raw: dict[str, Any], folder: Path, **changes: Any) -> tuple[LoraTrainer, str]:
@@ -230,15 +230,15 @@ def test_training_stops_when_no_look_is_better_and_keeps_the_best(raw_params: di
 
 def test_looking_changes_no_step(raw_params: dict[str, Any], tmp_path: Path) -> None:
     looked = watched(raw_params, tmp_path / "a", [0.5] * 6, patience=0, keep="last")
-    plain, _ = train(yaml.safe_load((ROOT / "params.yaml").read_text()), tmp_path / "b")
+    plain, _ = train(user_params(), tmp_path / "b")
     assert torch.equal(weights(looked), weights(plain))
 
 
 KILLED_RUN = """
 import os, signal, sys
 from pathlib import Path
-import yaml
-from anomend.diffusion import training_loop
+from tests.parameters import user_params
+from anomend.training import loop as training_loop
 from tests.diffusion.test_training_loop import train
 step, folder = int(sys.argv[1]), Path(sys.argv[2])
 original = training_loop.LoraTrainer.step
@@ -247,7 +247,7 @@ def dying(self):
         os.kill(os.getpid(), signal.SIGKILL)
     return original(self)
 training_loop.LoraTrainer.step = dying
-train(yaml.safe_load(Path("params.yaml").read_text()), folder)
+train(user_params(), folder)
 """
 
 
@@ -258,7 +258,7 @@ def test_a_killed_training_resumes_to_the_same_file(raw_params: dict[str, Any], 
     killed = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False)
     assert killed.returncode == -9
     trainer, resumed = train(raw_params, tmp_path / "killed")
-    whole, uninterrupted = train(yaml.safe_load((ROOT / "params.yaml").read_text()), tmp_path / "whole")
+    whole, uninterrupted = train(user_params(), tmp_path / "whole")
     assert resumed == uninterrupted
     assert [row["step"] for row in trainer.progress.rows] == list(range(1, 13))
     assert trainer.progress.rows == whole.progress.rows

@@ -11,9 +11,9 @@ from diffusers import SD3Transformer2DModel
 
 from anomend.diffusion.embeddings import EncodedSet
 from anomend.diffusion.latent_format import LatentFormat
-from anomend.params.profiles import resolve
 from anomend.params.training import TrainParams
 from anomend.training.data import TrainingData
+from tests.parameters import params_of
 
 FORMAT = LatentFormat(1.5, 0.06)
 
@@ -80,4 +80,4 @@ def train_params(raw: dict[str, Any], **changes: Any) -> TrainParams:
     small = {"steps": 12, "batch_size": 3, "class_batch_size": 2, "rank": 2, "alpha": 2, "checkpoint_every": 4}
     raw["train"]["monitor"] |= {"every": 0, "patience": 0, "keep": "last"}
     raw["train"] |= small | {"warmup_steps": 2} | changes
-    return resolve(raw).train
+    return params_of(raw).train

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from accelerate import Accelerator
 from safetensors.torch import save_file
 from torch.distributed.fsdp import fully_shard
@@ -18,6 +17,7 @@ from anomend.diffusion.lora import lora_layers
 from anomend.training.loop import LoraTrainer
 from anomend.training.setup import end_together
 from tests.diffusion.tiny import tiny_transformer, train_params, training_data
+from tests.parameters import user_params
 
 
 class Sharding(Accelerator):
@@ -33,7 +33,7 @@ def main() -> None:
     out, changes = Path(sys.argv[1]), json.loads(sys.argv[2])
     stop = changes.pop("stop_after", None)
     accelerator = Sharding(cpu=True) if changes.pop("shard", False) else Accelerator(cpu=True)
-    settings = train_params(yaml.safe_load(Path("params.yaml").read_text()), **changes)
+    settings = train_params(user_params(), **changes)
     torch.set_num_threads(1)
     trainer = LoraTrainer(tiny_transformer(), settings, training_data(), out / "checkpoints", accelerator=accelerator)
     for _ in range(stop or 0):

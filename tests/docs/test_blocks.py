@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import yaml
 
-from anomend.params.profiles import merge, resolve
-from anomend.project.yaml_files import read_yaml
+from anomend.params.profiles import merge
 from tests.clones import run
 from tests.conftest import ROOT
 from tests.docs.blocks import NOT_RUN, PAGES, blocks, commands
+from tests.parameters import params_of, user_params
 
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
 PROGRAMS = {"make", "dvc", "python", "git", "source", "sbatch", "sky", "export", "python3.11", "/tmp/peer/bin/pip"}
@@ -61,7 +61,7 @@ def test_modules_exist(words: list[str]) -> None:
 
 @pytest.mark.parametrize("words", of("dvc", with_word="-S"))
 def test_parameters_of_experiments_are_allowed(words: list[str]) -> None:
-    raw = read_yaml(ROOT / "params.yaml")
+    raw = user_params()
     for flag, change in pairwise(words):
         if flag == "-S":
             key, _, value = change.partition("=")
@@ -71,7 +71,7 @@ def test_parameters_of_experiments_are_allowed(words: list[str]) -> None:
             for part in reversed(key.split(".")):
                 changes = {part: changes}
             raw = merge(raw, changes)
-    assert resolve(raw).profile
+    assert params_of(raw).profile
 
 
 def not_run(program: str) -> list[str]:

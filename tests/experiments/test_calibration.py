@@ -15,6 +15,7 @@ from anomend.params.resolved import load_params
 from studies.experiments.base_pool import Pool, draw_pool, read_pool
 from studies.experiments.calibration import EXACT, null_comparisons, summary
 from studies.experiments.nulls import labels_swapped, other_seeds, swapped_findings
+from tests.conftest import ROOT
 
 TARGETS, HELD_OUT = ("a", "b"), ("c", "d", "e", "f", "g")
 
@@ -38,7 +39,7 @@ def committed(rng: np.random.Generator) -> pd.DataFrame:
 
 
 def params() -> Params:
-    return load_params(Path("params.resolved.yaml"))
+    return load_params(ROOT)
 
 
 def test_halves_are_disjoint_and_cover_a_small_pool() -> None:

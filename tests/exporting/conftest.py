@@ -16,10 +16,10 @@ import yaml
 from anomend.diffusion.base_models import BASE_MODELS
 from anomend.diffusion.lora import add_lora, save_lora
 from anomend.exporting.model_card import FinishedRun
-from anomend.params.profiles import resolve
 from anomend.project.metric_files import read_metrics, write_metrics
 from tests.conftest import ROOT
 from tests.diffusion.tiny import tiny_transformer
+from tests.parameters import params_of, write_params
 
 IMAGES = [f"metrics/plots/images_{model}.csv" for model in ("base", "tuned")]
 RESULTS = ["metrics/compare.json", "metrics/verdict.json", *IMAGES]
@@ -84,7 +84,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raw_params: dict[st
     for name in (*RESULTS, "report/side_by_side.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, tmp_path / name)
-    (tmp_path / "params.resolved.yaml").write_text(yaml.safe_dump(resolve(raw_params).model_dump(mode="json")))
+    write_params(tmp_path, params_of(raw_params))
     write_train_metrics(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -101,6 +101,6 @@ def make_run(raw_params: dict[str, Any]) -> Callable[..., FinishedRun]:
         train = {"lora_sha256": "ab12", "steps": 500, "kept_step": 200, "stopped_early": True}
         train |= {"provenance": {"n": 20, "base_weights": "sha256:abc"}}
         images = [pd.read_csv(ROOT / path) for path in IMAGES]
-        return FinishedRun(resolve(raw_params), BASE_MODELS[base], train, compare, verdict, *images)
+        return FinishedRun(params_of(raw_params), BASE_MODELS[base], train, compare, verdict, *images)
 
     return make

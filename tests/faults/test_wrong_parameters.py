@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,10 +14,10 @@ from typing import Any
 import pytest
 import yaml
 
-from anomend.params.profiles import resolve
 from tests.clones import environment
 from tests.conftest import ROOT
 from tests.faults.table import Row, record, whole_suite
+from tests.parameters import params_of
 
 WRONG: list[tuple[str, object]] = [
     ("profile", "huge"),
@@ -124,7 +125,7 @@ def with_value(raw: dict[str, Any], key: str, value: object) -> dict[str, Any]:
     found = raw
     for section in sections:
         found = found[section]
-    assert leaf in found, f"{key} is no parameter: mend the table"
+    assert leaf in found, f"{key} is not a parameter: fix the table"
     found[leaf] = value
     return raw
 
@@ -150,7 +151,7 @@ def named(sentence: str, key: str, value: object) -> bool:
 @pytest.mark.parametrize(("key", "value"), WRONG, ids=lambda part: str(part)[:30])
 def test_a_wrong_value_is_named(raw_params: dict[str, Any], key: str, value: object) -> None:
     with pytest.raises(ValueError) as refused:
-        resolve(with_value(raw_params, key, value))
+        params_of(with_value(raw_params, key, value))
     assert named(str(refused.value), key, value), str(refused.value)
 
 
@@ -166,6 +167,7 @@ def test_the_stage_refuses_in_under_three_seconds(
     for key, value in wrong:
         changed = with_value(copy.deepcopy(raw_params), key, value)
         (tmp_path / "params.yaml").write_text(yaml.safe_dump(changed), encoding="utf-8")
+        shutil.copytree(ROOT / "profiles", tmp_path / "profiles", dirs_exist_ok=True)
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run(
             [sys.executable, "-m", "stages.resolve"],

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from safetensors.numpy import save_file
 
 from anomend.pictures.image_sets import ImageFolderWriter
@@ -16,7 +15,7 @@ from anomend.surveying.exclusion import ExclusionRules
 from anomend.surveying.responses import COLUMNS, no_responses
 from anomend.surveying.tally import per_pair, tally
 from stages import agreement
-from tests.conftest import ROOT
+from tests.parameters import values_in_force, write_params
 
 PROMPTS = ("lying on the grass", "lying on the street")
 PAIRS = [(prompt, seed) for prompt in PROMPTS for seed in range(8)]
@@ -43,8 +42,8 @@ def votes(people: int) -> pd.DataFrame:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """All that the stage reads, but the survey."""
-    params = yaml.safe_load((ROOT / "params.resolved.yaml").read_text())
-    (tmp_path / "params.resolved.yaml").write_text(yaml.safe_dump(params))
+    params = values_in_force()
+    write_params(tmp_path, params)
     plots = tmp_path / "metrics" / "plots"
     plots.mkdir(parents=True)
     for model in ("base", "tuned"):

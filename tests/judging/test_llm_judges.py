@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from PIL import Image
 
 from anomend.judging.answers import read_answers
@@ -24,6 +23,7 @@ from anomend.miniature.drawn_people import render, sample_scene
 from anomend.project.seeding import python_random
 from stages.judge import main
 from tests.conftest import ROOT
+from tests.parameters import values_in_force, write_params
 from tests.purchasing.api_server import TRANSIENT, ApiServer, Seen, serve
 from tests.purchasing.stage_run import finish, last_line, no_key_anywhere, run_here, start
 
@@ -133,10 +133,10 @@ def project(tmp_path: Path, provider: str) -> Path:
 
 
 def change(project: Path, provider: str, **judge: Any) -> None:
-    params = yaml.safe_load((ROOT / "params.resolved.yaml").read_text())
+    params = values_in_force()
     params["judge"] |= {"judges": [provider], "repeats": 2, "image_size": 128, "max_tokens": 1000} | judge
     params["judge"]["requests"] |= {"first_wait_s": 0.05, "timeout_s": 1.0, "attempts": 12}
-    (project / "params.resolved.yaml").write_text(yaml.safe_dump(params))
+    write_params(project, params)
 
 
 def run(project: Path, server: ApiServer | None, **changes: str) -> tuple[int, str]:

@@ -6,12 +6,12 @@ from typing import Any
 
 from huggingface_hub import ModelCard
 
-from anomend.params.profiles import resolve
 from anomend.reporting.model_card import lora_card
+from tests.parameters import params_of
 
 
 def test_the_card_states_base_prompts_licence_and_seeds(raw_params: dict[str, Any]) -> None:
-    params = resolve(raw_params | {"profile": "sd3-medium"})
+    params = params_of(raw_params | {"profile": "sd3-medium"})
     text = lora_card(params, "weights", "Some Licence", 5, "stabilityai/stable-diffusion-3-medium-diffusers")
     data = ModelCard(text).data.to_dict()
     assert data["base_model"] == "stabilityai/stable-diffusion-3-medium-diffusers"

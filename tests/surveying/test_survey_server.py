@@ -26,6 +26,7 @@ from anomend.surveying.responses import read_responses
 from anomend.surveying.server import make_app
 from anomend.surveying.submissions import Submission, size_limit, unblind
 from tests.conftest import ROOT
+from tests.parameters import values_in_force, write_params
 from tests.surveying.conftest import Survey, answers_of, build
 
 JSON = {"Content-Type": "application/json"}
@@ -246,8 +247,9 @@ def started(folder: Path) -> tuple[subprocess.Popen[str], str, list[str]]:
 def test_killed_in_the_middle_it_loses_no_answer_that_it_accepted(tmp_path: Path) -> None:
     survey = build(tmp_path, 120)
     write_key(tmp_path / "data" / "survey_key.json", survey.key)
-    params = (ROOT / "params.resolved.yaml").read_text()
-    (tmp_path / "params.resolved.yaml").write_text(params.replace("responses: data/survey", "responses: results"))
+    params = values_in_force()
+    params["survey"]["responses"] = "results"
+    write_params(tmp_path, params)
     process, address, codes = started(tmp_path)
     assert codes == list(survey.key.participants)
     accepted: list[str] = []
@@ -280,7 +282,7 @@ def test_killed_in_the_middle_it_loses_no_answer_that_it_accepted(tmp_path: Path
 
 @pytest.mark.slow
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
-    (tmp_path / "params.resolved.yaml").write_text((ROOT / "params.resolved.yaml").read_text())
+    write_params(tmp_path, values_in_force())
     command = [sys.executable, "-m", "commands.survey_server"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)

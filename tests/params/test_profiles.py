@@ -1,0 +1,293 @@
+"""Defaults, profile and settings come together as they should, and wrong ones are refused in one sentence."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ruamel.yaml import YAML
+
+from anomend.params.params import Params
+from anomend.params.profiles import (
+    DEFAULT,
+    is_section,
+    merge,
+    profile_names,
+    read_profile,
+    resolve,
+    set_by_user,
+)
+from anomend.params.resolved import load_params, split
+from anomend.project.yaml_files import read_yaml
+from commands.parameter_docs import parameter_docs
+from tests.conftest import ROOT
+from tests.parameters import PROFILES, params_of, user_params, write_params
+
+Raw = dict[str, Any]
+NAMES = profile_names(PROFILES)
+FILES = [path.relative_to(PROFILES).with_suffix("").as_posix() for path in PROFILES.rglob("*.yaml")]
+
+
+def leaves(values: Mapping[str, Any], section: Any = Params, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every parameter by its dotted key; what is not a section is one parameter."""
+    for key, value in values.items():
+        inner = section.model_fields[key].annotation
+        if is_section(inner):
+            yield from leaves(value, inner, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def with_leaf(values: Raw, key: str, value: object) -> Raw:
+    *sections, leaf = key.split(".")
+    found = values
+    for section in sections:
+        found = found[section]
+    assert leaf in found
+    found[leaf] = value
+    return values
+
+
+def test_the_committed_parameters_resolve(raw_params: Raw) -> None:
+    assert params_of(raw_params).base.name == "mini"
+
+
+def test_the_defaults_have_every_parameter_and_nothing_is_set_by_the_user() -> None:
+    expected = {key for key, _ in leaves(params_of(user_params()).model_dump())} - {"profile"}
+    defaults = read_yaml(PROFILES / f"{DEFAULT}.yaml")
+    assert {key for key, _ in leaves(defaults)} == expected
+    user = user_params()
+    user.pop("profile")
+    assert {key for key, _ in leaves(user)} == expected and not set_by_user(user, Params)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_no_profile_repeats_what_it_inherits(name: str) -> None:
+    profile = read_yaml(PROFILES / f"{name}.yaml")
+    if name == DEFAULT:
+        return
+    inherited = dict(leaves(read_profile(profile.pop("inherits", DEFAULT), PROFILES)))
+    assert [key for key, value in leaves(profile) if inherited[key] == value] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_profile_resolves_and_its_name_works_on_the_command_line(raw_params: Raw, name: str) -> None:
+    assert params_of(raw_params | {"profile": name}).profile == name
+    # A dot in a name would be read as a key of a key.
+    assert name.replace("-", "").isalnum()
+
+
+@pytest.mark.parametrize("profile", NAMES)
+def test_what_the_user_sets_wins_over_every_profile_leaf_by_leaf(profile: str) -> None:
+    """Also where it equals the default: the value of `mini` for each leaf of the profile, and the other way round."""
+    mini, other = (params_of(user_params() | {"profile": name}).model_dump() for name in ("mini", profile))
+    for base, changed in ((profile, mini), ("mini", other)):
+        for key, value in leaves(changed):
+            if key == "profile":
+                continue
+            written = "none" if value is None else value
+            user = with_leaf(user_params() | {"profile": base}, key, written)
+            values = merge(
+                read_profile(base, PROFILES), set_by_user({k: v for k, v in user.items() if k != "profile"}, Params)
+            )
+            assert dict(leaves(values))[key] == value, key
+
+
+def test_a_profile_changes_only_its_own_leaves(tmp_path: Path, raw_params: Raw) -> None:
+    shutil.copytree(PROFILES, tmp_path / "profiles")
+    (tmp_path / "profiles" / "small.yaml").write_text("train:\n  rank: 2\n")
+    changed, plain = (resolve(raw_params | {"profile": name}, tmp_path / "profiles") for name in ("small", "mini"))
+    assert changed.train.rank == 2
+    assert changed.model_dump(exclude={"profile", "train"}) == plain.model_dump(exclude={"profile", "train"})
+    assert changed.train.model_dump(exclude={"rank"}) == plain.train.model_dump(exclude={"rank"})
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("inherits: small\n", "small.yaml inherits itself (small -> small): remove an `inherits`"),
+        ("inherits: nowhere\n", "nowhere.yaml is missing"),
+        ("train:\n  rnak: 2\n", "small.yaml: train.rnak is not a parameter: remove it or fix its spelling"),
+        ("- rank\n", "small.yaml does not hold a mapping of sections"),
+    ],
+)
+def test_a_broken_profile_is_one_sentence_that_names_its_file(tmp_path: Path, content: str, sentence: str) -> None:
+    shutil.copytree(PROFILES, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "small.yaml").write_text(content)
+    with pytest.raises(ValueError) as refused:
+        resolve(user_params() | {"profile": "small"}, tmp_path)
+    assert sentence in str(refused.value) and len(str(refused.value).splitlines()) == 1
+
+
+def test_profiles_in_params_yaml_are_refused_with_their_new_place() -> None:
+    with pytest.raises(ValueError, match=r"move it to profiles/NAME\.yaml"):
+        params_of(user_params() | {"profiles": {"mini": {}}})
+
+
+@pytest.mark.parametrize("name", ["params.yaml", "dvc.yaml"])
+def test_the_file_is_as_dvc_writes_it_back(name: str) -> None:
+    """DVC loads and dumps with ruamel's round trip; a file that is its fixed point shows only what was changed."""
+    yaml_of_dvc, text, again = YAML(), (ROOT / name).read_text(), StringIO()
+    yaml_of_dvc.default_flow_style = False
+    yaml_of_dvc.dump(yaml_of_dvc.load(text), again)
+    assert again.getvalue() == text
+
+
+def test_run_settings_and_what_results_depend_on_are_all_parameters_each_once(raw_params: Raw) -> None:
+    params = params_of(raw_params)
+    results, run = split(params)
+    of_results, of_run = dict(leaves(results)), dict(leaves(run))
+    assert not set(of_results) & set(of_run)
+    assert of_results | of_run == dict(leaves(params.model_dump(mode="json")))
+    assert {"train.launcher", "train.compile", "train.micro_batch_size", "base.device", "sample.batch_size"} <= set(
+        of_run
+    )
+    assert {"train.rank", "train.batch_size", "base.dtype", "sample.steps", "judge.batch"} <= set(of_results)
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "said"),
+    [
+        ("train", "rank", 0, "train.rank = 0: input should be greater than or equal to 1"),
+        ("train", "learning_rate", -1e-4, "train.learning_rate = -0.0001: input should be greater than 0"),
+        ("train", "steps", "many", "train.steps = 'many'"),
+        ("verdict", "max_copy_rate", 1.5, "verdict.max_copy_rate = 1.5: input should be less than or equal to 1"),
+        ("sample", "guidance_scale", 0.5, "sample.guidance_scale = 0.5: input should be greater than or equal to 1"),
+        ("base", "resolution", 65, "base.resolution = 65: input should be a multiple of 16"),
+        ("base", "name", "sd9", "base.name = 'sd9': input should be 'mini'"),
+        ("prompts", "target", [], "prompts.target = []"),
+        ("prompts", "target", ["  "], "prompts.target.0 = '  '"),
+    ],
+)
+def test_a_value_out_of_range_is_named_with_its_range(
+    raw_params: Raw, section: str, key: str, value: object, said: str
+) -> None:
+    raw_params[section][key] = value
+    with pytest.raises(ValueError) as refused:
+        params_of(raw_params)
+    assert said in str(refused.value)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_every_problem_gets_its_sentence(raw_params: Raw) -> None:
+    raw_params["train"] |= {"rank": 0, "steps": 0}
+    with pytest.raises(ValueError) as refused:
+        params_of(raw_params)
+    assert len(str(refused.value).splitlines()) == 2
+
+
+def test_an_unknown_profile_names_the_known_ones(raw_params: Raw) -> None:
+    with pytest.raises(ValueError, match=r"profile = 'huge' is not known: choose one of .*mini"):
+        params_of(raw_params | {"profile": "huge"})
+
+
+def test_a_misspelt_key_is_refused(raw_params: Raw) -> None:
+    raw_params["train"]["rnak"] = 4
+    with pytest.raises(ValueError, match=r"train\.rnak is not a parameter"):
+        params_of(raw_params)
+
+
+def test_a_key_that_is_left_out_of_params_yaml_keeps_the_profiles_value(raw_params: Raw) -> None:
+    del raw_params["train"]["seed"]
+    assert params_of(raw_params) == params_of(user_params())
+
+
+def test_a_prompt_cannot_be_target_and_held_out(raw_params: Raw) -> None:
+    raw_params["prompts"]["held_out"] = ["lying on the grass"]
+    with pytest.raises(ValueError, match="'lying on the grass' stands in target and in held_out"):
+        params_of(raw_params)
+
+
+def test_prompts_whose_images_would_have_the_same_names_are_refused(raw_params: Raw) -> None:
+    raw_params["prompts"]["held_out"] = ["Lying on the grass!"]
+    with pytest.raises(ValueError, match=r"'lying on the grass' and 'Lying on the grass!' differ in punctuation"):
+        params_of(raw_params)
+
+
+def test_the_bounds_of_a_number_are_told_whatever_is_wrong(raw_params: Raw) -> None:
+    raw_params["train"]["rank"] = "many"
+    raw_params["curate"]["criteria"]["min_area"] = 2
+    with pytest.raises(ValueError) as refused:
+        params_of(raw_params)
+    both = str(refused.value).splitlines()
+    assert [line.partition(" (")[2] for line in both] == ["at least 0, at most 1)", "at least 1, at most 1024)"]
+
+
+def test_class_images_cannot_use_a_held_out_prompt(raw_params: Raw) -> None:
+    raw_params["class_images"]["prompts"] = ["standing on the grass"]
+    with pytest.raises(ValueError, match="a held-out prompt"):
+        params_of(raw_params)
+
+
+@pytest.mark.parametrize(
+    ("profile", "changes", "said"),
+    [
+        ("sd3-medium", {"measure": {"detector": "figures"}}, "measure.detector = 'figures' is the checker of the mini"),
+        ("sd35-large", {"train": {"monitor": {"detector": "figures"}}}, "train.monitor.detector = 'figures' is the"),
+        ("paper", {"class_images": {"detector": "figures"}}, "class_images.detector = 'figures' is the checker"),
+        ("sd35-medium", {"losers": {"detector": "figures"}}, "losers.detector = 'figures' is the checker"),
+        ("sd3-medium", {"curate": {"detector": "figures"}}, "curate.detector = 'figures' is the checker"),
+        ("sd3-medium", {"judge": {"parts": "figures"}}, "judge.parts = 'figures' is the checker"),
+        ("mini", {"measure": {"detector": "none"}}, "judge.judges names anatomy"),
+        ("mini", {"train": {"method": "dpo"}, "losers": {"detector": "none"}}, "finds no losers for train.method"),
+        ("mini", {"measure": {"detector": "My Eyes"}}, "measure.detector = 'My Eyes'"),
+    ],
+)
+def test_a_detector_that_has_nothing_to_say_is_refused(raw_params: Raw, profile: str, changes: Raw, said: str) -> None:
+    with pytest.raises(ValueError) as refused:
+        params_of(merge(raw_params, changes) | {"profile": profile})
+    assert said in str(refused.value) and len(str(refused.value).splitlines()) == 1
+
+
+def test_profiles_of_real_bases_are_not_looked_at_by_the_miniatures_checker(raw_params: Raw) -> None:
+    for profile in set(NAMES) - {"mini"}:
+        assert "figures" not in params_of(raw_params | {"profile": profile}).anatomy_detectors().values()
+
+
+def test_a_detector_that_cannot_run_here_is_refused_by_the_stage(tmp_path: Path, raw_params: Raw) -> None:
+    raw_params["measure"]["detector"] = "eyes"
+    shutil.copytree(PROFILES, tmp_path / "profiles")
+    for name in ("dvc.yaml", "anomend", "stages", "requirements.lock", "data"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(raw_params))
+    command, path = [sys.executable, "-m", "stages.resolve"], os.pathsep.join([str(ROOT), str(tmp_path)])
+    done = subprocess.run(
+        command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1 and not (tmp_path / "params.resolved.yaml").exists()
+    assert "measure.detector = 'eyes': unknown anatomy detector" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_merging_replaces_lists_and_descends_into_sections() -> None:
+    assert merge({"a": {"b": 1, "c": [1, 2]}}, {"a": {"c": [3]}}) == {"a": {"b": 1, "c": [3]}}
+
+
+def test_resolved_parameters_are_validated_again(tmp_path: Path, raw_params: Raw) -> None:
+    params = params_of(raw_params)
+    write_params(tmp_path, params)
+    assert load_params(tmp_path) == params
+    path = tmp_path / "params.resolved.yaml"
+    path.write_text(path.read_text().replace("  rank: 16\n", "  rank: -3\n"))
+    with pytest.raises(ValueError, match=r"train\.rank = -3"):
+        load_params(tmp_path)
+
+
+def test_a_missing_or_broken_file_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="run `dvc repro resolve`"):
+        read_yaml(tmp_path / "params.resolved.yaml")
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("a: [1, 2")
+    with pytest.raises(ValueError, match="is not valid YAML"):
+        read_yaml(broken)
+
+
+def test_the_parameter_page_is_the_models_own() -> None:
+    assert (ROOT / "docs" / "parameters.md").read_text() == parameter_docs(), "run `make docs`"
