@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import yaml
+from dvc.utils.serialize import modify_yaml
 from filelock import FileLock
 
 from tests.conftest import ROOT
@@ -60,15 +60,15 @@ def run(folder: Path, *command: str, check: bool = True) -> subprocess.Completed
     return done
 
 
-def clone(folder: Path) -> Path:
-    """The working tree's tracked and new files as a repository of their own, with shrunk parameters."""
+def clone(folder: Path, changes: dict[str, dict[str, Any]] = SHRUNK) -> Path:
+    """The working tree's tracked and new files as a repository of their own, with changed parameters."""
     listed = run(ROOT, "git", "ls-files", "--cached", "--others", "--exclude-standard").stdout.split("\n")
     for name in filter(None, listed):
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
     (folder / "dvc.lock").unlink(missing_ok=True)
-    set_params(folder, SHRUNK)
+    set_params(folder, changes)
     run(folder, "git", "init", "-q")
     run(folder, "git", "config", "user.email", "tests@localhost")
     run(folder, "git", "config", "user.name", "tests")
@@ -127,13 +127,13 @@ def virtual_environment(folder: Path) -> None:
 def set_params(folder: Path, changes: dict[str, dict[str, Any]]) -> None:
     """Change sections of params.yaml, each named by its dotted path."""
     path = folder / "params.yaml"
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    for section, values in changes.items():
-        found = content
-        for key in section.split("."):
-            found = found[key]
-        found |= values
-    path.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    # As DVC reads and writes the file, so that a later `dvc exp run -S` changes its own lines alone.
+    with modify_yaml(path) as content:
+        for section, values in changes.items():
+            found = content
+            for key in section.split("."):
+                found = found[key]
+            found |= values
 
 
 def stages_run(output: str) -> set[str]:

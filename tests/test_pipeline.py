@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from diffusers import StableDiffusion3Pipeline
 from PIL import Image
 
 from tests.clones import SHRUNK, TRIED, clone, metrics, run, set_params, stages_run
 from tests.conftest import ROOT
+from tests.pipeline.code import change_a_constant, change_comments_and_docstrings
 
 pytestmark = pytest.mark.slow
 
@@ -94,6 +97,65 @@ def test_another_rank_reruns_training_and_what_follows_and_going_back_trains_not
     set_params(reproduced, {"train": {"rank": 4}})
     # These two keep outputs in git, which DVC does not restore; they take a second each.
     assert stages_run(run(reproduced, "dvc", "repro").stdout) == {"resolve", "report"}
+
+
+def planned(folder: Path, **words: str) -> set[str]:
+    """The stages that `make plan` lists."""
+    options = [word for name, value in words.items() for word in (f"--{name}", value)]
+    lines = run(folder, "python", "-m", "commands.plan", *options).stdout.splitlines()
+    return {line.split()[0] for line in lines if line.startswith("  ")}
+
+
+def test_the_plan_names_the_stages_that_then_run_and_why(reproduced: Path) -> None:
+    assert planned(reproduced) == set()
+    said = run(reproduced, "python", "-m", "commands.plan", "--set", "train.rank=3").stdout
+    assert "train.rank: 4 -> 3" in said and "follows train" in said
+    expected = planned(reproduced, set="train.rank=3")
+    assert planned(reproduced, set="train.rank=3 train.launcher=[nice] base.device=cpu") == expected
+    set_params(reproduced, {"train": {"rank": 3}})
+    try:
+        assert stages_run(run(reproduced, "dvc", "repro").stdout) == expected | {"resolve"}
+    finally:
+        set_params(reproduced, {"train": {"rank": 4}})
+        run(reproduced, "dvc", "repro")
+
+
+def test_settings_that_change_no_result_run_nothing(reproduced: Path) -> None:
+    settings = ["train.launcher=[nice]", "train.micro_batch_size=1", "train.compile=blocks", "sample.batch_size=3"]
+    settings += ["base.device=cpu", "train.checkpoint_every=1", "judge.requests.attempts=2", "collect.max_usd=1"]
+    done = run(reproduced, "dvc", "exp", "run", *(word for each in settings for word in ("-S", each)))
+    assert stages_run(done.stdout) == {"resolve"}
+    assert yaml.safe_load((reproduced / "run.resolved.yaml").read_text())["train"]["micro_batch_size"] == 1
+    # One changed line per setting: DVC writes the file back as it was committed.
+    changed = run(reproduced, "git", "diff", "--numstat", "params.yaml").stdout.split()
+    run(reproduced, "git", "checkout", "params.yaml")
+    run(reproduced, "dvc", "repro", "resolve")
+    assert changed[:2] == [str(len(settings))] * 2
+
+
+@pytest.mark.parametrize("module", ["project/seeding", "diffusion/latent_format", "diffusion/embeddings"])
+def test_code_makes_stages_stale_by_what_it_says(reproduced: Path, module: str) -> None:
+    path = reproduced / "anomend" / f"{module}.py"
+    text = path.read_bytes()
+    try:
+        change_comments_and_docstrings(path)
+        assert planned(reproduced) == set()
+        assert "belong to this commit" in run(reproduced, "python", "-m", "commands.check_results").stdout
+        assert stages_run(run(reproduced, "dvc", "repro").stdout) == {"resolve"}
+        path.write_bytes(text)
+        change_a_constant(path)
+        stale = planned(reproduced)
+        assert {"encode", "train", "sample_base", "sample_tuned"} <= stale
+        checked = run(reproduced, "python", "-m", "commands.check_results", check=False)
+        assert checked.returncode and "train: the code or a library changed" in checked.stderr
+        run(reproduced, "dvc", "repro", "resolve")
+        status = json.loads(run(reproduced, "dvc", "status", "--json", "dvc.yaml").stdout)
+        of_code = {name for name, changes in status.items() if "code.resolved.yaml" in json.dumps(changes)}
+        assert {"encode", "train", "sample_base", "sample_tuned"} <= of_code <= stale
+    finally:
+        path.write_bytes(text)
+        run(reproduced, "dvc", "repro", "resolve")
+    assert planned(reproduced) == set()
 
 
 def test_a_wrong_value_is_refused_before_anything_runs(reproduced: Path) -> None:

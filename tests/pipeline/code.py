@@ -48,8 +48,8 @@ def change_comments_and_docstrings(path: Path) -> None:
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
             first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                if isinstance(first.value.value, str):
-                    first.value.value = "Another description."
+            value = first.value if isinstance(first, ast.Expr) else None
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                value.value = "Another description."
     # `unparse` drops all comments and lays the code out anew.
     path.write_text(f"# A comment.\n{ast.unparse(tree)}\n# Another.\n", encoding="utf-8")

@@ -1,0 +1,71 @@
+"""Parameters set as users do it: `dvc exp run -S`, for every parameter of every profile, through DVC itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from anomend.params.resolved import load_params
+from tests.clones import clone, run
+from tests.parameters import params_of, user_params
+from tests.params.test_profiles import NAMES, leaves
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return clone(tmp_path_factory.mktemp("experiments"), changes={})
+
+
+def override(key: str, value: Any) -> str:
+    """A setting in the grammar of `dvc exp run -S`."""
+    return f"{key}={written(value)}"
+
+
+def written(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return "'" + value.replace("'", "\\'") + "'"
+    if isinstance(value, list):
+        return f"[{','.join(map(written, value))}]"
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{key}:{written(inner)}" for key, inner in value.items()) + "}"
+    return str(value)
+
+
+def experiment(project: Path, settings: list[str]) -> dict[str, Any]:
+    """The parameters in force after `dvc exp run -S ... resolve`; the working copy is as before."""
+    try:
+        run(project, "dvc", "exp", "run", *(word for each in settings for word in ("-S", each)), "resolve")
+        return load_params(project).model_dump()
+    finally:
+        run(project, "git", "checkout", "-q", ".")
+
+
+@pytest.mark.parametrize("profile", NAMES)
+def test_every_parameter_of_every_profile_can_be_set(project: Path, profile: str) -> None:
+    """Each is set to the value of `mini`: to another one than the profile's, or to the same, also to the default's."""
+    mini = params_of(user_params()).model_dump()
+    settings = [override(key, value) for key, value in leaves(mini) if key != "profile"]
+    assert len(settings) > 130
+    assert experiment(project, [f"profile={profile}", *settings]) == mini | {"profile": profile}
+
+
+def test_one_setting_wins_over_the_profile_and_changes_one_line(project: Path) -> None:
+    # Without its networks, the profile's detector would be refused.
+    found = experiment(project, ["profile=sd3-medium", "train.steps=7", *NO_DETECTOR])
+    assert found["train"]["steps"] == 7 and found["base"]["name"] == "sd3-medium" and found["train"]["rank"] == 16
+    assert experiment(project, ["profile=sd3-medium", "train.steps=700", *NO_DETECTOR])["train"]["steps"] == 700
+    run(project, "dvc", "exp", "run", "-S", "train.rank=8", "resolve")
+    numbers = run(project, "git", "diff", "--numstat", "params.yaml").stdout.split()
+    run(project, "git", "checkout", "-q", ".")
+    assert numbers[:2] == ["1", "1"]
+
+
+NO_DETECTOR = ["measure.detector=none", "class_images.detector=none", "losers.detector=none"]
