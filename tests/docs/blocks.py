@@ -50,8 +50,8 @@ NOT_RUN: dict[str, dict[str, str]] = {
     "studies/replication/README.md": {
         f"dvc get $repository {what} --rev $commit -o data/paper/images/{where}": NETWORK
         for what, where in (
-            ("studies/experiments/outputs", "tuned"),
-            ("studies/experiments/comparisons", "base"),
+            ("experiments/outputs", "tuned"),
+            ("experiments/comparisons", "base"),
             ("data", "instance"),
         )
     },
