@@ -39,7 +39,7 @@ NOT_RUN: dict[str, dict[str, str]] = {
     },
     "docs/tutorial.md": {
         "make photograph-models": "fetches 36 MB, as `make test` does first",
-        "dvc exp run -S profile=sd3.5-medium -S 'prompts.target=[sitting on the snow]' -S collect.source=folder": (
+        "dvc exp run -S profile=sd35-medium -S 'prompts.target=[sitting on the snow]' -S collect.source=folder": (
             "needs a GPU, and the licence of the base to be accepted"
         ),
     },
