@@ -94,3 +94,22 @@ def test_options_of_what_is_not_run_exist(line: str) -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     for target in LINK.findall(page.read_text()):
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def folders_in_git(under: Path) -> set[str]:
+    """Folders right below a folder that have a file in git; hidden ones are left out."""
+    names = subprocess.run(["git", "ls-files"], cwd=under, capture_output=True, text=True, check=True).stdout.split("\n")
+    return {name.partition("/")[0] for name in names if "/" in name and not name.startswith(".")}
+
+
+def test_the_map_in_the_readme_has_every_folder_and_every_package() -> None:
+    drawing = (ROOT / "README.md").read_text().partition("## Map")[2].split("```")[1]
+    rows = re.findall(r"^( *)(\w+)/ +\S", drawing, re.MULTILINE)
+    assert sorted(name for indent, name in rows if not indent) == sorted(folders_in_git(ROOT))
+    assert sorted(name for indent, name in rows if indent) == sorted(folders_in_git(ROOT / "anomend"))
+
+
+def test_the_layers_in_contributing_name_every_package_once() -> None:
+    drawing = (ROOT / "CONTRIBUTING.md").read_text().partition("go down these layers")[2].split("```")[1]
+    named = re.findall(r"\w+", drawing)
+    assert sorted(named) == sorted({*folders_in_git(ROOT / "anomend"), "stages", "commands", "studies"})
