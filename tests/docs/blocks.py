@@ -62,9 +62,8 @@ NOT_RUN: dict[str, dict[str, str]] = {
         "git clone --depth 1 --branch v0.42.1 https://github.com/huggingface/diffusers /tmp/diffusers": NETWORK,
         "python3.11 -m venv /tmp/peer": SECOND_ENVIRONMENT,
         "/tmp/peer/bin/pip install -r requirements/build.lock": SECOND_ENVIRONMENT,
-        "/tmp/peer/bin/pip install --no-deps --no-build-isolation -r requirements/base.lock -r requirements/torch.lock": (
-            SECOND_ENVIRONMENT
-        ),
+        "/tmp/peer/bin/pip install --no-deps --no-build-isolation -r requirements/base.lock": SECOND_ENVIRONMENT,
+        "/tmp/peer/bin/pip install --no-deps -r requirements/torch.lock": SECOND_ENVIRONMENT,
         "/tmp/peer/bin/pip install tensorboard datasets": SECOND_ENVIRONMENT,
         "/tmp/peer/bin/pip install --no-deps torchvision==0.16.2": SECOND_ENVIRONMENT,
     },

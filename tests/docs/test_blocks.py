@@ -98,7 +98,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def folders_in_git(under: Path) -> set[str]:
     """Folders right below a folder that have a file in git; hidden ones are left out."""
-    names = subprocess.run(["git", "ls-files"], cwd=under, capture_output=True, text=True, check=True).stdout.split("\n")
+    names = run(under, "git", "ls-files").stdout.splitlines()
     return {name.partition("/")[0] for name in names if "/" in name and not name.startswith(".")}
 
 
