@@ -68,8 +68,8 @@ $(VENV)/ready: requirements.lock
 PAPER := https://github.com/hyoo14/Finetuned-SD3-Correcting-Anomalous-Images
 PAPER_COMMIT := 87964b34ea42169283167483ab18fa2660a409a3
 paper-images: $(VENV)/ready
-	dvc get $(PAPER) studies/experiments/outputs --rev $(PAPER_COMMIT) -o data/paper/images/tuned
-	dvc get $(PAPER) studies/experiments/comparisons --rev $(PAPER_COMMIT) -o data/paper/images/base
+	dvc get $(PAPER) experiments/outputs --rev $(PAPER_COMMIT) -o data/paper/images/tuned
+	dvc get $(PAPER) experiments/comparisons --rev $(PAPER_COMMIT) -o data/paper/images/base
 	dvc get $(PAPER) data --rev $(PAPER_COMMIT) -o data/paper/images/instance
 
 # The networks that look at photographs (curate.detector, measure.detector: photographs): 12 MB, of a package of 36 MB.

@@ -1,4 +1,4 @@
-"""The code blocks of the documentation, their commands, and which of these no test runs, for what reason."""
+"""The code blocks of the documentation, their commands, and the commands that no test runs, with the reason."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ TEAMS = "docs/teams.md"
 
 THIS_SUITE = "is this suite"
 HOURS = "takes about an hour, on a machine that does nothing else"
-MINUTES = "takes ten minutes; tests/benchmarks/test_measures.py runs its works on small sets"
+MINUTES = "takes ten minutes; tests/benchmarks/test_measures.py runs its tasks on small sets"
 NETWORK = "fetches from GitHub"
-SECOND_ENVIRONMENT = "makes an environment of 2.2 GB"
+SECOND_ENVIRONMENT = "creates an environment of 2.2 GB"
 CLUSTER = "needs a cluster, or an account with a cloud"
 
 NOT_RUN: dict[str, dict[str, str]] = {
@@ -31,7 +31,7 @@ NOT_RUN: dict[str, dict[str, str]] = {
     "CONTRIBUTING.md": {"make test-fast": THIS_SUITE, "make test": THIS_SUITE, "make test-docs": THIS_SUITE},
     "docs/anatomy_detectors.md": {
         "dvc exp run -S 'measure.detector=objects:models/artifacts@<sha256>'": (
-            "needs a model of one's own; tests/measuring/test_photograph_detectors.py makes one"
+            "needs your own model; tests/detectors/test_objects.py makes one"
         ),
     },
     "docs/survey.md": {
@@ -39,7 +39,7 @@ NOT_RUN: dict[str, dict[str, str]] = {
     },
     "docs/tutorial.md": {
         "make photograph-models": "fetches 36 MB, as `make test` does first",
-        "dvc exp run -S profile=sd3.5-medium -S 'prompts.target=[sitting on the snow]' -S collect.source=folder": (
+        "dvc exp run -S profile=sd35-medium -S 'prompts.target=[sitting on the snow]' -S collect.source=folder": (
             "needs a GPU, and the licence of the base to be accepted"
         ),
     },
@@ -50,8 +50,8 @@ NOT_RUN: dict[str, dict[str, str]] = {
     "studies/replication/README.md": {
         f"dvc get $repository {what} --rev $commit -o data/paper/images/{where}": NETWORK
         for what, where in (
-            ("studies/experiments/outputs", "tuned"),
-            ("studies/experiments/comparisons", "base"),
+            ("experiments/outputs", "tuned"),
+            ("experiments/comparisons", "base"),
             ("data", "instance"),
         )
     },
@@ -61,11 +61,14 @@ NOT_RUN: dict[str, dict[str, str]] = {
         "python -m studies.benchmarks.training --diffusers-script PATH --peer-python PATH --write": HOURS,
         "git clone --depth 1 --branch v0.42.1 https://github.com/huggingface/diffusers /tmp/diffusers": NETWORK,
         "python3.11 -m venv /tmp/peer": SECOND_ENVIRONMENT,
-        "/tmp/peer/bin/pip install -r requirements.lock tensorboard datasets": SECOND_ENVIRONMENT,
+        "/tmp/peer/bin/pip install -r requirements/build.lock": SECOND_ENVIRONMENT,
+        "/tmp/peer/bin/pip install --no-deps --no-build-isolation -r requirements/base.lock": SECOND_ENVIRONMENT,
+        "/tmp/peer/bin/pip install --no-deps -r requirements/torch.lock": SECOND_ENVIRONMENT,
+        "/tmp/peer/bin/pip install tensorboard datasets": SECOND_ENVIRONMENT,
         "/tmp/peer/bin/pip install --no-deps torchvision==0.16.2": SECOND_ENVIRONMENT,
     },
 }
-"""Page -> command -> why no test runs it. What it names is checked all the same (test_blocks.py)."""
+"""Page -> command -> why no test runs it. test_blocks.py still checks that what it names exists."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +91,12 @@ class Block:
         return [line for line in stripped if line]
 
     def runnable(self) -> list[str]:
-        """The commands that a test runs; all lines of a block of Python."""
+        """The commands that a test runs; in a block of Python, all lines."""
         return [line for line in self.lines() if line not in NOT_RUN.get(self.page, {})]
 
 
 def blocks() -> list[Block]:
-    """Every block of every page, in their order. An indented one is shell; a fence without a language is a drawing."""
+    """Every block of every page, in order. An indented one is shell; a fence without a language is a drawing."""
     parser = MarkdownIt()
     return [
         Block(str(page.relative_to(ROOT)), token.info.split(" ")[0] or "sh", token.content)

@@ -26,22 +26,23 @@ COMMANDS = [(block.page, words) for block in SHELL for words in commands(block)]
 FOLDERS = ("studies", "data/survey", "report")
 LINKING = sorted({*PAGES, *(page for folder in FOLDERS for page in (ROOT / folder).rglob("*.md"))})
 NESTED = ("exp", "remote", "metrics", "params", "plots", "queue", "cache")
-"""Commands of DVC that have commands of their own."""
+"""DVC commands that have subcommands."""
 
 
 def of(program: str, *, with_word: str = "") -> list[Any]:
-    chosen = [
+    """The pages' commands of one program, as a test's parameters."""
+    commands_of_program = [
         (page, words) for page, words in COMMANDS if words[0] == program and (not with_word or with_word in words)
     ]
-    return [pytest.param(words, id=f"{page}: {' '.join(words)}"[:90]) for page, words in chosen]
+    return [pytest.param(words, id=f"{page}: {' '.join(words)}"[:90]) for page, words in commands_of_program]
 
 
-def test_every_block_is_of_a_language_that_is_run() -> None:
+def test_every_block_has_a_language_that_the_tests_run() -> None:
     assert len(SHELL) > 25 and {block.language for block in blocks()} <= {"sh", "bash", "python"}
     assert {words[0] for _, words in COMMANDS} <= PROGRAMS
 
 
-def test_what_no_test_runs_stands_in_the_pages_and_has_a_reason() -> None:
+def test_each_command_that_no_test_runs_is_in_its_page_and_has_a_reason() -> None:
     for page, lines in NOT_RUN.items():
         written = {line for block in blocks() if block.page == page for line in block.lines()}
         assert set(lines) <= written, f"{page} no longer says {set(lines) - written}"
@@ -65,7 +66,7 @@ def test_parameters_of_experiments_are_allowed(words: list[str]) -> None:
     for flag, change in pairwise(words):
         if flag == "-S":
             key, _, value = change.partition("=")
-            # A sweep lists several values; the first stands for all.
+            # A sweep lists several values; checking the first is enough.
             value = value.split(",")[0] if "--queue" in words and value[0] != "[" else value
             changes: Any = yaml.safe_load(value)
             for part in reversed(key.split(".")):
@@ -80,10 +81,9 @@ def not_run(program: str) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("line", [*not_run("dvc"), *not_run("python")])
-def test_options_of_what_is_not_run_exist(line: str) -> None:
+def test_options_of_commands_that_are_not_run_exist(line: str) -> None:
     words = line.split()
-    own = words[0] == "python"
-    command = [sys.executable, *words[1:3]] if own else words[: 3 if words[1] in NESTED else 2]
+    command = [sys.executable, *words[1:3]] if words[0] == "python" else words[: 3 if words[1] in NESTED else 2]
     help_text = run(ROOT, *command, "--help").stdout
     for word in words[len(command) :]:
         if re.match(r"--?[a-zA-Z]", word):
@@ -91,6 +91,25 @@ def test_options_of_what_is_not_run_exist(line: str) -> None:
 
 
 @pytest.mark.parametrize("page", LINKING, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_lead_to_files(page: Path) -> None:
     for target in LINK.findall(page.read_text()):
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def folders_in_git(under: Path) -> set[str]:
+    """Folders right below a folder that have a file in git; hidden ones are left out."""
+    names = run(under, "git", "ls-files").stdout.splitlines()
+    return {name.partition("/")[0] for name in names if "/" in name and not name.startswith(".")}
+
+
+def test_the_map_in_the_readme_has_every_folder_and_every_package() -> None:
+    drawing = (ROOT / "README.md").read_text().partition("## Map")[2].split("```")[1]
+    rows = re.findall(r"^( *)(\w+)/ +\S", drawing, re.MULTILINE)
+    assert sorted(name for indent, name in rows if not indent) == sorted(folders_in_git(ROOT))
+    assert sorted(name for indent, name in rows if indent) == sorted(folders_in_git(ROOT / "anomend"))
+
+
+def test_the_layers_in_contributing_name_every_package_once() -> None:
+    drawing = (ROOT / "CONTRIBUTING.md").read_text().partition("go down these layers")[2].split("```")[1]
+    named = re.findall(r"\w+", drawing)
+    assert sorted(named) == sorted({*folders_in_git(ROOT / "anomend"), "stages", "commands", "studies"})

@@ -1,4 +1,4 @@
-"""The documentation's code blocks run as they stand, in one shrunk clone with its results committed."""
+"""The documentation's code blocks run unchanged, in one shrunk clone with its results committed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RUN = [block for block in blocks() if block.page != TEAMS and block.runnable()]
 
 @pytest.fixture(scope="module")
 def project(reproduced_copy: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone on the branch `main` as one has it after `make repro` and a commit of the results."""
+    """A clone on the branch `main`, after `make repro` and a commit of the results."""
     folder = reproduced_copy(tmp_path_factory.mktemp("docs") / "anomend")
     virtual_environment(folder)
     run(folder, "git", "branch", "-m", "main")
@@ -37,15 +37,15 @@ def project(reproduced_copy: Callable[[Path], Path], tmp_path_factory: pytest.Te
 
 @pytest.fixture(scope="module")
 def vendors() -> Iterator[ApiServer]:
-    """Both vendors' APIs on this machine: no block reaches the real ones."""
+    """Both vendors' APIs on this machine, so that no block reaches the real ones."""
     with serve() as server:
         for provider, path in PATHS.items():
             server.answers[path] = lambda seen, provider=provider: answer(provider, json.dumps(VERDICT))  # type: ignore[misc]
         yield server
 
 
-def take_answers(project: Path) -> None:
-    """What a participant without a server hands over: answers-<code>.json."""
+def save_answers(project: Path) -> None:
+    """Write the file that a participant without a server hands over: answers-<code>.json."""
     key = read_key(project / "data" / "survey_key.json")
     code, trials = next(iter(key.participants.items()))
     answers = [{"trial": trial, "choice": "left", "reaction_ms": 1500} for trial in range(len(trials))]
@@ -54,12 +54,12 @@ def take_answers(project: Path) -> None:
 
 
 def restore(project: Path) -> None:
-    """As it was committed; experiments stay, for the blocks that name one."""
+    """Restore the commit; experiments stay, for the blocks that name one."""
     run(project, "git", "checkout", "-q", "main")
     run(project, "git", "reset", "-q", "--hard")
     run(project, "git", "clean", "-fdq")
     run(project, "dvc", "checkout", "-q", "dvc.yaml")
-    (project / ".venv" / "ready").touch()  # Newer than the lock, whatever git wrote: nothing is to be installed.
+    (project / ".venv" / "ready").touch()  # Newer than the lock files, so that nothing is installed.
 
 
 def execute(project: Path, block: Block, vendors: ApiServer) -> str:
@@ -71,7 +71,7 @@ def execute(project: Path, block: Block, vendors: ApiServer) -> str:
         if re.search(r"\bNAME\b", text):  # An experiment's, from `dvc exp list`.
             text = re.sub(r"\bNAME\b", run(project, "dvc", "exp", "list", "--name-only").stdout.split()[-1], text)
         command = ["bash", "-euo", "pipefail", "-c", text]
-    # Leave to spend comes from the block alone.
+    # Permission to spend comes from the block alone.
     env = environment() | {key: value for key, value in with_keys(vendors).items() if key != "ANOMEND_ALLOW_SPEND"}
     done = subprocess.run(command, cwd=project, env=env, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, f"{block.name}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
@@ -81,16 +81,16 @@ def execute(project: Path, block: Block, vendors: ApiServer) -> str:
 @pytest.mark.parametrize("block", RUN, ids=lambda block: block.name)
 def test_the_block_runs(project: Path, vendors: ApiServer, block: Block) -> None:
     if "survey_import" in block.body:
-        take_answers(project)
-    asked = len(vendors.seen)
+        save_answers(project)
+    requests_before = len(vendors.seen)
     try:
         execute(project, block, vendors)
         if "judge.judges=[anthropic, openai]" in block.body:
-            assert {seen.path for seen in vendors.seen[asked:]} == set(PATHS.values())
-            found = json.loads((project / "metrics" / "judge.json").read_text())
-            assert found["anthropic"]["pairs"] == found["openai"]["pairs"] > 0
+            assert {seen.path for seen in vendors.seen[requests_before:]} == set(PATHS.values())
+            judged = json.loads((project / "metrics" / "judge.json").read_text())
+            assert judged["anthropic"]["pairs"] == judged["openai"]["pairs"] > 0
         else:
-            assert len(vendors.seen) == asked, "it asked a vendor"
+            assert len(vendors.seen) == requests_before, "it called a vendor"
         if "survey_import" in block.body:
             assert len(list((project / "data" / "survey").glob("*.csv"))) == 1
         if "prompts.target=[sitting on the snow]" in block.body:

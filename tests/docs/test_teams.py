@@ -1,4 +1,4 @@
-"""docs/teams.md, block by block, in a small repository whose stages cost nothing and are wired as the project's are."""
+"""docs/teams.md, block by block, in a small repository whose stages cost nothing and are connected as the project's."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ import json, os, pathlib, time, yaml
 train = yaml.safe_load(open("params.resolved.yaml"))["train"]
 gpu = os.environ.get("CUDA_VISIBLE_DEVICES")
 pathlib.Path("weights.bin").write_text(json.dumps(train | {"gpu": gpu}))
-# A gate, where one is named, holds the training until it opens.
+# If a gate is named, training waits until it opens.
 gate = pathlib.Path(os.environ.get("GATE") or os.devnull)
 while not gate.exists():
     time.sleep(0.05)
@@ -44,21 +44,21 @@ STAGES: dict[str, Any] = {
         "outs": ["weights.bin"],
     },
     "measure": {
-        # Other bytes than the weights, which DVC keeps: else the figure would be found under their hash.
-        "cmd": "(cat weights.bin; echo) > metrics/figure.json",
+        # Not the bytes of the weights: DVC would find the metric under the hash of the weights.
+        "cmd": "(cat weights.bin; echo) > metrics/metric.json",
         "deps": ["weights.bin"],
-        "metrics": [{"metrics/figure.json": {"cache": False}}],
+        "metrics": [{"metrics/metric.json": {"cache": False}}],
     },
     "report": {
-        "cmd": "cp metrics/figure.json report/report.md",
-        "deps": ["metrics/figure.json"],
+        "cmd": "cp metrics/metric.json report/report.md",
+        "deps": ["metrics/metric.json"],
         "outs": [{"report/report.md": {"cache": False}}],
     },
 }
 PARAMS = "train:\n  rank: 4\n\n\n\n  learning_rate: 0.001\n\n\n\n  launcher: []\n"
 
-LEFT = [block for block in blocks() if block.page == TEAMS and block.runnable()]
-"""Blocks that no test has run yet."""
+REMAINING = [block for block in blocks() if block.page == TEAMS and block.runnable()]
+"""Blocks that no test has run yet, in the order of the page."""
 
 
 @pytest.fixture(scope="module")
@@ -96,27 +96,29 @@ def identify(folder: Path) -> None:
 
 
 def do(folder: Path, beginning: str, *, env: dict[str, str] | None = None, **placeholders: str) -> str:
-    """Run the next block, which must begin so, with placeholders (by value) filled in; returns its output."""
-    block = LEFT.pop(0)
+    """Run the next block, which must begin with these words, with its placeholders filled in; returns its output."""
+    block = REMAINING.pop(0)
     text = "\n".join(block.runnable())
     assert text.startswith(beginning), f"the page has another block here: {text}"
     for name, value in placeholders.items():
         assert name in text
         text = text.replace(name, value)
     command = ["bash", "-euo", "pipefail", "-c", text]
-    own = environment() | KEYS | (env or {})
-    # Into a file: a worker that is left running would hold a pipe open.
+    variables = environment() | KEYS | (env or {})
+    # Into a file, because a worker that goes on running would hold a pipe open.
     with TemporaryFile("w+") as output:
-        done = subprocess.run(command, cwd=folder, env=own, stdout=output, stderr=output, check=False, timeout=300)
+        done = subprocess.run(
+            command, cwd=folder, env=variables, stdout=output, stderr=output, check=False, timeout=300
+        )
         output.seek(0)
-        said = output.read()
-    assert done.returncode == 0, f"{text}\n{said}"
-    return said
+        printed = output.read()
+    assert done.returncode == 0, f"{text}\n{printed}"
+    return printed
 
 
 def trained(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / "weights.bin").read_text())
-    return found
+    weights: dict[str, Any] = json.loads((folder / "weights.bin").read_text())
+    return weights
 
 
 def change(folder: Path, old: str, new: str) -> None:
@@ -125,12 +127,12 @@ def change(folder: Path, old: str, new: str) -> None:
 
 
 def wait_for(folder: Path, ready: Callable[[str], bool]) -> str:
-    """`dvc queue status`, once it says so."""
-    deadline, said = time.monotonic() + 600, ""
-    while not ready(said):
-        assert time.monotonic() < deadline, said
-        said = run(folder, "dvc", "queue", "status").stdout
-    return said
+    """Poll `dvc queue status` until `ready` accepts it; returns its text."""
+    deadline, status = time.monotonic() + 600, ""
+    while not ready(status):
+        assert time.monotonic() < deadline, status
+        status = run(folder, "dvc", "queue", "status").stdout
+    return status
 
 
 def test_one_remote_for_all(mine: Path, server: str) -> None:
@@ -145,13 +147,13 @@ def test_one_remote_for_all(mine: Path, server: str) -> None:
     kept = [path.read_text(errors="replace") for path in (mine / ".dvc").glob("config*")]
     assert not any(secret in text for text in kept for secret in KEYS.values())
 
-    said = do(theirs, "git pull")
-    assert stages_run(said) == set() and trained(theirs) == trained(mine)
-    # On another branch, without that run's dvc.lock and with nothing of what it made.
+    output = do(theirs, "git pull")
+    assert stages_run(output) == set() and trained(theirs) == trained(mine)
+    # As on another branch: without that run's dvc.lock and without its outputs.
     (theirs / "dvc.lock").unlink()
     (theirs / "weights.bin").unlink()
     shutil.rmtree(theirs / ".dvc" / "cache" / "files")
-    # Its weights are all that DVC keeps of it; what git keeps is made again.
+    # DVC keeps only the weights; what git keeps is made again.
     assert stages_run(do(theirs, "dvc repro --pull")) == {"resolve", "measure", "report"}
     assert trained(theirs) == trained(mine)
 
@@ -168,14 +170,14 @@ def test_two_branches_that_both_ran(mine: Path) -> None:
     do(mine, "git merge wider")
     assert "Merge: " in run(mine, "git", "log", "-1").stdout and not run(mine, "git", "status", "--porcelain").stdout
     assert yaml.safe_load(run(mine, "dvc", "status", "--json").stdout) == {}
-    found = trained(mine)
-    assert (found["rank"], found["learning_rate"]) == (8, 0.002)
-    assert json.loads((mine / "report" / "report.md").read_text()) == found
+    weights = trained(mine)
+    assert (weights["rank"], weights["learning_rate"]) == (8, 0.002)
+    assert json.loads((mine / "report" / "report.md").read_text()) == weights
 
 
 def test_a_sweep_on_one_gpu(mine: Path) -> None:
     do(mine, "dvc exp run --queue")
-    wait_for(mine, lambda said: said.count("Success") == 2)
+    wait_for(mine, lambda status: status.count("Success") == 2)
     names = run(mine, "dvc", "exp", "list", "--name-only").stdout.split()
     assert len(names) == 2
     do(mine, "dvc exp show", NAME=names[0])
@@ -186,11 +188,11 @@ def test_a_sweep_on_one_gpu(mine: Path) -> None:
 
 def gpus_of(folder: Path) -> set[str]:
     """The devices that the experiments of a queue saw."""
-    found = set()
+    devices = set()
     for name in run(folder, "dvc", "exp", "list", "--name-only").stdout.split():
-        shown = run(folder, "git", "show", f"refs/exps/{ref_of(folder, name)}:metrics/figure.json").stdout
-        found.add(json.loads(shown)["gpu"])
-    return found
+        shown = run(folder, "git", "show", f"refs/exps/{ref_of(folder, name)}:metrics/metric.json").stdout
+        devices.add(json.loads(shown)["gpu"])
+    return devices
 
 
 def ref_of(folder: Path, name: str) -> str:
@@ -200,7 +202,7 @@ def ref_of(folder: Path, name: str) -> str:
 
 @pytest.fixture
 def queue(mine: Path, tmp_path: Path) -> Iterator[Path]:
-    """A copy whose workers are its own and end with the test."""
+    """A copy whose workers end with the test."""
     folder = tmp_path / "copy"
     shutil.copytree(mine, folder, symlinks=True, ignore=shutil.ignore_patterns("tmp", "exps"))
     yield folder
@@ -212,19 +214,19 @@ def test_several_gpus_with_one_experiment_on_each(queue: Path, tmp_path: Path) -
     gate = {"GATE": str(tmp_path / "gate")}
     run(queue, "dvc", "exp", "run", "--queue", "-S", "train.rank=32,64")
     do(queue, "CUDA_VISIBLE_DEVICES=0", env=gate)
-    wait_for(queue, lambda said: said.count("Running") == 1 and "1 active" in said)
+    wait_for(queue, lambda status: status.count("Running") == 1 and "1 active" in status)
     do(queue, "CUDA_VISIBLE_DEVICES=1", env=gate)
-    wait_for(queue, lambda said: said.count("Running") == 2 and "2 active" in said)
+    wait_for(queue, lambda status: status.count("Running") == 2 and "2 active" in status)
     (tmp_path / "gate").touch()
-    wait_for(queue, lambda said: said.count("Success") == 2)
+    wait_for(queue, lambda status: status.count("Success") == 2)
     assert gpus_of(queue) == {"0", "1"}
 
 
 def test_one_experiment_on_several_gpus(queue: Path) -> None:
     do(queue, "dvc exp run --queue")
-    wait_for(queue, lambda said: said.count("Success") == 1)
+    wait_for(queue, lambda status: status.count("Success") == 1)
     assert gpus_of(queue) == {"0,1,2,3"}
 
 
 def test_every_block_of_the_page_has_run() -> None:
-    assert LEFT == []
+    assert REMAINING == []
