@@ -12,7 +12,7 @@ PROFILE ?=
 BASE ?= $(shell git rev-parse --verify --quiet origin/main > /dev/null && echo origin/main || echo main)
 IMAGES ?= .
 
-.PHONY: test-docs audit check-cache photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal seeds sabotage calibration survey docs clean
+.PHONY: plan lock lock-check test-docs audit check-cache photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal seeds sabotage calibration survey docs clean
 
 repro: $(VENV)/ready
 	@python -m commands.repair_lock
@@ -31,6 +31,11 @@ test: $(VENV)/ready lint
 	@python -m commands.fetch_photograph_networks models/photographs || true
 	$(PYTEST) --durations 25
 
+# Which stages a run would do and which it would not, at which cost; nothing runs. PROFILE and SET as for an experiment.
+SET ?=
+plan: $(VENV)/ready
+	@python -m commands.plan $(if $(PROFILE),--profile "$(PROFILE)") $(if $(SET),--set "$(SET)")
+
 test-fast: $(VENV)/ready
 	$(PYTEST) -m "not slow"
 
@@ -44,7 +49,7 @@ AUDIT_IGNORED = $(shell cut -s -d' ' -f1 configs/audit_ignored.txt | grep -v '^\
 audit:
 	$(PYTHON) -m venv .audit
 	.audit/bin/python -m pip install --disable-pip-version-check --quiet pip-audit==2.10.1
-	.audit/bin/pip-audit --strict --no-deps --disable-pip -r requirements.lock $(addprefix --ignore-vuln ,$(AUDIT_IGNORED))
+	.audit/bin/pip-audit --strict --no-deps --disable-pip $(addprefix -r ,$(sort $(wildcard requirements/*.lock))) $(addprefix --ignore-vuln ,$(AUDIT_IGNORED))
 
 lint: $(VENV)/ready
 	ruff check .
@@ -57,11 +62,33 @@ format: $(VENV)/ready
 
 setup: $(VENV)/ready
 
-# The lock is installed as it stands; the marker is newer than the lock, so a second call does nothing.
-$(VENV)/ready: requirements.lock
+# The lock is installed as it stands, every file by its hash; the marker is newer than the lock, so that a second call
+# does nothing. EXTRAS are extras of pyproject.toml besides dev, such as EXTRAS="gpu trackers": after a change of EXTRAS,
+# delete .venv/ready. What a CUDA build of torch needs is installed where torch is such a build.
+EXTRAS ?=
+SETUP := base torch dev $(EXTRAS)
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --quiet --require-hashes --no-deps --no-build-isolation
+$(VENV)/ready: $(wildcard requirements/*.lock)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --quiet -r requirements.lock
+	$(PIP_INSTALL) -r requirements/build.lock
+	$(PIP_INSTALL) $(SETUP:%=-r requirements/%.lock)
+	if $(BIN)/python -c 'import sys; from anomend.project import lock; sys.exit(not lock.needs_cuda_packages())'; \
+	then $(PIP_INSTALL) -r requirements/cuda.lock; fi
+	touch $@
+
+# requirements/*.lock anew from pyproject.toml; versions that fit stay, except those of UPGRADE="numpy torch". uv has an
+# environment of its own. `lock-check` resolves the lock for Linux with and without CUDA and for macOS: the network.
+UPGRADE ?=
+lock: .locking/ready
+	.locking/bin/python -m commands.lock --upgrade $(UPGRADE)
+
+lock-check: .locking/ready
+	.locking/bin/python -m commands.lock --check
+
+.locking/ready:
+	$(PYTHON) -m venv .locking
+	.locking/bin/python -m pip install --disable-pip-version-check --quiet uv==0.13.9
 	touch $@
 
 # The paper's published images, 39 MB, at the commit that its figures were taken from.
@@ -136,4 +163,4 @@ adopt-base: $(VENV)/ready
 	chmod -R u+w models/mini
 
 clean:
-	rm -rf $(VENV) .audit .checkpoints .features
+	rm -rf $(VENV) .audit .locking .checkpoints .features
