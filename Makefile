@@ -46,10 +46,12 @@ test-docs: $(VENV)/ready
 # Known vulnerabilities of the locked packages, by PyPI's and OSV's records: needs the network. pip-audit has an
 # environment of its own, so that it is not among what it audits. Why a finding is left out: configs/audit_ignored.txt.
 AUDIT_IGNORED = $(shell cut -s -d' ' -f1 configs/audit_ignored.txt | grep -v '^\#')
+# The CPU build of torch is left out: the records know the public version alone, and that is in torch.lock.
+AUDITED = $(filter-out requirements/torch-cpu.lock,$(sort $(wildcard requirements/*.lock)))
 audit:
 	$(PYTHON) -m venv .audit
 	.audit/bin/python -m pip install --disable-pip-version-check --quiet pip-audit==2.10.1
-	.audit/bin/pip-audit --strict --no-deps --disable-pip $(addprefix -r ,$(sort $(wildcard requirements/*.lock))) $(addprefix --ignore-vuln ,$(AUDIT_IGNORED))
+	.audit/bin/pip-audit --strict --no-deps --disable-pip $(addprefix -r ,$(AUDITED)) $(addprefix --ignore-vuln ,$(AUDIT_IGNORED))
 
 lint: $(VENV)/ready
 	ruff check .
@@ -64,15 +66,17 @@ setup: $(VENV)/ready
 
 # The lock is installed as it stands, every file by its hash; the marker is newer than the lock, so that a second call
 # does nothing. EXTRAS are extras of pyproject.toml besides dev, such as EXTRAS="gpu trackers": after a change of EXTRAS,
-# delete .venv/ready. What a CUDA build of torch needs is installed where torch is such a build.
+# delete .venv/ready. torch is its CPU build where pip is configured to find the locked one; else it is the public
+# index's build, on Linux with the CUDA packages that it needs.
 EXTRAS ?=
-SETUP := base torch dev $(EXTRAS)
+SETUP := base dev $(EXTRAS)
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --quiet --require-hashes --no-deps --no-build-isolation
 $(VENV)/ready: $(wildcard requirements/*.lock)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP_INSTALL) -r requirements/build.lock
 	$(PIP_INSTALL) $(SETUP:%=-r requirements/%.lock)
+	$(PIP_INSTALL) -r requirements/torch-cpu.lock 2> /dev/null || $(PIP_INSTALL) -r requirements/torch.lock
 	if $(BIN)/python -c 'import sys; from anomend.project import lock; sys.exit(not lock.needs_cuda_packages())'; \
 	then $(PIP_INSTALL) -r requirements/cuda.lock; fi
 	touch $@

@@ -1,6 +1,6 @@
 """Write the lock files from pyproject.toml, or check that they can be installed: `make lock`, `make lock-check`.
 
-Runs on the standard library and uv, in an environment of its own, because the project's environment comes from the lock.
+Needs only the standard library and uv, in an environment of their own: the project's environment comes from the lock.
 Versions that are locked already stay, unless pyproject.toml rules them out or `--upgrade` names their package.
 """
 
@@ -83,49 +83,48 @@ def lock_files(upgrade: list[str], folder: Path = LOCKS) -> dict[str, dict[str, 
     return kept | {"torch": {"torch": torch["torch"]}, "cuda": cuda, "build": build}
 
 
-def hash_of_the_build_that_pip_finds(requirement: str) -> str:
-    """SHA-256 of the file that `pip install` would take here: another build than that of the public index, where pip is
-    configured so."""
-    words = ["install", "--quiet", "--dry-run", "--no-deps", "--ignore-installed", "--report", "-", requirement]
+def build_that_pip_finds(package: str) -> str | None:
+    """Requirement with hash of the file that pip would install here, if that is not the public index's build.
+
+    A local part of the version, such as `+cpu`, marks another build.
+    """
+    words = ["install", "--quiet", "--dry-run", "--no-deps", "--ignore-installed", "--report", "-", package]
     done = subprocess.run([sys.executable, "-m", "pip", *words], capture_output=True, text=True, check=True)
-    (found,) = json.loads(done.stdout)["install"]
-    if known := found["download_info"]["archive_info"].get("hashes", {}).get("sha256"):
-        return str(known)
-    file = Path(url2pathname(urlparse(found["download_info"]["url"]).path))
-    with file.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+    (file,) = json.loads(done.stdout)["install"]
+    version, origin = file["metadata"]["version"], file["download_info"]
+    if "+" not in version:
+        return None
+    digest = origin["archive_info"].get("hashes", {}).get("sha256")
+    if not digest:
+        with Path(url2pathname(urlparse(origin["url"]).path)).open("rb") as handle:
+            digest = hashlib.file_digest(handle, "sha256").hexdigest()
+    return f"{package.split('==')[0]}=={version} \\\n    --hash=sha256:{digest}"
 
 
-def with_hashes(block: str, hashes: set[str]) -> str:
-    """The lines of one requirement with further hashes."""
-    head, *listed = (line.removesuffix("\\").strip() for line in block.splitlines())
-    every = sorted({*listed, *(f"--hash=sha256:{value}" for value in hashes)})
-    return " \\\n    ".join([head, *every])
-
-
-def hashes_of(block: str) -> set[str]:
-    """SHA-256 sums that the lines of one requirement allow."""
-    return {line.split("sha256:")[1].removesuffix("\\").strip() for line in block.splitlines() if "sha256:" in line}
+def cpu_build(torch: str, folder: Path) -> dict[str, str]:
+    """The CPU build of the torch that is locked: the one that pip finds here, else the one that was locked before."""
+    pinned = torch.split()[0]
+    if found := build_that_pip_finds(pinned):
+        return {"torch": found}
+    before = folder / "torch-cpu.lock"
+    kept = requirement_blocks(before.read_text(encoding="utf-8")) if before.exists() else {}
+    return {name: block for name, block in kept.items() if block.startswith(f"{pinned}+")}
 
 
 def write(upgrade: list[str], folder: Path = LOCKS) -> None:
     """Write every lock file."""
-    before = requirement_blocks(locked_now(folder)).get("torch", "")
     files = lock_files(upgrade, folder)
-    torch = files["torch"]["torch"]
-    requirement = torch.split()[0]
-    # A build that another machine added stays, as long as the version does.
-    added = hashes_of(before) if before.startswith(f"{requirement} ") else set()
-    files["torch"]["torch"] = with_hashes(torch, added | {hash_of_the_build_that_pip_finds(requirement)})
+    files["torch-cpu"] = cpu_build(files["torch"]["torch"], folder)
     folder.mkdir(exist_ok=True)
     for name, blocks in files.items():
         text = "".join(f"{block}\n" for block in blocks.values())
-        (folder / f"{name}.lock").write_text("# Written by `make lock`.\n" + text, encoding="utf-8")
+        (folder / f"{name}.lock").write_text(f"# Written by `make lock`.\n{text}", encoding="utf-8")
         print(f"{folder / name}.lock: {len(blocks)} packages")
 
 
-def dry_run(platform: str, python: str, *words: str, without: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-    """Resolve the lock for a platform and a Python without installing, every file by its hash."""
+def dry_run(platform: str, python: str, *words: str, without: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    """Resolve the lock for a platform and a Python without installing: every file has a locked hash, and every
+    dependency is locked."""
     files = [word for file in sorted(LOCKS.glob("*.lock")) if file.stem not in without for word in ("-r", str(file))]
     with tempfile.TemporaryDirectory() as target:
         options = ["--dry-run", "--require-hashes", "--python-platform", platform, "--python-version", python]
@@ -136,25 +135,25 @@ def dry_run(platform: str, python: str, *words: str, without: tuple[str, ...] = 
 def check() -> int:
     """Resolve the lock for each platform and Python, and print one line each; 1 where one does not resolve.
 
-    With CUDA and on macOS uv also checks that every dependency is locked. On Linux without CUDA torch is the build that
-    pip would find here, and cuda.lock is left out, as `make setup` does for a CPU build.
+    On Linux without a GPU, torch is the locked CPU build where pip's PIP_FIND_LINKS has it for that Python; else it is
+    the public index's build with its CUDA packages, which runs without a GPU too.
     """
-    local = os.environ.get("PIP_FIND_LINKS")
-    of_pip = ["--no-deps", *(["--find-links", local] if local else [])]
+    local = ["--find-links", os.environ["PIP_FIND_LINKS"]] if "PIP_FIND_LINKS" in os.environ else []
     failed = 0
     for python in PYTHONS:
+        public = dry_run(LINUX, python, without=("torch-cpu",))
+        cpu = dry_run(LINUX, python, *local, without=("torch", "cuda"))
         runs = {
-            "Linux x86_64, CUDA": dry_run(LINUX, python),
-            "Linux x86_64, CPU": dry_run(LINUX, python, *of_pip, without=("cuda",)),
-            "macOS arm64": dry_run(MAC, python),
+            "Linux x86_64, CUDA": public,
+            "Linux x86_64, CPU": public if cpu.returncode else cpu,
+            "macOS arm64": dry_run(MAC, python, without=("torch-cpu",)),
         }
         for platform, done in runs.items():
             packages = [line[3:] for line in done.stderr.splitlines() if line.startswith(" + ")]
             torch = next((package for package in packages if package.startswith("torch==")), "torch is missing")
-            fine = done.returncode == 0
-            failed += not fine
-            said = f"{len(packages)} packages, {torch}" if fine else f"FAILED\n{done.stderr.strip()}"
-            print(f"{platform}, Python {python}: {said}", flush=True)
+            failed += done.returncode != 0
+            result = f"FAILED\n{done.stderr.strip()}" if done.returncode else f"{len(packages)} packages, {torch}"
+            print(f"{platform}, Python {python}: {result}", flush=True)
     return int(failed > 0)
 
 

@@ -1,8 +1,9 @@
 """The lock: exact versions of every package, in `requirements/*.lock`, and what is installed differently here.
 
     base.lock        what the pipeline imports, except torch
-    torch.lock       torch, with the hashes of every build that may be installed
+    torch.lock       torch from the public index: a CUDA build on Linux
     cuda.lock        what a CUDA build of torch needs besides
+    torch-cpu.lock   the CPU build of torch for Linux, where pip is configured to find one; it is tried first
     build.lock       setuptools, which builds the one package that has no wheel
     dev.lock, ...    what each optional extra of pyproject.toml needs besides
 
@@ -12,7 +13,7 @@ Each file is a requirements file of pip with hashes and markers; `make lock` wri
 from __future__ import annotations
 
 import re
-from importlib.metadata import distributions, requires, version
+from importlib.metadata import distributions, requires
 from pathlib import Path
 
 LOCKS = Path("requirements")
@@ -28,7 +29,7 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def public(version: str) -> str:
+def public_version(version: str) -> str:
     """A version without its local part: `2.13.0` of `2.13.0+cpu`."""
     return version.split("+")[0]
 
@@ -64,7 +65,7 @@ def locked_versions(folder: Path = LOCKS) -> dict[str, str]:
 def locked_in(file: Path) -> dict[str, str]:
     """The packages of one lock file: canonical name -> version without local part."""
     matches = map(_REQUIREMENT.match, file.read_text(encoding="utf-8").splitlines())
-    return {canonical(match["name"]): public(match["version"]) for match in matches if match}
+    return {canonical(match["name"]): public_version(match["version"]) for match in matches if match}
 
 
 def environment_differences(folder: Path = LOCKS) -> list[str]:
@@ -73,9 +74,9 @@ def environment_differences(folder: Path = LOCKS) -> list[str]:
     Packages that the lock does not name are not looked at, and neither are locked packages that are not installed.
     """
     locked = locked_versions(folder)
-    installed = {canonical(found.name): public(found.version) for found in distributions()}
+    installed = {canonical(found.name): public_version(found.version) for found in distributions()}
     return [
-        f"{name} {installed[name]} is installed, but {locked[name]} is locked: run `make setup` for the locked environment"
+        f"{name} {installed[name]} is installed, but {locked[name]} is locked: `make setup` installs the locked one"
         for name in sorted(installed.keys() & locked.keys())
         if name not in INSTALLERS and installed[name] != locked[name]
     ]
