@@ -1,4 +1,4 @@
-"""How every stage script runs: its cost is recorded, and a user's mistake ends in one sentence instead of a traceback."""
+"""How every stage script runs: its cost is recorded, and a user's mistake ends in one sentence, not a traceback."""
 
 from __future__ import annotations
 
