@@ -21,8 +21,8 @@ in `requirements/`. Anomend imports them and does not change them. It ships none
 fetched by `make photograph-models`. Weights of base models and of feature extractors have their own licences, which are
 named where they are pinned.
 
-A CUDA build of torch also needs the packages of `requirements/cuda.lock`. Most of these are NVIDIA's, under NVIDIA's own
-licences. The extras `gpu`, `s3`, `torchvision` and `trackers` have one lock file each, and
+A CUDA build of torch also needs the packages of `requirements/cuda.lock`. Most of these are NVIDIA's, under NVIDIA's
+own licences. The extras `gpu`, `s3`, `torchvision` and `trackers` have one lock file each, and
 `make setup EXTRAS="gpu trackers"` installs them.
 
 `make lock` writes the lock files, and `make lock-check` resolves them for Linux with and without CUDA and for macOS.
