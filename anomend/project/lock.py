@@ -17,6 +17,7 @@ from importlib.metadata import distributions, requires
 from pathlib import Path
 
 LOCKS = Path("requirements")
+"""Folder of the lock files, from the project's root."""
 INSTALLERS = ("pip", "setuptools", "wheel")
 """Packages that install others: their version does not change a result, and a virtual environment brings its own."""
 CUDA_PACKAGE = re.compile(r"nvidia-|cuda-|triton$")
@@ -47,15 +48,18 @@ def requirement_blocks(text: str) -> dict[str, str]:
     return blocks
 
 
-def locked_versions(folder: Path = LOCKS) -> dict[str, str]:
+def locked_versions(folder: Path = Path()) -> dict[str, str]:
     """Every locked package of every lock file: canonical name -> version without local part.
 
+    Args:
+        folder: the project's root.
+
     Raises:
-        FileNotFoundError: the folder has no lock file.
+        FileNotFoundError: there is no lock file.
     """
-    files = sorted(folder.glob("*.lock"))
+    files = sorted((folder / LOCKS).glob("*.lock"))
     if not files:
-        raise FileNotFoundError(f"{folder} has no lock file: run from the project's root, or write them by `make lock`")
+        raise FileNotFoundError(f"{folder / LOCKS} has no lock file: run from the project's root, or run `make lock`")
     found: dict[str, str] = {}
     for file in files:
         found |= locked_in(file)
@@ -68,10 +72,13 @@ def locked_in(file: Path) -> dict[str, str]:
     return {canonical(match["name"]): public_version(match["version"]) for match in matches if match}
 
 
-def environment_differences(folder: Path = LOCKS) -> list[str]:
+def environment_differences(folder: Path = Path()) -> list[str]:
     """One sentence for each installed package whose version is not the locked one; none where the lock is installed.
 
-    Packages that the lock does not name are not looked at, and neither are locked packages that are not installed.
+    Installed packages that are not locked, and locked packages that are not installed, are not compared.
+
+    Args:
+        folder: the project's root.
     """
     locked = locked_versions(folder)
     installed = {canonical(found.name): public_version(found.version) for found in distributions()}

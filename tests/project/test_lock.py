@@ -29,8 +29,9 @@ SETUP = ("base", "torch", "dev", "build")
 
 
 def test_names_and_public_versions_are_read_from_every_file(tmp_path: Path) -> None:
-    (tmp_path / "base.lock").write_text("# Written.\nRuamel.Yaml_x==0.19 ; os_name == 'nt' \\\n    --hash=sha256:ab\n")
-    (tmp_path / "torch.lock").write_text("torch==2.13.0+cpu \\\n    --hash=sha256:cd\nmoto[s3]==5.0\n")
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements/base.lock").write_text("# Written.\nRuamel.Yaml_x==0.19 ; os_name == 'nt' \\\n    --hash=sha256:ab\n")
+    (tmp_path / "requirements/torch.lock").write_text("torch==2.13.0+cpu \\\n    --hash=sha256:cd\nmoto[s3]==5.0\n")
     assert locked_versions(tmp_path) == {"moto": "5.0", "ruamel-yaml-x": "0.19", "torch": "2.13.0"}
 
 
@@ -40,13 +41,14 @@ def test_a_folder_without_locks_is_refused_in_a_sentence(tmp_path: Path) -> None
 
 
 def test_a_difference_is_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "base.lock").write_text("numpy==1.0\nno-such-package==1.0\nsetuptools==1.0\n")
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements/base.lock").write_text("numpy==1.0\nno-such-package==1.0\nsetuptools==1.0\n")
     (sentence,) = environment_differences(tmp_path)
     assert re.fullmatch(r"numpy \S+ is installed, but 1\.0 is locked: `make setup` installs the locked one", sentence)
 
 
 def test_the_tests_run_in_the_locked_environment() -> None:
-    assert environment_differences(LOCKS) == []
+    assert environment_differences(ROOT) == []
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
