@@ -1,6 +1,9 @@
 # make repro              set up, then run the whole pipeline on the profile in params.yaml (mini)
 # make repro PROFILE=...  the same on another profile
 # make test               set up, then pass all tests
+ifeq ($(OS),Windows_NT)
+$(error Anomend runs on Linux and macOS: on Windows, run it in the Windows Subsystem for Linux)
+endif
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
