@@ -117,6 +117,10 @@ def write(upgrade: list[str], folder: Path = LOCKS) -> None:
     files["torch-cpu"] = cpu_build(files["torch"]["torch"], folder)
     folder.mkdir(exist_ok=True)
     for name, blocks in files.items():
+        if not blocks:
+            # pip would take an empty file for success, and `make setup` would install no torch.
+            (folder / f"{name}.lock").unlink(missing_ok=True)
+            continue
         text = "".join(f"{block}\n" for block in blocks.values())
         (folder / f"{name}.lock").write_text(f"# Written by `make lock`.\n{text}", encoding="utf-8")
         print(f"{folder / name}.lock: {len(blocks)} packages")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 import tomllib
-from importlib.metadata import requires
+from importlib.metadata import distributions, requires
 from pathlib import Path
 
 import pytest
@@ -28,10 +29,15 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 SETUP = ("base", "torch", "dev", "build")
 
 
+def write_locks(root: Path, **files: str) -> None:
+    (root / "requirements").mkdir()
+    for name, text in files.items():
+        (root / "requirements" / f"{name}.lock").write_text(text)
+
+
 def test_names_and_public_versions_are_read_from_every_file(tmp_path: Path) -> None:
-    (tmp_path / "requirements").mkdir()
-    (tmp_path / "requirements/base.lock").write_text("# Written.\nRuamel.Yaml_x==0.19 ; os_name == 'nt' \\\n    --hash=sha256:ab\n")
-    (tmp_path / "requirements/torch.lock").write_text("torch==2.13.0+cpu \\\n    --hash=sha256:cd\nmoto[s3]==5.0\n")
+    base = "# Written.\nRuamel.Yaml_x==0.19 ; os_name == 'nt' \\\n    --hash=sha256:ab\n"
+    write_locks(tmp_path, base=base, torch="torch==2.13.0+cpu \\\n    --hash=sha256:cd\nmoto[s3]==5.0\n")
     assert locked_versions(tmp_path) == {"moto": "5.0", "ruamel-yaml-x": "0.19", "torch": "2.13.0"}
 
 
@@ -41,8 +47,7 @@ def test_a_folder_without_locks_is_refused_in_a_sentence(tmp_path: Path) -> None
 
 
 def test_a_difference_is_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "requirements").mkdir()
-    (tmp_path / "requirements/base.lock").write_text("numpy==1.0\nno-such-package==1.0\nsetuptools==1.0\n")
+    write_locks(tmp_path, base="numpy==1.0\nno-such-package==1.0\nsetuptools==1.0\n")
     (sentence,) = environment_differences(tmp_path)
     assert re.fullmatch(r"numpy \S+ is installed, but 1\.0 is locked: `make setup` installs the locked one", sentence)
 
@@ -70,20 +75,16 @@ def test_each_requirement_of_the_project_is_locked_at_a_version_that_it_allows(e
 
 def test_all_that_the_locked_packages_require_here_is_locked() -> None:
     locked = {name for file in SETUP for name in locked_in(LOCKS / f"{file}.lock")}
-    for package in locked & set(installed_here()):
+    for package in locked & {canonical(found.name) for found in distributions()}:
         for requirement in map(Requirement, requires(package) or []):
             wanted = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
             assert not wanted or canonical(requirement.name) in locked or CUDA_PACKAGE.match(requirement.name), package
 
 
-def installed_here() -> list[str]:
-    from importlib.metadata import distributions
-
-    return [canonical(found.name) for found in distributions()]
-
-
 def test_both_builds_of_torch_are_of_one_version() -> None:
-    assert locked_in(LOCKS / "torch-cpu.lock") in ({}, locked_in(LOCKS / "torch.lock"))
+    torch = locked_in(LOCKS / "torch.lock")
+    assert list(torch) == ["torch"]
+    assert all(locked_in(file) == torch for file in LOCKS.glob("torch-cpu.lock"))
 
 
 def test_cuda_packages_are_needed_by_a_cuda_build_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,8 +95,6 @@ def test_cuda_packages_are_needed_by_a_cuda_build_alone(monkeypatch: pytest.Monk
 
 
 def test_reading_the_lock_loads_nothing_heavy() -> None:
-    import subprocess
-
     code = "import sys, anomend.project.lock; print(sorted({'torch', 'numpy', 'packaging'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
