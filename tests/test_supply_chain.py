@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from yaml.constructor import SafeConstructor
 
+from anomend.project.yaml_files import _LOADER
 from tests.clones import environment
 from tests.conftest import ROOT
 
@@ -31,7 +33,9 @@ def unsafe_loads(tree: ast.AST) -> Iterator[str]:
                 yield "torch.load without weights_only=True"
             if arguments.get("allow_pickle") == "True":
                 yield f"{called} with allow_pickle=True"
-            if called in ("yaml.load", "yaml.unsafe_load", "eval", "exec"):
+            if called == "yaml.load" and arguments.get("Loader") != "_LOADER":
+                yield "yaml.load with a loader other than anomend.project.yaml_files._LOADER"
+            if called in ("yaml.unsafe_load", "eval", "exec"):
                 yield called
             if arguments.get("trust_remote_code") == "True" or arguments.get("use_safetensors") == "False":
                 yield f"{called} that takes code or unsafe weights from a repository"
@@ -48,10 +52,22 @@ def test_no_loaded_file_can_run_code(package: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "code", ["import pickle", "torch.load(p)", "np.load(p, allow_pickle=True)", "from joblib import load", "eval(x)"]
+    "code",
+    [
+        "import pickle",
+        "torch.load(p)",
+        "np.load(p, allow_pickle=True)",
+        "from joblib import load",
+        "eval(x)",
+        "yaml.load(p, Loader=yaml.Loader)",
+    ],
 )
 def test_the_check_can_fail(code: str) -> None:
     assert list(unsafe_loads(ast.parse(code)))
+
+
+def test_yaml_files_are_read_by_a_loader_that_makes_plain_values_alone() -> None:
+    assert issubclass(_LOADER, SafeConstructor)
 
 
 def test_weights_in_git_are_safetensors_alone() -> None:
