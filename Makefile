@@ -54,7 +54,7 @@ AUDITED = $(filter-out requirements/torch-cpu.lock,$(sort $(wildcard requirement
 audit:
 	$(PYTHON) -m venv .audit
 	.audit/bin/python -m pip install --disable-pip-version-check --quiet pip-audit==2.10.1
-	.audit/bin/pip-audit --strict --no-deps --disable-pip $(addprefix -r ,$(AUDITED)) $(addprefix --ignore-vuln ,$(AUDIT_IGNORED))
+	.audit/bin/pip-audit --strict --require-hashes --disable-pip $(addprefix -r ,$(AUDITED)) $(addprefix --ignore-vuln ,$(AUDIT_IGNORED))
 
 lint: $(VENV)/ready
 	ruff check .
