@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email.utils
 import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,9 +16,9 @@ from anomend.purchasing.budget import Budget, check_permission
 from anomend.purchasing.failures import FatalRequestError, RefusedRequest, TransientRequestError, classify
 from anomend.purchasing.models import refuse_retired
 from anomend.purchasing.prices import read_price
-from anomend.purchasing.purchase import Patience, Purchase
+from anomend.purchasing.purchase import Counts, Patience, Purchase
 from anomend.purchasing.requests import Outcome, PaidRequest
-from anomend.purchasing.store import RequestStore, project_store
+from anomend.purchasing.store import RequestStore
 from tests.conftest import ROOT
 
 REQUEST = PaidRequest({"model": "m", "prompt": "lying on the grass"}, 0.5)
@@ -26,7 +27,8 @@ FAST = Patience(attempts=4, first_wait=0.0)
 
 
 def purchase(folder: Path, max_usd: float = 10.0, patience: Patience = FAST) -> Purchase:
-    return Purchase(RequestStore(folder), Budget(max_usd, "test.max_usd"), 2, patience)
+    budget = Budget(max_usd, "test.max_usd")
+    return Purchase(RequestStore(folder), budget, concurrency=2, patience=patience, counts=Counts())
 
 
 def numbered(count: int) -> list[PaidRequest]:
@@ -83,7 +85,7 @@ def test_transient_failures_are_tried_again_and_end_in_a_sentence(tmp_path: Path
     assert len(tries) == 4 and bought.counts.retries == 3
     tries.clear()
     other = PaidRequest({"other": 1}, 0.5)
-    with pytest.raises(FatalRequestError, match="busy, 3 times in a row: run again later; what is paid is kept"):
+    with pytest.raises(FatalRequestError, match="busy, 3 times in a row: run again later; all paid answers are kept"):
         purchase(tmp_path, patience=Patience(3, 0.0)).run([other], send)
 
 
@@ -121,16 +123,17 @@ def test_a_corrupt_answer_is_named_and_not_bought_again(tmp_path: Path) -> None:
     purchase(tmp_path).run([REQUEST], lambda _: ANSWER)
     path = next((tmp_path / "answers").rglob("*.json"))
     path.write_text(path.read_text()[:40])
-    with pytest.raises(ValueError, match=f"{path.name} is no stored answer: restore it, or delete it"):
+    with pytest.raises(ValueError, match=f"{path.name} is not a stored answer: restore it, or delete it"):
         purchase(tmp_path).run([REQUEST], lambda _: pytest.fail("paid twice"))
 
 
-def test_leave_and_money_are_asked_for_first() -> None:
+def test_permission_and_budget_are_checked_first() -> None:
+    check = partial(check_permission, estimate_usd=2.5, budget_parameter="collect.max_usd")
     with pytest.raises(FatalRequestError, match=r"up to \$2\.50: set ANOMEND_ALLOW_SPEND=1"):
-        check_permission(False, 2.5, 10.0, "collect.max_usd")
+        check(allowed=False, max_usd=10.0)
     with pytest.raises(FatalRequestError, match=r"\$2\.50, collect\.max_usd allows \$1\.00"):
-        check_permission(True, 2.5, 1.0, "collect.max_usd")
-    check_permission(True, 2.5, 2.5, "collect.max_usd")
+        check(allowed=True, max_usd=1.0)
+    check(allowed=True, max_usd=2.5)
 
 
 def status_error(status: int, body: object = None, **headers: str) -> openai.APIStatusError:
@@ -188,15 +191,9 @@ def test_prices_and_retired_models(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"has no price for 'gpt-image-2\.9'"):
         read_price("gpt-image-2.9", table)
     (tmp_path / "prices.csv").write_text("model,text_input\nm,1\n")
-    with pytest.raises(ValueError, match="is no table with the columns"):
+    with pytest.raises(ValueError, match="is not a table with the columns"):
         read_price("m", tmp_path / "prices.csv")
     retired = ROOT / "data" / "retired_models.csv"
     with pytest.raises(ValueError, match=r"collect\.openai\.model = 'dall-e-3' was retired on 2026-05-12: use"):
         refuse_retired("dall-e-3", "collect.openai.model", retired)
     refuse_retired("gpt-image-2", "collect.openai.model", retired)
-
-
-def test_an_experiment_of_dvc_uses_its_projects_store(tmp_path: Path) -> None:
-    assert project_store(tmp_path) == tmp_path / "paid"
-    assert project_store(tmp_path / ".dvc" / "tmp" / "exps" / "tmpabc") == tmp_path.resolve() / "paid"
-    assert project_store(tmp_path, "/elsewhere") == Path("/elsewhere")
