@@ -23,7 +23,7 @@ LEANING = Raters(preference=0.6, noise=0.1, left=0.3, careless=3, catches=8, par
 @cache
 def surveys(raters: Raters) -> list[dict[str, Any]]:
     rules = ExclusionRules(max_failed_catches=1, min_median_ms=500)
-    return [tally(simulate(raters, seed), seed, 1000, rules) for seed in range(SURVEYS)]
+    return [tally(simulate(raters, seed), seed, resamples=1000, rules=rules) for seed in range(SURVEYS)]
 
 
 def recovered(found: list[dict[str, Any]], truth: float, low: str, high: str) -> int:
