@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from anomend.collecting.image import (
     SourceImage,
     SourceSettings,
 )
-from anomend.collecting.registry import find_source
+from anomend.collecting.registry import find_source, module_of
 from anomend.params.images import CollectParams
 from anomend.pictures.image_sets import ImageFolderWriter
 from anomend.purchasing.settings import PurchaseSettings
@@ -92,9 +93,8 @@ def describe_plan(prompts: Sequence[str], params: CollectParams, settings: Sourc
     lines = []
     for source, count in _counts(params).items():
         if source == "openai":
-            from anomend.collecting.openai_images import describe_purchase
-
-            lines.append(f"openai: {describe_purchase(prompts, count, settings)}")
+            module = import_module(module_of(source))
+            lines.append(f"openai: {module.describe_purchase(prompts, count, settings)}")
         else:
             lines.append(f"{source}: up to {count} images, free of charge")
     return lines
@@ -102,7 +102,7 @@ def describe_plan(prompts: Sequence[str], params: CollectParams, settings: Sourc
 
 def _counts(params: CollectParams) -> dict[str, int]:
     """Images by source."""
-    return {params.source: params.images, **params.mix}
+    return dict([(params.source, params.images), *params.mix.items()])
 
 
 def _from_source(
