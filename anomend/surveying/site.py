@@ -24,6 +24,8 @@ from anomend.surveying.images import Image, blind_name, damaged, pair_name
 from anomend.surveying.key import KeyTrial, SurveyKey
 
 PAGE = Path(__file__).with_name("page")
+READS = ("page/*", "page/jspsych/*")
+"""Files that this module reads: a change of them is a change of its code."""
 
 
 @dataclass(frozen=True)
