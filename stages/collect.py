@@ -35,7 +35,7 @@ def main(*, dry_run: bool = False) -> None:
     if dry_run:
         print(*describe_plan(prompts, collecting, settings), sep="\n")
         return
-    collection = collect(prompts, collecting, settings, COLLECTED)
+    collection = collect(prompts, collecting, settings, folder=COLLECTED)
     provenance = {"source": collecting.source, "seed": collecting.seed}
     skipped = {"skipped": collection.skipped} if collection.skipped else {}
     write_metrics(METRICS / "collect.json", collection.metrics, provenance | skipped)

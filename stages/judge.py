@@ -22,7 +22,7 @@ def main() -> None:
     judge = params.judge
     samples = [read_imagefolder(SAMPLES / model) for model in MODELS]
     base, tuned = (table[table["group"] == "target"] for table in samples)
-    pairs = choose_pairs(base, tuned, judge.pairs_per_prompt, judge.seed)
+    pairs = choose_pairs(base, tuned, per_prompt=judge.pairs_per_prompt, seed=judge.seed)
     purchases: dict[str, PurchaseSettings] = {
         name: purchase_settings(
             name,

@@ -23,9 +23,9 @@ def main() -> None:
     base, tuned = (table[table["group"] == "target"] for table in samples)
     held_out = samples[0][samples[0]["group"] != "target"]
     # Drawn as for the judges: at the same seed, people and judges see the same pairs.
-    pairs = choose_pairs(base, tuned, params.pairs_per_prompt, params.seed)
-    write_key(SURVEY_KEY, build_survey(pairs, held_out, params, SURVEY_PAGE))
-    result = count_votes(sorted(responses.glob("*.csv")), base, tuned, params)
+    pairs = choose_pairs(base, tuned, per_prompt=params.pairs_per_prompt, seed=params.seed)
+    write_key(SURVEY_KEY, build_survey(pairs, held_out, params, site=SURVEY_PAGE))
+    result = count_votes(sorted(responses.glob("*.csv")), base=base, tuned=tuned, params=params)
     write_metrics(METRICS / "survey.json", result.metrics, result.provenance)
     PLOTS.mkdir(parents=True, exist_ok=True)
     result.pairs.to_csv(PLOTS / "survey_pairs.csv", lineterminator="\n")

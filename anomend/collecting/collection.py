@@ -55,7 +55,7 @@ def source_settings(
     )
 
 
-def collect(prompts: Sequence[str], params: CollectParams, settings: SourceSettings, folder: Path) -> Collection:
+def collect(prompts: Sequence[str], params: CollectParams, settings: SourceSettings, *, folder: Path) -> Collection:
     """Collect images from every source into one image folder.
 
     Args:

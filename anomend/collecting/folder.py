@@ -56,7 +56,7 @@ def collect_folder(prompts: Sequence[str], count: int, settings: SourceSettings)
             "caption_from": caption_from,
         }
         taken += 1
-        yield SourceImage(image, text, prompt, provenance)
+        yield SourceImage(image=image, text=text, prompt=prompt, provenance=provenance)
     if not taken:
         raise ValueError(f"there is no readable JPEG, PNG or WebP picture in {folder}: put your pictures there")
 

@@ -14,7 +14,7 @@ from anomend.params.images import OpenAIParams
 from anomend.purchasing.settings import PurchaseSettings
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SourceImage:
     """One collected image."""
 

@@ -80,7 +80,7 @@ def _items(prompts: Sequence[str], count: int, contexts: Sequence[str]) -> Itera
 
 
 def _collected(item: ImageItem, record: Record, settings: OpenAISettings) -> SourceImage:
-    picture, changes = read_picture(image_bytes(record.outcome))
+    image, changes = read_picture(image_bytes(record.outcome))
     provenance = {
         "individual": item.individual,
         "model": settings.purchase.model,
@@ -89,4 +89,6 @@ def _collected(item: ImageItem, record: Record, settings: OpenAISettings) -> Sou
         "usd": round(record.outcome.usd, 6),
         "original": f"{PaidRequest(record.request, 0.0).key}.{settings.images.output_format}",
     }
-    return SourceImage(picture, item.text, item.prompt, provenance | ({"changes": list(changes)} if changes else {}))
+    if changes:
+        provenance["changes"] = list(changes)
+    return SourceImage(image=image, text=item.text, prompt=item.prompt, provenance=provenance)

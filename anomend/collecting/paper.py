@@ -51,7 +51,8 @@ def collect_paper(prompts: Sequence[str], count: int, settings: SourceSettings) 
         else:
             taken += 1
             provenance = {"original": name, "original_sha256": digest, "commit": COMMIT, "model": "DALL-E 3"}
-            yield SourceImage(read_picture(content)[0], captions[name], captions[name], provenance)
+            image, _ = read_picture(content)
+            yield SourceImage(image=image, text=captions[name], prompt=captions[name], provenance=provenance)
     if not taken:
         shown = ", ".join(sorted(set(captions.values())))
         raise ValueError(f"no published image answers a target prompt: they show {shown}; set prompts.target to these")

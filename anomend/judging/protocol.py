@@ -122,7 +122,7 @@ class JudgeAnswer(BaseModel):
     details: dict[str, Any]
 
 
-def choose_pairs(base: pd.DataFrame, tuned: pd.DataFrame, per_prompt: int, seed: int) -> pd.DataFrame:
+def choose_pairs(base: pd.DataFrame, tuned: pd.DataFrame, *, per_prompt: int, seed: int) -> pd.DataFrame:
     """Pair two image sets by (prompt, seed) and draw some pairs of each prompt at random.
 
     Args:

@@ -49,10 +49,10 @@ class Texts:
 
 def build_site(
     folder: Path,
+    *,
     pairs: Sequence[tuple[SurveyImage, SurveyImage]],
     whole: Sequence[SurveyImage],
     texts: Texts,
-    *,
     participants: int,
     repeats: int,
     seed: int,

@@ -30,7 +30,7 @@ class SurveyResult:
     """Names of the response files, rules of exclusion, and the seed."""
 
 
-def build_survey(pairs: pd.DataFrame, held_out: pd.DataFrame, params: SurveyParams, site: Path) -> SurveyKey:
+def build_survey(pairs: pd.DataFrame, held_out: pd.DataFrame, params: SurveyParams, *, site: Path) -> SurveyKey:
     """Write the survey's page, and return its key.
 
     Args:
@@ -40,18 +40,21 @@ def build_survey(pairs: pd.DataFrame, held_out: pd.DataFrame, params: SurveyPara
         site: folder of the page; what is in it is replaced.
     """
     base, tuned = (survey_images(pairs.rename(columns={f"path_{model}": "path"})) for model in ("base", "tuned"))
+    catches = draw_images(held_out, min(params.catch_pairs, len(held_out)), params.seed)
     return build_site(
         site,
-        list(zip(base, tuned, strict=True)),
-        survey_images(draw_images(held_out, min(params.catch_pairs, len(held_out)), params.seed)),
-        Texts(title=params.title, question=params.question, consent=params.consent),
+        pairs=list(zip(base, tuned, strict=True)),
+        whole=survey_images(catches),
+        texts=Texts(title=params.title, question=params.question, consent=params.consent),
         participants=params.participants,
         repeats=min(params.repeats, len(pairs) // 2),
         seed=params.seed,
     )
 
 
-def count_votes(files: Sequence[Path], base: pd.DataFrame, tuned: pd.DataFrame, params: SurveyParams) -> SurveyResult:
+def count_votes(
+    files: Sequence[Path], *, base: pd.DataFrame, tuned: pd.DataFrame, params: SurveyParams
+) -> SurveyResult:
     """Count the answers about today's samples.
 
     Args:

@@ -86,6 +86,6 @@ def test_pairs_do_not_depend_on_the_order_of_rows(tmp_path: Path) -> None:
     assert len(drawn) == 4
     assert list(drawn["seed"]) != list(choose_pairs(base, tuned, per_prompt=4, seed=2)["seed"])
     with pytest.raises(ValueError, match="share no prompt and seed"):
-        choose_pairs(base, tuned.assign(prompt="other"), 4, 0)
+        choose_pairs(base, tuned.assign(prompt="other"), per_prompt=4, seed=0)
     with pytest.raises(ValueError, match="twice"):
-        choose_pairs(pd.concat([base, base]), tuned, 4, 0)
+        choose_pairs(pd.concat([base, base]), tuned, per_prompt=4, seed=0)

@@ -121,7 +121,7 @@ def complete(inputs: ReportInputs, tmp_path_factory: pytest.TempPathFactory) -> 
     base, tuned = (table[table["group"] == "target"] for table in (inputs.samples_base, inputs.samples_tuned))
     judge = AnatomyJudge(lambda image: check(image).anomalies)
     answers = write_answers(
-        folder / "anatomy.jsonl", ask(judge, whole_questions(choose_pairs(base, tuned, SEEDS, 0), 1))
+        folder / "anatomy.jsonl", ask(judge, whole_questions(choose_pairs(base, tuned, per_prompt=SEEDS, seed=0), 1))
     )
     prompt, seed = inputs.samples_base.iloc[0][["prompt", "seed"]]
     raters = ["judge_anatomy", "measure_anatomy"]
