@@ -10,7 +10,7 @@ from anomend.miniature.scenery import PLACES
 from anomend.project.seeding import derived_seed, python_random
 
 
-def collect_drawn_people(prompts: Sequence[str], count: int, settings: SourceSettings) -> Iterator[SourceImage]:
+def collect(prompts: Sequence[str], count: int, settings: SourceSettings) -> Iterator[SourceImage]:
     """`collect_figures` as a `Source`."""
     return collect_figures(prompts, count, settings.seed)
 

@@ -14,7 +14,7 @@ from anomend.pictures.image_sets import METADATA
 from anomend.project.files import sha256_of
 
 
-def collect_folder(prompts: Sequence[str], count: int, settings: SourceSettings) -> Iterator[SourceImage | Skipped]:
+def collect(prompts: Sequence[str], count: int, settings: SourceSettings) -> Iterator[SourceImage | Skipped]:
     """The pictures of a folder and its sub-folders, by name; each file that is not a usable picture is reported.
 
     Args:

@@ -14,7 +14,7 @@ from anomend.collecting.pictures import read_picture
 from anomend.purchasing.requests import PaidRequest, Record
 
 
-def collect_openai(prompts: Sequence[str], count: int, settings: SourceSettings) -> Iterator[SourceImage | Skipped]:
+def collect(prompts: Sequence[str], count: int, settings: SourceSettings) -> Iterator[SourceImage | Skipped]:
     """Buy images, or take them from the store if they were bought before.
 
     Args:
@@ -57,7 +57,7 @@ def collect_openai(prompts: Sequence[str], count: int, settings: SourceSettings)
 
 
 def describe_purchase(prompts: Sequence[str], count: int, settings: SourceSettings) -> str:
-    """What `collect_openai` would request and what it would cost, without any request."""
+    """What `collect` would request and what it would cost, without any request."""
     openai_settings = _settings(settings)
     client = ImageClient(openai_settings)
     items = list(_items(prompts, count, openai_settings.images.contexts))

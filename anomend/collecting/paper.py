@@ -14,7 +14,7 @@ COMMIT = "87964b34ea42169283167483ab18fa2660a409a3"
 """Commit of https://github.com/hyoo14/Finetuned-SD3-Correcting-Anomalous-Images."""
 
 
-def collect_paper(prompts: Sequence[str], count: int, settings: SourceSettings) -> Iterator[SourceImage | Skipped]:
+def collect(prompts: Sequence[str], count: int, settings: SourceSettings) -> Iterator[SourceImage | Skipped]:
     """The published instance images whose caption is a target prompt: five, four of them on the grass.
 
     Args:

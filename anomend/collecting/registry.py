@@ -1,4 +1,4 @@
-"""The sources by name: a new one is one module with a function of the type `Source`, and one row here.
+"""The sources by name: a new one is one module with `collect`, a function of the type `Source`, and one row here.
 
 A source's module is imported when it is used, so that a vendor's client is imported only by runs that buy from it.
 """
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from anomend.collecting.image import Source
 
 SOURCES = {
-    "figures": ("anomend.collecting.drawn_people", "collect_drawn_people"),
-    "folder": ("anomend.collecting.folder", "collect_folder"),
-    "paper": ("anomend.collecting.paper", "collect_paper"),
-    "openai": ("anomend.collecting.openai_images", "collect_openai"),
+    "figures": "anomend.collecting.drawn_people",
+    "folder": "anomend.collecting.folder",
+    "paper": "anomend.collecting.paper",
+    "openai": "anomend.collecting.openai_images",
 }
-"""Module and function of each source."""
+"""Module of each source."""
 
 
 def module_of(name: str) -> str:
@@ -28,14 +28,14 @@ def module_of(name: str) -> str:
     """
     if name not in SOURCES:
         raise ValueError(f"there is no source {name!r}: choose one of {', '.join(sorted(SOURCES))}")
-    return SOURCES[name][0]
+    return SOURCES[name]
 
 
 def find_source(name: str) -> Source:
-    """The function of the named source.
+    """The function `collect` of the named source.
 
     Raises:
         ValueError: there is no such source.
     """
-    source: Source = getattr(import_module(module_of(name)), SOURCES[name][1])
+    source: Source = import_module(module_of(name)).collect
     return source

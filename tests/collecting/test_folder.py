@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from anomend.collecting.folder import collect_folder
+from anomend.collecting.folder import collect as collect_folder
 from anomend.collecting.image import FolderSettings, Skipped, SourceImage, SourceSettings
 from anomend.collecting.pictures import read_picture
 from tests.collecting.pictures import drawing, fill

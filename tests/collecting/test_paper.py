@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from anomend.collecting.image import PaperSettings, Skipped, SourceImage, SourceSettings
-from anomend.collecting.paper import collect_paper
+from anomend.collecting.paper import collect as collect_paper
 from tests.collecting.pictures import fill
 from tests.conftest import ROOT
 
