@@ -1,8 +1,8 @@
 """Crops of body parts, so that a judge is asked about one part at a time.
 
-Multimodal models overlook wrong limbs in whole pictures: asking about cropped parts one by one lifted the F1 of
-finding artifacts from .56 to .82 in ArtifactLens. A part is asked about only where it is found in both images of a
-pair; one that is missing altogether is for the question about the whole pictures to tell.
+Multimodal models overlook wrong limbs in whole pictures: in ArtifactLens, asking about cropped parts one by one raised
+the F1 of finding artifacts from .56 to .82. A part is asked about only if it is found in both images of a pair; the
+question about the whole images covers parts that are missing.
 """
 
 from __future__ import annotations
@@ -14,33 +14,33 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from anomend.judging.protocol import ORDERS, Box, Question
+from anomend.judging.protocol import ORDERS, Box, JudgeQuestion
 from anomend.miniature.anatomy import part_masks
 from anomend.pictures.image_sets import load_image
 
-Find = Callable[[NDArray[np.uint8]], Mapping[str, Box]]
-"""An RGB image (H, W, 3) -> boxes of the parts that were found in it."""
+FindParts = Callable[[NDArray[np.uint8]], Mapping[str, Box]]
+"""An RGB image (H, W, 3) -> boxes of the body parts in it."""
 
 MARGIN = 0.2
-"""A crop is wider than its part by this share on each side: where a limb is joined belongs to the question."""
+"""A crop is wider than its part by this share on each side, so that it shows where a limb is joined."""
 KEY_POINTS = {"head": range(11), "arms": range(11, 17), "hands": range(15, 23), "legs": range(23, 33)}
 """BlazePose's key points of each part."""
 VISIBLE = 0.5
+"""Visibility from which a key point counts."""
 
 
-def figure_parts(image: NDArray[np.uint8]) -> dict[str, Box]:
-    """Head, arms and legs of the miniature's drawn figures, by their hues."""
+def drawn_parts(image: NDArray[np.uint8]) -> dict[str, Box]:
+    """Head, arms and legs of the miniature's drawn people, by their hues."""
     masks = part_masks(image)
-    names = {"head": "head", "arm": "arms", "leg": "legs"}
-    found = {}
-    for kind, name in names.items():
+    boxes = {}
+    for kind, name in {"head": "head", "arm": "arms", "leg": "legs"}.items():
         rows, columns = np.nonzero(masks[kind])
         if len(rows):
-            found[name] = square(image.shape, np.stack([columns, rows], axis=1))
-    return found
+            boxes[name] = square(image.shape, np.stack([columns, rows], axis=1))
+    return boxes
 
 
-def photograph_parts(folder: Path) -> Find:
+def photograph_parts(folder: Path) -> FindParts:
     """Head, arms, hands and legs of the largest person in a photograph, by MediaPipe's key points.
 
     Args:
@@ -60,12 +60,12 @@ def photograph_parts(folder: Path) -> Find:
             return {}
         body = max(bodies, key=lambda body: body.region.sum())
         inside = np.all((body.points >= 0) & (body.points < image.shape[1::-1]), axis=1) & (body.visibility >= VISIBLE)
-        found = {}
+        boxes = {}
         for name, indices in KEY_POINTS.items():
             points = body.points[[index for index in indices if inside[index]]]
             if len(points) >= 2:
-                found[name] = square(image.shape, points)
-        return found
+                boxes[name] = square(image.shape, points)
+        return boxes
 
     return find
 
@@ -79,25 +79,33 @@ def square(shape: tuple[int, ...], points: NDArray[np.generic]) -> Box:
     return int(left), int(top), int(left + side), int(top + side)
 
 
-def part_questions(pairs: pd.DataFrame, repeats: int, find: Find) -> list[Question]:
-    """Every part that is found in both images of a pair, in both orders, `repeats` times each.
+def part_questions(pairs: pd.DataFrame, repeats: int, find_parts: FindParts) -> list[JudgeQuestion]:
+    """Questions about every part that is in both images of a pair: in both orders, `repeats` times each.
 
     Args:
         pairs: as `protocol.choose_pairs` returns them.
         repeats: times that each order is asked.
-        find: finds the parts.
+        find_parts: finds the parts.
     """
-    asked = []
+    questions = []
     for row in pairs.to_dict("records"):
         base, tuned = Path(row["path_base"]), Path(row["path_tuned"])
-        of_base, of_tuned = find(load_image(base)), find(load_image(tuned))
-        asked += [
-            Question(
-                str(row["prompt"]), int(row["seed"]), base, tuned, order, repeat, part, of_base[part], of_tuned[part]
+        of_base, of_tuned = find_parts(load_image(base)), find_parts(load_image(tuned))
+        questions += [
+            JudgeQuestion(
+                prompt=str(row["prompt"]),
+                seed=int(row["seed"]),
+                path_base=base,
+                path_tuned=tuned,
+                order=order,
+                repeat=repeat,
+                part=part,
+                crop_base=of_base[part],
+                crop_tuned=of_tuned[part],
             )
             for part in of_base
             if part in of_tuned
             for repeat in range(repeats)
             for order in ORDERS
         ]
-    return asked
+    return questions

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from anomend.judging.analysis import analyse, analyse_parts
-from anomend.judging.parts import figure_parts, part_questions, photograph_parts, square
-from anomend.judging.protocol import BlindPair, Reply, ask, blind, questions
+from anomend.judging.parts import drawn_parts, part_questions, photograph_parts, square
+from anomend.judging.protocol import BlindPair, Reply, ask, blind, whole_questions
 from anomend.miniature.anatomy import part_masks
 from anomend.pictures.image_sets import load_image
 from tests.conftest import ROOT
@@ -32,23 +32,23 @@ def test_a_square_by_hand() -> None:
     assert right - left == bottom - top == 8
 
 
-def test_the_crops_of_a_figure_hold_its_parts(drawn: pd.DataFrame) -> None:
+def test_the_crops_of_a_drawn_person_hold_the_parts(drawn: pd.DataFrame) -> None:
     for path in drawn["path_tuned"]:
         image = load_image(path)
-        boxes = figure_parts(image)
+        boxes = drawn_parts(image)
         assert set(boxes) == {"head", "arms", "legs"}
         for kind, name in (("head", "head"), ("arm", "arms"), ("leg", "legs")):
             left, top, right, bottom = boxes[name]
             mask = part_masks(image)[kind]
             assert mask[top:bottom, left:right].sum() == mask.sum() > 0
             assert 0 <= left < right <= 64 and 0 <= top < bottom <= 64
-    assert figure_parts(np.full((64, 64, 3), 128, np.uint8)) == {}
+    assert drawn_parts(np.full((64, 64, 3), 128, np.uint8)) == {}
 
 
 def test_each_part_is_asked_about_in_both_orders_and_blind(drawn: pd.DataFrame) -> None:
-    asked = part_questions(drawn, 2, figure_parts)
-    assert len(asked) == len(drawn) * 3 * 2 * 2
-    first, second = asked[:2]
+    questions = part_questions(drawn, 2, drawn_parts)
+    assert len(questions) == len(drawn) * 3 * 2 * 2
+    first, second = questions[:2]
     one, other = blind(first), blind(second)
     assert (first.order, second.order) == ("base_first", "tuned_first") and one.part == first.part == second.part
     assert one.image_a.shape[0] == one.image_a.shape[1] <= 64
@@ -56,7 +56,7 @@ def test_each_part_is_asked_about_in_both_orders_and_blind(drawn: pd.DataFrame) 
     assert not hasattr(one, "path_base")
 
 
-def test_what_is_found_in_one_image_only_is_not_asked_about(drawn: pd.DataFrame) -> None:
+def test_a_part_in_only_one_image_is_not_asked_about(drawn: pd.DataFrame) -> None:
     seen: list[int] = []
 
     def find(image: np.ndarray) -> dict[str, tuple[int, int, int, int]]:
@@ -79,11 +79,11 @@ class LikesRedArms:
 
 
 def test_parts_are_analysed_by_themselves(drawn: pd.DataFrame) -> None:
-    answers = list(ask(LikesRedArms(), [*questions(drawn, 1), *part_questions(drawn, 1, figure_parts)]))
+    answers = list(ask(LikesRedArms(), [*whole_questions(drawn, 1), *part_questions(drawn, 1, drawn_parts)]))
     whole, parts = analyse(answers, seed=0, resamples=200), analyse_parts(answers, seed=0, resamples=200)
     assert whole["pairs"] == 5 and whole["win_rate_tuned"] == 0.5 and whole["first_position_rate"] == 1
     assert set(parts) == {"head", "arms", "legs"}
-    # The tuned figure has an arm more than the base's in three of five pairs, and as many in two.
+    # The tuned person has one arm more than the base's in three of five pairs, and as many in two.
     assert parts["arms"]["win_rate_tuned"] >= 0.6 and parts["arms"]["consistency"] == 1
     assert parts["head"]["first_position_rate"] == 1
     assert analyse_parts(answers[:10], seed=0) == {}
