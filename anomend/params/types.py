@@ -11,7 +11,7 @@ Prompt = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Rate = Annotated[float, Field(ge=0, le=1)]
 AnatomyDetector = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(:\S+)?$")]
-"""A detector of `anomend.detectors.anatomy`, by its name there, or none; `resolve` holds it against what is known."""
+"""A detector of `anomend.detectors.table`, by its name there; stage `resolve` checks that it can be used."""
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from anomend.detectors.detector import Detector
 from anomend.detectors.observation import Observation
-from anomend.detectors.photograph_anatomy import CAUTION, KINDS, anomalies_of
+from anomend.detectors.photographs.detector import CAUTION, KINDS
 from anomend.statistics import holm, permutation_test
 
-Look = Callable[[NDArray[np.uint8]], Observation]
 SETS = ("tuned", "base", "instance")
 EXPLORATORY = (
     "Exploratory: the detector and its thresholds were known to suit the instance images, no figure here was named"
@@ -23,19 +23,19 @@ EXPLORATORY = (
 
 def anatomy_figures(
     sets: Mapping[str, Sequence[NDArray[np.uint8]]],
-    look: Look | None,
+    detector: Detector | None,
+    *,
     seed: int,
     reason: str,
-    *,
     progress: bool = False,
 ) -> dict[str, Any]:
     """Rates by kind of anomaly, and confidences, of the tuned, base and instance images.
 
     Args:
         sets: images by set: `tuned`, `base`, `instance`.
-        look: what is seen in an image; None where its networks are missing.
+        detector: of photographs; None where its networks are missing.
         seed: of the splits, where there are too many to list.
-        reason: why there is no look.
+        reason: why there is no detector.
 
     Returns:
         `rates`: by kind, and `any`, the share of images of each set; `confidence`: means of `body` and `hands`, the
@@ -43,12 +43,12 @@ def anatomy_figures(
         the unpaired images; `p_holm` corrects it for all tests here.
     """
     rows = [(name, image) for name in SETS for image in sets[name]]
-    if look is None:
+    if detector is None:
         return {"note": EXPLORATORY, "rates": None, "confidence": None, "reason": reason}
     seen: dict[str, list[Observation]] = {name: [] for name in SETS}
     for name, image in tqdm(rows, desc="anatomy (photographs)", disable=not progress):
-        seen[name].append(look(image))
-    kinds = {name: [anomalies_of(one) for one in seen[name]] for name in SETS}
+        seen[name].append(detector.detect(image))
+    kinds = {name: [one.anomalies for one in seen[name]] for name in SETS}
     rates = {
         "any": _compared({name: [float(bool(found)) for found in kinds[name]] for name in SETS}, seed),
         **{

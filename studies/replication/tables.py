@@ -17,7 +17,8 @@ import pandas as pd
 import yaml
 from numpy.typing import NDArray
 
-from anomend.detectors.photograph_anatomy import NETWORKS, make_observe, refuse_missing_networks
+from anomend.detectors.detector import Detector
+from anomend.detectors.photographs.detector import make_photographs, refuse_missing_networks
 from anomend.measuring.diversity import cosine_distance_matrix
 from anomend.measuring.features import FeatureExtractor, get_extractor
 from anomend.measuring.frechet import frechet_distance
@@ -32,7 +33,7 @@ from anomend.statistics import (
     within_set_interval,
     within_set_permutation_test,
 )
-from studies.replication.anatomy import Look, anatomy_figures
+from studies.replication.anatomy import anatomy_figures
 from studies.replication.fid import candidates, reproduced
 from studies.replication.images import COMMIT, REPOSITORY, PaperImages, find_folder, read_images
 from studies.replication.inception import inception_features
@@ -123,13 +124,13 @@ def feature_figures(
     }
 
 
-def photograph_look() -> tuple[Look | None, str]:
-    """What looks at the anatomy of photographs; None with the reason where its networks are missing."""
+def photograph_detector(networks: str) -> tuple[Detector | None, str]:
+    """The detector `photographs` with networks from a folder; None with the reason where they are missing."""
     try:
-        refuse_missing_networks()
+        refuse_missing_networks(ROOT / networks)
     except ValueError:
         return None, "the networks of the detector photographs are not here: `make photograph-models` fetches them"
-    return make_observe(NETWORKS), ""
+    return make_photographs(ROOT / networks), ""
 
 
 def main() -> int:
@@ -145,9 +146,9 @@ def main() -> int:
             images, extractor, params["batch_size"], seed, table1["fid"], progress=True
         )
         figures["table2"] = table2(DATA / "table2.csv", seed)
-        look, reason = photograph_look()
+        detector, reason = photograph_detector(params["networks"])
         sets = {"tuned": images.tuned, "base": images.base, "instance": images.instance}
-        figures["anatomy"] = anatomy_figures(sets, look, seed, reason, progress=True)
+        figures["anatomy"] = anatomy_figures(sets, detector, seed=seed, reason=reason, progress=True)
     except (ValueError, FileNotFoundError) as error:
         print(f"replication: {error}", file=sys.stderr)
         return 1

@@ -263,7 +263,7 @@ def test_a_detector_that_cannot_run_here_is_refused_by_the_stage(tmp_path: Path,
         command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1 and not (tmp_path / "params.resolved.yaml").exists()
-    assert "measure.detector = 'eyes': unknown anatomy detector" in done.stderr and "Traceback" not in done.stderr
+    assert "measure.detector = 'eyes': there is no detector" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_merging_replaces_lists_and_descends_into_sections() -> None:

@@ -1,4 +1,4 @@
-"""The networks' files: fetched, held against their digests, and missed in one sentence."""
+"""The networks' files: fetched, checked against their digests, and refused in one sentence where they are missing."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from anomend.detectors.photographs.detection import SHAPES, Detection, anchors, 
 from anomend.detectors.photographs.networks import FILES, load_networks, missing_networks
 from anomend.detectors.photographs.people import parts
 from commands.fetch_photograph_networks import unpack
-from tests.curating.photographs import NETWORKS, needs_networks
+from tests.detectors.photographs import NETWORKS, needs_networks
 
 
-def test_missing_networks_are_one_sentence_with_the_mend(tmp_path: Path) -> None:
+def test_missing_networks_are_one_sentence_with_the_fix(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as refused:
         load_networks(tmp_path)
     assert "make photograph-models" in str(refused.value) and len(str(refused.value).splitlines()) == 1

@@ -2,62 +2,89 @@
 
 Both by transformers' classes, from the hub at a pinned revision (Apache-2.0) or from a local folder. Larger and better
 than the offline networks; a person's pixels are those of the box, and a hand is as clear as its wrist.
+
+It names no anomalies: its scores are not probabilities, and were not tried on real weights here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from transformers import RTDetrForObjectDetection, VitPoseForPoseEstimation
-from transformers.models.rt_detr.image_processing_pil_rt_detr import RTDetrImageProcessorPil
-from transformers.models.vitpose.image_processing_pil_vitpose import VitPoseImageProcessorPil
 
-from anomend.detectors.observation import Observation
+from anomend.detectors.criteria import PHOTOGRAPHS
+from anomend.detectors.detector import Detector, Use
+from anomend.detectors.observation import Image, Observation
+from anomend.params.detectors import DetectorParams, RtDetrParams
 from anomend.project.hub_models import hub_folder, whole_model
+
+if TYPE_CHECKING:
+    from transformers import VitPoseForPoseEstimation
+    from transformers.models.vitpose.image_processing_pil_vitpose import VitPoseImageProcessorPil
+
+FORM = "photographs_rtdetr"
+USES: frozenset[Use] = frozenset({"curation"})
 
 SCORE = 0.5
 """Least score of a person."""
 WRISTS = (9, 10)
 """Among COCO's 17 key points."""
-OTHERWISE = "set curate.detector to photographs, which needs no hub, or the model's parameter to a local folder"
+OTHERWISE = "set the detector to photographs, which needs no hub, or the model's parameter to a local folder"
 
 
-@dataclass(frozen=True)
-class HubModel:
-    """A repository on the hub, or a local folder, and the revision there."""
-
-    repository: str
-    revision: str
+def check(argument: str, settings: DetectorParams) -> None:
+    """Nothing can be told without going online."""
 
 
-def make_look(person: HubModel, pose: HubModel) -> Callable[[NDArray[np.uint8]], Observation]:
-    """The detector, its networks loaded once, on a GPU where there is one.
+def make(argument: str, settings: DetectorParams) -> Detector:
+    """The detector, its networks loaded, on a GPU where there is one.
 
     Raises:
-        FileNotFoundError: a model is neither cached nor to be had from the hub.
-        ValueError: a model's weights do not fit, or it knows no class `person`.
+        FileNotFoundError: a model is neither in the cache nor on a hub that can be reached.
+        ValueError: a model's weights do not fit, or it has no class `person`.
     """
+    return Detector(
+        name=FORM,
+        detect=load_detect(settings.rtdetr),
+        # A box holds more than its person.
+        criteria=replace(PHOTOGRAPHS, min_area=0.2, min_hands=0.3),
+        source=f"{settings.rtdetr.person_model}@{settings.rtdetr.person_revision}, "
+        f"{settings.rtdetr.pose_model}@{settings.rtdetr.pose_revision}",
+        licence="Apache-2.0",
+    )
+
+
+def load_detect(models: RtDetrParams) -> Callable[[Image], Observation]:
+    """What is seen in an image, by the two models; see `make` for what is raised."""
+    # Imported at first use: these take seconds.
+    import torch
+    from transformers import RTDetrForObjectDetection, VitPoseForPoseEstimation
+    from transformers.models.rt_detr.image_processing_pil_rt_detr import RTDetrImageProcessorPil
+    from transformers.models.vitpose.image_processing_pil_vitpose import VitPoseImageProcessorPil
+
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     folders = [
-        hub_folder(model.repository, model.revision, "preprocessor_config.json", otherwise=OTHERWISE)
-        for model in (person, pose)
+        hub_folder(model, revision, "preprocessor_config.json", otherwise=OTHERWISE)
+        for model, revision in (
+            (models.person_model, models.person_revision),
+            (models.pose_model, models.pose_revision),
+        )
     ]
-    detector = whole_model(RTDetrForObjectDetection, folders[0]).to(device)
+    network = whole_model(RTDetrForObjectDetection, folders[0]).to(device)
     estimator = whole_model(VitPoseForPoseEstimation, folders[1]).to(device)
     scaling = RTDetrImageProcessorPil.from_pretrained(folders[0])
     cropping = VitPoseImageProcessorPil.from_pretrained(folders[1])
-    labels = [number for number, name in detector.config.id2label.items() if name == "person"]
+    labels = [number for number, name in network.config.id2label.items() if name == "person"]
     if not labels:
-        raise ValueError(f"{person.repository} knows no class `person`: choose a detector trained on COCO")
+        raise ValueError(f"{models.person_model} has no class `person`: choose a detector trained on COCO")
 
     @torch.no_grad()
-    def look(image: NDArray[np.uint8]) -> Observation:
+    def detect(image: Image) -> Observation:
         height, width = image.shape[:2]
-        outputs = detector(**scaling(images=image, return_tensors="pt").to(device))
+        outputs = network(**scaling(images=image, return_tensors="pt").to(device))
         found = scaling.post_process_object_detection(outputs, threshold=SCORE, target_sizes=[(height, width)])[0]
         boxes = found["boxes"][found["labels"] == labels[0]].cpu().numpy().astype(np.float64)
         boxes = np.clip(boxes, 0, [width, height, width, height])
@@ -75,11 +102,11 @@ def make_look(person: HubModel, pose: HubModel) -> Callable[[NDArray[np.uint8]],
             hands=min(max(hands), 1.0) if hands else None,
         )
 
-    return look
+    return detect
 
 
 def _key_points(
-    estimator: VitPoseForPoseEstimation, cropping: VitPoseImageProcessorPil, image: NDArray[np.uint8], box: NDArray
+    estimator: VitPoseForPoseEstimation, cropping: VitPoseImageProcessorPil, image: Image, box: NDArray
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Key points of the person in a box, (K, 2) in the image's pixels, and their scores, (K,)."""
     left, top, right, bottom = box.tolist()
