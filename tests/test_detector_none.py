@@ -54,10 +54,10 @@ def test_without_a_detector_rates_are_null_with_the_reason() -> None:
 
 
 def test_the_miniatures_checker_says_what_it_always_said() -> None:
-    per_image, rates, provenance = measure_anatomy(IMAGES, samples(), make_detector("figures", detector_params()))
+    per_image, rates, provenance = measure_anatomy(IMAGES, samples(), make_detector("drawn_people", detector_params()))
     assert rates["anomaly_rate_target"] == 1 and rates["anomaly_rate"] == {"target_prompt": 1.0, "held_out_prompt": 1.0}
     assert rates["anomaly_kinds"]["missing_head"] == 1 and rates["anomaly_kinds"]["extra_leg"] == 0
-    assert per_image["anomalous"].tolist() == [1] * 16 and provenance == {"detector": "figures"}
+    assert per_image["anomalous"].tolist() == [1] * 16 and provenance == {"detector": "drawn_people"}
 
 
 def test_the_comparison_and_the_verdict_carry_the_reason(unseen: Path) -> None:
@@ -89,4 +89,6 @@ def test_a_caution_is_repeated_in_the_comparison(unseen: Path) -> None:
     with_caution = compare.with_caution({"anomaly_rate_target": {}, "anomaly_rate_held_out": {}, "diversity": {}}, said)
     assert "photographs tells whether people" in with_caution["anomaly_rate_target"]["caution"]
     assert with_caution["diversity"] == {}
-    assert compare.with_caution({"anomaly_rate_target": {}}, {"detector": "figures"}) == {"anomaly_rate_target": {}}
+    assert compare.with_caution({"anomaly_rate_target": {}}, {"detector": "drawn_people"}) == {
+        "anomaly_rate_target": {}
+    }

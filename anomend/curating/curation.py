@@ -55,7 +55,7 @@ def detector_for(name: str, source: str) -> str:
     for all others."""
     if name != "auto":
         return name
-    return "figures" if source == "figures" else "photographs"
+    return "drawn_people" if source == "drawn_people" else "photographs"
 
 
 def curate(

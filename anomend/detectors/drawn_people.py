@@ -1,4 +1,4 @@
-"""Detector `figures`: the exact checker of the miniature's drawn people."""
+"""Detector `drawn_people`: the exact checker of the miniature's drawn people."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from anomend.detectors.observation import Image, Observation
 from anomend.miniature import anatomy as checker
 from anomend.params.detectors import DetectorParams
 
-FORM = "figures"
+FORM = "drawn_people"
 USES: frozenset[Use] = frozenset({"anomalies", "curation", "parts"})
 
 KINDS = tuple(

@@ -10,7 +10,7 @@ from anomend.params.detectors import DetectorParams
 from anomend.params.params import Params
 
 DETECTORS: dict[str, str] = {
-    "figures": "anomend.detectors.drawn_people",
+    "drawn_people": "anomend.detectors.drawn_people",
     "photographs": "anomend.detectors.photographs.detector",
     "photographs_rtdetr": "anomend.detectors.photographs_rtdetr",
     "objects": "anomend.detectors.objects",

@@ -14,7 +14,7 @@ class MeasureParams(Section):
     """What is measured on each set of samples."""
 
     detector: AnatomyDetector = Field(
-        description="Detector of anomalies; figures: the miniature's checker; photographs: whether people, bodies "
+        description="Detector of anomalies; drawn_people: the miniature's checker; photographs: whether people, bodies "
         "and hands can be made out (`make photograph-models`), on which no verdict rests; objects:MODEL@PIN: a "
         "detector of anomalies of your own (docs/anatomy_detectors.md); none: no detector, no anomaly rate."
     )
@@ -82,7 +82,7 @@ class JudgeParams(Section):
     models: JudgeModelParams
     parts: AnatomyDetector = Field(
         description="Detector of head, arms, hands and legs, which paid judges are then asked about too, each in crops "
-        "of its own; figures, photographs or none; about four times the cost."
+        "of its own; drawn_people, photographs or none; about four times the cost."
     )
     image_size: int = Field(ge=64, le=2048, description="Longer side at which images are sent, pixels.")
     max_tokens: int = Field(ge=200, le=32_000, description="Tokens of an answer at most, its thinking included.")

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 from anomend.params.types import (
     RUN_SETTING,
     AnatomyDetector,
+    NotFigures,
     Prompt,
     Rate,
     RequestParams,
@@ -17,7 +18,7 @@ from anomend.params.types import (
     Text,
 )
 
-SourceName = Literal["figures", "folder", "paper", "openai"]
+SourceName = Annotated[Literal["drawn_people", "folder", "paper", "openai"], NotFigures]
 Dollars = Annotated[float, Field(ge=0, le=10_000)]
 
 
@@ -62,8 +63,8 @@ class CollectParams(Section):
     """Where instance images come from."""
 
     source: SourceName = Field(
-        description="figures: drawn by the miniature world; folder: your own pictures; paper: the published images; "
-        "openai: bought from an image model."
+        description="drawn_people: drawn by the miniature world; folder: your own pictures; paper: the published "
+        "images; openai: bought from an image model."
     )
     images: int = Field(ge=1, le=10_000, description="How many images to collect from it; at most, where they end.")
     mix: dict[SourceName, Annotated[int, Field(ge=1, le=10_000)]] = Field(
@@ -103,9 +104,9 @@ class CurateParams(Section):
     """Which collected images are good enough to teach the model."""
 
     detector: AnatomyDetector = Field(
-        description="Detector of the people; figures: the miniature's checker; photographs: networks that run "
+        description="Detector of the people; drawn_people: the miniature's checker; photographs: networks that run "
         "offline; photographs_rtdetr: RT-DETR and ViTPose; none: no detector, only sharpness, background and "
-        "repetition; auto: figures for drawn images, photographs for others."
+        "repetition; auto: drawn_people for drawn images, photographs for others."
     )
     min_kept: int = Field(ge=1, description="Fewer kept images than this stop the pipeline.")
     criteria: CriteriaParams

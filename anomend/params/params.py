@@ -81,10 +81,10 @@ class Params(Section):
             )
         detectors = self.anatomy_detectors()
         detectors |= {"curate.detector": self.curate.detector, "judge.parts": self.judge.parts}
-        drawn = [parameter for parameter, name in detectors.items() if name == "figures"]
+        drawn = [parameter for parameter, name in detectors.items() if name == "drawn_people"]
         if drawn and self.base.name != "mini":
             raise ValueError(
-                f"{drawn[0]} = 'figures' is the checker of the miniature's drawn figures, and base.name = "
+                f"{drawn[0]} = 'drawn_people' is the checker of the miniature's drawn people, and base.name = "
                 f"{self.base.name!r} draws photographs: choose photographs or none"
             )
         if self.train.method == "dpo" and self.losers.detector == "none":

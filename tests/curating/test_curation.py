@@ -38,7 +38,7 @@ def collected(tmp_path: Path) -> Path:
     images += [bad, images[0], np.full((64, 64, 3), (90, 150, 90), np.uint8)]
     for number, image in enumerate(images):
         extra = {"original": "lawn.png", "changes": []} if number == 6 else {"seed": number}
-        writer.add(f"{number:04d}.png", image, text="lying on the grass", prompt="p", source="figures", **extra)
+        writer.add(f"{number:04d}.png", image, text="lying on the grass", prompt="p", source="drawn_people", **extra)
     writer.close()
     return tmp_path
 
@@ -53,7 +53,7 @@ def test_one_row_per_image_a_sheet_and_the_kept_images(collected: Path, raw_para
     reasons = list(table["reasons"].fillna(""))
     assert reasons[:4] == [""] * 4 and "missing_arm" in reasons[4]
     assert reasons[5] == "near-duplicate of 0000.png (0 bits)" and "nobody" in reasons[6]
-    assert table.loc[6, "original"] == "lawn.png" and set(table["detector"]) == {"figures"}
+    assert table.loc[6, "original"] == "lawn.png" and set(table["detector"]) == {"drawn_people"}
     kept = read_imagefolder(collected / "data/instance")
     assert list(kept["file_name"]) == [f"{number:04d}.png" for number in range(4)]
     # The set holds no key of another source's images, and the pixels are those that were collected.
@@ -93,6 +93,6 @@ def test_none_good_enough_names_the_criteria_and_how_to_loosen_them(
 
 
 def test_auto_takes_the_checker_for_drawn_people_alone() -> None:
-    assert detector_for("auto", "figures") == "figures"
+    assert detector_for("auto", "drawn_people") == "drawn_people"
     assert detector_for("auto", "folder") == "photographs"
-    assert detector_for("none", "figures") == "none"
+    assert detector_for("none", "drawn_people") == "none"

@@ -48,7 +48,7 @@ def candidate(number: int, digest: str = "", original: str | None = None) -> Can
         path=Path(f"{number:04d}.png"),
         sha256=digest or f"{number:064x}",
         source="folder",
-        detector="figures",
+        detector="drawn_people",
         original=original,
     )
 
@@ -82,7 +82,7 @@ def test_unknown_measurements_and_unset_thresholds_reject_nothing() -> None:
 
 def test_of_two_that_are_alike_the_better_one_stays() -> None:
     pictures = [examined(replace(GOOD, sharpness=0.5), 0), examined(GOOD, 0), examined(GOOD, 1), examined(GOOD, 0)]
-    selections = select([candidate(number) for number in range(4)], pictures, {"figures": STRICT}, [])
+    selections = select([candidate(number) for number in range(4)], pictures, {"drawn_people": STRICT}, [])
     assert [selection.kept for selection in selections] == [False, True, True, False]
     assert selections[0].text == selections[3].text == "near-duplicate of 0001.png (0 bits)"
     assert rejections(selections) == {"duplicate": 2}
@@ -90,7 +90,7 @@ def test_of_two_that_are_alike_the_better_one_stays() -> None:
 
 def test_a_rejected_image_pushes_out_none_that_resembles_it() -> None:
     pictures = [examined(replace(GOOD, sharpness=0.9, persons=2), 0), examined(GOOD, 0)]
-    selections = select([candidate(0), candidate(1)], pictures, {"figures": STRICT}, [])
+    selections = select([candidate(0), candidate(1)], pictures, {"drawn_people": STRICT}, [])
     assert [selection.kept for selection in selections] == [False, True]
 
 
@@ -109,7 +109,7 @@ def test_decisions_by_hand_win(tmp_path: Path) -> None:
         candidate(2, "abcdef01" + "0" * 56),
         candidate(3, original="beach.jpg"),
     ]
-    selections = select(candidates, pictures, {"figures": STRICT}, read_decisions(table))
+    selections = select(candidates, pictures, {"drawn_people": STRICT}, read_decisions(table))
     assert [selection.kept for selection in selections] == [True, True, True, False]
     assert selections[0].text == "kept by hand: she is the one; 2 people"
     # The sharper image was rejected by hand, so it does not push out the one that resembles it.

@@ -9,7 +9,7 @@ from anomend.miniature.anatomy import check, part_masks
 from tests.collecting.pictures import drawing
 from tests.detectors.settings import detector_params
 
-DETECTOR = make_detector("figures", detector_params())
+DETECTOR = make_detector("drawn_people", detector_params())
 EMPTY = np.full((64, 64, 3), (90, 150, 90), np.uint8)
 
 

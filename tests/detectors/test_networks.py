@@ -30,7 +30,7 @@ def test_another_file_under_a_networks_name_is_refused(tmp_path: Path) -> None:
 def test_a_wheel_without_the_networks_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "other.whl", "w") as archive:
         archive.writestr("other/module.py", "")
-    with pytest.raises(ValueError, match=r"other\.whl holds no .*tflite"):
+    with pytest.raises(ValueError, match=r"other\.whl does not have .*tflite"):
         unpack(tmp_path / "other.whl", tmp_path / "out")
 
 

@@ -42,9 +42,11 @@ def test_a_name_leads_to_its_module_whatever_its_argument() -> None:
     assert module_of("objects:folder:with@colon") == "anomend.detectors.objects"
 
 
-@pytest.mark.parametrize("name", ["eyes", "Objects:a@b", "figures:64", "objects", "objects:", ""])
+@pytest.mark.parametrize("name", ["eyes", "Objects:a@b", "drawn_people:64", "objects", "objects:", ""])
 def test_unknown_detectors_are_refused_with_the_choices(name: str) -> None:
-    expected = r"choose one of figures, photographs, .*objects|write (figures|objects:MODEL@PIN)|have the shape"
+    expected = (
+        r"choose one of drawn_people, photographs, .*objects|write (drawn_people|objects:MODEL@PIN)|have the shape"
+    )
     with pytest.raises(ValueError, match=expected):
         make_detector(name, SETTINGS)
     with pytest.raises(ValueError, match=expected):
@@ -52,9 +54,11 @@ def test_unknown_detectors_are_refused_with_the_choices(name: str) -> None:
 
 
 def test_a_detector_is_refused_for_what_it_cannot_do() -> None:
-    with pytest.raises(ValueError, match="cannot name anomalies: choose one of figures, photographs, objects"):
+    with pytest.raises(ValueError, match="cannot name anomalies: choose one of drawn_people, photographs, objects"):
         check_detector("photographs_rtdetr", SETTINGS, "anomalies")
-    with pytest.raises(ValueError, match="cannot locate parts of a body: choose one of figures, photographs, none"):
+    with pytest.raises(
+        ValueError, match="cannot locate parts of a body: choose one of drawn_people, photographs, none"
+    ):
         check_detector("photographs_rtdetr", SETTINGS, "parts")
     with pytest.raises(ValueError, match=r"cannot select training images: choose one of .*photographs_rtdetr, none"):
         check_detector(f"objects:folder@{'0' * 40}", SETTINGS, "curation")

@@ -38,7 +38,7 @@ WRONG: list[tuple[str, object]] = [
     ("collect.images", "many"),
     ("collect.seed", -1),
     ("collect.mix", "folder"),
-    ("collect.mix", {"figures": 5}),
+    ("collect.mix", {"drawn_people": 5}),
     ("collect.folder.path", ""),
     ("collect.folder.caption", " "),
     ("collect.paper.path", ""),

@@ -23,7 +23,7 @@ from tests.judging.known_judges import reply
 
 NETWORKS = ROOT / "models" / "photographs"
 PAPER = Path(os.environ.get("ANOMEND_PAPER_IMAGES", ROOT / "data" / "paper" / "images"))
-DRAWN = make_detector("figures", detector_params())
+DRAWN = make_detector("drawn_people", detector_params())
 
 
 def test_a_square_by_hand() -> None:
