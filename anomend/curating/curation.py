@@ -14,7 +14,7 @@ from anomend.curating.contact_sheet import Entry, write_sheet
 from anomend.curating.decisions import check_names, read_decisions
 from anomend.curating.framing import framed
 from anomend.curating.selection import Candidate, Examination, Selection, advice, examine, rejections, select
-from anomend.detectors.table import make_detector
+from anomend.detectors.table import detector_for, make_detector
 from anomend.params.detectors import DetectorParams
 from anomend.params.images import CurateParams
 from anomend.pictures.image_sets import ImageFolderWriter, load_image
@@ -50,21 +50,13 @@ class Curation:
         return pd.DataFrame(rows).astype({"persons": "Int64", "distance": "Int64"})
 
 
-def detector_for(name: str, source: str) -> str:
-    """The detector of an image: `auto` takes the checker of drawn people for drawn images, and the offline networks
-    for all others."""
-    if name != "auto":
-        return name
-    return "drawn_people" if source == "drawn_people" else "photographs"
-
-
 def curate(
     table: pd.DataFrame, settings: CurateParams, *, detectors: DetectorParams, resolution: int, decisions: Path
 ) -> Curation:
     """Examine all collected images, and keep or reject each.
 
     Args:
-        table: of `read_imagefolder`: path, sha256, source and, for a user's own pictures, original.
+        table: of `read_imagefolder`: path, sha256, source and, for a user's pictures, original.
         settings: the detector and the thresholds.
         detectors: the models that detectors load.
         resolution: least shorter side in pixels, where the settings name none.

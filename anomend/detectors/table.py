@@ -40,6 +40,14 @@ def module_of(name: str) -> str:
     return DETECTORS[row]
 
 
+def detector_for(name: str, source: str) -> str:
+    """The detector of an image from a source: `auto` takes `drawn_people` for drawn images, and `photographs` for
+    all others."""
+    if name != "auto":
+        return name
+    return "drawn_people" if source == "drawn_people" else "photographs"
+
+
 def check_detector(name: str, settings: DetectorParams, use: Use) -> None:
     """Whether a detector can run here and do what it is chosen for, without loading a network or going online.
 

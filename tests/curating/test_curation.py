@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from anomend.curating.curation import detector_for
 from anomend.pictures.image_sets import ImageFolderWriter, load_image, read_imagefolder
 from tests.clones import environment
 from tests.collecting.pictures import drawing
@@ -90,9 +89,3 @@ def test_none_good_enough_names_the_criteria_and_how_to_loosen_them(
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert last.startswith("curate: none of 7 collected images is good enough, curate.min_kept is 5; rejected: ")
     assert "blurred 7 (curate.criteria.min_sharpness)" in last and "data/decisions.csv" in last
-
-
-def test_auto_takes_the_checker_for_drawn_people_alone() -> None:
-    assert detector_for("auto", "drawn_people") == "drawn_people"
-    assert detector_for("auto", "folder") == "photographs"
-    assert detector_for("none", "drawn_people") == "none"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from anomend.detectors.table import DETECTORS, check_detector, check_detectors, make_detector, module_of
+from anomend.detectors.table import DETECTORS, check_detector, check_detectors, detector_for, make_detector, module_of
 from tests.conftest import ROOT
 from tests.detectors.settings import detector_params
 from tests.parameters import params_of
@@ -78,3 +78,9 @@ def test_a_run_is_refused_by_the_parameter_that_is_wrong(raw_params: dict[str, A
 def test_without_a_detector_nothing_is_known() -> None:
     none = make_detector("none", SETTINGS)
     assert none.kinds == () and none.provenance() == {} and not none.criteria.one_person
+
+
+def test_auto_takes_the_checker_for_drawn_people_alone() -> None:
+    assert detector_for("auto", "drawn_people") == "drawn_people"
+    assert detector_for("auto", "folder") == "photographs"
+    assert detector_for("none", "drawn_people") == "none"
