@@ -64,7 +64,7 @@ class DetectorModule(Protocol):
     USES: frozenset[Use]
     """What it can be chosen for."""
     check: Callable[[str, DetectorParams], None]
-    """Takes the argument (empty for a detector without one). Raises a ValueError, in one sentence, for what can be told
-    without loading a network or going online, such as a missing file."""
+    """Takes the argument (empty for a detector without one). Raises a ValueError, in one sentence, for what can be
+    checked without loading a network or going online, such as a missing file."""
     make: Callable[[str, DetectorParams], Detector]
     """Takes the same, and loads the models. Raises a ValueError or a FileNotFoundError where they cannot be loaded."""

@@ -5,7 +5,7 @@ Labels that begin with a fault (`FAULTS`) are anomalies, named by the label in l
 (`extra_arm`); others, such as `person`, are not. A box counts from a score of .5.
 
 No such model comes with the project. Its card (README.md) must name a licence (`license:` in its front matter), which
-every metric file repeats. How far its boxes can be trusted, the model's own evaluation must say: a wrong arm that is
+every metric file repeats. How far its boxes can be trusted, the model's evaluation must say: a wrong arm that is
 not found counts as right here.
 """
 
@@ -51,7 +51,7 @@ def parsed(argument: str) -> tuple[str, str]:
 
 
 def check(argument: str, settings: DetectorParams) -> None:
-    """What can be told without loading the model, or going online.
+    """Check what does not need the model or the network.
 
     Raises:
         ValueError: the argument has another shape, or a local folder is not such a model, has other weights, has no
@@ -146,6 +146,6 @@ def _licence(folder: Path) -> str:
 def _refuse_other_weights(folder: Path, pin: str) -> None:
     weights = folder / "model.safetensors"
     if not weights.is_file():
-        raise ValueError(f"{folder} holds no model.safetensors: {SHAPE}")
+        raise ValueError(f"{folder} does not have a model.safetensors: {SHAPE}")
     if (digest := sha256_of(weights)) != pin:
         raise ValueError(f"{weights} is not the pinned file: its SHA-256 is {digest}, and that of the detector {pin}")

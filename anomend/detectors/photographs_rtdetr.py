@@ -36,7 +36,7 @@ OTHERWISE = "set the detector to photographs, which needs no hub, or the model's
 
 
 def check(argument: str, settings: DetectorParams) -> None:
-    """Nothing can be told without going online."""
+    """Nothing can be checked without going online."""
 
 
 def make(argument: str, settings: DetectorParams) -> Detector:
@@ -49,7 +49,7 @@ def make(argument: str, settings: DetectorParams) -> Detector:
     return Detector(
         name=FORM,
         detect=load_detect(settings.rtdetr),
-        # A box holds more than its person.
+        # A box covers more than its person.
         criteria=replace(PHOTOGRAPHS, min_area=0.2, min_hands=0.3),
         source=f"{settings.rtdetr.person_model}@{settings.rtdetr.person_revision}, "
         f"{settings.rtdetr.pose_model}@{settings.rtdetr.pose_revision}",
@@ -85,8 +85,8 @@ def load_detect(models: RtDetrParams) -> Callable[[Image], Observation]:
     def detect(image: Image) -> Observation:
         height, width = image.shape[:2]
         outputs = network(**scaling(images=image, return_tensors="pt").to(device))
-        found = scaling.post_process_object_detection(outputs, threshold=SCORE, target_sizes=[(height, width)])[0]
-        boxes = found["boxes"][found["labels"] == labels[0]].cpu().numpy().astype(np.float64)
+        objects = scaling.post_process_object_detection(outputs, threshold=SCORE, target_sizes=[(height, width)])[0]
+        boxes = objects["boxes"][objects["labels"] == labels[0]].cpu().numpy().astype(np.float64)
         boxes = np.clip(boxes, 0, [width, height, width, height])
         sizes = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
         if not len(boxes) or sizes.max() < 1:
@@ -112,8 +112,8 @@ def _key_points(
     left, top, right, bottom = box.tolist()
     boxes = [[[left, top, right - left, bottom - top]]]
     outputs = estimator(**cropping(image, boxes=boxes, return_tensors="pt").to(estimator.device))
-    found = cropping.post_process_pose_estimation(outputs, boxes=boxes)[0][0]
-    return found["keypoints"].cpu().numpy().astype(np.float64), found["scores"].cpu().numpy().astype(np.float64)
+    posed = cropping.post_process_pose_estimation(outputs, boxes=boxes)[0][0]
+    return posed["keypoints"].cpu().numpy().astype(np.float64), posed["scores"].cpu().numpy().astype(np.float64)
 
 
 def _box_pixels(box: NDArray, height: int, width: int) -> NDArray[np.bool_]:

@@ -29,8 +29,8 @@ def measure_anatomy(
         rates = {f"anomaly_rate_{group}": None for group in groups}
         return per_image, rates | {f"{name}_reason": NO_DETECTOR for name in rates}, {"detector": detector.name}
     anomalies = detector.anomalies(images, progress=True)
-    per_image["anomalous"] = [int(bool(found)) for found in anomalies]
-    per_image["anomalies"] = [" ".join(found) for found in anomalies]
+    per_image["anomalous"] = [int(bool(kinds)) for kinds in anomalies]
+    per_image["anomalies"] = [" ".join(kinds) for kinds in anomalies]
     figures = _nested(flat_figures(anomaly_rates(per_image, detector.kinds)))
     return per_image, figures, {"detector": detector.name, **detector.provenance()}
 

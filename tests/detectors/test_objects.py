@@ -55,7 +55,7 @@ def test_a_model_that_cannot_be_used_is_refused_before_it_is_loaded(tmp_path: Pa
         check_detector(model(tmp_path / "cats", (0.0, 0.0), ("cat", "person")), SETTINGS, "anomalies")
     with pytest.raises(ValueError, match="names no licence"):
         check_detector(model(tmp_path / "unnamed", (0.0, 0.0), NAMES, licence=None), SETTINGS, "anomalies")
-    with pytest.raises(ValueError, match=r"holds no model\.safetensors"):
+    with pytest.raises(ValueError, match=r"does not have a model\.safetensors"):
         check_detector(f"objects:{tmp_path / 'nowhere'}@{'0' * 64}", SETTINGS, "anomalies")
 
 

@@ -84,7 +84,7 @@ def _starts(length: int, side: int) -> list[int]:
 
 
 def _bodies(networks: Mapping[str, Network], image: NDArray[np.uint8], detections: list[Detection]) -> Iterator[Body]:
-    """The bodies of detected people, without those that a closer look does not bear out."""
+    """The bodies of detected people, without those that the pose network does not confirm."""
     for detection in detections:
         body = find_body(networks["pose"], image, detection)
         if body.presence >= PRESENCE and body.region.any():
