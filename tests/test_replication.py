@@ -69,7 +69,7 @@ def test_done_properly_psnr_turns_around(images: PaperImages) -> None:
 
 def test_feature_distances_have_their_known_values(images: PaperImages, published: dict[str, dict[str, float]]) -> None:
     """Figures found beforehand by another implementation, to its digits."""
-    found = tables.feature_figures(images, get_extractor("efficientnet_lite0"), 5, 0, published["fid"])
+    found = tables.feature_metrics(images, get_extractor("efficientnet_lite0"), 5, 0, published["fid"])
     kernel, frechet = found["kernel_efficientnet_lite0"], found["frechet_efficientnet_lite0"]
     assert (kernel["tuned"], kernel["base"]) == pytest.approx((0.139, 0.287), abs=5e-4)
     assert max(kernel["p_tuned"], kernel["p_base"]) < 5e-4
@@ -80,7 +80,7 @@ def test_feature_distances_have_their_known_values(images: PaperImages, publishe
 @pytest.mark.slow
 def test_committed_figures_are_those_of_the_images(images: PaperImages) -> None:
     committed = json.loads((ROOT / "metrics" / "replication.json").read_text())
-    found = tables.image_figures(images, seed=0)
+    found = tables.image_metrics(images, seed=0)
     for part in ("reproduced", "corrected"):
         for measure, figures in found[part].items():
             for name in ("tuned", "base", "delta", "ci_low", "ci_high", "p"):
@@ -151,13 +151,13 @@ def test_the_paragraph_turns_with_the_figures() -> None:
     figures["published"]["ssim"]["tuned"] = 0.5
     figures["corrected"]["psnr"] |= {"delta": 0.3, "p": 0.001}
     figures["reproduced"]["ssim"] |= {"tuned": 0.1, "base": 0.2}
-    figures["anatomy"] = {"rates": None, "confidence": None, "reason": "nobody looked", "note": ""}
+    figures["anatomy"] = {"rates": None, "confidence": None, "reason": "no detector ran", "note": ""}
     candidate = {"meaning": "mean over pairs", "tuned": 1.0, "base": 2.0, "ratio": 0.5, "matches": True}
     figures["reproduced"]["fid"] = {"tuned": 1.0, "base": 2.0, "protocol": "x", "candidates": {"x": candidate}}
     after = " ".join(explanation(figures))
     assert "the other does not" in after and "two stays, with a difference that is beyond chance (p = 0.0010)" in after
     assert "less alike than the base's" in after and "which is more variety" in after
-    assert "FID is reproduced as the mean over pairs" in after and "not run: nobody looked" in after
+    assert "FID is reproduced as the mean over pairs" in after and "not run: no detector ran" in after
 
 
 def test_every_fid_protocol_by_plain_loops() -> None:
@@ -239,7 +239,7 @@ def test_anatomy_is_compared_by_fishers_exact_test() -> None:
         "base": [picture(1, 0.7, 0.2)] * 5 + [picture(1, 0.3, 0)] * 5,
         "instance": [picture(1, 0.9, 0.9)] * 5,
     }
-    found = tables.anatomy_figures(sets, Detector(name="test", detect=read), seed=0, reason="")
+    found = tables.anatomy_metrics(sets, Detector(name="test", detect=read), seed=0, reason="")
     any_kind, hands, body = found["rates"]["any"], found["rates"]["unclear_hands"], found["rates"]["unclear_body"]
     assert (any_kind["tuned"], any_kind["base"], any_kind["instance"]) == (0.1, 1.0, 0.0)
     assert any_kind["p"] == pytest.approx(fisher_exact([[1, 9], [10, 0]]).pvalue)
@@ -247,7 +247,7 @@ def test_anatomy_is_compared_by_fishers_exact_test() -> None:
     assert found["confidence"]["hands"]["n_base"] == 5  # where no hand is to be expected, none counts
     assert found["confidence"]["body"]["tuned"] == pytest.approx(0.9)
     assert all(row["p_holm"] >= row["p"] for part in ("rates", "confidence") for row in found[part].values())
-    absent = tables.anatomy_figures(sets, None, seed=0, reason="no networks")
+    absent = tables.anatomy_metrics(sets, None, seed=0, reason="no networks")
     assert absent["rates"] is None and absent["reason"] == "no networks"
 
 

@@ -1,4 +1,4 @@
-"""What the detector `photographs` tells about the published images: exploratory, and no proof of anatomy."""
+"""What the detector `photographs` sees in the published images: exploratory, and not proof of anatomy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EXPLORATORY = (
 )
 
 
-def anatomy_figures(
+def anatomy_metrics(
     sets: Mapping[str, Sequence[NDArray[np.uint8]]],
     detector: Detector | None,
     *,
@@ -50,9 +50,9 @@ def anatomy_figures(
         seen[name].append(detector.detect(image))
     kinds = {name: [one.anomalies for one in seen[name]] for name in SETS}
     rates = {
-        "any": _compared({name: [float(bool(found)) for found in kinds[name]] for name in SETS}, seed),
+        "any": _compared({name: [float(bool(anomalies)) for anomalies in kinds[name]] for name in SETS}, seed),
         **{
-            kind: _compared({name: [float(kind in found) for found in kinds[name]] for name in SETS}, seed)
+            kind: _compared({name: [float(kind in anomalies) for anomalies in kinds[name]] for name in SETS}, seed)
             for kind in KINDS
         },
     }
@@ -75,9 +75,9 @@ def anatomy_figures(
 
 def _compared(values: Mapping[str, Sequence[float | None]], seed: int) -> dict[str, Any]:
     """Means of the sets, without what is unknown, and the p of tuned against base."""
-    known = {name: [value for value in values[name] if value is not None] for name in SETS}
-    row: dict[str, Any] = {name: float(np.mean(known[name])) if known[name] else None for name in SETS}
-    row |= {f"n_{name}": len(known[name]) for name in SETS}
-    if not known["tuned"] or not known["base"]:
+    present = {name: [value for value in values[name] if value is not None] for name in SETS}
+    row: dict[str, Any] = {name: float(np.mean(present[name])) if present[name] else None for name in SETS}
+    row |= {f"n_{name}": len(present[name]) for name in SETS}
+    if not present["tuned"] or not present["base"]:
         return row | {"p": None, "reason": "unknown in every image of a set"}
-    return row | {"p": permutation_test(known["base"], known["tuned"], seed=seed).p}
+    return row | {"p": permutation_test(present["base"], present["tuned"], seed=seed).p}
