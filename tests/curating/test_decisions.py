@@ -40,5 +40,5 @@ def test_a_mistyped_file_name_is_refused_and_another_runs_digest_is_not() -> Non
     check_names(fine, images, Path("decisions.csv"))
     with pytest.raises(ValueError, match=r"names 'lown\.png', .* \(is 'lawn\.png' meant\?\): fix it"):
         check_names([*fine, Decision("lown.png", False, "")], images, Path("decisions.csv"))
-    # Drawn images have no names: a table written for one's own folder is no fault then.
+    # Drawn images have no names: a table that was written for your folder is not an error then.
     check_names([Decision("lown.png", False, "")], images[1:], Path("decisions.csv"))

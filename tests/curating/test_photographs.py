@@ -75,8 +75,8 @@ MAKERS: dict[str, Callable[[Picture, Picture], Picture]] = {
 @pytest.mark.parametrize("maker", MAKERS)
 @pytest.mark.parametrize("row", range(5))
 def test_several_people_are_rejected(detector: Detector, five: list[Picture], maker: str, row: int) -> None:
-    found = reasons(detector, MAKERS[maker](five[row], five[(row + 2) % 5]))
-    assert found["persons"].endswith("people")
+    missed = reasons(detector, MAKERS[maker](five[row], five[(row + 2) % 5]))
+    assert missed["persons"].endswith("people")
 
 
 def test_a_grid_of_four_is_four_and_of_nine_nine(detector: Detector, five: list[Picture]) -> None:
@@ -89,7 +89,7 @@ def test_a_tiny_person_no_person_and_a_blurred_one_are_rejected(
     detector: Detector, five: list[Picture], row: int
 ) -> None:
     assert reasons(detector, made.tiny(five[row]))["area"].startswith("small person")
-    assert reasons(detector, made.nobody(five[row]))["persons"] == "nobody"
+    assert reasons(detector, made.without_people(five[row]))["persons"] == "nobody"
     assert set(reasons(detector, made.blurred(five[row]))) == {"sharpness"}
     assert set(reasons(detector, made.upscaled(five[row]))) == {"sharpness"}
 
@@ -98,10 +98,10 @@ def test_a_near_duplicate_is_rejected_and_its_original_kept(
     detector: Detector, five: list[Picture], seen: list[Examination]
 ) -> None:
     for row, picture in enumerate(five):
-        found = selections([*seen, examine(made.near_duplicate(picture), detector)])
-        kept = [kept for kept, _ in found]
+        both = selections([*seen, examine(made.near_duplicate(picture), detector)])
+        kept = [kept for kept, _ in both]
         assert kept.count(False) == 1 and not (kept[row] and kept[5])
-        assert "near-duplicate of" in found[row][1] + found[5][1]
+        assert "near-duplicate of" in both[row][1] + both[5][1]
 
 
 def test_a_busy_background_and_a_low_resolution_are_rejected(detector: Detector, five: list[Picture]) -> None:

@@ -70,8 +70,8 @@ def candidate(number: int, digest: str = "", original: str | None = None) -> Can
 )
 def test_every_criterion_rejects_by_itself(changed: dict[str, object], reason: str, words: str) -> None:
     assert reasons_against(GOOD, STRICT) == {}
-    found = reasons_against(replace(GOOD, **changed), STRICT)  # type: ignore[arg-type]
-    assert found == {reason: words}
+    reasons = reasons_against(replace(GOOD, **changed), STRICT)  # type: ignore[arg-type]
+    assert reasons == {reason: words}
 
 
 def test_unknown_measurements_and_unset_thresholds_reject_nothing() -> None:

@@ -51,13 +51,13 @@ def test_there_are_as_many_anchors_as_predictions() -> None:
         assert len(predictions) == len(anchors(shape))
 
 
-def found(score: float, x: float) -> Detection:
+def detection(score: float, x: float) -> Detection:
     return Detection(score, np.array([x, 10.0]), np.array([10.0, 10.0]), np.array([[x, 10.0]]))
 
 
 def test_overlapping_detections_become_one_at_their_weighted_mean() -> None:
-    merged = merge_overlapping([found(0.6, 12), found(0.9, 10), found(0.7, 50)])
-    assert [round(detection.score, 2) for detection in merged] == [0.9, 0.7]
+    merged = merge_overlapping([detection(0.6, 12), detection(0.9, 10), detection(0.7, 50)])
+    assert [round(each.score, 2) for each in merged] == [0.9, 0.7]
     assert merged[0].centre[0] == pytest.approx((0.9 * 10 + 0.6 * 12) / 1.5)
     assert merged[0].points[0, 0] == pytest.approx(merged[0].centre[0])
 

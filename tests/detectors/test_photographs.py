@@ -72,6 +72,6 @@ def test_pictures_that_were_made_wrong() -> None:
     settings = detector_params(NETWORKS)
     check_detector("photographs", settings, "anomalies")
     first, second = published()[:2]
-    small = [one[::2, ::2] for one in (first, made.nobody(first), made.side_by_side(first, second))]
+    small = [one[::2, ::2] for one in (first, made.without_people(first), made.side_by_side(first, second))]
     right, empty, two = make_detector("photographs", settings).anomalies(small)
     assert right == () and empty == ("missing_person",) and "extra_person" in two
