@@ -43,7 +43,7 @@ def main() -> None:
         pairs,
         judge,
         detector=params.measure.detector,
-        networks=Path(params.curate.photographs.networks),
+        detectors=params.detectors,
         purchases=purchases,
         folder=JUDGEMENTS,
     )

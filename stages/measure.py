@@ -13,7 +13,8 @@ from pathlib import Path
 
 from safetensors.numpy import save_file
 
-from anomend.measuring.anatomy import look_at_anatomy
+from anomend.detectors.table import make_detector
+from anomend.measuring.anatomy import measure_anatomy
 from anomend.measuring.feature_store import FeatureStore
 from anomend.measuring.features import get_extractor
 from anomend.measuring.group_metrics import group_figures, groups_of
@@ -28,12 +29,13 @@ STORE = Path(".features")
 
 
 def main(model: str) -> None:
-    settings, store = load_params().measure, FeatureStore(STORE)
+    params, store = load_params(), FeatureStore(STORE)
+    settings = params.measure
     table = read_imagefolder(SAMPLES / model)
     images = [load_image(path) for path in table["path"]]
     instance_images = [load_image(path) for path in read_imagefolder(INSTANCE)["path"]]
 
-    per_image, rates, detector = look_at_anatomy(images, table, settings.detector)
+    per_image, rates, detector = measure_anatomy(images, table, make_detector(settings.detector, params.detectors))
     plot = METRICS / "plots" / f"images_{model}.csv"
     plot.parent.mkdir(parents=True, exist_ok=True)
     per_image.to_csv(plot, index=False)

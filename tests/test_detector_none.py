@@ -1,4 +1,4 @@
-"""Nobody looked at the anatomy, or somebody whose word is no proof: what every stage after that says."""
+"""No detector ran, or one whose anomalies prove nothing: what every stage after that says."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ import pandas as pd
 import pytest
 from safetensors.numpy import save_file
 
-from anomend.detectors.photograph_anatomy import CAUTION
-from anomend.measuring.anatomy import look_at_anatomy
+from anomend.detectors.photographs.detector import CAUTION
+from anomend.detectors.table import make_detector
+from anomend.measuring.anatomy import measure_anatomy
 from anomend.params.evaluation import CompareParams
 from anomend.verdict.decision import Thresholds, decide
 from stages import agreement, compare
+from tests.detectors.settings import detector_params
 
 SETTINGS = CompareParams(seed=0, resamples=200, confidence=0.95)
 SEEDS = 8
+NONE = make_detector("none", detector_params())
 
 
 def samples() -> pd.DataFrame:
@@ -34,27 +37,27 @@ IMAGES = [np.full((64, 64, 3), 200, np.uint8)] * (2 * SEEDS)
 
 @pytest.fixture
 def unseen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of a run in which nobody looked."""
+    """The folder of a run without a detector."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "metrics" / "plots").mkdir(parents=True)
     for model in ("base", "tuned"):
-        per_image, _, _ = look_at_anatomy(IMAGES, samples(), "none")
+        per_image, _, _ = measure_anatomy(IMAGES, samples(), NONE)
         per_image.to_csv(tmp_path / "metrics" / "plots" / f"images_{model}.csv", index=False)
     return tmp_path
 
 
 def test_without_a_detector_rates_are_null_with_the_reason() -> None:
-    per_image, rates, provenance = look_at_anatomy(IMAGES, samples(), "none")
+    per_image, rates, provenance = measure_anatomy(IMAGES, samples(), NONE)
     assert rates["anomaly_rate_target"] is None and rates["anomaly_rate_held_out"] is None
-    assert "nobody looked" in str(rates["anomaly_rate_target_reason"])
+    assert "no detector ran" in str(rates["anomaly_rate_target_reason"])
     assert per_image["anomalous"].isna().all() and provenance == {"detector": "none"}
 
 
 def test_the_miniatures_checker_says_what_it_always_said() -> None:
-    per_image, rates, provenance = look_at_anatomy(IMAGES, samples(), "figures")
+    per_image, rates, provenance = measure_anatomy(IMAGES, samples(), make_detector("drawn_people", detector_params()))
     assert rates["anomaly_rate_target"] == 1 and rates["anomaly_rate"] == {"target_prompt": 1.0, "held_out_prompt": 1.0}
     assert rates["anomaly_kinds"]["missing_head"] == 1 and rates["anomaly_kinds"]["extra_leg"] == 0
-    assert per_image["anomalous"].tolist() == [1] * 16 and provenance == {"detector": "figures"}
+    assert per_image["anomalous"].tolist() == [1] * 16 and provenance == {"detector": "drawn_people"}
 
 
 def test_the_comparison_and_the_verdict_carry_the_reason(unseen: Path) -> None:
@@ -81,9 +84,11 @@ def test_the_agreement_leaves_the_measure_out(unseen: Path) -> None:
     assert found["measure_anatomy"].empty and len(found["measure_nearest_instance"]) == SEEDS
 
 
-def test_what_is_no_proof_is_called_so_in_the_comparison(unseen: Path) -> None:
+def test_a_caution_is_repeated_in_the_comparison(unseen: Path) -> None:
     said = {"detector": "photographs", "detector_caution": CAUTION}
     with_caution = compare.with_caution({"anomaly_rate_target": {}, "anomaly_rate_held_out": {}, "diversity": {}}, said)
     assert "photographs tells whether people" in with_caution["anomaly_rate_target"]["caution"]
     assert with_caution["diversity"] == {}
-    assert compare.with_caution({"anomaly_rate_target": {}}, {"detector": "figures"}) == {"anomaly_rate_target": {}}
+    assert compare.with_caution({"anomaly_rate_target": {}}, {"detector": "drawn_people"}) == {
+        "anomaly_rate_target": {}
+    }

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from anomend.collecting.image import Source
 
 SOURCES = {
-    "figures": "anomend.collecting.drawn_people",
+    "drawn_people": "anomend.collecting.drawn_people",
     "folder": "anomend.collecting.folder",
     "paper": "anomend.collecting.paper",
     "openai": "anomend.collecting.openai_images",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from anomend.detectors.anatomy import assess
+from anomend.detectors.table import make_detector
 from anomend.judging.protocol import BlindPair, Choice, PairVerdict, Reply
 from anomend.judging.settings import JudgeSettings
 
@@ -55,4 +55,5 @@ def _listed(anomalies: Sequence[str]) -> str:
 
 def make_judge(settings: JudgeSettings) -> AnatomyJudge:
     """The detector of `measure.detector` as a judge."""
-    return AnatomyJudge(lambda image: assess([image], settings.detector)[0], settings.detector)
+    detector = make_detector(settings.detector, settings.detectors)
+    return AnatomyJudge(lambda image: detector.detect(image).anomalies, detector.name)

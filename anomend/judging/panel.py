@@ -10,13 +10,15 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
+from anomend.detectors.table import make_detector
 from anomend.judging.analysis import analyse, analyse_parts, pair_scores, pooled
 from anomend.judging.answers import write_answers
 from anomend.judging.llm_judge import LlmJudge
-from anomend.judging.parts import drawn_parts, part_questions, photograph_parts
+from anomend.judging.parts import part_questions
 from anomend.judging.protocol import JudgeAnswer, JudgeQuestion, ask, blind, whole_questions
 from anomend.judging.registry import PAID_JUDGES, make_judge
 from anomend.judging.settings import JudgeSettings, LlmSettings
+from anomend.params.detectors import DetectorParams
 from anomend.params.evaluation import JudgeParams
 from anomend.purchasing.settings import PurchaseSettings
 
@@ -39,7 +41,7 @@ def judge_pairs(
     params: JudgeParams,
     *,
     detector: str,
-    networks: Path,
+    detectors: DetectorParams,
     purchases: Mapping[str, PurchaseSettings],
     folder: Path,
 ) -> PanelResult:
@@ -49,26 +51,25 @@ def judge_pairs(
         pairs: as `choose_pairs` returns them.
         params: which judges answer which questions, how often.
         detector: name of the anatomy detector behind the judge `anatomy`.
-        networks: folder of the networks that find body parts in photographs.
+        detectors: parameters of the detectors.
         purchases: by paid judge: its model and money.
         folder: where the answers are written, one JSONL file per judge.
 
     Raises:
         ValueError: a judge cannot be made, or its answers cannot be bought.
-        FileNotFoundError: the networks are missing.
+        FileNotFoundError: the networks of a detector are missing.
     """
     about_whole = whole_questions(pairs, params.repeats)
     about_parts: list[JudgeQuestion] = []
     if params.parts != "none" and set(params.judges) & set(PAID_JUDGES):
-        find_parts = photograph_parts(networks) if params.parts == "photographs" else drawn_parts
-        about_parts = part_questions(pairs, params.repeats, find_parts)
+        about_parts = part_questions(pairs, params.repeats, make_detector(params.parts, detectors))
     # The stage has this folder as an output, also without judges.
     folder.mkdir(parents=True, exist_ok=True)
     metrics: dict[str, Any] = {}
     scores: dict[str, pd.Series] = {}
     for name in params.judges:
         llm = _llm_settings(params, purchases[name]) if name in PAID_JUDGES else None
-        settings = JudgeSettings(detector=detector, llm=llm)
+        settings = JudgeSettings(detector=detector, detectors=detectors, llm=llm)
         # The anatomy detector counts the parts of a whole body, and cannot assess one part.
         questions = [*about_whole, *about_parts] if name in PAID_JUDGES else about_whole
         answers = _answers(name, settings, questions, folder / f"{name}.jsonl")

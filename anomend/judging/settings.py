@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from anomend.params.detectors import DetectorParams
 from anomend.purchasing.settings import PurchaseSettings
 
 
@@ -29,6 +30,8 @@ class JudgeSettings:
 
     detector: str
     """Name of the anatomy detector."""
+    detectors: DetectorParams
+    """Parameters of the detectors."""
     llm: LlmSettings | None = None
     """For paid judges."""
 

@@ -4,34 +4,35 @@ from __future__ import annotations
 
 import pandas as pd
 
-from anomend.detectors.anatomy import assess, find_detector
+from anomend.detectors.detector import Detector
 from anomend.measuring.anatomy_rates import anomaly_rates, flat_figures
 from anomend.measuring.features import Images
 from anomend.measuring.set_metrics import Figures
 
-NOBODY_LOOKED = "nobody looked at the anatomy: measure.detector is none"
+NO_DETECTOR = "no detector ran: measure.detector is none"
 
 
-def look_at_anatomy(images: Images, table: pd.DataFrame, detector: str) -> tuple[pd.DataFrame, Figures, dict[str, str]]:
+def measure_anatomy(
+    images: Images, table: pd.DataFrame, detector: Detector
+) -> tuple[pd.DataFrame, Figures, dict[str, str]]:
     """Anomalies of every image, the rates of the set, and what their provenance says about the detector.
 
     Args:
         images: in the order of `table`.
         table: their `file_name`, `group`, `prompt` and `seed`.
-        detector: a detector of `anomend.detectors.anatomy`; none leaves cells empty and rates null with a reason.
+        detector: names the anomalies; one that names no kinds leaves cells empty and rates null with a reason.
     """
     per_image = table[["file_name", "group", "prompt", "seed"]].copy()
-    if detector == "none":
+    if not detector.kinds:
         per_image["anomalous"], per_image["anomalies"] = None, ""
         groups = sorted({str(group) for group in table["group"]}, reverse=True)
         rates = {f"anomaly_rate_{group}": None for group in groups}
-        return per_image, rates | {f"{name}_reason": NOBODY_LOOKED for name in rates}, {"detector": detector}
-    anomalies = assess(images, detector, progress=True)
-    per_image["anomalous"] = [int(bool(found)) for found in anomalies]
-    per_image["anomalies"] = [" ".join(found) for found in anomalies]
-    known = find_detector(detector)
-    figures = _nested(flat_figures(anomaly_rates(per_image, known.kinds)))
-    return per_image, figures, {"detector": detector, **known.provenance()}
+        return per_image, rates | {f"{name}_reason": NO_DETECTOR for name in rates}, {"detector": detector.name}
+    anomalies = detector.anomalies(images, progress=True)
+    per_image["anomalous"] = [int(bool(kinds)) for kinds in anomalies]
+    per_image["anomalies"] = [" ".join(kinds) for kinds in anomalies]
+    figures = _nested(flat_figures(anomaly_rates(per_image, detector.kinds)))
+    return per_image, figures, {"detector": detector.name, **detector.provenance()}
 
 
 def _nested(rates: dict[str, float]) -> Figures:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from anomend.detectors.anatomy import check_detector
+from anomend.detectors.table import check_detectors
 from anomend.params.params import Params
 from anomend.purchasing.models import refuse_retired
 from anomend.purchasing.prices import read_price
@@ -14,8 +14,9 @@ def check_before_run(params: Params, *, prices: Path, retired_models: Path) -> N
     """Check that paid models exist and have a price, and that detectors can run here.
 
     Args:
-        params: the parameters.
-        prices, retired_models: tables about paid models.
+        params: the parameters in force.
+        prices: table of prices.
+        retired_models: table of models that vendors no longer offer.
 
     Raises:
         ValueError: one of them does not; the sentence names its parameter.
@@ -23,9 +24,4 @@ def check_before_run(params: Params, *, prices: Path, retired_models: Path) -> N
     for parameter, model in params.paid_models().items():
         refuse_retired(model, parameter, retired_models)
         read_price(model, prices)
-    for parameter, detector in params.anatomy_detectors().items():
-        if detector != "none":
-            try:
-                check_detector(detector)
-            except ValueError as error:
-                raise ValueError(f"{parameter} = {detector!r}: {error}") from error
+    check_detectors(params)

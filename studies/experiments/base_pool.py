@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from anomend.detectors.anatomy import assess
+from anomend.detectors.table import make_detector
 from anomend.diffusion.sampling import load_sampler, sample_images, sampling_options
 from anomend.measuring.diversity import cosine_distance_matrix
 from anomend.measuring.feature_store import FeatureStore
@@ -104,7 +104,8 @@ def measure_pool(
     extractor = get_extractor(measure.extractor)
     everyone = params.prompts.target + params.prompts.held_out
     own = {prompt: list(images[np.flatnonzero(table["prompt"] == prompt)]) for prompt in everyone}
-    found = np.array([int(bool(kinds)) for kinds in assess(list(images), measure.detector, progress=True)])
+    detector = make_detector(measure.detector, params.detectors)
+    found = np.array([int(bool(kinds)) for kinds in detector.anomalies(list(images), progress=True)])
     findings = {
         prompt: np.concatenate(
             [found[table["prompt"] == prompt], known.loc[known["prompt"] == prompt, "anomalous"].to_numpy()]

@@ -1,13 +1,11 @@
 import io
 
-import numpy as np
 import pandas as pd
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from anomend.detectors.anatomy import DETECTORS, assess
+from anomend.detectors.drawn_people import KINDS
 from anomend.measuring.anatomy_rates import anomaly_rates, flat_figures
-from anomend.miniature.anatomy import check
 
 TABLE = pd.DataFrame(
     [
@@ -37,9 +35,8 @@ def test_a_csv_with_empty_cells_gives_the_same_rates() -> None:
 
 
 def test_keys_are_the_same_whichever_anomalies_occur() -> None:
-    kinds = DETECTORS["figures"].kinds
     clean = TABLE.assign(anomalous=0, anomalies="")
-    some, none = flat_figures(anomaly_rates(TABLE, kinds)), flat_figures(anomaly_rates(clean, kinds))
+    some, none = flat_figures(anomaly_rates(TABLE, KINDS)), flat_figures(anomaly_rates(clean, KINDS))
     assert list(some) == list(none)
     assert some["anomaly_rate.lying_on_the_grass"] == 1
     assert some["anomaly_kinds.extra_leg"] == pytest.approx(2 / 5)
@@ -54,11 +51,3 @@ def test_contradictions_and_clashes_are_named() -> None:
     clash = TABLE.assign(prompt=["a b", "a b", "a-b", "c", "c"])
     with pytest.raises(ValueError, match="share the key"):
         flat_figures(anomaly_rates(clash))
-
-
-def test_figures_detector_is_the_miniatures_checker() -> None:
-    blank = np.full((64, 64, 3), 200, np.uint8)
-    assert assess([blank, blank], "figures") == [check(blank).anomalies] * 2
-    assert set(check(blank).anomalies) <= set(DETECTORS["figures"].kinds)
-    with pytest.raises(ValueError, match="choose one of figures"):
-        assess([blank], "eyes")
