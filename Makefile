@@ -60,6 +60,7 @@ lint: $(VENV)/ready
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports
 
 format: $(VENV)/ready
 	ruff check --fix .
