@@ -11,6 +11,7 @@ from anomend.judging.llm_judge import LlmJudge
 from anomend.judging.protocol import BlindPair
 from anomend.judging.registry import make_judge
 from anomend.judging.settings import JudgeSettings, LlmSettings
+from tests.detectors.settings import detector_params
 from tests.purchasing.settings import settings_for
 
 MODELS = {"anthropic": "claude-opus-5-5", "openai": "gpt-6.2-sol"}
@@ -36,7 +37,7 @@ def test_the_keys_of_paid_answers_stay(provider: str, part: str | None, tmp_path
         part=part,
     )
     llm = LlmSettings(purchase=settings_for(MODELS[provider], tmp_path), image_size=128, max_tokens=1000)
-    judge = make_judge(provider, JudgeSettings(detector="none", llm=llm))
+    judge = make_judge(provider, JudgeSettings(detector="none", detectors=detector_params(), llm=llm))
     assert isinstance(judge, LlmJudge)
     request = judge.request(pair)
     assert request.key == KEYS[provider, part]

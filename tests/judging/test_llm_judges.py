@@ -278,10 +278,10 @@ def test_no_money_without_permission_budget_and_a_current_model(project: Path, p
             ({}, {"max_usd": 0.01}, "judge.max_usd allows $0.01"),
             (
                 {},
-                {"models": {provider: "claude-3-5-sonnet-20241022"}},
+                {"models": dict.fromkeys(PATHS, "claude-3-5-sonnet-20241022")},
                 "was retired on 2025-10-28: use claude",
             ),
-            ({}, {"models": {provider: "no-such-model"}}, "has no price for 'no-such-model'"),
+            ({}, {"models": dict.fromkeys(PATHS, "no-such-model")}, "has no price for 'no-such-model'"),
         ):
             change(project, provider, **judge)
             code, output = run(project, server, **environment)

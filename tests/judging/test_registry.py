@@ -12,17 +12,18 @@ import pytest
 from anomend.judging.registry import JUDGES, PAID_JUDGES, make_judge, module_of
 from anomend.judging.settings import JudgeSettings, LlmSettings
 from tests.conftest import ROOT
+from tests.detectors.settings import detector_params
 from tests.purchasing.settings import settings_for
 
 
 @pytest.mark.parametrize("name", sorted(JUDGES))
 def test_every_judge_can_be_made(name: str, tmp_path: Path) -> None:
     llm = LlmSettings(purchase=settings_for("claude-opus-5-5", tmp_path), image_size=256, max_tokens=1000)
-    assert make_judge(name, JudgeSettings(detector="none", llm=llm)).provider == name
+    assert make_judge(name, JudgeSettings(detector="none", detectors=detector_params(), llm=llm)).provider == name
     assert find_spec(module_of(name)) is not None
     if name in PAID_JUDGES:
         with pytest.raises(ValueError, match=r"set judge\.models"):
-            make_judge(name, JudgeSettings(detector="none"))
+            make_judge(name, JudgeSettings(detector="none", detectors=detector_params()))
 
 
 def test_an_unknown_judge_is_refused_with_the_names() -> None:
