@@ -11,7 +11,8 @@ from anomend.params.images import SourceName
 
 
 def test_every_source_of_the_parameters_has_a_module_and_a_function() -> None:
-    assert set(SOURCES) == set(get_args(SourceName))
+    names, _ = get_args(SourceName)
+    assert set(SOURCES) == set(get_args(names))
     for name in SOURCES:
         assert find_source(name).__module__ == module_of(name)
 
