@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
-from anomend.statistics import wilson_interval
+from anomend.statistics import cohen_kappa, wilson_interval
 from anomend.statistics.resampling import bootstrap_counts, percentile_interval
 
 CHOICES = ("base", "tie", "tuned")
@@ -35,24 +35,6 @@ def confusion(first: NDArray[np.int_], second: NDArray[np.int_]) -> NDArray[np.i
     table = np.zeros((len(CHOICES), len(CHOICES)), dtype=int)
     np.add.at(table, (first, second), 1)
     return table
-
-
-def cohen_kappa(table: NDArray[Any]) -> NDArray[np.float64]:
-    """Cohen's kappa (Cohen 1960): (p_o - p_e) / (1 - p_e).
-
-    Args:
-        table: confusion counts, shape (..., k, k).
-
-    Returns:
-        Shape (...): 1 for full agreement, about 0 for agreement by chance, NaN where both raters always make the same
-        one choice (chance agreement is then certain) or where there are no counts.
-    """
-    counts = np.asarray(table, dtype=float)
-    total = counts.sum(axis=(-2, -1))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        observed = np.trace(counts, axis1=-2, axis2=-1) / total
-        expected = (counts.sum(axis=-1) * counts.sum(axis=-2)).sum(axis=-1) / total**2
-        return np.asarray(np.where(expected < 1, (observed - expected) / (1 - expected), np.nan))
 
 
 def compare_raters(first: pd.Series, second: pd.Series, seed: int, resamples: int = 10_000) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import kendalltau
 from statsmodels.stats.inter_rater import cohens_kappa
 
-from anomend.agreement.pairs import agreement, cohen_kappa, compare_raters, confusion_rows, disagreements
+from anomend.agreement.pairs import agreement, compare_raters, confusion_rows, disagreements
 from anomend.project.seeding import numpy_generator
 
 
@@ -17,14 +17,6 @@ def scores(values: list[float], prompts: int = 2) -> pd.Series:
         [(f"prompt {number % prompts}", number) for number in range(len(values))], names=["prompt", "seed"]
     )
     return pd.Series(values, index)
-
-
-def test_kappa_by_hand_and_by_statsmodels() -> None:
-    # Both say yes 20 times, no 15; 5 and 10 times they differ: p_o = .7, p_e = .5, kappa = .4.
-    assert cohen_kappa(np.array([[20, 5], [10, 15]])) == pytest.approx(0.4)
-    table = numpy_generator(1, "kappa").integers(0, 30, (3, 3))
-    assert cohen_kappa(table) == pytest.approx(cohens_kappa(table).kappa)
-    assert np.isnan(cohen_kappa(np.array([[7, 0], [0, 0]]))) and np.isnan(cohen_kappa(np.zeros((3, 3))))
 
 
 def test_two_raters() -> None:
