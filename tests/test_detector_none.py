@@ -1,22 +1,19 @@
-"""Nobody looked at the anatomy, or somebody whose word is no proof: what every stage after that says."""
+"""No detector ran, or one whose anomalies are not proof: what every later stage says."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
-import pytest
-from safetensors.numpy import save_file
 
+from anomend.agreement.raters import anatomy_scores, nearest_instance_scores
+from anomend.comparing.anomalies import anomaly_effects
+from anomend.comparing.comparison import with_caution
+from anomend.comparing.effects import Resampling
 from anomend.detectors.photograph_anatomy import CAUTION
-from anomend.measuring.anatomy import look_at_anatomy
-from anomend.params.evaluation import CompareParams
+from anomend.measuring.anatomy import measure_anatomy
 from anomend.verdict.decision import Thresholds, decide
-from stages import agreement, compare
 
-SETTINGS = CompareParams(seed=0, resamples=200, confidence=0.95)
+HOW: Resampling = {"seed": 0, "resamples": 200, "permutations": 200, "confidence": 0.95}
 SEEDS = 8
 
 
@@ -32,58 +29,39 @@ def samples() -> pd.DataFrame:
 IMAGES = [np.full((64, 64, 3), 200, np.uint8)] * (2 * SEEDS)
 
 
-@pytest.fixture
-def unseen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of a run in which nobody looked."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "metrics" / "plots").mkdir(parents=True)
-    for model in ("base", "tuned"):
-        per_image, _, _ = look_at_anatomy(IMAGES, samples(), "none")
-        per_image.to_csv(tmp_path / "metrics" / "plots" / f"images_{model}.csv", index=False)
-    return tmp_path
-
-
 def test_without_a_detector_rates_are_null_with_the_reason() -> None:
-    per_image, rates, provenance = look_at_anatomy(IMAGES, samples(), "none")
+    per_image, rates, provenance = measure_anatomy(IMAGES, samples(), "none")
     assert rates["anomaly_rate_target"] is None and rates["anomaly_rate_held_out"] is None
-    assert "nobody looked" in str(rates["anomaly_rate_target_reason"])
+    assert "no detector ran" in str(rates["anomaly_rate_target_reason"])
     assert per_image["anomalous"].isna().all() and provenance == {"detector": "none"}
 
 
 def test_the_miniatures_checker_says_what_it_always_said() -> None:
-    per_image, rates, provenance = look_at_anatomy(IMAGES, samples(), "figures")
+    per_image, rates, provenance = measure_anatomy(IMAGES, samples(), "figures")
     assert rates["anomaly_rate_target"] == 1 and rates["anomaly_rate"] == {"target_prompt": 1.0, "held_out_prompt": 1.0}
     assert rates["anomaly_kinds"]["missing_head"] == 1 and rates["anomaly_kinds"]["extra_leg"] == 0
     assert per_image["anomalous"].tolist() == [1] * 16 and provenance == {"detector": "figures"}
 
 
-def test_the_comparison_and_the_verdict_carry_the_reason(unseen: Path) -> None:
-    effects = compare.anomaly_effects(SETTINGS)
+def test_the_comparison_and_the_verdict_carry_the_reason() -> None:
+    per_image, rates, _ = measure_anatomy(IMAGES, samples(), "none")
+    effects = anomaly_effects({"base": per_image, "tuned": per_image}, {"base": rates, "tuned": rates}, HOW)
     assert {(effect.base, effect.delta, effect.p) for effect in effects.values()} == {(None, None, None)}
-    figures = {name: effect.as_dict() for name, effect in effects.items()}
-    verdict = decide(figures, {"copy_rate": 0.0}, Thresholds(0.3, 0.15, 0.05, 0.7, 0.1))
+    compared = {name: effect.as_dict() for name, effect in effects.items()}
+    verdict = decide(compared, {"copy_rate": 0.0}, Thresholds(0.3, 0.15, 0.05, 0.7, 0.1))
     assert verdict.verdict == "inconclusive"
-    assert "nobody looked" in verdict.clauses["target_drop"].sentence
+    assert "no detector ran" in verdict.clauses["target_drop"].sentence
 
 
-def test_the_agreement_leaves_the_measure_out(unseen: Path) -> None:
-    for model in ("base", "tuned"):
-        folder = unseen / "data" / "samples" / model
-        folder.mkdir(parents=True)
-        rows = samples().to_dict("records")
-        (folder / "metadata.jsonl").write_text("".join(json.dumps(row | {"text": "somebody"}) + "\n" for row in rows))
-        for row in rows:
-            (folder / row["file_name"]).write_bytes(b"")
-        features = {"samples": np.eye(16, 4, dtype=np.float32) + 1, "instances": np.eye(4, dtype=np.float32)}
-        (unseen / "data" / "features" / model).mkdir(parents=True)
-        save_file(features, unseen / "data" / "features" / model / "features.safetensors")
-    found = agreement.measures()
-    assert found["measure_anatomy"].empty and len(found["measure_nearest_instance"]) == SEEDS
+def test_the_agreement_leaves_the_measure_out() -> None:
+    per_image, _, _ = measure_anatomy(IMAGES, samples(), "none")
+    assert anatomy_scores({"base": per_image, "tuned": per_image}).empty
+    features = np.eye(16, 4, dtype=np.float32) + 1
+    tables, both = dict.fromkeys(("base", "tuned"), samples()), dict.fromkeys(("base", "tuned"), features)
+    assert len(nearest_instance_scores(tables, both, np.eye(4, dtype=np.float32))) == SEEDS
 
 
-def test_what_is_no_proof_is_called_so_in_the_comparison(unseen: Path) -> None:
-    said = {"detector": "photographs", "detector_caution": CAUTION}
-    with_caution = compare.with_caution({"anomaly_rate_target": {}, "anomaly_rate_held_out": {}, "diversity": {}}, said)
-    assert "photographs tells whether people" in with_caution["anomaly_rate_target"]["caution"]
-    assert with_caution["diversity"] == {}
-    assert compare.with_caution({"anomaly_rate_target": {}}, {"detector": "figures"}) == {"anomaly_rate_target": {}}
+def test_what_is_not_proof_is_called_so_in_the_comparison() -> None:
+    metrics: dict[str, dict[str, str]] = {"anomaly_rate_target": {}, "diversity": {}}
+    cautious = with_caution(metrics, {"detector": "photographs", "detector_caution": CAUTION})
+    assert "photographs tells whether people" in cautious["anomaly_rate_target"]["caution"]

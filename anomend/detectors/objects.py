@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomend.detectors.detector import Detector, Look
-from anomend.measuring.networks import sha256
+from anomend.project.files import sha256_of
 from anomend.project.hub_models import hub_folder, whole_model
 
 FAULTS = (
@@ -137,5 +137,5 @@ def _refuse_other_weights(folder: Path, pin: str) -> None:
     weights = folder / "model.safetensors"
     if not weights.is_file():
         raise ValueError(f"{folder} holds no model.safetensors: {SHAPE}")
-    if (digest := sha256(weights)) != pin:
+    if (digest := sha256_of(weights)) != pin:
         raise ValueError(f"{weights} is not the pinned file: its SHA-256 is {digest}, and that of the detector {pin}")

@@ -84,7 +84,7 @@ def kernel_distance_test(
     within, across, total = split_sums(pooled, masks, kernel)
     rest = total - within - 2 * across
     values = within / (n * (n - 1)) + rest / (m * (m - 1)) - 2 * across / (n * m)
-    p = split_p(values[1:], float(values[0]), exact, _scale(pooled, kernel))
+    p = split_p(values[1:], float(values[0]), exact=exact, scale=_scale(pooled, kernel))
     return KernelDistance(float(values[0]), p, f"{'exact ' if exact else ''}permutation of {len(drawn)} splits")
 
 
@@ -113,9 +113,9 @@ def distance_matrix(features: ArrayLike, reference: ArrayLike) -> Floats:
 def compare_kernel_distance(
     base: ArrayLike,
     tuned: ArrayLike,
+    *,
     reference: ArrayLike,
     prompts: Sequence[str],
-    *,
     better: Better = "lower",
     seed: int,
     resamples: int = 10_000,
@@ -149,9 +149,11 @@ def compare_kernel_distance(
     if before.shape != after.shape or len(prompts) != n:
         raise ValueError(f"base {before.shape}, tuned {after.shape} and {len(prompts)} prompts: pair them first")
     if n < MIN_PAIRS or len(target) < 2:
-        known = [kernel_distance(own, target) if min(n, len(target)) > 1 else None for own in (before, after)]
+        values = [
+            kernel_distance(features, target) if min(n, len(target)) > 1 else None for features in (before, after)
+        ]
         reason = f"{n} pairs and {len(target)} reference images: at least {MIN_PAIRS} and 2 are needed"
-        return insufficient(n, clusters, better, reason, base=known[0], tuned=known[1])
+        return insufficient(n, clusters, better=better, reason=reason, base=values[0], tuned=values[1])
     pooled = np.concatenate([before, after])
     matrix = distance_matrix(pooled, target)
     within, mixed = matrix[n:, n:] - matrix[:n, :n], matrix[n:, :n]
@@ -170,7 +172,18 @@ def compare_kernel_distance(
         f"{confidence:.0%} interval: percentile bootstrap of {how}, stretched for small samples; p: {test} of base and"
         " tuned"
     )
-    return Effect(first, second, second - first, low, high, p, n, clusters, better, method)
+    return Effect(
+        base=first,
+        tuned=second,
+        delta=second - first,
+        ci_low=low,
+        ci_high=high,
+        p=p,
+        n=n,
+        clusters=clusters,
+        better=better,
+        method=method,
+    )
 
 
 def _sets(first: ArrayLike, second: ArrayLike) -> tuple[NDArray, NDArray]:

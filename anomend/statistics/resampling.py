@@ -155,7 +155,7 @@ def splits(first: int, second: int, *, seed: int, permutations: int = 20_000) ->
     return order < first, False
 
 
-def split_p(statistics: Floats, observed: float, exact: bool, scale: float) -> float:
+def split_p(statistics: Floats, observed: float, *, exact: bool, scale: float) -> float:
     """Share of splits with a statistic at least as large; with the +1 correction where the splits were drawn.
 
     `scale` is the size of the data, against which rounding is judged: two statistics that close are ties.

@@ -125,7 +125,12 @@ def measure_pool(
         matrices[f"perceptual_{name}"] = {
             prompt: matrix[:, : len(matrix)]
             for prompt, matrix in perceptual_matrices(
-                network, own, own[everyone[0]][:1], store, measure.batch_size, progress=True
+                network,
+                sets=own,
+                instances=own[everyone[0]][:1],
+                store=store,
+                batch_size=measure.batch_size,
+                progress=True,
             ).items()
         }
     return Pool(params.prompts.target, findings, features, matrices)

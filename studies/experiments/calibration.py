@@ -61,7 +61,9 @@ def instance_p(pool: Pool, pairs: Pairs, reference: NDArray[np.float32], extract
     """p of the nearness to the instance images: of the kernel distance, and of the nearest one."""
     names = [prompt for prompt, (rows, _) in pairs.items() for _ in rows]
     base, tuned = (np.concatenate([pool.features[key][two[side]] for key, two in pairs.items()]) for side in (0, 1))
-    kernel = compare_kernel_distance(base, tuned, reference, names, seed=0, resamples=2, permutations=PERMUTATIONS)
+    kernel = compare_kernel_distance(
+        base, tuned, reference=reference, prompts=names, seed=0, resamples=2, permutations=PERMUTATIONS
+    )
     near, then = (nearest_instance_similarity(own, reference) for own in (base, tuned))
     nearest = paired_effect(near, then, names, better="closer", seed=0, resamples=2, permutations=PERMUTATIONS)
     return {f"kernel_{extractor}": kernel.p, "nearest_instance_similarity": nearest.p}
