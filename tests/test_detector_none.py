@@ -11,7 +11,7 @@ from anomend.comparing.comparison import with_caution
 from anomend.comparing.effects import Resampling
 from anomend.detectors.photograph_anatomy import CAUTION
 from anomend.measuring.anatomy import measure_anatomy
-from anomend.verdict.decision import Thresholds, decide
+from anomend.verdict.decision import Thresholds, reach_verdict
 
 HOW: Resampling = {"seed": 0, "resamples": 200, "permutations": 200, "confidence": 0.95}
 SEEDS = 8
@@ -48,8 +48,14 @@ def test_the_comparison_and_the_verdict_carry_the_reason() -> None:
     effects = anomaly_effects({"base": per_image, "tuned": per_image}, {"base": rates, "tuned": rates}, HOW)
     assert {(effect.base, effect.delta, effect.p) for effect in effects.values()} == {(None, None, None)}
     compared = {name: effect.as_dict() for name, effect in effects.items()}
-    verdict = decide(compared, {"copy_rate": 0.0}, Thresholds(0.3, 0.15, 0.05, 0.7, 0.1))
-    assert verdict.verdict == "inconclusive"
+    verdict = reach_verdict(
+        compared,
+        {"copy_rate": 0.0},
+        Thresholds(
+            min_target_drop=0.3, max_target_rate=0.15, held_out_margin=0.05, min_diversity_ratio=0.7, max_copy_rate=0.1
+        ),
+    )
+    assert verdict.outcome == "inconclusive"
     assert "no detector ran" in verdict.clauses["target_drop"].sentence
 
 

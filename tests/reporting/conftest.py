@@ -24,7 +24,7 @@ from anomend.reporting.inputs import ReportInputs
 from anomend.reporting.judge_examples import judge_examples
 from anomend.surveying.responses import no_responses
 from anomend.surveying.tally import tally
-from anomend.verdict.decision import Thresholds, decide
+from anomend.verdict.decision import Thresholds, reach_verdict
 from tests.conftest import ROOT
 
 PROMPTS = {"lying on the grass": "target", "sitting on the beach": "held_out"}
@@ -79,7 +79,13 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> ReportInputs:
     measure_base, measure_tuned = (
         measured | rate_metrics(anomaly_rates(images)) | kinds for images in (images_base, images_tuned)
     )
-    verdict = decide(compare, {"copy_rate": 0.0}, Thresholds(0.3, 0.25, 0.05, 0.7, 0.02)).as_metrics()
+    verdict = reach_verdict(
+        compare,
+        {"copy_rate": 0.0},
+        Thresholds(
+            min_target_drop=0.3, max_target_rate=0.25, held_out_margin=0.05, min_diversity_ratio=0.7, max_copy_rate=0.02
+        ),
+    ).as_metrics()
     loss = pd.DataFrame({"step": range(1, 61), "loss": [1 / (1 + i / 20) for i in range(60)], "prior_loss": [0.5] * 60})
     looks = loss["step"] % 20 == 0
     loss["validation_loss"], loss["anomaly_rate"] = (1 / loss["step"]).where(looks), (4 / loss["step"]).where(looks)
