@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from anomend.measuring.kernels import Kernel, kernel_sum, own_kernel_sum, polynomial_kernel, split_sums
+from anomend.measuring.kernels import Kernel, kernel_sum, polynomial_kernel, split_sums, within_kernel_sum
 from anomend.measuring.vectors import fitting
 from anomend.statistics import Better, Effect
 from anomend.statistics.effect import MIN_PAIRS, insufficient
@@ -54,7 +54,7 @@ def kernel_distance(first: ArrayLike, second: ArrayLike, kernel: Kernel = polyno
     """
     one, two = _sets(first, second)
     n, m = len(one), len(two)
-    within = own_kernel_sum(one, kernel) / (n * (n - 1)) + own_kernel_sum(two, kernel) / (m * (m - 1))
+    within = within_kernel_sum(one, kernel) / (n * (n - 1)) + within_kernel_sum(two, kernel) / (m * (m - 1))
     return within - 2 * kernel_sum(one, two, kernel) / (n * m)
 
 

@@ -32,10 +32,11 @@ def permutation_test(
     Args:
         first: values of one set, such as the base model's.
         second: values of the other.
-        seed: seed of the splits, where there are too many to list.
+        seed: seed of the splits, where there are too many to enumerate.
+        permutations: number of splits that are then drawn.
 
     Returns:
-        The difference and p; p is None, with a reason, where even the most extreme split could not reach p < .05.
+        The difference and p. p is None, with a reason, if even the most extreme split could not reach p < .05.
 
     Raises:
         ValueError: a set is empty or a value is not finite.
@@ -60,10 +61,12 @@ def within_set_permutation_test(
 
     Args:
         matrix: symmetric similarity or distance matrix over the first set's images, then the second's.
-        n_first: images in the first set.
+        n_first: number of images in the first set.
+        seed: seed of the splits, where there are too many to enumerate.
+        permutations: number of splits that are then drawn.
 
     Returns:
-        The within-set means, their difference and p; None with a reason where a set has fewer than two images.
+        The within-set means, their difference and p; None with a reason if a set has fewer than two images.
 
     Raises:
         ValueError: the matrix is not square and finite, or n_first is not within it.
