@@ -11,6 +11,7 @@ import pandas as pd
 from anomend.comparing.effects import Effects, Resampling
 from anomend.measuring.pairing import pair_by_prompt_and_seed
 from anomend.measuring.rates import AnomalyRate, read_rates
+from anomend.project.paths import MODELS
 from anomend.statistics import Rate, insufficient, paired_effect
 
 Metrics = Mapping[str, Any]
@@ -32,7 +33,7 @@ def anomaly_effects(images: Mapping[str, pd.DataFrame], measured: Mapping[str, M
     effects = {}
     for group in ("target", "held_out"):
         rows, name = pairs[pairs["group"] == group], f"anomaly_rate_{group}"
-        base, tuned = (_rate_of(rates[model], group, rows[model]) for model in ("base", "tuned"))
+        base, tuned = (_rate_of(rates[model], group, rows[model]) for model in MODELS)
         if rows[["base", "tuned"]].isna().any(axis=None):
             reason = "no detector ran on some images: choose a measure.detector"
             effects[name] = insufficient(len(rows), rows["prompt"].nunique(), better="lower", reason=reason)

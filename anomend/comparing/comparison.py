@@ -18,11 +18,12 @@ from anomend.comparing.effects import (
     resampling,
     within_set_effects,
 )
-from anomend.comparing.pairs import MODELS, Pairs
+from anomend.comparing.pairs import Pairs
 from anomend.measuring.feature_store import FeatureStore
 from anomend.measuring.features import Images
 from anomend.measuring.set_metrics import Features, Metrics
 from anomend.params.evaluation import CompareParams, MeasureParams
+from anomend.project.paths import MODELS
 from anomend.statistics import Better, holm
 
 
