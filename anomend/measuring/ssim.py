@@ -106,11 +106,21 @@ class _Moments(NamedTuple):
     def images(self, start: int, stop: int) -> _Moments:
         """Some of the images one after the other, in one dimension."""
         some = slice(start, stop)
-        return _Moments(*(values[some].reshape(-1) for values in self))
+        return _Moments(
+            image=self.image[some].reshape(-1),
+            sum=self.sum[some].reshape(-1),
+            squares=self.squares[some].reshape(-1),
+            spread=self.spread[some].reshape(-1),
+        )
 
     def times(self, count: int) -> _Moments:
         """The moments repeated `count` times."""
-        return _Moments(*(np.tile(values, count) for values in self))
+        return _Moments(
+            image=np.tile(self.image, count),
+            sum=np.tile(self.sum, count),
+            squares=np.tile(self.squares, count),
+            spread=np.tile(self.spread, count),
+        )
 
 
 class _Band:

@@ -1,4 +1,4 @@
-"""Effects of `compare` measure by measure: the same figures as of each set alone, and pairs that belong together."""
+"""Effects of `compare` measure by measure: the same values as of each set alone, and correct pairs."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def all_effects(pairs: Pairs, own: list[Features], known: Features, instances: I
 
 
 @pytest.mark.slow
-def test_both_sides_of_an_effect_are_the_figures_of_the_sets_alone(
+def test_both_sides_of_an_effect_are_the_metrics_of_the_sets_alone(
     samples: Path, instances: Images, tmp_path: Path
 ) -> None:
     own, known = stored(samples, instances)
@@ -118,16 +118,16 @@ def test_both_sides_of_an_effect_are_the_figures_of_the_sets_alone(
         for model, side in enumerate(("base", "tuned")):
             table = read_imagefolder(samples / side)
             images, group = [load_image(path) for path in table["path"]], groups_of(table, 4)[suffix]
-            figures = similarity_metrics(images, group.sets) | feature_metrics(
+            metrics = similarity_metrics(images, group.sets) | feature_metrics(
                 features=own[model], instances=known, group=group, extractor=NETWORK
             )
             groups = {suffix: group}
             perceptual, _ = perceptual_network_metrics(
                 NETWORK, images=images, instance_images=instances, groups=groups, store=store
             )
-            figures[f"perceptual_{NETWORK}"] = perceptual[f"perceptual_{NETWORK}{suffix}"]["within_set"]
+            metrics[f"perceptual_{NETWORK}"] = perceptual[f"perceptual_{NETWORK}{suffix}"]["within_set"]
             for name, effect in effects.items():
-                assert getattr(effect, side) == pytest.approx(figures[name], rel=1e-5), name
+                assert getattr(effect, side) == pytest.approx(metrics[name], rel=1e-5), name
         directions = {name: effect.better for name, effect in effects.items()}
         assert directions["diversity"] == directions[f"perceptual_{NETWORK}"] == "higher"
         if suffix:

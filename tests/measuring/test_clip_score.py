@@ -88,7 +88,7 @@ def test_scores_by_hand() -> None:
 
 
 def test_bad_embeddings_are_named() -> None:
-    with pytest.raises(ValueError, match="one text embedding an image"):
+    with pytest.raises(ValueError, match="one text embedding per image"):
         clip_scores(np.ones((2, 3)), np.ones((3, 3)))
     for bad in (np.zeros((1, 3)), np.full((1, 3), np.nan)):
         with pytest.raises(ValueError, match="zero, NaN or infinite"):

@@ -166,7 +166,7 @@ def test_the_same_images_do_not_differ() -> None:
     assert (effect.ci_low, effect.ci_high) == (pytest.approx(0, abs=1e-12), pytest.approx(0, abs=1e-12))
 
 
-def test_too_few_pairs_give_no_figure_and_bad_sets_are_named() -> None:
+def test_too_few_pairs_have_no_value_and_bad_sets_are_named() -> None:
     effect = compare_kernel_distance(features(5), features(5, seed=1), reference=features(4), prompts=["a"] * 5, seed=0)
     assert effect.p is None and effect.ci_low is None and effect.reason
     assert effect.base == kernel_distance(features(5), features(4))

@@ -34,7 +34,7 @@ PERCEPTUAL_NETWORKS = ["efficientnet_lite0", "lpips_alex"]
 SETTINGS = MeasureParams(detector="figures", extractor="efficientnet_lite0", within_set_images=4, batch_size=8)
 
 
-def figures(instances: int) -> dict[str, object]:
+def metrics_of(instances: int) -> dict[str, object]:
     rng = numpy_generator("measure stage", instances)
     table = pd.DataFrame({"group": ["target"] * 8, "prompt": ["a", "b"] * 4, "seed": range(8)})
     features = [rng.random((count, 16)).astype(np.float32) for count in (8, instances)]
@@ -44,7 +44,7 @@ def figures(instances: int) -> dict[str, object]:
 
 
 def test_one_instance_image_has_no_distance_between_sets_and_says_so() -> None:
-    one, many = figures(1), figures(5)
+    one, many = metrics_of(1), metrics_of(5)
     assert one["frechet_efficientnet_lite0"] is None and one["kernel_efficientnet_lite0"] is None
     assert "two or more" in str(one["reason"])
     assert isinstance(one["nearest_instance_similarity"], float) and isinstance(one["diversity"], float)

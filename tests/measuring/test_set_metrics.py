@@ -1,4 +1,4 @@
-"""Metrics of a group of samples: the same keys whatever the sizes, and a reason beside every null."""
+"""Metrics of a group of samples: the same keys whatever the sizes, and a reason for every null."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_only_the_groups_rows_count() -> None:
     assert part["diversity"] == pytest.approx(pdist(everything[10:], "cosine").mean(), rel=1e-5)
 
 
-def test_perceptual_figures_by_hand() -> None:
+def test_perceptual_metrics_by_hand() -> None:
     # Two samples .4 apart, nearest instance images at .1 and .3; in the other prompt .8 apart, .5 and .7.
     matrices = {
         "a": np.array([[0, 0.4, 0.1, 0.9], [0.4, 0, 0.6, 0.3]]),
@@ -64,7 +64,7 @@ def test_perceptual_figures_by_hand() -> None:
     assert found == {"within_set": pytest.approx(0.6), "nearest_instance": pytest.approx(0.4)}
 
 
-def test_perceptual_figures_of_sets_too_small_are_null_with_a_reason() -> None:
+def test_perceptual_metrics_of_sets_too_small_are_null_with_a_reason() -> None:
     assert perceptual_metrics({})["within_set"] is None and "reason" in perceptual_metrics({})
     one = perceptual_metrics({"a": np.array([[0.0, 0.2]])})
     assert (

@@ -33,7 +33,7 @@ def test_mid_p_by_hand() -> None:
 
 
 def test_mid_p_is_calibrated_where_the_exact_p_is_not() -> None:
-    """The figures of its docstring, by summing over all outcomes of independent pairs."""
+    """The numbers in its docstring, by summing over all outcomes of independent pairs."""
 
     def level(n: int, test: Callable[[int, int], float]) -> float:
         """Probability of p < .05 given n discordant pairs."""

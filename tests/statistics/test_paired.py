@@ -110,7 +110,7 @@ def test_equal_real_values() -> None:
     assert "no spread" in same.method
 
 
-def test_same_seed_same_figures() -> None:
+def test_same_seed_same_effect() -> None:
     rng = np.random.default_rng(1)
     base, tuned = rng.normal(size=40), rng.normal(size=40)
     first, again, other = (paired_effect(base, tuned, prompts(8, 5), better="higher", seed=s) for s in (5, 5, 6))

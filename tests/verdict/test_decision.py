@@ -133,7 +133,7 @@ def test_verdict(case: str) -> None:
     assert outcomes == dict.fromkeys(outcomes, True) | not_passed
 
 
-def test_a_caution_is_repeated_beside_the_figure_that_it_is_about() -> None:
+def test_a_caution_is_repeated_with_the_rate_that_it_is_about() -> None:
     target = GOOD["anomaly_rate_target"] | {"caution": "the detector only counts people"}
     verdict = reach_verdict({**GOOD, "anomaly_rate_target": target}, {"copy_rate": 0.0}, THRESHOLDS)
     clause = verdict.clauses["target_drop"]
@@ -171,8 +171,8 @@ def test_an_empty_comparison_settles_nothing() -> None:
 def test_metrics_keep_the_contract_and_are_json() -> None:
     metrics = reach_verdict(GOOD, {"copy_rate": 0.01}, THRESHOLDS).as_metrics()
     assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
-    figures = {key: metrics[key] for key in metrics if key not in ("verdict", "reasons", "clauses")}
-    assert figures == {
+    values = {key: metrics[key] for key in metrics if key not in ("verdict", "reasons", "clauses")}
+    assert values == {
         "target_anomaly_rate_base": 0.8,
         "target_anomaly_rate_tuned": 0.1,
         "held_out_anomaly_rate_base": 0.02,
@@ -183,11 +183,11 @@ def test_metrics_keep_the_contract_and_are_json() -> None:
         "copy_rate": 0.01,
     }
     assert metrics["clauses"]["held_out"]["figure"] == 0.03
-    # A sentence among the figures would be a column of `dvc metrics diff`, as wide as itself.
+    # `dvc metrics diff` would show a sentence here in a column as wide as the sentence.
     assert all(set(clause) == {"passed", "figure", "threshold"} for clause in metrics["clauses"].values())
 
 
-def test_a_clause_without_a_figure_has_its_reason_in_the_metric_file() -> None:
+def test_a_clause_without_a_metric_has_its_reason_in_the_metric_file() -> None:
     clause = Clause(passed=None, metric=None, threshold=0.7, sentence="The diversity is not known: no samples.")
     assert clause.as_metrics() == {
         "passed": None,

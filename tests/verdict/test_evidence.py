@@ -1,4 +1,4 @@
-"""Attempts to get `corrected` out of figures that do not carry it, and what the verdict advises instead."""
+"""Attempts to get `corrected` from metrics that do not prove it, and what the verdict advises instead."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from anomend.verdict.evidence import Ratio
 THRESHOLDS = Thresholds(
     min_target_drop=0.3, max_target_rate=0.15, held_out_margin=0.05, min_diversity_ratio=0.7, max_copy_rate=0.1
 )
-NO_FIGURES: list[Any] = [None, math.nan, math.inf, -math.inf, "0.1", "", [], {}, True, False]
+NOT_NUMBERS: list[Any] = [None, math.nan, math.inf, -math.inf, "0.1", "", [], {}, True, False]
 Compare = dict[str, dict[str, Any]]
 
 
@@ -55,7 +55,7 @@ def good(rng: random.Random) -> tuple[Compare, dict[str, Any]]:
 
 
 def needed(compare: Compare, tuned: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
-    """Every figure without which a clause cannot be decided."""
+    """Every metric that a clause needs."""
     found = [
         (compare[f"anomaly_rate_{group}"], key)
         for group in ("target", "held_out")
@@ -69,7 +69,7 @@ def needed(compare: Compare, tuned: dict[str, Any]) -> list[tuple[dict[str, Any]
     return [*found, (tuned, "copy_rate")]
 
 
-def test_no_missing_or_impossible_figure_is_ever_corrected() -> None:
+def test_missing_or_impossible_metrics_are_never_corrected() -> None:
     rng = random.Random(0)
     for _ in range(2000):
         compare, tuned = good(rng)
@@ -79,10 +79,10 @@ def test_no_missing_or_impossible_figure_is_ever_corrected() -> None:
             if rng.random() < 0.3:
                 del source[key]
             else:
-                source[key] = rng.choice(NO_FIGURES)
+                source[key] = rng.choice(NOT_NUMBERS)
         for name in list(compare):
             if rng.random() < 0.05:
-                compare[name] = rng.choice(NO_FIGURES)
+                compare[name] = rng.choice(NOT_NUMBERS)
         assert reach_verdict(compare, tuned, THRESHOLDS).outcome == "inconclusive"
 
 
@@ -103,7 +103,7 @@ CONTRADICTIONS = {
 
 
 @pytest.mark.parametrize("case", CONTRADICTIONS)
-def test_contradictory_figures_settle_nothing(case: str) -> None:
+def test_contradictory_metrics_settle_nothing(case: str) -> None:
     compare, tuned = steady()
     name, changes = CONTRADICTIONS[case]
     compare[name] |= changes
@@ -119,15 +119,15 @@ def test_an_impossible_copy_rate_settles_nothing(rate: float) -> None:
     assert verdict.outcome == "inconclusive" and f"{rate} is not a share" in verdict.reasons[0]
 
 
-def test_corrected_implies_every_clause_on_any_figures() -> None:
-    """The definition, told once more in plain comparisons, over figures of all sizes."""
+def test_corrected_implies_every_clause_on_any_metrics() -> None:
+    """The definition as plain comparisons, for metrics of all sizes."""
     rng = random.Random(1)
     seen = set()
     for _ in range(4000):
         compare, tuned = good(rng)
         for source, key in needed(compare, tuned):
             if rng.random() < 0.08:
-                source[key] = rng.choice([rng.uniform(-1, 1), rng.uniform(0, 0.2), *NO_FIGURES])
+                source[key] = rng.choice([rng.uniform(-1, 1), rng.uniform(0, 0.2), *NOT_NUMBERS])
         verdict = reach_verdict(copy.deepcopy(compare), dict(tuned), THRESHOLDS)
         seen.add(verdict.outcome)
         if verdict.outcome == "corrected":
@@ -141,7 +141,7 @@ def test_corrected_implies_every_clause_on_any_figures() -> None:
 
 
 def steady() -> tuple[Compare, dict[str, Any]]:
-    """Good figures that are always the same."""
+    """Good metrics that are always the same."""
     compare, tuned = good(random.Random(0))
     target = {"base": 0.8, "tuned": 0.1, "delta": -0.7, "ci_low": -0.8, "ci_high": -0.6}
     compare["anomaly_rate_target"] |= target
