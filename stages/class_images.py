@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from anomend.detectors.anatomy import assess
+from anomend.detectors.table import make_detector
 from anomend.diffusion.rejection import Kept, base_sampler, sample_kept, write_kept
 from anomend.params.params import Params
 from anomend.params.resolved import load_params
@@ -17,6 +17,7 @@ CLASS_IMAGES = Path("data/class_images")
 def sample_class_images(params: Params) -> tuple[list[Kept], int]:
     """Images of the base that the detector finds right, and how many were sampled for them."""
     settings = params.class_images
+    detector = make_detector(settings.detector, params.detectors)
     try:
         return sample_kept(
             settings.prompts,
@@ -24,7 +25,7 @@ def sample_class_images(params: Params) -> tuple[list[Kept], int]:
             settings.max_tries,
             settings.first_seed,
             base_sampler(params.base, params.sample, settings.prompts, "class images"),
-            lambda images: [settings.detector == "none" or not assess([x], settings.detector)[0] for x in images],
+            lambda images: [not anomalies for anomalies in detector.anomalies(images)],
         )
     except ValueError as error:
         raise ValueError(

@@ -12,11 +12,11 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from anomend.detectors.anatomy import assess
+from anomend.detectors.table import make_detector
 from anomend.judging.analysis import analyse, analyse_parts, pair_scores, pooled
 from anomend.judging.answers import write_answers
 from anomend.judging.llm_judge import LlmJudge, LlmSettings
-from anomend.judging.parts import figure_parts, part_questions, photograph_parts
+from anomend.judging.parts import part_questions
 from anomend.judging.protocol import Answer, Question, ask, blind, choose_pairs, questions
 from anomend.judging.registry import KEYS, JudgeSettings, make_judge
 from anomend.params.evaluation import JudgeParams
@@ -74,10 +74,12 @@ def _ask(
     name: str, bar: tqdm[Question], asked: Sequence[Question], params: Params
 ) -> tuple[list[Answer], dict[str, Any]]:
     """Ask one judge everything and keep its answers; they are returned, with what they cost."""
-    settings, detector = params.judge, params.measure.detector
+    settings = params.judge
+    # Paid judges need no detector.
+    detector = make_detector("none" if name in KEYS else params.measure.detector, params.detectors)
     counts = Counts()
     llm = llm_settings(name, settings, counts, lambda so_far: _show(bar, so_far)) if name in KEYS else None
-    judge = make_judge(name, JudgeSettings(lambda image: assess([image], detector)[0], detector, llm))
+    judge = make_judge(name, JudgeSettings(lambda image: detector.detect(image).anomalies, detector.name, llm))
     if isinstance(judge, LlmJudge):
         judge.buy(blind(question) for question in asked)
     answers = write_answers(JUDGEMENTS / f"{name}.jsonl", ask(judge, bar))
@@ -93,9 +95,7 @@ def main() -> None:
     asked = questions(pairs, settings.repeats)
     parts_asked: list[Question] = []
     if settings.parts != "none" and set(settings.judges) & set(KEYS):
-        photographs = settings.parts == "photographs"
-        find = photograph_parts(Path(params.curate.photographs.networks)) if photographs else figure_parts
-        parts_asked = part_questions(pairs, settings.repeats, find)
+        parts_asked = part_questions(pairs, settings.repeats, make_detector(settings.parts, params.detectors))
     JUDGEMENTS.mkdir(parents=True, exist_ok=True)
     figures: dict[str, Any] = {}
     scores: dict[str, pd.Series] = {}

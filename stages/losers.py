@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from anomend.detectors.anatomy import assess
+from anomend.detectors.table import make_detector
 from anomend.diffusion.rejection import Kept, base_sampler, sample_kept, write_kept
 from anomend.params.params import Params
 from anomend.params.resolved import load_params
@@ -17,6 +17,7 @@ LOSERS = Path("data/losers")
 def sample_losers(params: Params) -> tuple[list[Kept], int]:
     """Images of the base in which the detector finds an anomaly, and how many were sampled for them."""
     settings = params.losers
+    detector = make_detector(settings.detector, params.detectors)
     try:
         return sample_kept(
             params.prompts.target,
@@ -24,7 +25,7 @@ def sample_losers(params: Params) -> tuple[list[Kept], int]:
             settings.max_tries,
             settings.first_seed,
             base_sampler(params.base, params.sample, params.prompts.target, "anomalous images"),
-            lambda images: [bool(found) for found in assess(images, settings.detector)],
+            lambda images: [bool(anomalies) for anomalies in detector.anomalies(images)],
         )
     except ValueError as error:
         raise ValueError(

@@ -7,6 +7,7 @@ from functools import partial
 
 from safetensors.numpy import save_file
 
+from anomend.detectors.table import make_detector
 from anomend.measuring.feature_store import FeatureStore
 from anomend.measuring.samples import measure_samples
 from anomend.params.resolved import load_params
@@ -17,10 +18,12 @@ from anomend.project.run import run_stage
 
 
 def main(model: str) -> None:
+    params = load_params()
     measured = measure_samples(
         read_imagefolder(SAMPLES / model),
         read_imagefolder(INSTANCE),
-        settings=load_params().measure,
+        detector=make_detector(params.measure.detector, params.detectors),
+        settings=params.measure,
         store=FeatureStore(FEATURE_STORE),
     )
     PLOTS.mkdir(parents=True, exist_ok=True)

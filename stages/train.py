@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from anomend.detectors.anatomy import assess
+from anomend.detectors.table import make_detector
 from anomend.diffusion.base_models import (
     BASE_MODELS,
     fingerprint,
@@ -108,8 +108,10 @@ def main() -> None:
     monitor = params.train.monitor
     draw = make_draw(params, pipeline, load_texts(ENCODED / "prompts.safetensors"))
 
+    detector = make_detector(monitor.detector if monitor.every else "none", params.detectors)
+
     def anomalous(images: Sequence[Image]) -> list[bool]:
-        return [bool(found) for found in assess(images, monitor.detector)]
+        return [bool(anomalies) for anomalies in detector.anomalies(images)]
 
     log = TrainingLog(
         CURVES if accelerator.is_main_process else None,

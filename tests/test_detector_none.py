@@ -9,12 +9,15 @@ from anomend.agreement.raters import anatomy_scores, nearest_instance_scores
 from anomend.comparing.anomalies import anomaly_effects
 from anomend.comparing.comparison import with_caution
 from anomend.comparing.effects import Resampling
-from anomend.detectors.photograph_anatomy import CAUTION
+from anomend.detectors.photographs.detector import CAUTION
+from anomend.detectors.table import make_detector
 from anomend.measuring.anatomy import measure_anatomy
 from anomend.verdict.decision import Thresholds, reach_verdict
+from tests.detectors.settings import detector_params
 
 HOW: Resampling = {"seed": 0, "resamples": 200, "permutations": 200, "confidence": 0.95}
 SEEDS = 8
+NONE = make_detector("none", detector_params())
 
 
 def samples() -> pd.DataFrame:
@@ -30,21 +33,21 @@ IMAGES = [np.full((64, 64, 3), 200, np.uint8)] * (2 * SEEDS)
 
 
 def test_without_a_detector_rates_are_null_with_the_reason() -> None:
-    per_image, rates, provenance = measure_anatomy(IMAGES, samples(), "none")
+    per_image, rates, provenance = measure_anatomy(IMAGES, samples(), NONE)
     assert rates["anomaly_rate_target"] is None and rates["anomaly_rate_held_out"] is None
     assert "no detector ran" in str(rates["anomaly_rate_target_reason"])
     assert per_image["anomalous"].isna().all() and provenance == {"detector": "none"}
 
 
 def test_the_miniatures_checker_says_what_it_always_said() -> None:
-    per_image, rates, provenance = measure_anatomy(IMAGES, samples(), "figures")
+    per_image, rates, provenance = measure_anatomy(IMAGES, samples(), make_detector("drawn_people", detector_params()))
     assert rates["anomaly_rate_target"] == 1 and rates["anomaly_rate"] == {"target_prompt": 1.0, "held_out_prompt": 1.0}
     assert rates["anomaly_kinds"]["missing_head"] == 1 and rates["anomaly_kinds"]["extra_leg"] == 0
-    assert per_image["anomalous"].tolist() == [1] * 16 and provenance == {"detector": "figures"}
+    assert per_image["anomalous"].tolist() == [1] * 16 and provenance == {"detector": "drawn_people"}
 
 
 def test_the_comparison_and_the_verdict_carry_the_reason() -> None:
-    per_image, rates, _ = measure_anatomy(IMAGES, samples(), "none")
+    per_image, rates, _ = measure_anatomy(IMAGES, samples(), NONE)
     effects = anomaly_effects({"base": per_image, "tuned": per_image}, {"base": rates, "tuned": rates}, HOW)
     assert {(effect.base, effect.delta, effect.p) for effect in effects.values()} == {(None, None, None)}
     compared = {name: effect.as_dict() for name, effect in effects.items()}
@@ -60,7 +63,7 @@ def test_the_comparison_and_the_verdict_carry_the_reason() -> None:
 
 
 def test_the_agreement_leaves_the_measure_out() -> None:
-    per_image, _, _ = measure_anatomy(IMAGES, samples(), "none")
+    per_image, _, _ = measure_anatomy(IMAGES, samples(), NONE)
     assert anatomy_scores({"base": per_image, "tuned": per_image}).empty
     features = np.eye(16, 4, dtype=np.float32) + 1
     tables, both = dict.fromkeys(("base", "tuned"), samples()), dict.fromkeys(("base", "tuned"), features)

@@ -18,8 +18,9 @@ from scipy.linalg import sqrtm
 from scipy.stats import fisher_exact
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from anomend.detectors.anatomy import assess
+from anomend.detectors.detector import Detector
 from anomend.detectors.observation import Observation
+from anomend.detectors.photographs.detector import make_photographs, with_anomalies
 from anomend.measuring.features import get_extractor
 from anomend.measuring.psnr import psnr_within, published_psnr_within
 from anomend.measuring.ssim import ssim_within
@@ -30,7 +31,7 @@ from studies.replication.images import ENVIRONMENT, PaperImages, find_folder, re
 from studies.replication.inception import inception_features
 from studies.replication.page import explanation, page
 from studies.replication.votes import table2
-from tests.curating.photographs import needs_networks
+from tests.detectors.photographs import NETWORKS, needs_networks
 from tests.imports import imported
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -68,7 +69,7 @@ def test_done_properly_psnr_turns_around(images: PaperImages) -> None:
 
 def test_feature_distances_have_their_known_values(images: PaperImages, published: dict[str, dict[str, float]]) -> None:
     """Figures found beforehand by another implementation, to its digits."""
-    found = tables.feature_figures(images, get_extractor("efficientnet_lite0"), 5, 0, published["fid"])
+    found = tables.feature_metrics(images, get_extractor("efficientnet_lite0"), 5, 0, published["fid"])
     kernel, frechet = found["kernel_efficientnet_lite0"], found["frechet_efficientnet_lite0"]
     assert (kernel["tuned"], kernel["base"]) == pytest.approx((0.139, 0.287), abs=5e-4)
     assert max(kernel["p_tuned"], kernel["p_base"]) < 5e-4
@@ -79,7 +80,7 @@ def test_feature_distances_have_their_known_values(images: PaperImages, publishe
 @pytest.mark.slow
 def test_committed_figures_are_those_of_the_images(images: PaperImages) -> None:
     committed = json.loads((ROOT / "metrics" / "replication.json").read_text())
-    found = tables.image_figures(images, seed=0)
+    found = tables.image_metrics(images, seed=0)
     for part in ("reproduced", "corrected"):
         for measure, figures in found[part].items():
             for name in ("tuned", "base", "delta", "ci_low", "ci_high", "p"):
@@ -150,13 +151,13 @@ def test_the_paragraph_turns_with_the_figures() -> None:
     figures["published"]["ssim"]["tuned"] = 0.5
     figures["corrected"]["psnr"] |= {"delta": 0.3, "p": 0.001}
     figures["reproduced"]["ssim"] |= {"tuned": 0.1, "base": 0.2}
-    figures["anatomy"] = {"rates": None, "confidence": None, "reason": "nobody looked", "note": ""}
+    figures["anatomy"] = {"rates": None, "confidence": None, "reason": "no detector ran", "note": ""}
     candidate = {"meaning": "mean over pairs", "tuned": 1.0, "base": 2.0, "ratio": 0.5, "matches": True}
     figures["reproduced"]["fid"] = {"tuned": 1.0, "base": 2.0, "protocol": "x", "candidates": {"x": candidate}}
     after = " ".join(explanation(figures))
     assert "the other does not" in after and "two stays, with a difference that is beyond chance (p = 0.0010)" in after
     assert "less alike than the base's" in after and "which is more variety" in after
-    assert "FID is reproduced as the mean over pairs" in after and "not run: nobody looked" in after
+    assert "FID is reproduced as the mean over pairs" in after and "not run: no detector ran" in after
 
 
 def test_every_fid_protocol_by_plain_loops() -> None:
@@ -227,7 +228,9 @@ def picture(persons: int, body: float, hands: float) -> np.ndarray:
 def read(image: np.ndarray) -> Observation:
     persons, body, hands = (int(value) for value in image[0, 0])
     region = np.ones((2, 2), dtype=bool)
-    return Observation(persons, region, body / 100, hands / 100 if hands else None)
+    return with_anomalies(
+        Observation(persons=persons, region=region, anatomy=body / 100, hands=hands / 100 if hands else None)
+    )
 
 
 def test_anatomy_is_compared_by_fishers_exact_test() -> None:
@@ -236,7 +239,7 @@ def test_anatomy_is_compared_by_fishers_exact_test() -> None:
         "base": [picture(1, 0.7, 0.2)] * 5 + [picture(1, 0.3, 0)] * 5,
         "instance": [picture(1, 0.9, 0.9)] * 5,
     }
-    found = tables.anatomy_figures(sets, read, 0, "")
+    found = tables.anatomy_metrics(sets, Detector(name="test", detect=read), seed=0, reason="")
     any_kind, hands, body = found["rates"]["any"], found["rates"]["unclear_hands"], found["rates"]["unclear_body"]
     assert (any_kind["tuned"], any_kind["base"], any_kind["instance"]) == (0.1, 1.0, 0.0)
     assert any_kind["p"] == pytest.approx(fisher_exact([[1, 9], [10, 0]]).pvalue)
@@ -244,15 +247,15 @@ def test_anatomy_is_compared_by_fishers_exact_test() -> None:
     assert found["confidence"]["hands"]["n_base"] == 5  # where no hand is to be expected, none counts
     assert found["confidence"]["body"]["tuned"] == pytest.approx(0.9)
     assert all(row["p_holm"] >= row["p"] for part in ("rates", "confidence") for row in found[part].values())
-    absent = tables.anatomy_figures(sets, None, 0, "no networks")
+    absent = tables.anatomy_metrics(sets, None, seed=0, reason="no networks")
     assert absent["rates"] is None and absent["reason"] == "no networks"
 
 
 @needs_networks
 @pytest.mark.slow
 def test_committed_anatomy_is_what_the_networks_see(images: PaperImages) -> None:
-    looks = assess([images.base[0], images.base[3]], "photographs")
-    assert looks == [(), ("unclear_hands",)]
+    anomalies = make_photographs(NETWORKS).anomalies([images.base[0], images.base[3]])
+    assert anomalies == [(), ("unclear_hands",)]
     committed = json.loads((ROOT / "metrics" / "replication.json").read_text())["anatomy"]
     assert committed["rates"]["unclear_hands"]["base"] > 0 and "not whether these are right" in committed["note"]
 
@@ -303,15 +306,15 @@ def test_the_environment_goes_before_the_parameter() -> None:
     assert find_folder({ENVIRONMENT: ""}, Path("here")) == find_folder({}, Path("here")) == Path("here")
 
 
-def test_pipeline_lists_every_module_it_runs_and_is_tied_to_no_other() -> None:
+def test_the_pipeline_lists_every_module_it_runs_and_is_not_tied_to_another() -> None:
     content = yaml.safe_load((ROOT / "studies" / "replication" / "dvc.yaml").read_text())
     stage = content["stages"]["tables"]
-    listed = [ROOT / path for path in stage["deps"]]
-    assert all(path.exists() for path in listed)
+    listed = [ROOT / path for path in content["stages"]["code"]["deps"]]
+    assert all(path.exists() for path in [*listed, *(ROOT / path for path in stage["deps"])])
     needed = set(imported(ROOT / "studies" / "replication" / "tables.py"))
     assert {path for path in needed if not any(path.is_relative_to(dep) for dep in listed)} == set()
     # An output that the root's report reads would make `dvc repro` at the root run this stage.
     assert not {"outs", "metrics", "plots"} & set(stage)
-    assert content["metrics"] == ["../metrics/replication.json"]
-    declared = [name for entry in stage["params"] for name in entry["studies/replication/params.yaml"]]
+    assert content["metrics"] == ["../../metrics/replication.json"]
+    declared = next(entry for entry in stage["params"])["studies/replication/params.yaml"]
     assert declared == list(yaml.safe_load((ROOT / "studies" / "replication" / "params.yaml").read_text()))

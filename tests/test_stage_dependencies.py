@@ -34,5 +34,5 @@ def test_imports_are_followed_into_functions_and_packages() -> None:
     found = {path.relative_to(ROOT) for path in imported(ROOT / "anomend" / "measuring" / "features.py")}
     # `from anomend.measuring import networks`, and hub_models from there.
     assert {Path("anomend/measuring/networks.py"), Path("anomend/project/hub_models.py")} <= found
-    photographs = imported(ROOT / "anomend" / "detectors" / "photograph_anatomy.py")
+    photographs = imported(ROOT / "anomend" / "detectors" / "photographs" / "detector.py")
     assert ROOT / "anomend" / "detectors" / "photographs" / "pose.py" in set(photographs)

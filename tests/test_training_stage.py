@@ -25,8 +25,8 @@ ON_THE_MINIATURE = {
     "train": {"optimizer": "adamw", "steps": 4},
     "encode": {"t5_8bit": False, "training_sequence_length": 2},
     "sample": {"steps": 4, "batch_size": 16},
-    "losers": {"detector": "figures"},
-    "measure": {"detector": "figures"},
+    "losers": {"detector": "drawn_people"},
+    "measure": {"detector": "drawn_people"},
 }
 """What keeps a profile for a real base from running here."""
 

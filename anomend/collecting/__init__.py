@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from anomend.collecting.drawn_people import collect_figures
+from anomend.collecting.drawn_people import collect_drawn_people
 from anomend.collecting.folder import collect_folder
 from anomend.collecting.image import Skipped, SourceImage, SourceSettings
 from anomend.collecting.paper import collect_paper
@@ -23,7 +23,7 @@ def _openai(prompts: Sequence[str], count: int, settings: SourceSettings) -> Ite
 
 
 SOURCES: dict[str, Source] = {
-    "figures": lambda prompts, count, settings: collect_figures(prompts, count, settings.seed),
+    "drawn_people": lambda prompts, count, settings: collect_drawn_people(prompts, count, settings.seed),
     "folder": collect_folder,
     "paper": collect_paper,
     "openai": _openai,

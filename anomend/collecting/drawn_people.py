@@ -1,4 +1,4 @@
-"""Source `figures`: right figures of one individual, drawn by the miniature world."""
+"""Source `drawn_people`: one individual, drawn by the miniature world with right anatomy."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from anomend.miniature.scenery import PLACES
 from anomend.project.seeding import derived_seed, python_random
 
 
-def collect_figures(prompts: Sequence[str], count: int, seed: int) -> Iterator[SourceImage]:
-    """Draw `count` right figures of one individual, going round the prompts.
+def collect_drawn_people(prompts: Sequence[str], count: int, seed: int) -> Iterator[SourceImage]:
+    """Draw `count` images of one individual with right anatomy, taking the prompts in turn.
 
     Args:
         prompts: target prompts; each must name a posture and a place of the miniature world.

@@ -1,4 +1,4 @@
-"""Decisions that a person took by hand; they win over every criterion."""
+"""Decisions that a person makes by hand; they win over every criterion."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Decision:
 
 
 def read_decisions(table: Path) -> list[Decision]:
-    """Read a CSV with `image`, `decision` (keep or reject) and `note`; no file is no decision.
+    """Read a CSV with `image`, `decision` (keep or reject) and `note`; without the file there are none.
 
     Raises:
-        ValueError: the file is no UTF-8, a column is missing, a decision is neither keep nor reject, or an image is
+        ValueError: the file is not UTF-8, a column is missing, a decision is neither keep nor reject, or an image is
             decided twice.
     """
     if not table.exists():
@@ -36,7 +36,7 @@ def read_decisions(table: Path) -> list[Decision]:
         # Spreadsheets put a byte order mark first.
         text = table.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise ValueError(f"{table} is no UTF-8: save it again as CSV in UTF-8") from None
+        raise ValueError(f"{table} is not UTF-8: save it again as CSV in UTF-8") from None
     reader = csv.DictReader(io.StringIO(text, newline=""))
     missing = {"image", "decision", "note"} - set(reader.fieldnames or [])
     if missing:
@@ -48,12 +48,12 @@ def read_decisions(table: Path) -> list[Decision]:
         if decision not in (KEEP, REJECT):
             raise ValueError(f"line {number} of {table} says {decision!r}: write keep or reject")
         if not image or any(image == earlier.image for earlier in decisions):
-            raise ValueError(f"line {number} of {table} names {image!r}, which is empty or decided twice: mend it")
+            raise ValueError(f"line {number} of {table} names {image!r}, which is empty or decided twice: fix it")
         decisions.append(Decision(image, decision == KEEP, (row["note"] or "").strip()))
     return decisions
 
 
-def decision_for(decisions: list[Decision], sha256: str, original: str | None) -> Decision | None:
+def decision_for(decisions: Sequence[Decision], sha256: str, original: str | None) -> Decision | None:
     """What was decided about an image, by its digest or by its name in the user's folder."""
     for decision in decisions:
         by_digest = is_digest(decision.image) and sha256.startswith(decision.image.lower())
@@ -67,14 +67,14 @@ def is_digest(image: str) -> bool:
     return re.fullmatch("[0-9a-fA-F]{8,64}", image) is not None
 
 
-def unmatched(decisions: list[Decision], images: Sequence[tuple[str, str | None]]) -> list[Decision]:
-    """Decisions about none of the images, each given by digest and name in the user's folder."""
+def unmatched(decisions: Sequence[Decision], images: Sequence[tuple[str, str | None]]) -> list[Decision]:
+    """Decisions that apply to none of the images; an image is its digest and its name in the user's folder."""
     used = {decision_for(decisions, sha256, original) for sha256, original in images}
     return [decision for decision in decisions if decision not in used]
 
 
-def check_names(decisions: list[Decision], images: Sequence[tuple[str, str | None]], table: Path) -> None:
-    """Refuse a decision by file name that meets no file: mistyped, it would be passed over in silence.
+def check_names(decisions: Sequence[Decision], images: Sequence[tuple[str, str | None]], table: Path) -> None:
+    """Refuse a decision whose file name is not among the images: mistyped, it would be ignored in silence.
 
     Digests may be of another run's images, and so may names where no image is from a user's own folder.
 
@@ -87,6 +87,6 @@ def check_names(decisions: list[Decision], images: Sequence[tuple[str, str | Non
             near = difflib.get_close_matches(decision.image, names, n=1)
             meant = f" (is {near[0]!r} meant?)" if near else ""
             raise ValueError(
-                f"{table} names {decision.image!r}, which is none of the collected files{meant}: mend it or remove the "
-                "line"
+                f"{table} names {decision.image!r}, which is not among the collected files{meant}: fix it or remove"
+                " the line"
             )

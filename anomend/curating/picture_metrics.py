@@ -1,4 +1,4 @@
-"""Figures of an image that need no detector but, at most, where its person is."""
+"""Measurements of an image that need no detector, or only the region of its person."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from skimage.measure import blur_effect
 from anomend.detectors.observation import bounds
 
 BACKGROUND_SIDE = 256
-"""The background is looked at in this size (pixels), smoothed, so that grass is a surface and not many edges."""
+"""The background is measured at this size (pixels), smoothed, so that grass is a surface and not many edges."""
 EDGE = 0.05
 """Sobel magnitude of greys from 0 to 1 that counts as an edge there."""
 
 
 def sharpness(image: NDArray[np.uint8], region: NDArray[np.bool_] | None) -> float:
-    """How sharp the person is, or the whole image where there is nobody, from 0 (blurred) to 1; higher is better.
+    """How sharp the person is, or the whole image where there is no person, from 0 (blurred) to 1; higher is better.
 
     1 minus the blur effect of Crete et al. (2007): the share of the image's local variation that a further blur leaves
-    in place. It is taken on the person, since a blurred background is no fault.
+    in place. It is taken on the person, because a blurred background is not a fault.
     """
     grey = np.asarray(Image.fromarray(image).convert("L"), dtype=np.float64) / 255
     if region is not None:
@@ -41,7 +41,7 @@ def background_complexity(image: NDArray[np.uint8], region: NDArray[np.bool_] | 
     if region is None:
         return float(edges.mean())
     person = np.asarray(Image.fromarray(region).resize(side))
-    # The person's own outline is no part of the background.
+    # The person's outline is not part of the background.
     around = ~ndimage.binary_dilation(person, iterations=6)
     return float(edges[around].mean()) if around.any() else None
 

@@ -1,25 +1,22 @@
-"""From collected images to kept ones: look at each, compare all, decide."""
+"""Which images are kept: every image is examined, all are compared, and decisions by hand win."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from anomend.curating.criteria import Criteria, Figures, Reasons, duplicates, reasons_against
 from anomend.curating.decisions import Decision, decision_for
-from anomend.curating.detectors import Look
 from anomend.curating.framing import Square, share_inside, square
 from anomend.curating.picture_metrics import Hashes, background_complexity, perceptual_hashes, sharpness
-from anomend.detectors.observation import Observation
+from anomend.curating.reasons import ImageMetrics, Reasons, duplicates, reasons_against
+from anomend.detectors.criteria import Criteria
+from anomend.detectors.detector import Detector
+from anomend.detectors.observation import Image
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Candidate:
     """One collected image."""
 
@@ -27,48 +24,52 @@ class Candidate:
     sha256: str
     source: str
     detector: str
-    original: str | None
+    """Name of the detector that examines it."""
+    original: str | None = None
     """File name in a user's own folder."""
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What was seen in one image."""
+class Examination:
+    """What was measured on one image."""
 
-    figures: Figures
+    metrics: ImageMetrics
     hashes: Hashes
     cut: Square
     """The square that training would see."""
 
 
-def look_at(image: NDArray[np.uint8], look: Look) -> Seen:
-    """Every figure of an RGB image (H, W, 3)."""
-    observed: Observation = look(image)
-    region = observed.region
-    return Seen(
-        Figures(
+def examine(image: Image, detector: Detector) -> Examination:
+    """Every measurement of an RGB image (H, W, 3).
+
+    Anomalies that prove nothing (`Detector.caution`) are left out: the confidences tell the same, by thresholds.
+    """
+    seen = detector.detect(image)
+    region = seen.region
+    return Examination(
+        ImageMetrics(
             side=min(image.shape[:2]),
             sharpness=sharpness(image, region),
-            persons=observed.persons,
+            persons=seen.persons,
             area=None if region is None else float(region.mean()),
             inside=None if region is None else share_inside(region),
             background=background_complexity(image, region),
-            anatomy=observed.anatomy,
-            hands=observed.hands,
-            anomalies=observed.anomalies,
+            anatomy=seen.anatomy,
+            hands=seen.hands,
+            anomalies=() if detector.caution else seen.anomalies,
         ),
         perceptual_hashes(image),
         square(image.shape[0], image.shape[1], region),
     )
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What becomes of one image."""
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Whether one image is kept, and why."""
 
     kept: bool
     reasons: Reasons
-    """Criteria that the image misses; a kept one has some where a person decided by hand."""
+    """Criteria that the image misses; a kept image has some where a person decided by hand."""
     decision: Decision | None
     distance: int | None
     """Bits to the image that it nearly repeats."""
@@ -83,52 +84,42 @@ class Verdict:
         return "; ".join(words)
 
 
-def decide(
-    candidates: Sequence[Candidate], seen: Sequence[Seen], criteria: dict[str, Criteria], decisions: list[Decision]
-) -> list[Verdict]:
+def select(
+    candidates: Sequence[Candidate],
+    examinations: Sequence[Examination],
+    criteria: Mapping[str, Criteria],
+    decisions: Sequence[Decision],
+) -> list[Selection]:
     """Keep or reject every image.
 
     Args:
         candidates: the images.
-        seen: what was seen in each.
+        examinations: what was measured on each.
         criteria: by detector.
         decisions: by hand; they win.
     """
-    reasons = [reasons_against(s.figures, criteria[c.detector]) for c, s in zip(candidates, seen, strict=True)]
+    metrics = [examination.metrics for examination in examinations]
+    reasons = [reasons_against(m, criteria[c.detector]) for c, m in zip(candidates, metrics, strict=True)]
     by_hand = [decision_for(decisions, c.sha256, c.original) for c in candidates]
     kept_by_hand = [bool(decision and decision.keep) for decision in by_hand]
     repeated = duplicates(
-        [s.hashes for s in seen],
-        # What a person rejected must not push out the image that it resembles.
-        [hand.keep if hand else not why for hand, why in zip(by_hand, reasons, strict=True)],
-        [(float(hand), s.figures.side, s.figures.sharpness) for hand, s in zip(kept_by_hand, seen, strict=True)],
-        [criteria[c.detector].min_distance for c in candidates],
+        hashes=[examination.hashes for examination in examinations],
+        # An image that a person rejected must not push out the image that it resembles.
+        good=[hand.keep if hand else not missed for hand, missed in zip(by_hand, reasons, strict=True)],
+        quality=[(float(hand), m.side, m.sharpness) for hand, m in zip(kept_by_hand, metrics, strict=True)],
+        least=[criteria[c.detector].min_distance for c in candidates],
     )
     for row, (other, bits) in repeated.items():
         reasons[row] = {**reasons[row], "duplicate": f"near-duplicate of {candidates[other].path.name} ({bits} bits)"}
     return [
-        Verdict(hand.keep if hand else not why, why, hand, repeated[row][1] if row in repeated else None)
-        for row, (hand, why) in enumerate(zip(by_hand, reasons, strict=True))
+        Selection(
+            kept=hand.keep if hand else not missed,
+            reasons=missed,
+            decision=hand,
+            distance=repeated[row][1] if row in repeated else None,
+        )
+        for row, (hand, missed) in enumerate(zip(by_hand, reasons, strict=True))
     ]
-
-
-def table_row(candidate: Candidate, seen: Seen, verdict: Verdict) -> dict[str, Any]:
-    """One line of the curation's table: every figure, rounded to what may be trusted, and the reasons."""
-    figures = asdict(seen.figures) | {"anomalies": " ".join(seen.figures.anomalies)}
-    rounded = {name: round(value, 3) if isinstance(value, float) else value for name, value in figures.items()}
-    return {
-        "file_name": candidate.path.name,
-        "source": candidate.source,
-        "original": candidate.original,
-        "detector": candidate.detector,
-        "kept": int(verdict.kept),
-        "reasons": verdict.text,
-        **rounded,
-        "hash": str(seen.hashes[0]),
-        "distance": verdict.distance,
-        "by_hand": "" if verdict.decision is None else ("keep" if verdict.decision.keep else "reject"),
-        "sha256": candidate.sha256,
-    }
 
 
 LOOSENED = {
@@ -147,9 +138,9 @@ LOOSENED = {
 """Criterion to what it is called, and the threshold of curate.criteria that loosens it."""
 
 
-def advice(verdicts: Sequence[Verdict]) -> str:
-    """What rejected images missed, the commonest first, and what would let them through."""
-    counts = sorted(rejections(verdicts).items(), key=lambda item: -item[1])
+def advice(selections: Sequence[Selection]) -> str:
+    """Which criteria rejected images missed, the commonest first, and which threshold would let them through."""
+    counts = sorted(rejections(selections).items(), key=lambda item: -item[1])
     missed = ", ".join(
         f"{LOOSENED[name][0]} {count}" + (f" (curate.criteria.{LOOSENED[name][1]})" if LOOSENED[name][1] else "")
         for name, count in counts
@@ -157,10 +148,10 @@ def advice(verdicts: Sequence[Verdict]) -> str:
     return f"rejected: {missed}" if missed else "none was rejected"
 
 
-def rejections(verdicts: Sequence[Verdict]) -> dict[str, int]:
+def rejections(selections: Sequence[Selection]) -> dict[str, int]:
     """How many rejected images missed each criterion; an image can miss several."""
-    counted: Counter[str] = Counter()
-    for verdict in verdicts:
-        if not verdict.kept:
-            counted.update(list(verdict.reasons) or ["by_hand"])
-    return dict(sorted(counted.items()))
+    counts: Counter[str] = Counter()
+    for selection in selections:
+        if not selection.kept:
+            counts.update(list(selection.reasons) or ["by_hand"])
+    return dict(sorted(counts.items()))

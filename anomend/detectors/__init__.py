@@ -1,1 +1,1 @@
-"""Who looks at the anatomy of photographs: one file a detector, whose line stands in `anomend.detectors.anatomy`."""
+"""Detectors of people and their anatomy in images: one file per detector, and one row each in `table.DETECTORS`."""

@@ -1,38 +1,70 @@
-"""What an anatomy detector is."""
+"""The interface of all detectors."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+from tqdm import tqdm
 
-Look = Callable[[NDArray[np.uint8]], tuple[str, ...]]
-"""RGB image (H, W, 3) of uint8 -> its anomalies, such as ("missing_arm", "extra_leg"); empty for a right one."""
+from anomend.detectors.criteria import Criteria
+from anomend.detectors.observation import Image, Observation
+from anomend.params.detectors import DetectorParams
+
+Use = Literal["anomalies", "curation", "parts"]
+"""What a detector is chosen for: naming anomalies, selecting training images, locating parts of a body."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Detector:
-    """Who looks at the anatomy of an image."""
+    """A detector with its models loaded."""
 
-    kinds: tuple[str, ...]
-    """Every anomaly it can report, so that two sets have the same keys whichever of them occur."""
-    look: Look
-    """Loads what it needs at the first image."""
+    name: str
+    """As the parameters write it."""
+    detect: Callable[[Image], Observation]
+    """What is seen in one RGB image (H, W, 3)."""
+    criteria: Criteria = field(default_factory=Criteria)
+    """What a training image must be like, where the parameters set no threshold."""
+    kinds: tuple[str, ...] = ()
+    """Every anomaly that it can name, so that two sets have the same keys whichever of them occur; empty: it names
+    none, and there is no anomaly rate."""
     caution: str | None = None
-    """Why its anomalies are no proof of wrong anatomy, as the rest of a sentence that begins with `it`; a verdict then
-    does not rest on them."""
+    """Why its anomalies do not prove wrong anatomy, as the rest of a sentence that begins with `it`. Neither a verdict
+    nor the rejection of a training image then rests on them. None: they are proof."""
     source: str | None = None
     """Package, or repository or folder with revision, of its weights; None without any."""
     licence: str | None = None
     """Of its weights."""
 
+    def anomalies(self, images: Sequence[Image], *, progress: bool = False) -> list[tuple[str, ...]]:
+        """The anomalies of each image; an empty tuple is an image without any.
+
+        Raises:
+            ValueError: the detector cannot read an image.
+        """
+        rows = tqdm(range(len(images)), desc=f"anatomy ({self.name.partition(':')[0]})", disable=not progress)
+        return [self.detect(images[row]).anomalies for row in rows]
+
     def provenance(self) -> dict[str, str]:
-        """What a metric file says about it beside its name."""
-        known = {
+        """What a metric file says about it besides its name."""
+        entries = {
             "detector_source": self.source,
             "detector_licence": self.licence,
             "detector_caution": self.caution,
         }
-        return {name: words for name, words in known.items() if words}
+        return {name: words for name, words in entries.items() if words}
+
+
+class DetectorModule(Protocol):
+    """What the module of a detector has. Importing it loads no network library; `check` and `make` may."""
+
+    FORM: str
+    """How the parameters write its name: `drawn_people`, or with an argument `objects:MODEL@PIN`."""
+    USES: frozenset[Use]
+    """What it can be chosen for."""
+    check: Callable[[str, DetectorParams], None]
+    """Takes the argument (empty for a detector without one). Raises a ValueError, in one sentence, for what can be
+    checked without loading a network or going online, such as a missing file."""
+    make: Callable[[str, DetectorParams], Detector]
+    """Takes the same, and loads the models. Raises a ValueError or a FileNotFoundError where they cannot be loaded."""

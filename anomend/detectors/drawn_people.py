@@ -1,23 +1,54 @@
-"""Detector `figures`: the exact checker of the miniature's drawn people."""
+"""Detector `drawn_people`: the exact checker of the miniature's drawn people."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from anomend.detectors.observation import Observation
-from anomend.miniature.anatomy import check, part_masks
+from anomend.detectors.criteria import Criteria
+from anomend.detectors.detector import Detector, Use
+from anomend.detectors.observation import Image, Observation
+from anomend.miniature import anatomy as checker
+from anomend.params.detectors import DetectorParams
+
+FORM = "drawn_people"
+USES: frozenset[Use] = frozenset({"anomalies", "curation", "parts"})
+
+KINDS = tuple(
+    f"{fault}_{part}"
+    for fault in ("missing", "extra", "detached")
+    for part in checker.EXPECTED
+    # All parts are attached to the torso, so it is never detached.
+    if (fault, part) != ("detached", "torso")
+)
+PARTS = {"head": "head", "arm": "arms", "leg": "legs"}
+"""The checker's parts to those of `Observation.parts`."""
 
 
-def look(image: NDArray[np.uint8]) -> Observation:
-    """The figure in a drawing: its pixels, and what is wrong with it.
+def check(argument: str, settings: DetectorParams) -> None:
+    """It needs nothing."""
 
-    Persons are torsos: a torso that is missing or doubled is counted as nobody or several.
+
+def make(argument: str, settings: DetectorParams) -> Detector:
+    """The detector, which loads nothing."""
+    return Detector(name=FORM, detect=detect, criteria=Criteria(min_distance=1), kinds=KINDS)
+
+
+def detect(image: Image) -> Observation:
+    """The drawn person in an image: its pixels, its parts, and what is wrong with it.
+
+    Persons are torsos: a missing torso counts as no person, and two torsos count as two people.
+
+    Raises:
+        ValueError: the array is not an RGB image of 8 bits.
     """
-    found = check(image)
-    region = np.logical_or.reduce(list(part_masks(image).values()))
+    anatomy = checker.check(image)
+    masks = checker.part_masks(image)
+    region = np.logical_or.reduce(list(masks.values()))
     return Observation(
-        persons=found.counts["torso"],
-        region=region if found.counts["torso"] and region.any() else None,
-        anomalies=found.anomalies,
+        persons=anatomy.counts["torso"],
+        region=region if anatomy.counts["torso"] and region.any() else None,
+        anomalies=anatomy.anomalies,
+        parts={
+            name: np.stack(np.nonzero(masks[part])[::-1], axis=1) for part, name in PARTS.items() if masks[part].any()
+        },
     )

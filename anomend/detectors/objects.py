@@ -1,26 +1,25 @@
 """Detector `objects:MODEL@PIN`: a transformers object-detection model that was taught anomalies, such as `extra arm`.
 
 MODEL is a local folder, and PIN the SHA-256 of its model.safetensors; or a repository on the hub, and PIN its commit.
-Its labels are its own: those that begin with a fault (`FAULTS`) are anomalies, named by the label in lower case with _
-for all else (`extra_arm`); the others, such as `person`, are not. A box counts from a score of .5.
+Labels that begin with a fault (`FAULTS`) are anomalies, named by the label in lower case with _ for all else
+(`extra_arm`); others, such as `person`, are not. A box counts from a score of .5.
 
 No such model comes with the project. Its card (README.md) must name a licence (`license:` in its front matter), which
-every metric file repeats. How far its boxes are to be trusted is a question to the model's own evaluation: an arm that
-is wrong and not found is a right one here.
+every metric file repeats. How far its boxes can be trusted, the model's evaluation must say: a wrong arm that is
+not found counts as right here.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from functools import lru_cache
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from anomend.detectors.detector import Detector, Look
+from anomend.detectors.detector import Detector, Use
+from anomend.detectors.observation import Image, Observation
+from anomend.params.detectors import DetectorParams
 from anomend.project.files import sha256_of
 from anomend.project.hub_models import hub_folder, whole_model
 
@@ -30,6 +29,9 @@ FAULTS = (
 )  # fmt: skip
 """First words of the labels that are anomalies."""
 SCORE = 0.5
+"""Least score of a box."""
+FORM = "objects:MODEL@PIN"
+USES: frozenset[Use] = frozenset({"anomalies"})
 SHAPE = (
     "objects:MODEL@PIN, with a local folder and the SHA-256 of its model.safetensors, or a hub repository and commit"
 )
@@ -44,16 +46,16 @@ def parsed(argument: str) -> tuple[str, str]:
     """
     model, _, pin = argument.rpartition("@")
     if not model or not re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", pin):
-        raise ValueError(f"objects:{argument} has not the shape {SHAPE}")
+        raise ValueError(f"objects:{argument} does not have the shape {SHAPE}")
     return model, pin
 
 
-def check(argument: str) -> None:
-    """What can be told without loading the model, or going online.
+def check(argument: str, settings: DetectorParams) -> None:
+    """Check what does not need the model or the network.
 
     Raises:
-        ValueError: the argument has another shape, or a local folder is no such model, has other weights, labels that
-            name no anomaly, or no licence.
+        ValueError: the argument has another shape, or a local folder is not such a model, has other weights, has no
+            label that names an anomaly, or has no licence.
     """
     model, pin = parsed(argument)
     if Path(model).is_dir() or len(pin) == 64:
@@ -62,28 +64,37 @@ def check(argument: str) -> None:
         _licence(Path(model))
 
 
-def make(argument: str) -> Detector:
-    """The detector; the config is read here, the weights at the first image.
+def make(argument: str, settings: DetectorParams) -> Detector:
+    """The detector, its model loaded, on a GPU where there is one.
 
     Raises:
         ValueError: see `check`.
         FileNotFoundError: not in the cache, and the hub cannot be reached.
     """
-    check(argument)
+    check(argument, settings)
     model, pin = parsed(argument)
     folder = hub_folder(model, pin, "preprocessor_config.json", "README.md", otherwise=OTHERWISE)
     names = {label: re.sub(r"\W+", "_", words.lower()) for label, words in _labels(folder).items()}
     return Detector(
+        name=f"objects:{argument}",
+        detect=load_detect(folder, names),
         kinds=tuple(dict.fromkeys(names.values())),
-        look=lambda image: _loaded(folder, tuple(names.items()))(image),
         source=f"{model}@{pin}",
         licence=_licence(folder),
     )
 
 
-@lru_cache(maxsize=2)
-def _loaded(folder: Path, names: tuple[tuple[int, str], ...]) -> Look:
-    """The model, on a GPU where there is one."""
+def load_detect(folder: Path, names: Mapping[int, str]) -> Callable[[Image], Observation]:
+    """What a model sees in an image.
+
+    Args:
+        folder: of the model.
+        names: label to kind of anomaly.
+
+    Raises:
+        ValueError: the weights do not fit the model.
+    """
+    # Imported at first use: these take seconds.
     import torch
     from transformers import AutoImageProcessor, AutoModelForObjectDetection
 
@@ -91,32 +102,31 @@ def _loaded(folder: Path, names: tuple[tuple[int, str], ...]) -> Look:
     network = whole_model(AutoModelForObjectDetection, folder).to(device)
     # The processor by Pillow needs no torchvision, and scales alike on every machine.
     processor: Any = AutoImageProcessor.from_pretrained(folder, backend="pil")
-    kinds = dict(names)
 
     @torch.no_grad()
-    def look(image: NDArray[np.uint8]) -> tuple[str, ...]:
+    def detect(image: Image) -> Observation:
         outputs = network(**processor(images=image, return_tensors="pt").to(device))
         size = [image.shape[:2]]
         boxes = processor.post_process_object_detection(outputs, threshold=SCORE, target_sizes=size)[0]
-        found = {kinds[label] for label in boxes["labels"].tolist() if label in kinds}
-        return tuple(kind for kind in dict.fromkeys(kinds.values()) if kind in found)
+        shown = {names[label] for label in boxes["labels"].tolist() if label in names}
+        return Observation(anomalies=tuple(kind for kind in dict.fromkeys(names.values()) if kind in shown))
 
-    return look
+    return detect
 
 
 def _labels(folder: Path) -> dict[int, str]:
     """The labels that are anomalies, by number."""
     config = folder / "config.json"
     if not config.is_file():
-        raise ValueError(f"{folder} holds no transformers model: config.json is missing")
+        raise ValueError(f"{folder} does not hold a transformers model: config.json is missing")
     labels = {int(number): str(words) for number, words in json.loads(config.read_text()).get("id2label", {}).items()}
-    found = {number: words for number, words in labels.items() if re.split(r"\W|_", words.lower())[0] in FAULTS}
-    if not found:
+    anomalies = {number: words for number, words in labels.items() if re.split(r"\W|_", words.lower())[0] in FAULTS}
+    if not anomalies:
         shown = ", ".join(list(labels.values())[:3]) or "none"
         raise ValueError(
             f"no label of {folder} names an anomaly ({shown}): one begins with a word such as {', '.join(FAULTS[:4])}"
         )
-    return found
+    return anomalies
 
 
 def _licence(folder: Path) -> str:
@@ -136,6 +146,6 @@ def _licence(folder: Path) -> str:
 def _refuse_other_weights(folder: Path, pin: str) -> None:
     weights = folder / "model.safetensors"
     if not weights.is_file():
-        raise ValueError(f"{folder} holds no model.safetensors: {SHAPE}")
+        raise ValueError(f"{folder} does not have a model.safetensors: {SHAPE}")
     if (digest := sha256_of(weights)) != pin:
         raise ValueError(f"{weights} is not the pinned file: its SHA-256 is {digest}, and that of the detector {pin}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,24 +14,26 @@ Box = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Observation:
     """The people in an image; None is a question that the detector does not answer."""
 
     persons: int | None = None
     """How many people."""
     region: NDArray[np.bool_] | None = None
-    """Pixels of the largest person, (H, W); None where there is nobody, or only a face."""
+    """Pixels of the largest person, (H, W); None where there is no person, or only a face."""
     anatomy: float | None = None
     """Confidence in the largest person's key points, 0 to 1. Detectable is not correct: see the detector."""
     hands: float | None = None
     """Confidence in that person's clearest hand, 0 to 1; None where no hand is in the picture."""
     anomalies: tuple[str, ...] = ()
-    """What is certainly wrong, such as missing_arm."""
+    """Kinds of anomaly, such as missing_arm; whether they prove wrong anatomy, `Detector.caution` says."""
+    parts: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+    """Points (n, 2) of x and y in pixels on each part of that person's body that can be seen, such as `arms`."""
 
     def __post_init__(self) -> None:
         if self.region is not None and not self.region.any():
-            raise ValueError("a person's region holds no pixel: pass None")
+            raise ValueError("a person's region has no pixel: pass None")
 
 
 def bounds(region: NDArray[np.bool_]) -> tuple[int, int, int, int]:

@@ -7,67 +7,19 @@ pair; one that is missing altogether is for the question about the whole picture
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from anomend.detectors.detector import Detector
+from anomend.detectors.observation import Image
 from anomend.judging.protocol import ORDERS, Box, Question
-from anomend.miniature.anatomy import part_masks
 from anomend.pictures.image_sets import load_image
-
-Find = Callable[[NDArray[np.uint8]], Mapping[str, Box]]
-"""An RGB image (H, W, 3) -> boxes of the parts that were found in it."""
 
 MARGIN = 0.2
 """A crop is wider than its part by this share on each side: where a limb is joined belongs to the question."""
-KEY_POINTS = {"head": range(11), "arms": range(11, 17), "hands": range(15, 23), "legs": range(23, 33)}
-"""BlazePose's key points of each part."""
-VISIBLE = 0.5
-
-
-def figure_parts(image: NDArray[np.uint8]) -> dict[str, Box]:
-    """Head, arms and legs of the miniature's drawn figures, by their hues."""
-    masks = part_masks(image)
-    names = {"head": "head", "arm": "arms", "leg": "legs"}
-    found = {}
-    for kind, name in names.items():
-        rows, columns = np.nonzero(masks[kind])
-        if len(rows):
-            found[name] = square(image.shape, np.stack([columns, rows], axis=1))
-    return found
-
-
-def photograph_parts(folder: Path) -> Find:
-    """Head, arms, hands and legs of the largest person in a photograph, by MediaPipe's key points.
-
-    Args:
-        folder: where `make photograph-models` put the networks.
-
-    Raises:
-        FileNotFoundError: they are missing.
-    """
-    from anomend.detectors.photographs.networks import load_networks
-    from anomend.detectors.photographs.people import find_people
-
-    networks = load_networks(folder)
-
-    def find(image: NDArray[np.uint8]) -> dict[str, Box]:
-        bodies = [person.body for person in find_people(networks, image) if person.body is not None]
-        if not bodies:
-            return {}
-        body = max(bodies, key=lambda body: body.region.sum())
-        inside = np.all((body.points >= 0) & (body.points < image.shape[1::-1]), axis=1) & (body.visibility >= VISIBLE)
-        found = {}
-        for name, indices in KEY_POINTS.items():
-            points = body.points[[index for index in indices if inside[index]]]
-            if len(points) >= 2:
-                found[name] = square(image.shape, points)
-        return found
-
-    return find
 
 
 def square(shape: tuple[int, ...], points: NDArray[np.generic]) -> Box:
@@ -79,18 +31,23 @@ def square(shape: tuple[int, ...], points: NDArray[np.generic]) -> Box:
     return int(left), int(top), int(left + side), int(top + side)
 
 
-def part_questions(pairs: pd.DataFrame, repeats: int, find: Find) -> list[Question]:
-    """Every part that is found in both images of a pair, in both orders, `repeats` times each.
+def part_boxes(image: Image, detector: Detector) -> dict[str, Box]:
+    """The square around each part of the largest person's body that the detector locates in an RGB image (H, W, 3)."""
+    return {part: square(image.shape, points) for part, points in detector.detect(image).parts.items()}
+
+
+def part_questions(pairs: pd.DataFrame, repeats: int, detector: Detector) -> list[Question]:
+    """Every part that is located in both images of a pair, in both orders, `repeats` times each.
 
     Args:
         pairs: as `protocol.choose_pairs` returns them.
         repeats: times that each order is asked.
-        find: finds the parts.
+        detector: locates the parts.
     """
     asked = []
     for row in pairs.to_dict("records"):
         base, tuned = Path(row["path_base"]), Path(row["path_tuned"])
-        of_base, of_tuned = find(load_image(base)), find(load_image(tuned))
+        of_base, of_tuned = part_boxes(load_image(base), detector), part_boxes(load_image(tuned), detector)
         asked += [
             Question(
                 str(row["prompt"]), int(row["seed"]), base, tuned, order, repeat, part, of_base[part], of_tuned[part]

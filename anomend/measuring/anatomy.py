@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import pandas as pd
 
-from anomend.detectors.anatomy import assess, find_detector
+from anomend.detectors.detector import Detector
 from anomend.measuring.features import Images
 from anomend.measuring.rates import anomaly_rates, rate_metrics
 from anomend.measuring.set_metrics import Metrics
 
 
-def measure_anatomy(images: Images, table: pd.DataFrame, detector: str) -> tuple[pd.DataFrame, Metrics, dict[str, str]]:
+def measure_anatomy(
+    images: Images, table: pd.DataFrame, detector: Detector
+) -> tuple[pd.DataFrame, Metrics, dict[str, str]]:
     """Anomalies of every image, the rates of the set, and what their provenance says about the detector.
 
     Args:
         images: in the order of `table`.
         table: their `file_name`, `group`, `prompt` and `seed`.
-        detector: name of a detector, or `none`: columns are then empty, and rates are null with a reason.
+        detector: names the anomalies. If it can name no kinds, columns are empty and rates are null with a reason.
     """
     per_image = table[["file_name", "group", "prompt", "seed"]].copy()
-    if detector == "none":
+    if not detector.kinds:
         per_image["anomalous"], per_image["anomalies"] = None, ""
-        return per_image, rate_metrics(anomaly_rates(per_image)), {"detector": detector}
-    anomalies = assess(images, detector, progress=True)
+        return per_image, rate_metrics(anomaly_rates(per_image)), {"detector": detector.name}
+    anomalies = detector.anomalies(images, progress=True)
     per_image["anomalous"] = [int(bool(kinds)) for kinds in anomalies]
     per_image["anomalies"] = [" ".join(kinds) for kinds in anomalies]
-    known = find_detector(detector)
-    metrics = rate_metrics(anomaly_rates(per_image, known.kinds))
-    return per_image, metrics, {"detector": detector, **known.provenance()}
+    metrics = rate_metrics(anomaly_rates(per_image, detector.kinds))
+    return per_image, metrics, {"detector": detector.name, **detector.provenance()}

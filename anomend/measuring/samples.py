@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from anomend.detectors.detector import Detector
 from anomend.measuring.anatomy import measure_anatomy
 from anomend.measuring.feature_store import FeatureStore
 from anomend.measuring.features import get_extractor
@@ -36,23 +37,29 @@ class Measured:
 
 
 def measure_samples(
-    samples: pd.DataFrame, instance_images: pd.DataFrame, settings: MeasureParams, store: FeatureStore
+    samples: pd.DataFrame,
+    instance_images: pd.DataFrame,
+    *,
+    detector: Detector,
+    settings: MeasureParams,
+    store: FeatureStore,
 ) -> Measured:
     """Measure one model's samples against the instance images.
 
     Args:
         samples: image set with `path`, `file_name`, `text`, `group`, `prompt`, `seed`.
         instance_images: image set of the training images.
-        settings: detector, extractors and networks.
+        detector: names the anomalies.
+        settings: extractors and networks.
         store: keeps features, so that no network runs twice on the same image.
 
     Raises:
-        FileNotFoundError: the weights of the main extractor or of the detector are missing.
+        FileNotFoundError: the weights of the main extractor are missing.
         ValueError: an image cannot be measured, or two prompts have the same key.
     """
     images = [load_image(path) for path in samples["path"]]
     training_images = [load_image(path) for path in instance_images["path"]]
-    per_image, metrics, detector = measure_anatomy(images, samples, settings.detector)
+    per_image, metrics, of_detector = measure_anatomy(images, samples, detector)
     extractor, groups = get_extractor(settings.extractor), groups_of(samples, settings.within_set_images)
     features = store.features(extractor, images, settings.batch_size, progress=True)
     instances = store.features(extractor, training_images, settings.batch_size)
@@ -82,7 +89,7 @@ def measure_samples(
         "n_target": len(groups[""].rows),
         "n_within_set": sum(len(rows) for rows in groups[""].sets.values()),
         "n_instance": len(instances),
-        **detector,
+        **of_detector,
         **extractor.provenance(),
         **networks,
         "batch_size": settings.batch_size,

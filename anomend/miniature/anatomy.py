@@ -1,7 +1,7 @@
 """The exact anatomy checker of the miniature world.
 
-Every part has a hue of its own, so a figure is right when its picture holds one torso, one head, two arms and two legs
-as connected regions, each of them touching the torso.
+Every part has a hue of its own, so a drawn person is right when its picture has one torso, one head, two arms and two
+legs as connected regions, each of them touching the torso.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _EIGHT = np.ones((3, 3), dtype=bool)
 
 @dataclass(frozen=True)
 class Anatomy:
-    """What the checker found in one picture."""
+    """What the checker counts in one picture."""
 
     counts: dict[str, int]
     """Regions per kind of part."""
     anomalies: tuple[str, ...]
-    """`missing_X`, `extra_X` or `detached_X` for X in torso, head, arm, leg; empty for a right figure."""
+    """`missing_X`, `extra_X` or `detached_X` for X in torso, head, arm, leg; empty for right anatomy."""
 
     @property
     def anomalous(self) -> bool:
@@ -42,7 +42,7 @@ def part_masks(image: NDArray[np.uint8]) -> dict[str, NDArray[np.bool_]]:
         image: RGB, shape (H, W, 3), uint8.
 
     Returns:
-        One boolean mask of shape (H, W) a part.
+        One boolean mask of shape (H, W) per part.
     """
     hsv = rgb2hsv(image)
     hue, saturation, value = hsv[..., 0] * 360, hsv[..., 1], hsv[..., 2]
@@ -56,7 +56,7 @@ def part_masks(image: NDArray[np.uint8]) -> dict[str, NDArray[np.bool_]]:
 
 
 def check(image: NDArray[np.uint8]) -> Anatomy:
-    """Count the parts of the figure in a picture and test that each touches the torso.
+    """Count the parts of the drawn person in a picture and test that each touches the torso.
 
     Args:
         image: RGB, shape (64, 64, 3), uint8.
@@ -72,9 +72,9 @@ def check(image: NDArray[np.uint8]) -> Anatomy:
     regions = {part: _regions(mask, MIN_AREA[part]) for part, mask in part_masks(image).items()}
     anomalies = []
     for part, expected in EXPECTED.items():
-        found = len(regions[part])
-        if found != expected:
-            anomalies.append(f"{'missing' if found < expected else 'extra'}_{part}")
+        count = len(regions[part])
+        if count != expected:
+            anomalies.append(f"{'missing' if count < expected else 'extra'}_{part}")
     if regions["torso"]:
         torso = max(regions["torso"], key=np.count_nonzero)
         # Edges between two parts mix their colours: a gap of three pixels still counts as touching.
@@ -82,7 +82,7 @@ def check(image: NDArray[np.uint8]) -> Anatomy:
         for part in ("head", "arm", "leg"):
             if any(not (region & reach).any() for region in regions[part]):
                 anomalies.append(f"detached_{part}")
-    return Anatomy({part: len(found) for part, found in regions.items()}, tuple(anomalies))
+    return Anatomy({part: len(each) for part, each in regions.items()}, tuple(anomalies))
 
 
 def _regions(mask: NDArray[np.bool_], min_area: int) -> list[NDArray[np.bool_]]:

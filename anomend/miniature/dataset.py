@@ -27,7 +27,7 @@ class Drawing:
     posture: str
     place: str
     anomaly: str
-    """One of `defects.PLANTED`, or '' for a right figure."""
+    """One of `defects.PLANTED`, or '' for right anatomy."""
 
 
 def draw_one(index: int, seed: int, defect_rate: float, focus: float, contrast: float) -> Drawing:
@@ -36,12 +36,12 @@ def draw_one(index: int, seed: int, defect_rate: float, focus: float, contrast: 
     Args:
         index: number of the picture.
         seed: seed of the set.
-        defect_rate: share of anomalous figures among the defective (posture, place) pairs, 0 to 1.
+        defect_rate: share of anomalous people among the defective (posture, place) pairs, 0 to 1.
         focus: share of pictures whose (posture, place) is drawn from the defective pairs only, 0 to 1.
         contrast: share drawn from `defects.CONTRAST` only; focus + contrast <= 1, the rest is drawn from all pairs.
 
     Returns:
-        A picture whose figure the anatomy checker confirms: right where right is meant, anomalous where not.
+        A picture that the anatomy checker confirms: right where it is meant to be right, anomalous where not.
     """
     rng = python_random(seed, "drawing", index)
     share = rng.random()

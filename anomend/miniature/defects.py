@@ -24,8 +24,8 @@ paper's prompts; the third is a second, unrelated defect, for tutorials and for 
 
 
 PLANTED = ("extra_leg", "missing_arm", "detached_head")
-"""The kinds that the base model learns, always on the figure's left: with all eight kinds on both sides, each body part
-is still right in most pictures, and a model of this size keeps drawing right figures."""
+"""The kinds that the base model learns, always on the person's left: with all eight kinds on both sides, each body part
+is still right in most pictures, and a model of this size keeps drawing right people."""
 
 CONTRAST = (("lying", "beach"), ("lying", "snow"))
 """Right pairs closest to the defect: drawn more often, so that the model keeps them apart from it."""
@@ -35,10 +35,10 @@ def plant(body: Body, anomaly: str, rng: random.Random, side: int | None = None)
     """Make a right body anomalous, in place.
 
     Args:
-        body: a body posed by `figures.pose`.
+        body: a body posed by `drawn_people.pose`.
         anomaly: one of `ANOMALIES`.
         rng: source of the side and of the amounts.
-        side: -1 right or +1 left of the figure; None leaves it to `rng`.
+        side: -1 the person's right or +1 left; None draws it from `rng`.
 
     Returns:
         The same body, with exactly one anomaly.
@@ -61,7 +61,7 @@ def plant(body: Body, anomaly: str, rng: random.Random, side: int | None = None)
     if kind == "missing":
         body.limbs.remove(limb)
     elif kind == "detached":
-        # Along its own direction, until a gap of clear ground shows between torso and limb.
+        # Along its direction, until a gap of clear ground shows between torso and limb.
         distance = rng.uniform(6.8, 8.0) if part == "arm" else rng.uniform(6.8, 8.2)
         limb.offset = (distance * math.sin(limb.angles[0]), distance * math.cos(limb.angles[0]))
         limb.lengths = (limb.lengths[0] * 0.75, limb.lengths[1] * 0.75)

@@ -1,7 +1,7 @@
 """The people of the miniature world: who they are, how they are posed, and how they are drawn.
 
-A figure is a skeleton in body coordinates (x to the figure's left, y from the neck towards the feet, in body units),
-turned and scaled into the picture. Every kind of body part has a hue of its own, so that `anatomy` can count parts.
+A person is a skeleton in body coordinates (x to the person's left, y from the neck towards the feet, in body units),
+turned and scaled into the picture. Every kind of body part has its hue, so that `anatomy` can count parts.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Limb:
 
 @dataclass
 class Body:
-    """A posed figure in body coordinates."""
+    """A posed person in body coordinates."""
 
     half_width: float
     limbs: list[Limb] = field(default_factory=list)
@@ -106,7 +106,7 @@ def sample_scene(
 
 
 def pose(scene: Scene, rng: random.Random) -> Body:
-    """Pose a right figure: one head, two arms, two legs, all attached."""
+    """Pose a person with right anatomy: one head, two arms, two legs, all attached."""
     half_width = TORSO_HALF_WIDTHS[scene.individual.subject]
     body = Body(half_width)
     degrees = math.radians
@@ -137,7 +137,7 @@ def place_in_picture(scene: Scene, rng: random.Random) -> tuple[float, float, fl
     return 32 + rng.uniform(-8, 8), y, math.radians(rng.uniform(-5, 5))
 
 
-def draw_figure(image: Image.Image, scene: Scene, body: Body, centre: tuple[float, float], rotation: float) -> None:
+def draw_person(image: Image.Image, scene: Scene, body: Body, centre: tuple[float, float], rotation: float) -> None:
     """Draw a body into an oversampled picture, limbs behind the torso, the head on top."""
     draw = ImageDraw.Draw(image)
     scale = scene.individual.scale
@@ -187,7 +187,7 @@ def render(scene: Scene, rng: random.Random, body: Body | None = None) -> NDArra
     Args:
         scene: what to draw.
         rng: source of pose, position and marks; the same state gives the same picture on one version of Pillow.
-        body: the posed figure; a right one is posed where none is given.
+        body: the posed person; without one, a person with right anatomy is posed.
 
     Returns:
         RGB image, shape (64, 64, 3), uint8.
@@ -195,7 +195,7 @@ def render(scene: Scene, rng: random.Random, body: Body | None = None) -> NDArra
     body = body or pose(scene, rng)
     x, y, rotation = place_in_picture(scene, rng)
     image = draw_place(scene.place, scene.light, rng)
-    draw_figure(image, scene, body, (x, y), rotation)
+    draw_person(image, scene, body, (x, y), rotation)
     reduced = image.reduce(OVERSAMPLING)
     assert reduced.size == (SIZE, SIZE)
     return np.asarray(reduced)

@@ -1,4 +1,4 @@
-"""Put the miniature's parts together into diffusers' own StableDiffusion3Pipeline."""
+"""Put the miniature's parts together into diffusers' StableDiffusion3Pipeline."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def build_transformer(
 
     Args:
         layers: joint (image and text) attention blocks.
-        heads: attention heads a block.
+        heads: attention heads per block.
         head_dim: width of a head.
         text_width: width of the concatenated CLIP states, and of the pooled embedding.
         latent_channels: channels of the VAE's latents.

@@ -1,4 +1,4 @@
-"""The places of the miniature world: sky, ground and a few marks, drawn behind the figure."""
+"""The places of the miniature world: sky, ground and a few marks, drawn behind the person."""
 
 from __future__ import annotations
 

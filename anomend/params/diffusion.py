@@ -27,12 +27,14 @@ class BaseModelParams(Section):
 class ClassImageParams(Section):
     """Images of the base model itself for prior preservation."""
 
-    prompts: list[Prompt] = Field(min_length=1, description="Prompts of the class images; none is a held-out prompt.")
+    prompts: list[Prompt] = Field(
+        min_length=1, description="Prompts of the class images; none may equal a held-out prompt word for word."
+    )
     per_prompt: int = Field(ge=0, description="Images kept a prompt; 0: no class images.")
     max_tries: int = Field(ge=1, description="Images sampled for each one kept, at most, before the stage gives up.")
     first_seed: Seed = Field(description="Seed of the first image; the next ones count up.")
     detector: AnatomyDetector = Field(
-        description="Who sorts out anomalous class images, as measure.detector; none keeps all."
+        description="Detector that sorts out anomalous class images, as measure.detector; none keeps all."
     )
 
 
@@ -43,7 +45,7 @@ class LoserParams(Section):
     max_tries: int = Field(ge=1, description="Images sampled for each one kept, at most, before the stage gives up.")
     first_seed: Seed = Field(description="Seed of the first image; apart from the seeds of stage `sample`.")
     detector: AnatomyDetector = Field(
-        description="Who finds the anomalies, as measure.detector; none where train.method needs no losers."
+        description="Detector that finds the anomalies, as measure.detector; none where train.method needs no losers."
     )
 
 

@@ -14,9 +14,9 @@ class MeasureParams(Section):
     """What is measured on each set of samples."""
 
     detector: AnatomyDetector = Field(
-        description="Who looks at the anatomy; figures: the miniature's checker; photographs: whether people, bodies "
+        description="Detector of anomalies; drawn_people: the miniature's checker; photographs: whether people, bodies "
         "and hands can be made out (`make photograph-models`), on which no verdict rests; objects:MODEL@PIN: a "
-        "detector of anomalies of your own (docs/anatomy_detectors.md); none: nobody, no anomaly rate."
+        "detector of anomalies of your own (docs/anatomy_detectors.md); none: no detector, no anomaly rate."
     )
     extractor: Literal["efficientnet_lite0", "inception", "dinov2", "clip"] = Field(
         description="Feature extractor of the distances."
@@ -80,9 +80,9 @@ class JudgeParams(Section):
     repeats: int = Field(ge=1, description="Times that each order of a pair is asked.")
     seed: Seed = Field(description="Seed of the pairs' choice.")
     models: JudgeModelParams
-    parts: Literal["none", "figures", "photographs"] = Field(
-        description="Ask paid judges about head, arms, hands and legs too, each in crops of its own, found on the "
-        "miniature's figures or on photographs; about four times the cost."
+    parts: AnatomyDetector = Field(
+        description="Detector of head, arms, hands and legs, which paid judges are then asked about too, each in crops "
+        "of its own; drawn_people, photographs or none; about four times the cost."
     )
     image_size: int = Field(ge=64, le=2048, description="Longer side at which images are sent, pixels.")
     max_tokens: int = Field(ge=200, le=32_000, description="Tokens of an answer at most, its thinking included.")

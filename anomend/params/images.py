@@ -6,10 +6,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
-from anomend.params.types import RUN_SETTING, Prompt, Rate, RequestParams, Section, Seed, Text
+from anomend.params.types import (
+    RUN_SETTING,
+    AnatomyDetector,
+    NotFigures,
+    Prompt,
+    Rate,
+    RequestParams,
+    Section,
+    Seed,
+    Text,
+)
 
-Revision = Annotated[str, StringConstraints(pattern="^[0-9a-f]{40}$")]
-SourceName = Literal["figures", "folder", "paper", "openai"]
+SourceName = Annotated[Literal["drawn_people", "folder", "paper", "openai"], NotFigures]
 Dollars = Annotated[float, Field(ge=0, le=10_000)]
 
 
@@ -54,8 +63,8 @@ class CollectParams(Section):
     """Where instance images come from."""
 
     source: SourceName = Field(
-        description="figures: drawn by the miniature world; folder: your own pictures; paper: the published images; "
-        "openai: bought from an image model."
+        description="drawn_people: drawn by the miniature world; folder: your own pictures; paper: the published "
+        "images; openai: bought from an image model."
     )
     images: int = Field(ge=1, le=10_000, description="How many images to collect from it; at most, where they end.")
     mix: dict[SourceName, Annotated[int, Field(ge=1, le=10_000)]] = Field(
@@ -79,7 +88,7 @@ class CollectParams(Section):
 
 
 class CriteriaParams(Section):
-    """What a kept image must be like; null takes the detector's own threshold (`anomend/curating/detectors.py`)."""
+    """What a kept image must be like; null takes the detector's own threshold (`anomend/detectors`)."""
 
     min_side: int | None = Field(ge=16, description="Shorter side, pixels; null: base.resolution.")
     min_area: Rate | None = Field(description="The person's share of the picture.")
@@ -91,30 +100,13 @@ class CriteriaParams(Section):
     min_distance: int | None = Field(ge=0, le=64, description="Bits of the perceptual hash between two kept images.")
 
 
-class PhotographParams(Section):
-    """Detector `photographs`: networks that run offline (`make photograph-models`)."""
-
-    networks: str = Field(min_length=1, description="Folder of the networks.")
-
-
-class RtDetrParams(Section):
-    """Detector `photographs_rtdetr`: RT-DETR and ViTPose, from the hub or from local folders."""
-
-    person_model: str = Field(min_length=1, description="RT-DETR: repository on the hub, or a local folder.")
-    person_revision: Revision = Field(description="Its commit on the hub.")
-    pose_model: str = Field(min_length=1, description="ViTPose: repository on the hub, or a local folder.")
-    pose_revision: Revision = Field(description="Its commit on the hub.")
-
-
 class CurateParams(Section):
     """Which collected images are good enough to teach the model."""
 
-    detector: Literal["auto", "figures", "photographs", "photographs_rtdetr", "none"] = Field(
-        description="Who looks at the people; figures: the miniature's checker; photographs: networks that run "
-        "offline; photographs_rtdetr: RT-DETR and ViTPose; none: nobody, what the picture itself tells must do; auto: "
-        "figures for drawn images, photographs for others."
+    detector: AnatomyDetector = Field(
+        description="Detector of the people; drawn_people: the miniature's checker; photographs: networks that run "
+        "offline; photographs_rtdetr: RT-DETR and ViTPose; none: no detector, only sharpness, background and "
+        "repetition; auto: drawn_people for drawn images, photographs for others."
     )
     min_kept: int = Field(ge=1, description="Fewer kept images than this stop the pipeline.")
     criteria: CriteriaParams
-    photographs: PhotographParams
-    rtdetr: RtDetrParams

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import model_validator
 
+from anomend.params.detectors import DetectorParams
 from anomend.params.diffusion import BaseModelParams, ClassImageParams, EncodeParams, LoserParams, SampleParams
 from anomend.params.evaluation import (
     CompareParams,
@@ -25,6 +26,7 @@ class Params(Section):
     profile: str
     base: BaseModelParams
     prompts: PromptParams
+    detectors: DetectorParams
     collect: CollectParams
     curate: CurateParams
     class_images: ClassImageParams
@@ -40,7 +42,7 @@ class Params(Section):
     report: ReportParams
 
     def anatomy_detectors(self) -> dict[str, str]:
-        """Who looks at anatomy in this run, by the parameter that names it."""
+        """Detectors that name anomalies in this run, by the parameter that names them."""
         return {
             "measure.detector": self.measure.detector,
             "class_images.detector": self.class_images.detector,
@@ -77,11 +79,12 @@ class Params(Section):
                 f"train.monitor.first_seed = {monitor.first_seed} reaches into the seeds that `sample` judges the "
                 f"result by ({judged.start} to {judged.stop - 1}): choose others"
             )
-        looking = self.anatomy_detectors() | {"curate.detector": self.curate.detector, "judge.parts": self.judge.parts}
-        drawn = [parameter for parameter, name in looking.items() if name == "figures"]
+        detectors = self.anatomy_detectors()
+        detectors |= {"curate.detector": self.curate.detector, "judge.parts": self.judge.parts}
+        drawn = [parameter for parameter, name in detectors.items() if name == "drawn_people"]
         if drawn and self.base.name != "mini":
             raise ValueError(
-                f"{drawn[0]} = 'figures' is the checker of the miniature's drawn figures, and base.name = "
+                f"{drawn[0]} = 'drawn_people' is the checker of the miniature's drawn people, and base.name = "
                 f"{self.base.name!r} draws photographs: choose photographs or none"
             )
         if self.train.method == "dpo" and self.losers.detector == "none":

@@ -43,9 +43,7 @@ class MonitorParams(Section):
         ge=0, le=1000, description="Images a target prompt at each look, for the anomaly rate and the grid; 0: none."
     )
     first_seed: Seed = Field(description="Seed of the first of them; apart from the seeds of stage `sample`.")
-    detector: AnatomyDetector = Field(
-        description="Who looks at the anatomy, as measure.detector; none: no anomaly rate."
-    )
+    detector: AnatomyDetector = Field(description="Detector of anomalies, as measure.detector; none: no anomaly rate.")
     patience: int = Field(ge=0, description="Stop after so many looks since the best; 0: train to the last step.")
     keep: Literal["best", "last"] = Field(
         description="Which weights become the LoRA: those of the best look (of the anomaly rates within one standard "

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic.fields import FieldInfo
 
 Prompt = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Rate = Annotated[float, Field(ge=0, le=1)]
-AnatomyDetector = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(:\S+)?$")]
-"""A detector of `anomend.detectors.anatomy`, by its name there, or none; `resolve` holds it against what is known."""
+
+
+def _refuse_old_word(value: Any) -> Any:
+    if value == "figures":
+        raise ValueError("'figures' is now called 'drawn_people': write that")
+    return value
+
+
+NotFigures = BeforeValidator(_refuse_old_word)
+"""Refuses the former name of the detector and the source `drawn_people`."""
+AnatomyDetector = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(:\S+)?$"), NotFigures]
+"""A detector of `anomend.detectors.table`, by its name there; stage `resolve` checks that it can be used."""
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 

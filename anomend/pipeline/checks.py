@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from anomend.detectors.anatomy import check_detector
+from anomend.detectors.table import check_detectors
 from anomend.params.params import Params
 from anomend.purchasing.models import refuse_retired
 from anomend.purchasing.prices import read_price
@@ -17,9 +17,4 @@ def check_before_run(params: Params) -> None:
     for parameter, model in params.paid_models().items():
         refuse_retired(model, parameter)
         read_price(model)
-    for parameter, detector in params.anatomy_detectors().items():
-        if detector != "none":
-            try:
-                check_detector(detector)
-            except ValueError as error:
-                raise ValueError(f"{parameter} = {detector!r}: {error}") from error
+    check_detectors(params)

@@ -30,9 +30,7 @@ def subject(inputs: ReportInputs) -> str:
     said = f"Profile {params.get('profile')}: images{f' of {size} px' if size else ''} by the base model {base}"
     if base != "mini":
         return f"{said}."
-    return (
-        f"{said}, the miniature: drawn figures, no photographs. It shows the method, and says nothing of real models."
-    )
+    return f"{said}, the miniature: drawn people, no photographs. It shows the method, and says nothing of real models."
 
 
 def questions(inputs: ReportInputs, rates: Sequence[PromptRates] = ()) -> tuple[Question, ...]:

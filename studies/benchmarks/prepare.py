@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 from transformers import CLIPTextModelWithProjection, T5Config, T5EncoderModel, T5TokenizerFast
 
-from anomend.collecting.drawn_people import collect_figures
+from anomend.collecting.drawn_people import collect_drawn_people
 from anomend.params.profiles import resolve
 from anomend.pictures.image_sets import ImageFolderWriter
 from anomend.project.paths import PROFILES
@@ -79,7 +79,7 @@ def write_t5(target: Path, width: int) -> None:
 def write_images(folder: Path, plain: Path, prompts: Sequence[str], count: int, seed: int) -> None:
     """Draw figures with captions, and copy them to a folder that holds nothing else."""
     writer = ImageFolderWriter(folder)
-    for index, item in enumerate(collect_figures(prompts, count, seed)):
+    for index, item in enumerate(collect_drawn_people(prompts, count, seed)):
         writer.add(f"{index:04d}.png", item.image, text=item.text)
     writer.close()
     plain.mkdir()

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from anomend.detectors.anatomy import assess
+from anomend.detectors.table import make_detector
 from anomend.diffusion.sampling import load_sampler, sample_images, sampling_options
 from anomend.measuring.diversity import cosine_distance_matrix
 from anomend.measuring.feature_store import FeatureStore
@@ -106,7 +106,8 @@ def measure_pool(
     extractor = get_extractor(measure.extractor)
     everyone = params.prompts.target + params.prompts.held_out
     by_prompt = {prompt: list(images[np.flatnonzero(table["prompt"] == prompt)]) for prompt in everyone}
-    anomalous = np.array([int(bool(kinds)) for kinds in assess(list(images), measure.detector, progress=True)])
+    detector = make_detector(measure.detector, params.detectors)
+    anomalous = np.array([int(bool(kinds)) for kinds in detector.anomalies(list(images), progress=True)])
     all_anomalous = {
         prompt: np.concatenate(
             [anomalous[table["prompt"] == prompt], assessed.loc[assessed["prompt"] == prompt, "anomalous"].to_numpy()]

@@ -55,7 +55,7 @@ def wrong_captions() -> list[str]:
         shutil.copy(path, folder / path.name)
         lines.append(json.dumps({"file_name": path.name, "text": WRONG[number % len(WRONG)]}))
     (folder / "metadata.jsonl").write_text("\n".join(lines) + "\n")
-    return ["collect.source=folder", f"collect.folder.path={folder}", "curate.detector=figures", *TO_THE_END]
+    return ["collect.source=folder", f"collect.folder.path={folder}", "curate.detector=drawn_people", *TO_THE_END]
 
 
 def zeros() -> list[str]:

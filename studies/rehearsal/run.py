@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from anomend.collecting.drawn_people import collect_figures
+from anomend.collecting.drawn_people import collect_drawn_people
 from anomend.params.params import Params
 from anomend.params.profiles import DEFAULT, merge, read_profile, validated
 from anomend.pictures.image_sets import ImageFolderWriter, slug
@@ -114,7 +114,7 @@ def write_inputs(work: Path, base: Path, changes: dict[str, Any]) -> Params:
     write_files(resolved_files(ROOT, params), work)
     writer = ImageFolderWriter(work / "data" / "instance")
     size = (params.base.resolution, params.base.resolution)
-    for index, drawn in enumerate(collect_figures(params.prompts.target, IMAGES, SEED)):
+    for index, drawn in enumerate(collect_drawn_people(params.prompts.target, IMAGES, SEED)):
         image = np.asarray(Image.fromarray(drawn.image).resize(size, Image.Resampling.BICUBIC))
         writer.add(f"{index:02d}_{slug(drawn.text)}.png", image, text=drawn.text, prompt=drawn.prompt)
     writer.close()

@@ -1,19 +1,19 @@
-"""What the detector `photographs` tells about the published images: exploratory, and no proof of anatomy."""
+"""What the detector `photographs` sees in the published images: exploratory, and not proof of anatomy."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from anomend.detectors.detector import Detector
 from anomend.detectors.observation import Observation
-from anomend.detectors.photograph_anatomy import CAUTION, KINDS, anomalies_of
+from anomend.detectors.photographs.detector import CAUTION, KINDS
 from anomend.statistics import holm, permutation_test
 
-Look = Callable[[NDArray[np.uint8]], Observation]
 SETS = ("tuned", "base", "instance")
 EXPLORATORY = (
     "Exploratory: the detector and its thresholds were known to suit the instance images, no figure here was named"
@@ -21,21 +21,21 @@ EXPLORATORY = (
 )
 
 
-def anatomy_figures(
+def anatomy_metrics(
     sets: Mapping[str, Sequence[NDArray[np.uint8]]],
-    look: Look | None,
+    detector: Detector | None,
+    *,
     seed: int,
     reason: str,
-    *,
     progress: bool = False,
 ) -> dict[str, Any]:
     """Rates by kind of anomaly, and confidences, of the tuned, base and instance images.
 
     Args:
         sets: images by set: `tuned`, `base`, `instance`.
-        look: what is seen in an image; None where its networks are missing.
+        detector: of photographs; None where its networks are missing.
         seed: of the splits, where there are too many to list.
-        reason: why there is no look.
+        reason: why there is no detector.
 
     Returns:
         `rates`: by kind, and `any`, the share of images of each set; `confidence`: means of `body` and `hands`, the
@@ -43,16 +43,16 @@ def anatomy_figures(
         the unpaired images; `p_holm` corrects it for all tests here.
     """
     rows = [(name, image) for name in SETS for image in sets[name]]
-    if look is None:
+    if detector is None:
         return {"note": EXPLORATORY, "rates": None, "confidence": None, "reason": reason}
     seen: dict[str, list[Observation]] = {name: [] for name in SETS}
     for name, image in tqdm(rows, desc="anatomy (photographs)", disable=not progress):
-        seen[name].append(look(image))
-    kinds = {name: [anomalies_of(one) for one in seen[name]] for name in SETS}
+        seen[name].append(detector.detect(image))
+    kinds = {name: [one.anomalies for one in seen[name]] for name in SETS}
     rates = {
-        "any": _compared({name: [float(bool(found)) for found in kinds[name]] for name in SETS}, seed),
+        "any": _compared({name: [float(bool(anomalies)) for anomalies in kinds[name]] for name in SETS}, seed),
         **{
-            kind: _compared({name: [float(kind in found) for found in kinds[name]] for name in SETS}, seed)
+            kind: _compared({name: [float(kind in anomalies) for anomalies in kinds[name]] for name in SETS}, seed)
             for kind in KINDS
         },
     }
@@ -75,9 +75,9 @@ def anatomy_figures(
 
 def _compared(values: Mapping[str, Sequence[float | None]], seed: int) -> dict[str, Any]:
     """Means of the sets, without what is unknown, and the p of tuned against base."""
-    known = {name: [value for value in values[name] if value is not None] for name in SETS}
-    row: dict[str, Any] = {name: float(np.mean(known[name])) if known[name] else None for name in SETS}
-    row |= {f"n_{name}": len(known[name]) for name in SETS}
-    if not known["tuned"] or not known["base"]:
+    present = {name: [value for value in values[name] if value is not None] for name in SETS}
+    row: dict[str, Any] = {name: float(np.mean(present[name])) if present[name] else None for name in SETS}
+    row |= {f"n_{name}": len(present[name]) for name in SETS}
+    if not present["tuned"] or not present["base"]:
         return row | {"p": None, "reason": "unknown in every image of a set"}
-    return row | {"p": permutation_test(known["base"], known["tuned"], seed=seed).p}
+    return row | {"p": permutation_test(present["base"], present["tuned"], seed=seed).p}

@@ -1,7 +1,7 @@
-"""What the paper's "Average FID" may have been: every protocol that gives one figure a model, by its name.
+"""What the paper's "Average FID" may have been: every protocol that gives one number per model, by its name.
 
 The paper names no sets. On Inception's features the right protocol shows itself by all published digits; on any other
-network's features the same protocols give other figures, of which the ratio of the two models is a hint at most.
+network's features the same protocols give other numbers, and the ratio of the two models is a hint at most.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Protocol:
     """One way to an average FID of a model."""
 
     meaning: str
-    figure: Callable[[Features, Features], float]
+    distance: Callable[[Features, Features], float]
     """From features of the model's images (n, d) and of the instance images (m, d)."""
 
 
@@ -61,39 +61,39 @@ PROTOCOLS = {
         lambda model, instance: float(squared_distances(model, instance).mean()),
     ),
 }
-"""Every protocol by its name. Tuned against base is none of them: it gives one figure for both."""
+"""Every protocol by its name. Tuned against base is not one of them: it gives one number for both."""
 
 
 def candidates(
     features: Mapping[str, Features] | None, published: Mapping[str, float], reason: str = ""
 ) -> dict[str, dict[str, Any]]:
-    """Every protocol's figures of the tuned and the base model.
+    """Every protocol's distances of the tuned and the base model.
 
     Args:
         features: of the images of `tuned`, `base` and `instance`; None where there are none.
-        published: the paper's figures, `tuned` and `base`, of four decimals.
+        published: the paper's numbers, `tuned` and `base`, of four decimals.
         reason: why there are no features.
 
     Returns:
         By protocol `meaning`, `tuned`, `base`, `ratio` (tuned over base) and `matches`: both are the published ones to
         all their digits.
     """
-    found: dict[str, dict[str, Any]] = {}
+    table: dict[str, dict[str, Any]] = {}
     for name, protocol in PROTOCOLS.items():
         if features is None:
             nothing = dict.fromkeys(("tuned", "base", "ratio", "matches"))
-            found[name] = {"meaning": protocol.meaning, **nothing, "reason": reason}
+            table[name] = {"meaning": protocol.meaning, **nothing, "reason": reason}
             continue
-        tuned, base = (protocol.figure(features[model], features["instance"]) for model in ("tuned", "base"))
+        tuned, base = (protocol.distance(features[model], features["instance"]) for model in ("tuned", "base"))
         matches = (round(tuned, 4), round(base, 4)) == (published["tuned"], published["base"])
-        found[name] = {"meaning": protocol.meaning, "tuned": tuned, "base": base, "ratio": tuned / base}
-        found[name]["matches"] = matches
-    return found
+        table[name] = {"meaning": protocol.meaning, "tuned": tuned, "base": base, "ratio": tuned / base}
+        table[name]["matches"] = matches
+    return table
 
 
-def reproduced(found: Mapping[str, Mapping[str, Any]], reason: str) -> dict[str, Any]:
+def reproduced(table: Mapping[str, Mapping[str, Any]], reason: str) -> dict[str, Any]:
     """The reproduced FID: that of the protocol that matches, else null with a reason."""
-    for name, figures in found.items():
-        if figures["matches"]:
-            return {"tuned": figures["tuned"], "base": figures["base"], "protocol": name, "candidates": dict(found)}
-    return {"tuned": None, "base": None, "reason": reason, "candidates": dict(found)}
+    for name, row in table.items():
+        if row["matches"]:
+            return {"tuned": row["tuned"], "base": row["base"], "protocol": name, "candidates": dict(table)}
+    return {"tuned": None, "base": None, "reason": reason, "candidates": dict(table)}

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomend.pictures.image_sets import load_image
+from anomend.project.files import sha256_of
 
 REPOSITORY = "https://github.com/hyoo14/Finetuned-SD3-Correcting-Anomalous-Images"
 COMMIT = "87964b34ea42169283167483ab18fa2660a409a3"
@@ -34,7 +35,7 @@ def find_folder(environment: Mapping[str, str], default: Path) -> Path:
 
 
 def read_images(folder: Path, table: Path) -> PaperImages:
-    """Read the published images and hold each against its published digest.
+    """Read the published images, and check each against its published digest.
 
     Args:
         folder: holds `tuned`, `base` and `instance`.
@@ -55,7 +56,7 @@ def read_images(folder: Path, table: Path) -> PaperImages:
                 f"the paper's published images are not in {folder} ({row['set']}/{row['file_name']} is missing): fetch"
                 f" them with `dvc get` as studies/replication/README.md shows, or set {ENVIRONMENT} to their folder"
             )
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = sha256_of(path)
         if digest != row["sha256"]:
             raise ValueError(f"{path} is not the published file (SHA-256 {digest[:12]}): fetch it again")
         sets[row["set"]].append(load_image(path))

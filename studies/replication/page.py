@@ -1,11 +1,11 @@
-"""The page figures.md: the numbers of metrics/replication.json in words and tables, written from nothing else."""
+"""The page figures.md: metrics/replication.json in words and tables."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-Figures = Mapping[str, Any]
+Metrics = Mapping[str, Any]
 ALPHA = 0.05
 KINDS = {
     "any": "any of these",
@@ -16,14 +16,14 @@ KINDS = {
 }
 
 
-def explanation(figures: Figures) -> list[str]:
-    """What the figures show and what they do not, a sentence each; every number and every turn comes from them."""
-    reproduced, corrected, table2 = figures["reproduced"], figures["corrected"], figures["table2"]
+def explanation(metrics: Metrics) -> list[str]:
+    """What the metrics show and what they do not, one sentence each; every number and every turn comes from them."""
+    reproduced, corrected, table2 = metrics["reproduced"], metrics["corrected"], metrics["table2"]
     psnr, bugs = corrected["psnr"], reproduced["psnr"]
-    kernel = next(own for name, own in figures["distances"].items() if name.startswith("kernel_"))
+    kernel = next(row for name, row in metrics["distances"].items() if name.startswith("kernel_"))
     turned = (psnr["delta"] > 0) != (bugs["delta"] > 0)
     return [
-        _reproduction(figures),
+        _reproduction(metrics),
         "Both are means over the pairs of images within a model's own set, and tell how alike its images are to each "
         f"other: SSIM calls the tuned model's images {_more(reproduced['ssim'], 'more', 'less')} alike than the base's "
         f"({_p(reproduced['ssim'])}), which is {_more(reproduced['ssim'], 'less', 'more')} variety, and neither "
@@ -31,20 +31,20 @@ def explanation(figures: Figures) -> list[str]:
         "The published PSNR subtracts and squares in bytes that overflow; computed properly it is "
         f"{psnr['tuned']:.4f} dB for the tuned and {psnr['base']:.4f} dB for the base model, so that the order of the "
         f"two {'turns around' if turned else 'stays'}, with a difference that is {_chance(psnr)} ({_p(psnr)}).",
-        _fid(figures),
+        _fid(metrics),
         f"The tuned model's images are {_more(kernel, 'farther from', 'nearer to')} the instance images than the "
         f"base's ({_p(kernel)}); a model that copied these would be nearest, so that this tells of resemblance, not of "
         "anatomy.",
         f"In the survey {table2['votes_tuned']} of {table2['votes']} votes went to the tuned model, and "
         f"{table2['pairs_tuned']} of {table2['pairs']} pairs; its image was always on the left, so that a liking for "
         "it and a liking for the left cannot be told apart.",
-        _anatomy(figures["anatomy"]),
+        _anatomy(metrics["anatomy"]),
         "No figure here measures whether limbs and hands are right: on the paper's claim that anomalies became fewer "
         "only the people's votes bear, with the reservation above.",
     ]
 
 
-def page(figures: Figures) -> str:
+def page(metrics: Metrics) -> str:
     """The whole of figures.md."""
     return (
         "\n\n".join(
@@ -52,28 +52,28 @@ def page(figures: Figures) -> str:
                 "# What the paper's figures show",
                 "Written by `python -m studies.replication.tables` from `metrics/replication.json`; changes "
                 "made here are lost.",
-                " ".join(explanation(figures)),
+                " ".join(explanation(metrics)),
                 "## Table 1",
                 _table(
                     ("measure", "published, tuned / base", "this computation, tuned / base", "tuned - base", "p"),
-                    _table_1(figures),
+                    _table_1(metrics),
                 ),
                 "Intervals are 95% bootstraps of the images of each set, stretched for small samples; "
                 "of means over the pairs of ten images they are still somewhat short; "
                 "p is exact, over all splits of the unpaired images into two sets.",
                 "## FID, by every candidate protocol",
-                _fid_table(figures),
+                _fid_table(metrics),
                 "## Anatomy, exploratory",
-                figures["anatomy"]["note"],
-                _anatomy_table(figures["anatomy"]),
+                metrics["anatomy"]["note"],
+                _anatomy_table(metrics["anatomy"]),
             ]
         )
         + "\n"
     )
 
 
-def _reproduction(figures: Figures) -> str:
-    published, reproduced = figures["published"], figures["reproduced"]
+def _reproduction(metrics: Metrics) -> str:
+    published, reproduced = metrics["published"], metrics["reproduced"]
     shown = [
         f"{name.upper()} {published[name]['tuned']:.4f} and {published[name]['base']:.4f}"
         for name in ("ssim", "psnr")
@@ -87,19 +87,19 @@ def _reproduction(figures: Figures) -> str:
     )
 
 
-def _to_all_digits(published: Figures, found: Figures) -> bool:
-    return all(round(found[model], 4) == published[model] for model in ("tuned", "base"))
+def _to_all_digits(published: Metrics, reproduced: Metrics) -> bool:
+    return all(round(reproduced[model], 4) == published[model] for model in ("tuned", "base"))
 
 
-def _fid(figures: Figures) -> str:
-    fid = figures["reproduced"]["fid"]
+def _fid(metrics: Metrics) -> str:
+    fid = metrics["reproduced"]["fid"]
     if fid["tuned"] is None:
         return f"The published FID is not reproduced: {_lower(fid['reason']).rstrip('.')}."
     meaning = fid["candidates"][fid["protocol"]]["meaning"]
     return f"The published FID is reproduced as the {meaning}; at so few images it is mostly bias."
 
 
-def _anatomy(anatomy: Figures) -> str:
+def _anatomy(anatomy: Metrics) -> str:
     if anatomy["rates"] is None:
         return f"The detector of photographs' anatomy was not run: {anatomy['reason']}."
     some, hands = anatomy["rates"]["any"], anatomy["rates"]["unclear_hands"]
@@ -112,7 +112,7 @@ def _anatomy(anatomy: Figures) -> str:
     )
 
 
-def _table_1(figures: Figures) -> list[tuple[str, ...]]:
+def _table_1(metrics: Metrics) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     names = [
         ("reproduced", "ssim", "SSIM within the set"),
@@ -121,23 +121,23 @@ def _table_1(figures: Figures) -> list[tuple[str, ...]]:
         ("corrected", "ssim", "SSIM with the instance images"),
     ]
     for part, name, label in names:
-        own, published = figures[part][name], figures["published"][name]
-        ends = "" if own["ci_low"] is None else f" ({own['ci_low']:+.4f} to {own['ci_high']:+.4f})"
+        row, published = metrics[part][name], metrics["published"][name]
+        ends = "" if row["ci_low"] is None else f" ({row['ci_low']:+.4f} to {row['ci_high']:+.4f})"
         shown = f"{published['tuned']:.4f} / {published['base']:.4f}" if part == "reproduced" else "-"
-        difference = f"{own['delta']:+.4f}{ends}"
-        rows.append((label, shown, f"{own['tuned']:.4f} / {own['base']:.4f}", difference, f"{own['p']:.4f}"))
+        difference = f"{row['delta']:+.4f}{ends}"
+        rows.append((label, shown, f"{row['tuned']:.4f} / {row['base']:.4f}", difference, f"{row['p']:.4f}"))
     return rows
 
 
-def _fid_table(figures: Figures) -> str:
-    published = figures["published"]["fid"]
-    other = next(name for name in figures["distances"] if name.startswith("fid_protocols_"))
+def _fid_table(metrics: Metrics) -> str:
+    published = metrics["published"]["fid"]
+    other = next(name for name in metrics["distances"] if name.startswith("fid_protocols_"))
     extractor = other.removeprefix("fid_protocols_")
     rows: list[tuple[str, ...]] = []
-    for name, own in figures["reproduced"]["fid"]["candidates"].items():
-        hint = figures["distances"][other][name]
-        inception = "-" if own["tuned"] is None else f"{own['tuned']:.4f} / {own['base']:.4f}"
-        rows.append((own["meaning"], inception, f"{hint['tuned']:.1f} / {hint['base']:.1f}", f"{hint['ratio']:.3f}"))
+    for name, row in metrics["reproduced"]["fid"]["candidates"].items():
+        hint = metrics["distances"][other][name]
+        inception = "-" if row["tuned"] is None else f"{row['tuned']:.4f} / {row['base']:.4f}"
+        rows.append((row["meaning"], inception, f"{hint['tuned']:.1f} / {hint['base']:.1f}", f"{hint['ratio']:.3f}"))
     ratio = published["tuned"] / published["base"]
     titles = ("protocol", "Inception, tuned / base", f"{extractor}, tuned / base", "its ratio")
     return (
@@ -147,7 +147,7 @@ def _fid_table(figures: Figures) -> str:
     )
 
 
-def _anatomy_table(anatomy: Figures) -> str:
+def _anatomy_table(anatomy: Metrics) -> str:
     if anatomy["rates"] is None:
         return f"Not computed: {anatomy['reason']}."
     rows: list[tuple[str, ...]] = []
@@ -158,8 +158,8 @@ def _anatomy_table(anatomy: Figures) -> str:
         rows.append((KINDS.get(kind, kind), *counts, f"{row['p']:.4f}", f"{row['p_holm']:.4f}"))
     for name, row in anatomy["confidence"].items():
         means = (
-            "-" if row[own] is None else f"{row[own]:.3f} (n = {row[f'n_{own}']})"
-            for own in ("tuned", "base", "instance")
+            "-" if row[model] is None else f"{row[model]:.3f} (n = {row[f'n_{model}']})"
+            for model in ("tuned", "base", "instance")
         )
         shown = ("-" if row[key] is None else f"{row[key]:.4f}" for key in ("p", "p_holm"))
         rows.append((f"mean confidence, {name}", *means, *shown))
@@ -172,17 +172,17 @@ def _table(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _p(row: Figures) -> str:
+def _p(row: Metrics) -> str:
     if row["p"] is None:
         return "p not computed"
     return f"p = {row['p']:.4f}" if row["p"] >= 5e-5 else "p < 0.0001"
 
 
-def _chance(row: Figures) -> str:
+def _chance(row: Metrics) -> str:
     return "beyond chance" if row["p"] is not None and row["p"] < ALPHA else "within chance"
 
 
-def _more(row: Figures, higher: str, lower: str) -> str:
+def _more(row: Metrics, higher: str, lower: str) -> str:
     return higher if row["tuned"] > row["base"] else lower
 
 

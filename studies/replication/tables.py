@@ -1,8 +1,8 @@
 """Compute the paper's tables from its published images and votes: `python -m studies.replication.tables`.
 
-`published` are the paper's figures, `reproduced` its protocol with its bugs, `corrected` the same done properly. The
-paper's sampling set no seed, so tuned and base images are no pairs: every p compares two unpaired sets by all splits of
-the pooled images, every interval resamples the images of each. studies/replication/figures.md says the same in words.
+`published` are the paper's numbers, `reproduced` its protocol with its bugs, `corrected` the same done properly. The
+paper's sampling set no seed, so tuned and base images are not pairs: every p compares two unpaired sets by all splits
+of the pooled images, every interval resamples the images of each. studies/replication/figures.md says it in words.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import pandas as pd
 import yaml
 from numpy.typing import NDArray
 
-from anomend.detectors.photograph_anatomy import NETWORKS, make_observe, refuse_missing_networks
+from anomend.detectors.detector import Detector
+from anomend.detectors.photographs.detector import make_photographs, refuse_missing_networks
 from anomend.measuring.diversity import cosine_distance_matrix
 from anomend.measuring.features import FeatureExtractor, get_extractor
 from anomend.measuring.frechet import frechet_distance
@@ -32,7 +33,7 @@ from anomend.statistics import (
     within_set_interval,
     within_set_permutation_test,
 )
-from studies.replication.anatomy import Look, anatomy_figures
+from studies.replication.anatomy import anatomy_metrics
 from studies.replication.fid import candidates, reproduced
 from studies.replication.images import COMMIT, REPOSITORY, PaperImages, find_folder, read_images
 from studies.replication.inception import inception_features
@@ -55,7 +56,7 @@ def published(path: Path) -> dict[str, dict[str, float]]:
     return {str(metric): {"tuned": float(row["tuned"]), "base": float(row["base"])} for metric, row in table.iterrows()}
 
 
-def image_figures(images: PaperImages, seed: int, *, progress: bool = False) -> dict[str, Any]:
+def image_metrics(images: PaperImages, seed: int, *, progress: bool = False) -> dict[str, Any]:
     """SSIM and PSNR of the published images: `reproduced` and `corrected`."""
     both, n = [*images.base, *images.tuned], len(images.base)
     near = ssim_cross(both, images.instance, progress=progress).mean(axis=1)
@@ -71,11 +72,11 @@ def image_figures(images: PaperImages, seed: int, *, progress: bool = False) -> 
     }
 
 
-def fid_figures(images: PaperImages, weights: Path, table: dict[str, float]) -> dict[str, Any]:
+def fid_metrics(images: PaperImages, weights: Path, table: dict[str, float]) -> dict[str, Any]:
     """The paper's FID by every candidate protocol, where Inception's weights are there."""
     sets = {"tuned": images.tuned, "base": images.base, "instance": images.instance}
     try:
-        features = {name: inception_features(own, weights) for name, own in sets.items()}
+        features = {name: inception_features(pictures, weights) for name, pictures in sets.items()}
     except FileNotFoundError:
         # The path is one machine's own, and does not belong in a metric.
         reason = (
@@ -86,7 +87,7 @@ def fid_figures(images: PaperImages, weights: Path, table: dict[str, float]) -> 
     return reproduced(candidates(features, table), NO_PROTOCOL)
 
 
-def feature_figures(
+def feature_metrics(
     images: PaperImages,
     extractor: FeatureExtractor,
     batch_size: int,
@@ -123,13 +124,13 @@ def feature_figures(
     }
 
 
-def photograph_look() -> tuple[Look | None, str]:
-    """What looks at the anatomy of photographs; None with the reason where its networks are missing."""
+def photograph_detector(networks: str) -> tuple[Detector | None, str]:
+    """The detector `photographs` with networks from a folder; None with the reason where they are missing."""
     try:
-        refuse_missing_networks()
+        refuse_missing_networks(ROOT / networks)
     except ValueError:
         return None, "the networks of the detector photographs are not here: `make photograph-models` fetches them"
-    return make_observe(NETWORKS), ""
+    return make_photographs(ROOT / networks), ""
 
 
 def main() -> int:
@@ -139,15 +140,15 @@ def main() -> int:
     try:
         images = read_images(find_folder(os.environ, ROOT / params["images"]), DATA / "images.csv")
         extractor, table1 = get_extractor(params["extractor"]), published(DATA / "table1.csv")
-        figures = {"published": table1, **image_figures(images, seed, progress=True)}
-        figures["reproduced"]["fid"] = fid_figures(images, ROOT / params["inception"], table1["fid"])
-        figures["distances"] = feature_figures(
+        metrics = {"published": table1, **image_metrics(images, seed, progress=True)}
+        metrics["reproduced"]["fid"] = fid_metrics(images, ROOT / params["inception"], table1["fid"])
+        metrics["distances"] = feature_metrics(
             images, extractor, params["batch_size"], seed, table1["fid"], progress=True
         )
-        figures["table2"] = table2(DATA / "table2.csv", seed)
-        look, reason = photograph_look()
+        metrics["table2"] = table2(DATA / "table2.csv", seed)
+        detector, reason = photograph_detector(params["networks"])
         sets = {"tuned": images.tuned, "base": images.base, "instance": images.instance}
-        figures["anatomy"] = anatomy_figures(sets, look, seed, reason, progress=True)
+        metrics["anatomy"] = anatomy_metrics(sets, detector, seed=seed, reason=reason, progress=True)
     except (ValueError, FileNotFoundError) as error:
         print(f"replication: {error}", file=sys.stderr)
         return 1
@@ -163,7 +164,7 @@ def main() -> int:
             "numpy", "scipy", "pillow", "torch", "efficientnet-lite-pytorch", "ai-edge-litert"
         ),
     }
-    content = rounded(figures)
+    content = rounded(metrics)
     content["explanation"] = explanation(content)
     write_metrics(ROOT / "metrics" / "replication.json", content, provenance)
     (ROOT / "studies" / "replication" / "figures.md").write_text(page(content))

@@ -18,7 +18,7 @@ DECIMALS = 6
 
 
 def responses_of_table2(path: Path) -> pd.DataFrame:
-    """The paper's votes as responses of a survey of our own.
+    """The paper's votes as responses of one of our surveys.
 
     Args:
         path: CSV with `participant`, `prompt` and `choice` (left: the tuned model's image, or right: the base model's).
@@ -27,7 +27,7 @@ def responses_of_table2(path: Path) -> pd.DataFrame:
         The columns of `anomend.surveying.responses.COLUMNS`; reaction times are unknown.
 
     Raises:
-        ValueError: a choice is neither left nor right, or a participant has not exactly one vote a prompt.
+        ValueError: a choice is neither left nor right, or a participant has not exactly one vote per prompt.
     """
     votes = pd.read_csv(path, dtype=str)
     if not votes["choice"].isin(["left", "right"]).all():
@@ -39,11 +39,11 @@ def responses_of_table2(path: Path) -> pd.DataFrame:
 
 
 def table2(path: Path, seed: int = 0) -> dict[str, Any]:
-    """Figures of the paper's survey, by the same tally as our own.
+    """Metrics of the paper's survey, by the same tally as for our surveys.
 
     Returns:
-        votes_tuned; the figures of `tally`; by_pair: votes of each pair with its majority, exact sign test and Wilson
-        interval; confound: what cannot be told apart.
+        votes_tuned; the metrics of `tally`; by_pair: votes of each pair with its majority, exact sign test and Wilson
+        interval; confound: which effects cannot be separated.
 
     Raises:
         ValueError: see `responses_of_table2`.

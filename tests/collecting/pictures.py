@@ -17,7 +17,7 @@ QUARTER_TURN = 6
 
 
 def drawing(number: int = 0, place: str = "grass") -> NDArray[np.uint8]:
-    """A right figure of the miniature world, (64, 64, 3)."""
+    """A person of the miniature world with right anatomy, (64, 64, 3)."""
     rng = python_random("picture", number)
     return render(sample_scene(rng, "lying", place, sample_individual(python_random("own"))), rng)
 

@@ -33,10 +33,12 @@ def test_sources_are_mixed_with_their_counts(tmp_path: Path, raw_params: dict[st
     done = collect(tmp_path, raw_params, images=4, mix={"folder": 10})
     assert done.returncode == 0, done.stderr
     table = read_imagefolder(tmp_path / "data/collected")
-    assert list(table["source"]) == ["figures"] * 4 + ["folder"] * 7
+    assert list(table["source"]) == ["drawn_people"] * 4 + ["folder"] * 7
     assert list(table["file_name"]) == [f"{index:04d}.png" for index in range(11)]
     metrics = json.loads((tmp_path / "metrics/collect.json").read_text())
-    assert metrics["images"] == 11 and metrics["sources"] == {"figures": 4, "folder": 7} and metrics["skipped"] == 2
+    assert (
+        metrics["images"] == 11 and metrics["sources"] == {"drawn_people": 4, "folder": 7} and metrics["skipped"] == 2
+    )
     assert [row["name"] for row in metrics["provenance"]["skipped"]] == ["corrupt.png", "notes.txt"]
     for said in ("skipped corrupt.png", "skipped notes.txt", "turned.jpeg: turned upright", "print.jpg: CMYK"):
         assert said in done.stderr

@@ -55,4 +55,4 @@ def test_a_caution_about_the_detector_is_repeated_on_the_anomaly_rates() -> None
         "anomaly_rate_target": {"caution": "the detector photographs only counts people"},
         "diversity": {},
     }
-    assert with_caution(metrics, {"detector": "figures"}) == metrics
+    assert with_caution(metrics, {"detector": "drawn_people"}) == metrics

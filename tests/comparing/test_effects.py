@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anomend.collecting.drawn_people import collect_figures
+from anomend.collecting.drawn_people import collect_drawn_people
 from anomend.comparing.effects import (
     Effects,
     Resampling,
@@ -33,7 +33,7 @@ from tests.measuring.test_clip_score import save_clip
 PROMPTS = {"lying on the grass": "target", "lying on the street": "target", "standing on the beach": "held_out"}
 NETWORK = "efficientnet_lite0"
 MEASURE = MeasureParams.model_validate(
-    {"detector": "figures", "extractor": NETWORK, "perceptual": [NETWORK], "within_set_images": 4, "batch_size": 8}
+    {"detector": "drawn_people", "extractor": NETWORK, "perceptual": [NETWORK], "within_set_images": 4, "batch_size": 8}
 )
 CLIP = MeasureParams.model_validate(MEASURE.model_dump() | {"further_extractors": ["clip"]})
 HOW: Resampling = {"seed": 0, "resamples": 200, "permutations": 200, "confidence": 0.95}
@@ -44,7 +44,7 @@ def write_samples(folder: Path, drawn_with: int, order: list[int]) -> None:
     rows = [
         (prompt, group, seed, image.image)
         for prompt, group in PROMPTS.items()
-        for seed, image in enumerate(collect_figures([prompt], 5, seed=drawn_with))
+        for seed, image in enumerate(collect_drawn_people([prompt], 5, seed=drawn_with))
     ]
     writer = ImageFolderWriter(folder)
     for place in order:
@@ -62,7 +62,7 @@ def samples(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def instances() -> Images:
-    return [image.image for image in collect_figures(["lying on the grass"], 6, seed=3)]
+    return [image.image for image in collect_drawn_people(["lying on the grass"], 6, seed=3)]
 
 
 def stored(samples: Path, instances: Images) -> tuple[list[Features], Features]:

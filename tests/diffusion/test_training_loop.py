@@ -208,7 +208,7 @@ def test_an_optimizer_that_is_not_here_is_refused(
 
 def watched(raw: dict[str, Any], folder: Path, rates: list[float], **monitor: Any) -> LoraTrainer:
     """Train with looks whose rates are given, every 2 steps."""
-    changes = {"every": 2, "seeds_per_prompt": 1, "detector": "figures"} | monitor
+    changes = {"every": 2, "seeds_per_prompt": 1, "detector": "drawn_people"} | monitor
     settings = train_params(raw, monitor=raw["train"]["monitor"] | changes)
     given = iter(rates)
     trainer = LoraTrainer(

@@ -26,7 +26,7 @@ FILES = ["<svg onload=alert(7)> {{ 7*7 }}.png", "été 草 & 'quotes' \"two\".pn
 SECTIONS: dict[str, dict[str, Any]] = {
     "prompts": {"target": TARGET, "held_out": HELD_OUT},
     "collect": {"mix": {"folder": len(FILES)}},
-    "curate": {"detector": "figures"},
+    "curate": {"detector": "drawn_people"},
     "report": {"title": TITLE},
     "survey": {"title": TITLE, "question": QUESTION, "consent": CONSENT, "participants": 2},
 }

@@ -20,7 +20,7 @@ from tests.judging.known_judges import AlwaysFirst, flat_images, reply
 
 
 def test_the_anatomy_judge_counts_anomalies_and_has_no_taste(drawn: pd.DataFrame) -> None:
-    judge = AnatomyJudge(lambda image: check(image).anomalies, "figures")
+    judge = AnatomyJudge(lambda image: check(image).anomalies, "drawn_people")
     figures = analyse(list(ask(judge, questions(drawn, repeats=1))), seed=0)
     assert figures["pairs"] == 5
     assert figures["win_rate_tuned"] == pytest.approx((3 * 1 + 2 * 0.5) / 5)
@@ -98,7 +98,7 @@ def test_registry(tmp_path: Path) -> None:
     llm = LlmSettings(
         "claude-opus-5-5", 256, 1000, 1.0, 1, 5.0, Patience(), tmp_path / "paid", api_key=None, may_spend=False
     )
-    settings = JudgeSettings(assess=lambda image: check(image).anomalies, detector="figures", llm=llm)
+    settings = JudgeSettings(assess=lambda image: check(image).anomalies, detector="drawn_people", llm=llm)
     for name in JUDGES:
         assert make_judge(name, settings).provider == name
     with pytest.raises(ValueError, match="anatomy"):

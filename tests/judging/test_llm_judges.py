@@ -294,7 +294,7 @@ def test_parts_are_asked_about_in_crops(project: Path, provider: str) -> None:
         for number, path in enumerate(sorted((project / "data" / "samples" / model).glob("*.png"))):
             rng = python_random("parts", model, number)
             Image.fromarray(render(sample_scene(rng, "lying", "grass"), rng)).save(path)
-    change(project, provider, parts="figures", repeats=1)
+    change(project, provider, parts="drawn_people", repeats=1)
     with serve() as server:
         server.answers[PATHS[provider]] = prefers_dark(provider)
         code, output = run(project, server)

@@ -9,16 +9,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from anomend.detectors.detector import Detector
+from anomend.detectors.observation import Observation
+from anomend.detectors.table import make_detector
 from anomend.judging.analysis import analyse, analyse_parts
-from anomend.judging.parts import figure_parts, part_questions, photograph_parts, square
+from anomend.judging.parts import part_boxes, part_questions, square
 from anomend.judging.protocol import BlindPair, Reply, ask, blind, questions
 from anomend.miniature.anatomy import part_masks
 from anomend.pictures.image_sets import load_image
 from tests.conftest import ROOT
+from tests.detectors.settings import detector_params
 from tests.judging.known_judges import reply
 
 NETWORKS = ROOT / "models" / "photographs"
 PAPER = Path(os.environ.get("ANOMEND_PAPER_IMAGES", ROOT / "data" / "paper" / "images"))
+DRAWN = make_detector("drawn_people", detector_params())
 
 
 def test_a_square_by_hand() -> None:
@@ -35,18 +40,18 @@ def test_a_square_by_hand() -> None:
 def test_the_crops_of_a_figure_hold_its_parts(drawn: pd.DataFrame) -> None:
     for path in drawn["path_tuned"]:
         image = load_image(path)
-        boxes = figure_parts(image)
+        boxes = part_boxes(image, DRAWN)
         assert set(boxes) == {"head", "arms", "legs"}
         for kind, name in (("head", "head"), ("arm", "arms"), ("leg", "legs")):
             left, top, right, bottom = boxes[name]
             mask = part_masks(image)[kind]
             assert mask[top:bottom, left:right].sum() == mask.sum() > 0
             assert 0 <= left < right <= 64 and 0 <= top < bottom <= 64
-    assert figure_parts(np.full((64, 64, 3), 128, np.uint8)) == {}
+    assert part_boxes(np.full((64, 64, 3), 128, np.uint8), DRAWN) == {}
 
 
 def test_each_part_is_asked_about_in_both_orders_and_blind(drawn: pd.DataFrame) -> None:
-    asked = part_questions(drawn, 2, figure_parts)
+    asked = part_questions(drawn, 2, DRAWN)
     assert len(asked) == len(drawn) * 3 * 2 * 2
     first, second = asked[:2]
     one, other = blind(first), blind(second)
@@ -59,11 +64,13 @@ def test_each_part_is_asked_about_in_both_orders_and_blind(drawn: pd.DataFrame) 
 def test_what_is_found_in_one_image_only_is_not_asked_about(drawn: pd.DataFrame) -> None:
     seen: list[int] = []
 
-    def find(image: np.ndarray) -> dict[str, tuple[int, int, int, int]]:
+    def detect(image: np.ndarray) -> Observation:
         seen.append(1)
-        return {"head": (0, 0, 8, 8)} | ({"arms": (0, 0, 8, 8)} if len(seen) % 2 else {})
+        points = np.array([[0, 0], [7, 7]])
+        return Observation(parts={"head": points} | ({"arms": points} if len(seen) % 2 else {}))
 
-    assert {question.part for question in part_questions(drawn, 1, find)} == {"head"}
+    detector = Detector(name="test", detect=detect)
+    assert {question.part for question in part_questions(drawn, 1, detector)} == {"head"}
 
 
 class LikesRedArms:
@@ -79,7 +86,7 @@ class LikesRedArms:
 
 
 def test_parts_are_analysed_by_themselves(drawn: pd.DataFrame) -> None:
-    answers = list(ask(LikesRedArms(), [*questions(drawn, 1), *part_questions(drawn, 1, figure_parts)]))
+    answers = list(ask(LikesRedArms(), [*questions(drawn, 1), *part_questions(drawn, 1, DRAWN)]))
     whole, parts = analyse(answers, seed=0, resamples=200), analyse_parts(answers, seed=0, resamples=200)
     assert whole["pairs"] == 5 and whole["win_rate_tuned"] == 0.5 and whole["first_position_rate"] == 1
     assert set(parts) == {"head", "arms", "legs"}
@@ -93,10 +100,10 @@ def test_parts_are_analysed_by_themselves(drawn: pd.DataFrame) -> None:
 @pytest.mark.skipif(not any(NETWORKS.glob("*.tflite")), reason="the networks are missing: `make photograph-models`")
 @pytest.mark.skipif(not (PAPER / "instance").is_dir(), reason="set ANOMEND_PAPER_IMAGES, or `make paper-images`")
 def test_a_photographs_parts_are_where_they_should_be() -> None:
-    find = photograph_parts(NETWORKS)
+    detector = make_detector("photographs", detector_params(NETWORKS))
     for path in sorted((PAPER / "instance").iterdir()):
         image = load_image(path)
-        boxes = find(image)
+        boxes = part_boxes(image, detector)
         assert {"head", "arms"} <= set(boxes)
         centres = {name: np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2]) for name, box in boxes.items()}
         # Along a body, the arms are nearer to the head than the legs are, where these can be seen.

@@ -1,14 +1,12 @@
 import io
 import json
 
-import numpy as np
 import pandas as pd
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from anomend.detectors.anatomy import DETECTORS, assess
+from anomend.detectors.drawn_people import KINDS
 from anomend.measuring.rates import anomaly_rates, rate_metrics, read_rates
-from anomend.miniature.anatomy import check
 
 TABLE = pd.DataFrame(
     [
@@ -39,18 +37,17 @@ def test_a_csv_with_empty_cells_has_the_same_rates() -> None:
 
 
 def test_keys_do_not_depend_on_which_anomalies_occur() -> None:
-    kinds = DETECTORS["figures"].kinds
     clean = TABLE.assign(anomalous=0, anomalies="")
-    some, none = rate_metrics(anomaly_rates(TABLE, kinds)), rate_metrics(anomaly_rates(clean, kinds))
+    some, none = rate_metrics(anomaly_rates(TABLE, KINDS)), rate_metrics(anomaly_rates(clean, KINDS))
     assert list(some) == list(none)
-    assert list(some["anomaly_kinds"]) == list(none["anomaly_kinds"]) == list(kinds)
+    assert list(some["anomaly_kinds"]) == list(none["anomaly_kinds"]) == list(KINDS)
     assert some["anomaly_rate"]["lying_on_the_grass"] == 1
     assert some["anomaly_kinds"]["extra_leg"] == pytest.approx(2 / 5)
     assert {*none["anomaly_rate"].values(), *none["anomaly_kinds"].values(), none["anomaly_rate_target"]} == {0.0}
 
 
 def test_rates_come_back_from_a_metric_file_as_they_were_computed() -> None:
-    rates = anomaly_rates(TABLE, DETECTORS["figures"].kinds)
+    rates = anomaly_rates(TABLE, KINDS)
     assert read_rates(json.loads(json.dumps(rate_metrics(rates)))) == rates
     with pytest.raises(ValueError, match="run stage `measure` again"):
         read_rates({"anomaly_rate_target": 0.5})
@@ -73,11 +70,3 @@ def test_contradictions_and_clashes_are_named() -> None:
     clash = TABLE.assign(prompt=["a b", "a b", "a-b", "c", "c"])
     with pytest.raises(ValueError, match="share the key"):
         rate_metrics(anomaly_rates(clash))
-
-
-def test_figures_detector_is_the_miniatures_checker() -> None:
-    blank = np.full((64, 64, 3), 200, np.uint8)
-    assert assess([blank, blank], "figures") == [check(blank).anomalies] * 2
-    assert set(check(blank).anomalies) <= set(DETECTORS["figures"].kinds)
-    with pytest.raises(ValueError, match="choose one of figures"):
-        assess([blank], "eyes")

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from anomend.collecting.drawn_people import collect_figures
+from anomend.collecting.drawn_people import collect_drawn_people
 from anomend.measuring.clip_score import text_embeddings
 from anomend.measuring.diversity import cosine_similarity
 from anomend.measuring.feature_store import FeatureStore
@@ -31,7 +31,7 @@ from tests.measuring.test_clip_score import save_clip
 from tests.parameters import values_in_force, write_params
 
 PERCEPTUAL_NETWORKS = ["efficientnet_lite0", "lpips_alex"]
-SETTINGS = MeasureParams(detector="figures", extractor="efficientnet_lite0", within_set_images=4, batch_size=8)
+SETTINGS = MeasureParams(detector="drawn_people", extractor="efficientnet_lite0", within_set_images=4, batch_size=8)
 
 
 def metrics_of(instances: int) -> dict[str, object]:
@@ -60,7 +60,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         writer = ImageFolderWriter(tmp_path / "data" / folder)
         for group, prompts in groups.items() if count == 3 else {"target": ["lying on the grass"]}.items():
             for prompt in prompts:
-                for image in collect_figures([prompt], count, seed=len(folder)):
+                for image in collect_drawn_people([prompt], count, seed=len(folder)):
                     writer.add(
                         f"{len(writer.rows)}.png",
                         image.image,
@@ -146,7 +146,7 @@ def test_clip_that_is_here_measures_both_groups(tmp_path: Path, monkeypatch: pyt
     find = partial(hub_weights, str(tmp_path / "clip"), "none")
     small = replace(EXTRACTORS["clip"], dimension=16, find=find)
     monkeypatch.setitem(EXTRACTORS, "clip", small)
-    drawn = [image.image for image in collect_figures(["lying on the grass"], 24, seed=1)]
+    drawn = [image.image for image in collect_drawn_people(["lying on the grass"], 24, seed=1)]
     texts = ["lying on the grass"] * 8 + ["standing on the beach"] * 8
     groups = {"": Group(range(8), {"a": range(8)}), "_held_out": Group(range(8, 16), {"b": range(8, 16)})}
     found, provenance = further_extractor_metrics(
@@ -180,7 +180,7 @@ def test_groups_by_hand() -> None:
 def test_each_copy_detector_says_how_often_it_would_be_wrong() -> None:
     """Of 8 training images two are there twice: held out, these four are taken for copies. By features, which are all
     different here, it is the nearest pair."""
-    drawn = [image.image for image in collect_figures(["lying on the grass"], 7, seed=2)]
+    drawn = [image.image for image in collect_drawn_people(["lying on the grass"], 7, seed=2)]
     features = numpy_generator("copies").normal(size=(9, 6)).astype(np.float32)
     found = copy_metrics(
         images=drawn[6:], instance_images=[*drawn[:6], *drawn[:2]], features=features[:1], instances=features[1:]
@@ -211,7 +211,7 @@ def test_perceptual_networks_see_no_more_images_at_a_time_than_asked(
         return real(self, prepared)
 
     monkeypatch.setattr(FeatureExtractor, "_forward", counted)
-    drawn = [image.image for image in collect_figures(["lying on the grass"], 5, seed=3)]
+    drawn = [image.image for image in collect_drawn_people(["lying on the grass"], 5, seed=3)]
     groups = {"": Group(range(4), {"a": range(4)})}
     perceptual_network_metrics(
         "efficientnet_lite0",

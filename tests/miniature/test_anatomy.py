@@ -1,4 +1,4 @@
-"""The checker on figures that it was not tuned on: seeds of their own, drawn without the generator's own filter."""
+"""The checker on drawn people that it was not tuned on: other seeds, drawn without the generator's filter."""
 
 from collections import Counter
 from pathlib import Path
@@ -41,11 +41,11 @@ def after_vae(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return round_trip(model, torch.from_numpy(images)).numpy()
 
 
-def test_at_most_one_in_a_hundred_right_figures_is_called_anomalous(right: NDArray[np.uint8]) -> None:
+def test_at_most_one_in_a_hundred_right_people_is_called_anomalous(right: NDArray[np.uint8]) -> None:
     assert np.mean([check(image).anomalous for image in right]) <= 0.01
 
 
-def test_at_least_97_in_a_hundred_anomalous_figures_are_caught(anomalous: tuple[NDArray[np.uint8], list[str]]) -> None:
+def test_at_least_97_in_a_hundred_anomalous_people_are_caught(anomalous: tuple[NDArray[np.uint8], list[str]]) -> None:
     images, kinds = anomalous
     missed = Counter(kind for image, kind in zip(images, kinds, strict=True) if not check(image).anomalous)
     assert sum(missed.values()) <= 0.03 * COUNT, missed
@@ -58,12 +58,12 @@ def test_the_kind_of_anomaly_is_named(anomalous: tuple[NDArray[np.uint8], list[s
 
 
 @pytest.mark.slow
-def test_right_figures_after_the_vae(right: NDArray[np.uint8]) -> None:
+def test_right_people_after_the_vae(right: NDArray[np.uint8]) -> None:
     assert np.mean([check(image).anomalous for image in after_vae(right)]) <= 0.03
 
 
 @pytest.mark.slow
-def test_anomalous_figures_after_the_vae(anomalous: tuple[NDArray[np.uint8], list[str]]) -> None:
+def test_anomalous_people_after_the_vae(anomalous: tuple[NDArray[np.uint8], list[str]]) -> None:
     images, kinds = anomalous
     decoded = after_vae(images)
     missed = Counter(kind for image, kind in zip(decoded, kinds, strict=True) if not check(image).anomalous)
@@ -71,8 +71,8 @@ def test_anomalous_figures_after_the_vae(anomalous: tuple[NDArray[np.uint8], lis
 
 
 def test_an_empty_picture_is_anomalous_in_every_part() -> None:
-    found = check(np.full((64, 64, 3), 200, dtype=np.uint8))
-    assert found.anomalies == ("missing_torso", "missing_head", "missing_arm", "missing_leg")
+    anatomy = check(np.full((64, 64, 3), 200, dtype=np.uint8))
+    assert anatomy.anomalies == ("missing_torso", "missing_head", "missing_arm", "missing_leg")
 
 
 def test_a_float_image_is_refused() -> None:

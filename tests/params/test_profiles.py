@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -230,12 +231,24 @@ def test_class_images_cannot_use_a_held_out_prompt(raw_params: Raw) -> None:
 @pytest.mark.parametrize(
     ("profile", "changes", "said"),
     [
-        ("sd3-medium", {"measure": {"detector": "figures"}}, "measure.detector = 'figures' is the checker of the mini"),
-        ("sd35-large", {"train": {"monitor": {"detector": "figures"}}}, "train.monitor.detector = 'figures' is the"),
-        ("paper", {"class_images": {"detector": "figures"}}, "class_images.detector = 'figures' is the checker"),
-        ("sd35-medium", {"losers": {"detector": "figures"}}, "losers.detector = 'figures' is the checker"),
-        ("sd3-medium", {"curate": {"detector": "figures"}}, "curate.detector = 'figures' is the checker"),
-        ("sd3-medium", {"judge": {"parts": "figures"}}, "judge.parts = 'figures' is the checker"),
+        (
+            "sd3-medium",
+            {"measure": {"detector": "drawn_people"}},
+            "measure.detector = 'drawn_people' is the checker of the mini",
+        ),
+        (
+            "sd35-large",
+            {"train": {"monitor": {"detector": "drawn_people"}}},
+            "train.monitor.detector = 'drawn_people' is the",
+        ),
+        (
+            "paper",
+            {"class_images": {"detector": "drawn_people"}},
+            "class_images.detector = 'drawn_people' is the checker",
+        ),
+        ("sd35-medium", {"losers": {"detector": "drawn_people"}}, "losers.detector = 'drawn_people' is the checker"),
+        ("sd3-medium", {"curate": {"detector": "drawn_people"}}, "curate.detector = 'drawn_people' is the checker"),
+        ("sd3-medium", {"judge": {"parts": "drawn_people"}}, "judge.parts = 'drawn_people' is the checker"),
         ("mini", {"measure": {"detector": "none"}}, "judge.judges names anatomy"),
         ("mini", {"train": {"method": "dpo"}, "losers": {"detector": "none"}}, "finds no losers for train.method"),
         ("mini", {"measure": {"detector": "My Eyes"}}, "measure.detector = 'My Eyes'"),
@@ -247,9 +260,27 @@ def test_a_detector_that_has_nothing_to_say_is_refused(raw_params: Raw, profile:
     assert said in str(refused.value) and len(str(refused.value).splitlines()) == 1
 
 
-def test_profiles_of_real_bases_are_not_looked_at_by_the_miniatures_checker(raw_params: Raw) -> None:
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("measure.detector", "class_images.detector", "losers.detector", "train.monitor.detector"),
+        *("curate.detector", "judge.parts", "collect.source"),
+    ],
+)
+def test_the_former_name_of_drawn_people_is_refused_with_the_new_one(raw_params: Raw, key: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(key)}: 'figures' is now called 'drawn_people': write that$"):
+        params_of(with_leaf(raw_params, key, "figures"))
+
+
+def test_the_former_name_is_refused_in_the_mixture_too(raw_params: Raw) -> None:
+    raw_params["collect"] |= {"source": "folder", "mix": {"figures": 5}}
+    with pytest.raises(ValueError, match="'figures' is now called 'drawn_people'"):
+        params_of(raw_params)
+
+
+def test_profiles_of_real_bases_do_not_use_the_miniatures_checker(raw_params: Raw) -> None:
     for profile in set(NAMES) - {"mini"}:
-        assert "figures" not in params_of(raw_params | {"profile": profile}).anatomy_detectors().values()
+        assert "drawn_people" not in params_of(raw_params | {"profile": profile}).anatomy_detectors().values()
 
 
 def test_a_detector_that_cannot_run_here_is_refused_by_the_stage(tmp_path: Path, raw_params: Raw) -> None:
@@ -263,7 +294,7 @@ def test_a_detector_that_cannot_run_here_is_refused_by_the_stage(tmp_path: Path,
         command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1 and not (tmp_path / "params.resolved.yaml").exists()
-    assert "measure.detector = 'eyes': unknown anatomy detector" in done.stderr and "Traceback" not in done.stderr
+    assert "measure.detector = 'eyes': there is no detector" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_merging_replaces_lists_and_descends_into_sections() -> None:

@@ -79,9 +79,7 @@ def test_a_clause_that_its_interval_leaves_open_is_told_at_the_top(inputs: Repor
 
 def test_the_miniature_is_called_what_it_is(inputs: ReportInputs) -> None:
     mini = replace(inputs, base_model={"name": "mini"}, parameters={"profile": "mini", "base": {"resolution": 64}})
-    assert subject(mini).startswith(
-        "Profile mini: images of 64 px by the base model mini, the miniature: drawn figures"
-    )
+    assert subject(mini).startswith("Profile mini: images of 64 px by the base model mini, the miniature: drawn people")
     other = replace(mini, base_model={"name": "sd3-medium"}, parameters={"profile": "paper"})
     assert subject(other) == "Profile paper: images by the base model sd3-medium."
 

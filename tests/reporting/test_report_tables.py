@@ -106,7 +106,7 @@ def test_figures_of_a_set_have_their_dotted_names_and_reasons() -> None:
         "diversity": 0.5,
         "anomaly_rate": {"a": 0.1},
         "inception": {"fid": None, "kid": 0.25, "reason": "no weights"},
-        "detector": "figures",
+        "detector": "drawn_people",
         "provenance": {"n": 3},
     }
     rows = {row[0]: row[1:] for row in set_table(measured, measured | {"diversity": 0.4}).rows}

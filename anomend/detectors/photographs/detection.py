@@ -95,10 +95,10 @@ def detect(network: Network, shape: DetectorShape, image: NDArray[np.uint8], lea
     canvas[bars[1] : bars[1] + small.height, bars[0] : bars[0] + small.width] = values * (1 - shape.low) + shape.low
     predictions, logits = network(canvas)
     scores = 1 / (1 + np.exp(-np.clip(logits[:, 0].astype(np.float64), -100, 100)))
-    found = np.flatnonzero(scores >= least)
-    centres = anchors(shape)[found] * shape.side
+    rows = np.flatnonzero(scores >= least)
+    centres = anchors(shape)[rows] * shape.side
     detections = []
-    for row, centre in zip(found, centres, strict=True):
+    for row, centre in zip(rows, centres, strict=True):
         numbers = predictions[row].astype(np.float64).reshape(-1, 2)
         # Centre, size, key points; all but the size are offsets from the anchor.
         points = (np.concatenate([numbers[:1], numbers[2:]]) + centre - bars) / scale

@@ -1,14 +1,15 @@
-"""The networks' files: where they are from, whether they are the published ones, and how one is run."""
+"""The networks' files: where they come from, whether they are the published ones, and how one is run."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
+
+from anomend.project.files import sha256_of
 
 Floats = NDArray[np.floating]
 
@@ -47,7 +48,7 @@ class Network:
     """A loaded network: one image in, its outputs in the file's order."""
 
     def __init__(self, path: Path) -> None:
-        # One thread: sums in one order, so that figures repeat.
+        # One thread: sums in one order, so that results repeat.
         self._interpreter = Interpreter(str(path), num_threads=1)
         self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]["index"]
@@ -71,13 +72,13 @@ def missing_networks(folder: Path) -> list[str]:
         path = folder / Path(network.path).name
         if not path.is_file():
             missing.append(name)
-        elif hashlib.sha256(path.read_bytes()).hexdigest() != network.sha256:
+        elif sha256_of(path) != network.sha256:
             raise ValueError(f"{path} is not the published file: delete it and run `make photograph-models` again")
     return missing
 
 
 def load_networks(folder: Path) -> dict[str, Network]:
-    """All networks, each held against its digest.
+    """All networks, each checked against its digest.
 
     Raises:
         FileNotFoundError: one is missing.
@@ -85,7 +86,7 @@ def load_networks(folder: Path) -> dict[str, Network]:
     """
     if missing_networks(folder):
         raise FileNotFoundError(
-            f"the networks that look at photographs are not in {folder}: run `make photograph-models` once online, or "
-            "set curate.detector to photographs_rtdetr (from the hub) or to none"
+            f"the networks of the detector photographs are not in {folder}: run `make photograph-models` once online, "
+            "set detectors.photographs.networks to their folder, or choose another detector"
         )
     return {name: Network(folder / Path(network.path).name) for name, network in FILES.items()}

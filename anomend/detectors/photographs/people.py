@@ -1,7 +1,7 @@
 """How many people are in a picture.
 
-No single detector tells: the one for people misses small ones beside a large one, and on a part of a picture it takes a
-lap for a person. So the whole picture is searched for bodies, and overlapping parts of it for bodies and for faces; a
+No single network tells: the one for people misses small ones next to a large one, and on a part of a picture it takes
+a lap for a person. So the whole picture is searched for bodies, and overlapping parts of it for bodies and for faces; a
 body in a part counts where no person is known yet, a face where no head is.
 """
 
@@ -44,8 +44,8 @@ def find_people(networks: Mapping[str, Network], image: NDArray[np.uint8]) -> li
     """Everyone in an RGB picture (H, W, 3): first those whose bodies are seen in the whole, then those in its parts."""
     height, width = image.shape[:2]
     people: list[Person] = []
-    for found in _bodies(networks, image, detect(networks["people"], SHAPES["people"], image, WHOLE_SCORE)):
-        person = Person(found.nose, found.head, found)
+    for body in _bodies(networks, image, detect(networks["people"], SHAPES["people"], image, WHOLE_SCORE)):
+        person = Person(body.nose, body.head, body)
         if not any(_same_head(person, other) for other in people):
             people.append(person)
     in_parts: list[Detection] = []
@@ -67,7 +67,7 @@ def find_people(networks: Mapping[str, Network], image: NDArray[np.uint8]) -> li
 def parts(height: int, width: int) -> Iterator[tuple[int, int, int]]:
     """Squares of half the longer side, or of the shorter one, overlapping by half or more: left, top, side.
 
-    None of a picture so small, or so narrow, that a part of it would show nobody.
+    There are none in a picture so small, or so narrow, that a part of it would show no person.
     """
     side = min(max(height, width) // 2, height, width)
     if side < SMALLEST_PART:
@@ -84,7 +84,7 @@ def _starts(length: int, side: int) -> list[int]:
 
 
 def _bodies(networks: Mapping[str, Network], image: NDArray[np.uint8], detections: list[Detection]) -> Iterator[Body]:
-    """The bodies of detected people, without those that a closer look does not bear out."""
+    """The bodies of detected people, without those that the pose network does not confirm."""
     for detection in detections:
         body = find_body(networks["pose"], image, detection)
         if body.presence >= PRESENCE and body.region.any():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,11 +66,21 @@ def find_body(network: Network, image: NDArray[np.uint8], person: Detection) -> 
 def body_confidence(body: Body, height: int, width: int) -> float:
     """Mean visibility of the key points that lie inside the picture, 0 to 1.
 
-    It tells whether a body can be made out. The network fits a normal skeleton to whatever it sees, so a high figure
+    It tells whether a body can be made out. The network fits a normal skeleton to whatever it sees, so a high value
     does not say that the anatomy is right.
     """
     inside = np.all((body.points >= 0) & (body.points < [width, height]), axis=1)
     return float(body.visibility[inside].mean()) if inside.any() else 0.0
+
+
+def visible_points(body: Body, shape: tuple[int, ...], indices: Iterable[int], least: float) -> Points:
+    """Those of some key points that lie inside a picture of shape (H, W, ...), with a visibility of `least` or more.
+
+    Returns:
+        Shape (n, 2), x and y in pixels.
+    """
+    seen = np.all((body.points >= 0) & (body.points < shape[1::-1]), axis=1) & (body.visibility >= least)
+    return body.points[[index for index in indices if seen[index]]]
 
 
 def _warp(image: Image.Image, turn: NDArray, shift: NDArray, size: tuple[int, int]) -> Image.Image:

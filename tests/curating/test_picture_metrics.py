@@ -1,4 +1,4 @@
-"""Figures of a picture by itself, against pictures made so that the answer is known."""
+"""Measurements of a picture by itself, on pictures made so that the answer is known."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def middle(side: int = 256) -> np.ndarray:
 def test_a_blur_takes_sharpness_and_more_blur_takes_more() -> None:
     image = np.asarray(Image.fromarray(drawing()).resize((512, 512), Image.Resampling.NEAREST))
     blurred = [np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(radius))) for radius in (2, 6)]
-    figures = [sharpness(version, None) for version in (image, *blurred)]
-    assert figures == sorted(figures, reverse=True) and figures[0] > 0.5 > figures[-1]
+    values = [sharpness(version, None) for version in (image, *blurred)]
+    assert values == sorted(values, reverse=True) and values[0] > 0.5 > values[-1]
 
 
 def test_sharpness_is_the_persons_and_not_the_backgrounds() -> None:

@@ -18,9 +18,11 @@ from transformers import (
 from transformers.models.rt_detr.image_processing_pil_rt_detr import RTDetrImageProcessorPil
 from transformers.models.vitpose.image_processing_pil_vitpose import VitPoseImageProcessorPil
 
-from anomend.curating.detectors import DETECTORS, DetectorSettings
 from anomend.detectors.observation import bounds
+from anomend.detectors.table import make_detector
+from anomend.params.detectors import DetectorParams
 from tests.collecting.pictures import drawing
+from tests.detectors.settings import detector_params
 
 pytestmark = pytest.mark.slow
 
@@ -83,17 +85,17 @@ def save_vitpose(folder: Path) -> VitPoseForPoseEstimation:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> DetectorSettings:
+def settings(tmp_path: Path) -> DetectorParams:
     save_rtdetr(tmp_path / "person")
     save_vitpose(tmp_path / "pose")
-    return DetectorSettings(person=(str(tmp_path / "person"), "-"), pose=(str(tmp_path / "pose"), "-"))
+    return detector_params(person=tmp_path / "person", pose=tmp_path / "pose")
 
 
-def test_every_box_of_a_person_is_counted_and_the_largest_is_the_region(settings: DetectorSettings) -> None:
-    seen = DETECTORS["photographs_rtdetr"].make(settings)(IMAGE)
+def test_every_box_of_a_person_is_counted_and_the_largest_is_the_region(settings: DetectorParams) -> None:
+    seen = make_detector("photographs_rtdetr", settings).detect(IMAGE)
     assert seen.persons == QUERIES
-    model = RTDetrForObjectDetection.from_pretrained(settings.person[0]).eval()
-    pixels = np.asarray(RTDetrImageProcessorPil.from_pretrained(settings.person[0])(IMAGE)["pixel_values"])
+    model = RTDetrForObjectDetection.from_pretrained(settings.rtdetr.person_model).eval()
+    pixels = np.asarray(RTDetrImageProcessorPil.from_pretrained(settings.rtdetr.person_model)(IMAGE)["pixel_values"])
     with torch.no_grad():
         boxes = model(torch.tensor(pixels)).pred_boxes[0].numpy()
     x, y, width, height = (boxes * [128, 64, 128, 64]).T
@@ -106,36 +108,35 @@ def test_every_box_of_a_person_is_counted_and_the_largest_is_the_region(settings
     assert np.abs(np.array(bounds(seen.region)) - largest).max(axis=1).min() <= 1
 
 
-def test_confidence_is_that_of_the_key_points_inside_the_picture(settings: DetectorSettings) -> None:
-    seen = DETECTORS["photographs_rtdetr"].make(settings)(IMAGE)
+def test_confidence_is_that_of_the_key_points_inside_the_picture(settings: DetectorParams) -> None:
+    seen = make_detector("photographs_rtdetr", settings).detect(IMAGE)
     assert seen.anatomy is not None and 0 <= seen.anatomy <= 1
     assert seen.hands is None or 0 <= seen.hands <= 1
 
 
-def test_boxes_of_anything_else_are_nobody(settings: DetectorSettings) -> None:
+def test_boxes_of_anything_else_are_not_people(settings: DetectorParams) -> None:
     for logits in ((-9.0, 9.0), (-9.0, -9.0)):
-        save_rtdetr(Path(settings.person[0]), logits)
-        seen = DETECTORS["photographs_rtdetr"].make(settings)(IMAGE)
+        save_rtdetr(Path(settings.rtdetr.person_model), logits)
+        seen = make_detector("photographs_rtdetr", settings).detect(IMAGE)
         assert seen.persons == 0 and seen.region is None
 
 
-def test_a_detector_that_knows_no_person_is_refused(settings: DetectorSettings) -> None:
-    save_rtdetr(Path(settings.person[0]), names=("cat", "car"))
-    with pytest.raises(ValueError, match="knows no class `person`"):
-        DETECTORS["photographs_rtdetr"].make(settings)
+def test_a_model_without_a_class_person_is_refused(settings: DetectorParams) -> None:
+    save_rtdetr(Path(settings.rtdetr.person_model), names=("cat", "car"))
+    with pytest.raises(ValueError, match="has no class `person`"):
+        make_detector("photographs_rtdetr", settings)
 
 
-def test_weights_that_do_not_fit_are_refused(settings: DetectorSettings) -> None:
-    config = VitPoseConfig.from_pretrained(settings.pose[0])
+def test_weights_that_do_not_fit_are_refused(settings: DetectorParams) -> None:
+    config = VitPoseConfig.from_pretrained(settings.rtdetr.pose_model)
     config.backbone_config.num_hidden_layers = 3
-    config.save_pretrained(settings.pose[0])
+    config.save_pretrained(settings.rtdetr.pose_model)
     with pytest.raises(ValueError, match="do not fit VitPoseForPoseEstimation"):
-        DETECTORS["photographs_rtdetr"].make(settings)
+        make_detector("photographs_rtdetr", settings)
 
 
-def test_without_the_hub_the_sentence_names_both_ways_out(settings: DetectorSettings) -> None:
-    revision = "0" * 40
-    absent = DetectorSettings(person=("nobody-here/no-such-model", revision), pose=settings.pose)
+def test_without_the_hub_the_sentence_names_both_ways_out(settings: DetectorParams) -> None:
+    absent = detector_params(person="nobody-here/no-such-model", pose=settings.rtdetr.pose_model)
     with pytest.raises(FileNotFoundError) as refused:
-        DETECTORS["photographs_rtdetr"].make(absent)
-    assert "curate.detector to photographs" in str(refused.value) and "local folder" in str(refused.value)
+        make_detector("photographs_rtdetr", absent)
+    assert "the detector to photographs" in str(refused.value) and "local folder" in str(refused.value)

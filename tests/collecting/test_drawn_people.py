@@ -3,20 +3,20 @@
 import numpy as np
 import pytest
 
-from anomend.collecting.drawn_people import collect_figures, parse_prompt
+from anomend.collecting.drawn_people import collect_drawn_people, parse_prompt
 from anomend.miniature.anatomy import check
 
 PROMPTS = ["lying on the grass", "lying on the street"]
 
 
 def test_images_go_round_the_prompts_and_are_right() -> None:
-    images = list(collect_figures(PROMPTS, 20, 7))
+    images = list(collect_drawn_people(PROMPTS, 20, 7))
     assert [image.text for image in images] == PROMPTS * 10
     assert not any(check(image.image).anomalous for image in images)
 
 
 def test_the_seed_decides() -> None:
-    first, again, other = (next(iter(collect_figures(PROMPTS, 1, seed))).image for seed in (7, 7, 8))
+    first, again, other = (next(iter(collect_drawn_people(PROMPTS, 1, seed))).image for seed in (7, 7, 8))
     assert np.array_equal(first, again) and not np.array_equal(first, other)
 
 

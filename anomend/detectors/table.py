@@ -1,0 +1,103 @@
+"""The table of detectors: a new one is one file and one row."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import cast
+
+from anomend.detectors.detector import Detector, DetectorModule, Use
+from anomend.params.detectors import DetectorParams
+from anomend.params.params import Params
+
+DETECTORS: dict[str, str] = {
+    "drawn_people": "anomend.detectors.drawn_people",
+    "photographs": "anomend.detectors.photographs.detector",
+    "photographs_rtdetr": "anomend.detectors.photographs_rtdetr",
+    "objects": "anomend.detectors.objects",
+    "none": "anomend.detectors.no_detector",
+}
+"""Detector to its module (`DetectorModule`), which is imported at first use: network libraries take seconds to load."""
+
+_WORDS: dict[Use, str] = {
+    "anomalies": "name anomalies",
+    "curation": "select training images",
+    "parts": "locate parts of a body",
+}
+
+
+def module_of(name: str) -> str:
+    """The module that a detector's name loads, without importing it.
+
+    Args:
+        name: as the parameters write it, such as `drawn_people` or `objects:MODEL@PIN`.
+
+    Raises:
+        ValueError: there is no such detector.
+    """
+    row = name.partition(":")[0]
+    if row not in DETECTORS:
+        raise ValueError(f"there is no detector {name!r}: choose one of {', '.join(DETECTORS)}")
+    return DETECTORS[row]
+
+
+def detector_for(name: str, source: str) -> str:
+    """The detector of an image from a source: `auto` takes `drawn_people` for drawn images, and `photographs` for
+    all others."""
+    if name != "auto":
+        return name
+    return "drawn_people" if source == "drawn_people" else "photographs"
+
+
+def check_detector(name: str, settings: DetectorParams, use: Use) -> None:
+    """Whether a detector can run here and do what it is chosen for, without loading a network or going online.
+
+    Raises:
+        ValueError: it is unknown, cannot do this, or lacks something; one sentence.
+    """
+    module, argument = _module_and_argument(name)
+    if use not in module.USES:
+        able = [each.FORM for each in map(_imported, DETECTORS.values()) if use in each.USES]
+        raise ValueError(f"the detector {name} cannot {_WORDS[use]}: choose one of {', '.join(able)}")
+    module.check(argument, settings)
+
+
+def make_detector(name: str, settings: DetectorParams) -> Detector:
+    """The detector of that name, with its models loaded.
+
+    Raises:
+        ValueError: it is unknown, or lacks something.
+        FileNotFoundError: a model is missing.
+    """
+    module, argument = _module_and_argument(name)
+    return module.make(argument, settings)
+
+
+def check_detectors(params: Params) -> None:
+    """Check every detector that a run chooses, before hours are spent.
+
+    Raises:
+        ValueError: one cannot be used; the sentence begins with its parameter and value.
+    """
+    chosen: list[tuple[str, str, Use]] = [
+        (parameter, name, "anomalies") for parameter, name in params.anatomy_detectors().items()
+    ]
+    chosen.append(("judge.parts", params.judge.parts, "parts"))
+    if params.curate.detector != "auto":
+        chosen.append(("curate.detector", params.curate.detector, "curation"))
+    for parameter, name, use in chosen:
+        try:
+            check_detector(name, params.detectors, use)
+        except ValueError as error:
+            raise ValueError(f"{parameter} = {name!r}: {error}") from error
+
+
+def _imported(module: str) -> DetectorModule:
+    return cast(DetectorModule, import_module(module))
+
+
+def _module_and_argument(name: str) -> tuple[DetectorModule, str]:
+    module = _imported(module_of(name))
+    _, colon, argument = name.partition(":")
+    if bool(colon) != (":" in module.FORM):
+        raise ValueError(f"there is no detector {name!r}: write {module.FORM}")
+    return module, argument

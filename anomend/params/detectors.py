@@ -1,0 +1,33 @@
+"""Parameters of detectors: the models that they load."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from anomend.params.types import Section
+
+Revision = Annotated[str, StringConstraints(pattern="^[0-9a-f]{40}$")]
+
+
+class PhotographParams(Section):
+    """Detector `photographs`: networks that run offline (`make photograph-models`)."""
+
+    networks: str = Field(min_length=1, description="Folder of the networks.")
+
+
+class RtDetrParams(Section):
+    """Detector `photographs_rtdetr`: RT-DETR and ViTPose, from the hub or from local folders."""
+
+    person_model: str = Field(min_length=1, description="RT-DETR: repository on the hub, or a local folder.")
+    person_revision: Revision = Field(description="Its commit on the hub.")
+    pose_model: str = Field(min_length=1, description="ViTPose: repository on the hub, or a local folder.")
+    pose_revision: Revision = Field(description="Its commit on the hub.")
+
+
+class DetectorParams(Section):
+    """The models that detectors load, in every stage that runs one."""
+
+    photographs: PhotographParams
+    rtdetr: RtDetrParams
