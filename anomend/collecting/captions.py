@@ -1,4 +1,4 @@
-"""What a user's own picture is called: its caption, and the target prompt that it answers."""
+"""The caption of a user's picture, and the target prompt that it answers."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from anomend.pictures.image_sets import METADATA, slug
 
 
 class Captions:
-    """Captions of the pictures in a folder, from the first of these that speaks of a picture:
+    """Captions of the pictures in a folder, each from the first of these that exists:
 
-    `text` in the folder's `metadata.jsonl`; a text file beside the picture, of the same name but for the ending; a
-    sub-folder named after a target prompt, such as `lying_on_the_grass/`; the caption given for all others; the only
+    `text` in the folder's `metadata.jsonl`; a text file next to the picture, with the same name except the ending; a
+    sub-folder named after a target prompt, such as `lying_on_the_grass/`; the caption set for all others; the only
     target prompt, or all of them joined by "or".
     """
 
@@ -23,13 +23,13 @@ class Captions:
         self.listed = _listed(folder / METADATA)
 
     def of(self, picture: Path) -> tuple[str, str, str]:
-        """Caption, target prompt, and where the caption is from, of one picture in the folder."""
+        """The caption of a picture in the folder, its target prompt, and where the caption is from."""
         name = picture.relative_to(self.folder).as_posix()
-        beside = picture.with_suffix(".txt")
+        caption_file = picture.with_suffix(".txt")
         if text := self.listed.get(name):
             return text, self._prompt(text), METADATA
-        if beside.is_file() and (text := beside.read_text(encoding="utf-8", errors="replace").strip()):
-            return text, self._prompt(text), beside.name
+        if caption_file.is_file() and (text := caption_file.read_text(encoding="utf-8", errors="replace").strip()):
+            return text, self._prompt(text), caption_file.name
         for parent in picture.relative_to(self.folder).parts[:-1]:
             for prompt in self.prompts:
                 if slug(parent) == slug(prompt):
@@ -37,16 +37,16 @@ class Captions:
         return self.fallback, self._prompt(self.fallback), "fallback"
 
     def _prompt(self, text: str) -> str:
-        """The target prompt that a caption holds; the caption itself where that is none, or several."""
-        held = [prompt for prompt in self.prompts if prompt.lower() in text.lower()]
-        return held[0] if len(held) == 1 else text
+        """The target prompt that a caption contains; the caption itself if it contains none or several."""
+        contained = [prompt for prompt in self.prompts if prompt.lower() in text.lower()]
+        return contained[0] if len(contained) == 1 else text
 
 
 def _listed(metadata: Path) -> dict[str, str]:
-    """Captions in an imagefolder's metadata, by file name; nothing where there is none.
+    """Captions in an imagefolder's metadata, by file name; empty without that file.
 
     Raises:
-        ValueError: a line is no JSON object.
+        ValueError: the file is not UTF-8, or a line is not a JSON object with a file name.
     """
     if not metadata.is_file():
         return {}
@@ -54,7 +54,7 @@ def _listed(metadata: Path) -> dict[str, str]:
     try:
         lines = metadata.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError:
-        raise ValueError(f"{metadata} is no UTF-8: save it again in UTF-8") from None
+        raise ValueError(f"{metadata} is not UTF-8: save it again in UTF-8") from None
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -62,5 +62,5 @@ def _listed(metadata: Path) -> dict[str, str]:
             row = json.loads(line)
             captions[str(row["file_name"])] = str(row.get("text") or "").strip()
         except (json.JSONDecodeError, KeyError, TypeError, AttributeError):
-            raise ValueError(f"line {number} of {metadata} is no JSON object with a file_name: mend it") from None
+            raise ValueError(f"line {number} of {metadata} is not a JSON object with a file_name: fix it") from None
     return captions

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from anomend.collecting.image import SourceImage
+from anomend.collecting.image import SourceImage, SourceSettings
 from anomend.miniature.drawn_people import POSTURES, render, sample_individual, sample_scene
 from anomend.miniature.scenery import PLACES
 from anomend.project.seeding import derived_seed, python_random
+
+
+def collect(prompts: Sequence[str], count: int, settings: SourceSettings) -> Iterator[SourceImage]:
+    """`collect_drawn_people` as a `Source`."""
+    return collect_drawn_people(prompts, count, settings.seed)
 
 
 def collect_drawn_people(prompts: Sequence[str], count: int, seed: int) -> Iterator[SourceImage]:

@@ -1,7 +1,8 @@
-"""What every source yields, and what it is told."""
+"""What every source is given and what it yields."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,17 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anomend.collecting.openai_settings import OpenAISettings
+from anomend.params.images import OpenAIParams
+from anomend.purchasing.settings import PurchaseSettings
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SourceImage:
     """One collected image."""
 
     image: NDArray[np.uint8]
     """RGB, (H, W, 3)."""
     text: str
-    """Caption for training: it names what the image shows, place included."""
+    """Caption for training: what the image shows, place included."""
     prompt: str
     """The target prompt that the image answers."""
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -28,7 +30,7 @@ class SourceImage:
 
 @dataclass(frozen=True)
 class Skipped:
-    """Something that a source looked at and left out."""
+    """Something that a source left out."""
 
     name: str
     """File or request."""
@@ -36,32 +38,46 @@ class Skipped:
     """Why, for the user."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FolderSettings:
-    """Where a user's own pictures are."""
+    """Where the user's pictures are."""
 
     path: Path
     caption: str | None = None
-    """Caption of pictures that have none of their own; None: the target prompts, joined by "or"."""
+    """Caption of pictures without one; None: the target prompts, joined by "or"."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PaperSettings:
-    """Where the paper's published images are, and what is known about them."""
+    """Where the paper's published images are, and the tables that describe them."""
 
     path: Path
-    """Holds `instance/`."""
-    digests: Path = Path("data/paper/images.csv")
-    """CSV with `set`, `file_name` and `sha256`."""
-    captions: Path = Path("data/paper/captions.csv")
-    """CSV with `file_name` and `text`."""
+    """Folder that holds `instance/`."""
+    digests: Path
+    """CSV file with `set`, `file_name` and `sha256`."""
+    captions: Path
+    """CSV file with `file_name` and `text`."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class OpenAISettings:
+    """How images are bought from OpenAI."""
+
+    purchase: PurchaseSettings
+    """The model and the money."""
+    images: OpenAIParams
+    """Size, quality, people, contexts."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SourceSettings:
-    """What the sources are told beside prompts and count; each reads its own part."""
+    """What any source may need besides prompts and count; each takes what it uses."""
 
     seed: int = 0
     folder: FolderSettings | None = None
     paper: PaperSettings | None = None
     openai: OpenAISettings | None = None
+
+
+Source = Callable[[Sequence[str], int, SourceSettings], Iterator[SourceImage | Skipped]]
+"""(target prompts, number of images at most, settings) -> images, and what was left out."""

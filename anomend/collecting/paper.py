@@ -1,25 +1,25 @@
-"""Source `paper`: the instance images that the paper published, each held against its published digest."""
+"""Source `paper`: the instance images that the paper published, each checked against its digest."""
 
 from __future__ import annotations
 
 import csv
-import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from anomend.collecting.image import Skipped, SourceImage, SourceSettings
 from anomend.collecting.pictures import read_picture
+from anomend.project.files import sha256_of
 
 COMMIT = "87964b34ea42169283167483ab18fa2660a409a3"
-"""Of https://github.com/hyoo14/Finetuned-SD3-Correcting-Anomalous-Images."""
+"""Commit of https://github.com/hyoo14/Finetuned-SD3-Correcting-Anomalous-Images."""
 
 
-def collect_paper(prompts: Sequence[str], count: int, settings: SourceSettings) -> Iterator[SourceImage | Skipped]:
+def collect(prompts: Sequence[str], count: int, settings: SourceSettings) -> Iterator[SourceImage | Skipped]:
     """The published instance images whose caption is a target prompt: five, four of them on the grass.
 
     Args:
         prompts: target prompts.
-        count: how many images at most.
+        count: number of images at most.
         settings: its `paper`.
 
     Raises:
@@ -28,9 +28,9 @@ def collect_paper(prompts: Sequence[str], count: int, settings: SourceSettings) 
     """
     paper = settings.paper
     if paper is None:
-        raise ValueError("the source `paper` needs the folder of the published images")
+        raise ValueError("the source `paper` needs the folder of the published images: set collect.paper.path")
     captions = {row["file_name"]: row["text"] for row in _rows(paper.captions)}
-    found = 0
+    taken = 0
     for row in _rows(paper.digests):
         if row["set"] != "instance":
             continue
@@ -41,18 +41,19 @@ def collect_paper(prompts: Sequence[str], count: int, settings: SourceSettings) 
                 "`make paper-images` once online, or set ANOMEND_PAPER_IMAGES to the folder that holds instance/"
             )
         content = path.read_bytes()
-        digest = hashlib.sha256(content).hexdigest()
+        digest = sha256_of(content)
         if digest != row["sha256"]:
             raise ValueError(f"{path} is not the published file (SHA-256 {digest[:12]}): fetch it again")
         if captions[name] not in prompts:
-            yield Skipped(name, f"shows {captions[name]!r}, which is no target prompt")
-        elif found == count:
-            yield Skipped(name, f"beyond the {count} images asked for")
+            yield Skipped(name, f"shows {captions[name]!r}, which is not a target prompt")
+        elif taken == count:
+            yield Skipped(name, f"beyond the {count} images of collect.images or collect.mix")
         else:
-            found += 1
+            taken += 1
             provenance = {"original": name, "original_sha256": digest, "commit": COMMIT, "model": "DALL-E 3"}
-            yield SourceImage(read_picture(content)[0], captions[name], captions[name], provenance)
-    if not found:
+            image, _ = read_picture(content)
+            yield SourceImage(image=image, text=captions[name], prompt=captions[name], provenance=provenance)
+    if not taken:
         shown = ", ".join(sorted(set(captions.values())))
         raise ValueError(f"no published image answers a target prompt: they show {shown}; set prompts.target to these")
 

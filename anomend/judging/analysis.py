@@ -1,8 +1,8 @@
-"""What a judge's answers say: which model wins, how sure that is, and how far the position decided.
+"""What a judge's answers say: which model wins, how certain that is, and how much the position mattered.
 
 A pair's score is 1 where the tuned image wins, 0 where the base image does, 1/2 for a tie; averaged over the repeats of
-each order, then over the two orders, so that a liking for the first place cancels out. Only pairs with an answer in
-both orders count. Pairs, not answers, are resampled for the interval.
+each order, then over the two orders, so that a preference for the first position cancels out. Only pairs with an answer
+in both orders count. Pairs, not answers, are resampled for the interval.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from anomend.judging.protocol import CRITERIA, ORDERS, Answer
+from anomend.judging.protocol import CRITERIA, ORDERS, JudgeAnswer
 from anomend.statistics import bootstrap_interval, wilson_interval
 from anomend.statistics.resampling import bootstrap_counts, percentile_interval
 
 MIN_PAIRS = 5
-"""Resampling fewer pairs shows next to no spread."""
+"""Resampling fewer pairs shows almost no spread."""
 
 
-def analyse(answers: Sequence[Answer], seed: int, resamples: int = 10_000) -> dict[str, Any]:
-    """The figures of one judge, for metrics/judge.json.
+def analyse(answers: Sequence[JudgeAnswer], seed: int, resamples: int = 10_000) -> dict[str, Any]:
+    """The metrics of one judge.
 
     Args:
-        answers: all answers of one provider and model; those about parts are left to `analyse_parts`.
+        answers: all answers of one provider and model; those about parts are ignored, see `analyse_parts`.
         seed: seed of the bootstrap.
         resamples: bootstrap resamples of the pairs.
 
@@ -38,12 +38,12 @@ def analyse(answers: Sequence[Answer], seed: int, resamples: int = 10_000) -> di
             of the two orders, 1/2 without a position bias, and its interval over pairs;
         consistency: share of (pair, repeat) whose two orders name the same winner or both say tie;
         repeat_stability: share of (pair, order) whose repeats all say the same; None without repeats;
-        criteria: the tuned images' win rate on each criterion, None where the judge does not look at it;
-        ties: tied answers; unparsed: answers that are no verdict, left out of all else.
-        A figure that cannot be computed is None, and `reason` says why.
+        criteria: the tuned images' win rate on each criterion, None if the judge does not assess it;
+        ties: tied answers; unparsed: answers that are not verdicts, left out of everything else.
+        A metric that cannot be computed is None, and `reason` says why.
 
     Raises:
-        ValueError: no answers, answers of more than one judge, or one question answered twice.
+        ValueError: no answers, answers of more than one judge, or a question answered twice.
     """
     answers = [answer for answer in answers if answer.part is None]
     judges = {(answer.provider, answer.model) for answer in answers}
@@ -65,7 +65,7 @@ def analyse(answers: Sequence[Answer], seed: int, resamples: int = 10_000) -> di
         reasons.append("no first-position rate: it needs answers that name a winner in both orders")
     both = table.set_index(["prompt", "seed", "repeat", "order"])["score"].unstack().reindex(columns=list(ORDERS))
     both = both.dropna()
-    figures: dict[str, Any] = {
+    metrics: dict[str, Any] = {
         "provider": provider,
         "model": model,
         "pairs": len(scores),
@@ -79,23 +79,23 @@ def analyse(answers: Sequence[Answer], seed: int, resamples: int = 10_000) -> di
         "ties": int((table["choice"] == "tie").sum()),
         "unparsed": sum(answer.verdict is None for answer in answers),
     }
-    return {**figures, "reason": "; ".join(reasons)} if reasons else figures
+    return {**metrics, "reason": "; ".join(reasons)} if reasons else metrics
 
 
-def pair_scores(answers: Sequence[Answer]) -> pd.Series:
+def pair_scores(answers: Sequence[JudgeAnswer]) -> pd.Series:
     """The tuned image's score in each pair that was answered in both orders; index prompt, seed."""
     return _scores(_table([answer for answer in answers if answer.part is None]))
 
 
-def analyse_parts(answers: Sequence[Answer], seed: int, resamples: int = 10_000) -> dict[str, dict[str, Any]]:
-    """By body part: what `analyse` says of the answers about it; empty where no part was asked about."""
-    found: dict[str, list[Answer]] = {}
+def analyse_parts(answers: Sequence[JudgeAnswer], seed: int, resamples: int = 10_000) -> dict[str, dict[str, Any]]:
+    """Metrics by body part; empty if no question was about a part."""
+    by_part: dict[str, list[JudgeAnswer]] = {}
     for answer in answers:
         if answer.part is not None:
-            found.setdefault(answer.part, []).append(answer.model_copy(update={"part": None}))
+            by_part.setdefault(answer.part, []).append(answer.model_copy(update={"part": None}))
     kept = ("pairs", "win_rate_tuned", "ci_low", "ci_high", "first_position_rate", "consistency", "unparsed", "reason")
-    figures = {part: analyse(own, seed, resamples) for part, own in sorted(found.items())}
-    return {part: {name: own[name] for name in kept if name in own} for part, own in figures.items()}
+    metrics = {part: analyse(about_part, seed, resamples) for part, about_part in sorted(by_part.items())}
+    return {part: {name: values[name] for name in kept if name in values} for part, values in metrics.items()}
 
 
 def pooled(scores: Mapping[str, pd.Series], seed: int, resamples: int = 10_000) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def pooled(scores: Mapping[str, pd.Series], seed: int, resamples: int = 10_000) 
     """
     common = pd.DataFrame(dict(scores)).dropna().mean(axis=1).to_numpy()
     low, high = _interval(common, seed, resamples)
-    figures: dict[str, Any] = {
+    metrics: dict[str, Any] = {
         "provider": "pooled",
         "model": ", ".join(scores),
         "pairs": len(common),
@@ -119,7 +119,7 @@ def pooled(scores: Mapping[str, pd.Series], seed: int, resamples: int = 10_000) 
         "ci_low": low,
         "ci_high": high,
     }
-    return figures if low is not None else figures | {"reason": f"{len(common)} pairs that all judges answered"}
+    return metrics if low is not None else metrics | {"reason": f"{len(common)} pairs that all judges answered"}
 
 
 def _scores(table: pd.DataFrame) -> pd.Series:
@@ -131,14 +131,14 @@ def _scores(table: pd.DataFrame) -> pd.Series:
 def _first_position(decided: pd.DataFrame, seed: int, resamples: int) -> dict[str, float | None]:
     """The share of first images in each order, averaged over both, and its interval over pairs.
 
-    Averaged, and not pooled: where answers of one order are missing more often, the tuned image is first more often
-    than the base one, and a judge that only prefers tuned images would seem to like the first place.
+    The orders are averaged, not pooled. If answers of one order are missing more often, the tuned image is first more
+    often than the base image, and a judge that only prefers tuned images would seem to prefer the first position.
     """
     names = ("first_position_rate", "first_ci_low", "first_ci_high")
     table = decided.assign(first=(decided["choice"] == "A").astype(float))
     counts = table.groupby(["prompt", "seed", "order"])["first"].agg(["sum", "size"]).unstack(fill_value=0)
-    wanted = pd.MultiIndex.from_product([("sum", "size"), ORDERS])
-    columns = pd.DataFrame(counts).reindex(columns=wanted, fill_value=0).to_numpy(dtype=float)
+    index = pd.MultiIndex.from_product([("sum", "size"), ORDERS])
+    columns = pd.DataFrame(counts).reindex(columns=index, fill_value=0).to_numpy(dtype=float)
     if (columns.sum(axis=0)[2:] == 0).any():
         return dict.fromkeys(names)
     low, high = None, None
@@ -154,23 +154,23 @@ def _mean_of_orders(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     """From first images in each of the two orders and answers in each, shape (..., 4): the mean of the two shares."""
     one, other, n_one, n_other = np.moveaxis(sums, -1, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        # One fraction, so that a judge without a liking for a place gets 1/2 to the last digit.
+        # One fraction, so that a judge without a preference for a position gets exactly 1/2.
         return np.asarray((one * n_other + other * n_one) / (2 * n_one * n_other))
 
 
 def _repeat_stability(table: pd.DataFrame) -> float | None:
-    asked = table.groupby(["prompt", "seed", "order"])["choice"].agg(["nunique", "size"])
-    repeated = asked[asked["size"] > 1]
+    choices = table.groupby(["prompt", "seed", "order"])["choice"].agg(["nunique", "size"])
+    repeated = choices[choices["size"] > 1]
     return None if repeated.empty else float((repeated["nunique"] == 1).mean())
 
 
-def _criterion(answers: Sequence[Answer], criterion: str) -> float | None:
+def _criterion(answers: Sequence[JudgeAnswer], criterion: str) -> float | None:
     scores = _scores(_table(answers, criterion))
     return float(scores.mean()) if len(scores) else None
 
 
-def _table(answers: Sequence[Answer], criterion: str = "overall") -> pd.DataFrame:
-    """One row an answer on the criterion: prompt, seed, order, repeat, choice, score of the tuned image."""
+def _table(answers: Sequence[JudgeAnswer], criterion: str = "overall") -> pd.DataFrame:
+    """One row per answer on the criterion: prompt, seed, order, repeat, choice, score of the tuned image."""
     rows = []
     for answer in answers:
         if answer.verdict is not None and (choice := getattr(answer.verdict, criterion)) is not None:
@@ -190,7 +190,7 @@ def _table(answers: Sequence[Answer], criterion: str = "overall") -> pd.DataFram
 def _interval(scores: NDArray[np.float64], seed: int, resamples: int) -> tuple[float, float] | tuple[None, None]:
     """95% percentile bootstrap, every pair a cluster of its own.
 
-    Where every pair is won (or lost) resampling shows no spread, and the Wilson interval stands in for it.
+    If every pair is won (or lost), resampling shows no spread, and the Wilson interval is used instead.
     """
     if len(scores) > 0 and np.ptp(scores) == 0 and scores[0] in (0, 1):
         return wilson_interval(round(scores.sum()), len(scores))

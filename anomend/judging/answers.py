@@ -1,4 +1,4 @@
-"""Answers on disk: JSONL, one answer a line."""
+"""Answers on disk: JSONL, one answer per line."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from anomend.judging.protocol import Answer
+from anomend.judging.protocol import JudgeAnswer
 
 
-def write_answers(path: Path, answers: Iterable[Answer]) -> list[Answer]:
-    """Write answers as they come, one a line, and return them; an interrupted run leaves the lines it has paid for."""
+def write_answers(path: Path, answers: Iterable[JudgeAnswer]) -> list[JudgeAnswer]:
+    """Write answers as they come, one per line, and return them; an interrupted run leaves the lines written so far."""
     path.parent.mkdir(parents=True, exist_ok=True)
     written = []
     with path.open("w", encoding="utf-8") as file:
@@ -22,21 +22,22 @@ def write_answers(path: Path, answers: Iterable[Answer]) -> list[Answer]:
     return written
 
 
-def read_answers(path: Path) -> list[Answer]:
+def read_answers(path: Path) -> list[JudgeAnswer]:
     """Read answers.
 
     Raises:
-        ValueError: the file is missing, or a line is no answer.
+        ValueError: the file is missing, or a line is not an answer.
     """
     if not path.exists():
         raise ValueError(f"{path} is missing: run the judge stage")
     answers = []
-    # Not splitlines(): a raw reply may hold other line separators, such as U+2028.
+    # Not splitlines(): a raw reply may hold other line separators, for example U+2028.
     for number, line in enumerate(path.read_text(encoding="utf-8").rstrip("\n").split("\n"), start=1):
         try:
-            answers.append(Answer.model_validate_json(line))
+            answers.append(JudgeAnswer.model_validate_json(line))
         except ValidationError as error:
             problem = error.errors(include_url=False)[0]
             where = ".".join(map(str, problem["loc"])) or "the line"
-            raise ValueError(f"{path}:{number} is no answer ({where}: {problem['msg']}): remove the line") from error
+            message = f"{path}:{number} is not an answer ({where}: {problem['msg']}): remove the line"
+            raise ValueError(message) from error
     return answers

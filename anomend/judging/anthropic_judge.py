@@ -8,8 +8,10 @@ from typing import Any
 
 import anthropic
 
-from anomend.judging.llm_judge import LlmJudge, LlmSettings
+from anomend.judging.llm_judge import LlmJudge
+from anomend.judging.settings import JudgeSettings
 from anomend.purchasing.batch import Result
+from anomend.purchasing.environment import KEY_VARIABLES
 from anomend.purchasing.failures import classify
 from anomend.purchasing.prices import Price
 from anomend.purchasing.requests import Outcome, PaidRequest
@@ -18,23 +20,23 @@ from anomend.purchasing.requests import Outcome, PaidRequest
 class AnthropicApi:
     """Anthropic's Messages API."""
 
-    name, key_variable = "anthropic", "ANTHROPIC_API_KEY"
+    name = "anthropic"
 
     def __init__(self) -> None:
         self.client: anthropic.Anthropic | None = None
 
     def connect(self, api_key: str, timeout_s: float) -> None:
-        """Make the client; our own retries know the budget and the store, the client's do not."""
+        """Make the client, without its retries: only ours know the budget and the store."""
         self.client = anthropic.Anthropic(api_key=api_key, max_retries=0, timeout=timeout_s)
 
     def send(self, content: dict[str, Any], images: dict[str, bytes], price: Price) -> Outcome:
-        """Put one request; see `Provider`."""
+        """Send one request; see `Provider`."""
         assert self.client is not None
         try:
             raw = self.client.messages.with_raw_response.create(**message_params(content, images))
             response = raw.parse()
         except Exception as error:
-            raise classify(error, "Anthropic", self.key_variable) from None
+            raise _classified(error) from None
         return outcome_of(response.model_dump(mode="json", exclude_none=True), price, raw.headers.get("request-id"))
 
     def submit(self, requests: Sequence[PaidRequest]) -> str:
@@ -47,18 +49,18 @@ class AnthropicApi:
         try:
             return self.client.messages.batches.create(requests=entries).id
         except Exception as error:
-            raise classify(error, "Anthropic", self.key_variable) from None
+            raise _classified(error) from None
 
     def ended(self, batch: str) -> bool:
-        """Whether a batch is done; see `Provider`."""
+        """Whether a batch has ended; see `Provider`."""
         assert self.client is not None
         try:
             return self.client.messages.batches.retrieve(batch).processing_status == "ended"
         except Exception as error:
-            raise classify(error, "Anthropic", self.key_variable) from None
+            raise _classified(error) from None
 
     def results(self, batch: str, price: Price) -> Iterator[Result]:
-        """What came of a batch; see `Provider`."""
+        """The results of a batch; see `Provider`."""
         assert self.client is not None
         try:
             for entry in self.client.messages.batches.results(batch):
@@ -68,7 +70,7 @@ class AnthropicApi:
                 else:
                     yield entry.custom_id, entry.result.type
         except Exception as error:
-            raise classify(error, "Anthropic", self.key_variable) from None
+            raise _classified(error) from None
 
     def text(self, response: dict[str, Any]) -> str:
         """The text blocks of a message; thinking is left out."""
@@ -98,16 +100,20 @@ def message_params(content: dict[str, Any], images: dict[str, bytes]) -> dict[st
 
 
 def outcome_of(message: dict[str, Any], price: Price, request_id: str | None, *, batch: bool = False) -> Outcome:
-    """What a message is worth: an answer, cut off or not, or a refusal, which is paid for too."""
+    """The outcome of a message: an answer, possibly cut off, or a refusal, which is paid for too."""
     usage = message.get("usage", {})
     cached = sum(usage.get(name) or 0 for name in ("cache_creation_input_tokens", "cache_read_input_tokens"))
     usd = price.usd(usage.get("input_tokens", 0) + cached, 0, usage.get("output_tokens", 0), batch=batch)
     if message.get("stop_reason") == "refusal":
-        why = (message.get("stop_details") or {}).get("explanation") or "the model refused"
-        return Outcome(kind="refusal", response=message, usd=usd, reason=why, request_id=request_id)
+        reason = (message.get("stop_details") or {}).get("explanation") or "the model refused"
+        return Outcome(kind="refusal", response=message, usd=usd, reason=reason, request_id=request_id)
     return Outcome(kind="answer", response=message, usd=usd, request_id=request_id)
 
 
-def make_anthropic_judge(settings: LlmSettings) -> LlmJudge:
+def make_judge(settings: JudgeSettings) -> LlmJudge:
     """Claude as a judge."""
-    return LlmJudge(AnthropicApi(), settings)
+    return LlmJudge(AnthropicApi(), settings.paid())
+
+
+def _classified(error: Exception) -> Exception:
+    return classify(error, "Anthropic", KEY_VARIABLES["anthropic"])

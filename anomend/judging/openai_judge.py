@@ -9,8 +9,10 @@ from typing import Any
 
 import openai
 
-from anomend.judging.llm_judge import LlmJudge, LlmSettings
+from anomend.judging.llm_judge import LlmJudge
+from anomend.judging.settings import JudgeSettings
 from anomend.purchasing.batch import Result
+from anomend.purchasing.environment import KEY_VARIABLES
 from anomend.purchasing.failures import classify
 from anomend.purchasing.prices import Price
 from anomend.purchasing.requests import Outcome, PaidRequest
@@ -19,23 +21,23 @@ from anomend.purchasing.requests import Outcome, PaidRequest
 class OpenAIApi:
     """OpenAI's Responses API."""
 
-    name, key_variable = "openai", "OPENAI_API_KEY"
+    name = "openai"
 
     def __init__(self) -> None:
         self.client: openai.OpenAI | None = None
 
     def connect(self, api_key: str, timeout_s: float) -> None:
-        """Make the client; our own retries know the budget and the store, the client's do not."""
+        """Make the client, without its retries: only ours know the budget and the store."""
         self.client = openai.OpenAI(api_key=api_key, max_retries=0, timeout=timeout_s)
 
     def send(self, content: dict[str, Any], images: dict[str, bytes], price: Price) -> Outcome:
-        """Put one request; see `Provider`."""
+        """Send one request; see `Provider`."""
         assert self.client is not None
         try:
             raw = self.client.responses.with_raw_response.create(**response_params(content, images))
             response = raw.parse()
         except Exception as error:
-            raise classify(error, "OpenAI", self.key_variable) from None
+            raise _classified(error) from None
         return outcome_of(response.model_dump(mode="json", exclude_none=True), price, raw.request_id)
 
     def submit(self, requests: Sequence[PaidRequest]) -> str:
@@ -55,26 +57,26 @@ class OpenAIApi:
             file = self.client.files.create(file=("requests.jsonl", content), purpose="batch")
             batch = self.client.batches.create(input_file_id=file.id, endpoint="/v1/responses", completion_window="24h")
         except Exception as error:
-            raise classify(error, "OpenAI", self.key_variable) from None
+            raise _classified(error) from None
         return batch.id
 
     def ended(self, batch: str) -> bool:
-        """Whether a batch is done; see `Provider`."""
+        """Whether a batch has ended; see `Provider`."""
         assert self.client is not None
         try:
             return self.client.batches.retrieve(batch).status in ("completed", "failed", "expired", "cancelled")
         except Exception as error:
-            raise classify(error, "OpenAI", self.key_variable) from None
+            raise _classified(error) from None
 
     def results(self, batch: str, price: Price) -> Iterator[Result]:
-        """What came of a batch; see `Provider`."""
+        """The results of a batch; see `Provider`."""
         assert self.client is not None
         try:
-            found = self.client.batches.retrieve(batch)
-            files = [name for name in (found.output_file_id, found.error_file_id) if name]
+            ended = self.client.batches.retrieve(batch)
+            files = [name for name in (ended.output_file_id, ended.error_file_id) if name]
             lines = [line for name in files for line in self.client.files.content(name).text.splitlines() if line]
         except Exception as error:
-            raise classify(error, "OpenAI", self.key_variable) from None
+            raise _classified(error) from None
         for line in lines:
             entry = json.loads(line)
             response = entry.get("response") or {}
@@ -113,14 +115,14 @@ def response_params(content: dict[str, Any], images: dict[str, bytes]) -> dict[s
 
 
 def outcome_of(response: dict[str, Any], price: Price, request_id: str | None, *, batch: bool = False) -> Outcome:
-    """What a response is worth: an answer, cut off or not, or a refusal, which is paid for too."""
+    """The outcome of a response: an answer, possibly cut off, or a refusal, which is paid for too."""
     usage = response.get("usage") or {}
     usd = price.usd(usage.get("input_tokens", 0), 0, usage.get("output_tokens", 0), batch=batch)
     refusals = [part["refusal"] for part in _parts(response) if part.get("type") == "refusal"]
     filtered = (response.get("incomplete_details") or {}).get("reason") == "content_filter"
     if refusals or filtered:
-        why = " ".join(refusals) or "stopped by the content filter"
-        return Outcome(kind="refusal", response=response, usd=usd, reason=why, request_id=request_id)
+        reason = " ".join(refusals) or "stopped by the content filter"
+        return Outcome(kind="refusal", response=response, usd=usd, reason=reason, request_id=request_id)
     return Outcome(kind="answer", response=response, usd=usd, request_id=request_id)
 
 
@@ -129,6 +131,10 @@ def _parts(response: dict[str, Any]) -> list[dict[str, Any]]:
     return [part for message in messages for part in message.get("content", [])]
 
 
-def make_openai_judge(settings: LlmSettings) -> LlmJudge:
+def make_judge(settings: JudgeSettings) -> LlmJudge:
     """A GPT model as a judge."""
-    return LlmJudge(OpenAIApi(), settings)
+    return LlmJudge(OpenAIApi(), settings.paid())
+
+
+def _classified(error: Exception) -> Exception:
+    return classify(error, "OpenAI", KEY_VARIABLES["openai"])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from anomend.detectors.detector import Detector
 from anomend.detectors.observation import Image
-from anomend.judging.protocol import ORDERS, Box, Question
+from anomend.judging.protocol import ORDERS, Box, JudgeQuestion
 from anomend.pictures.image_sets import load_image
 
 MARGIN = 0.2
@@ -36,7 +36,7 @@ def part_boxes(image: Image, detector: Detector) -> dict[str, Box]:
     return {part: square(image.shape, points) for part, points in detector.detect(image).parts.items()}
 
 
-def part_questions(pairs: pd.DataFrame, repeats: int, detector: Detector) -> list[Question]:
+def part_questions(pairs: pd.DataFrame, repeats: int, detector: Detector) -> list[JudgeQuestion]:
     """Every part that is located in both images of a pair, in both orders, `repeats` times each.
 
     Args:
@@ -44,17 +44,25 @@ def part_questions(pairs: pd.DataFrame, repeats: int, detector: Detector) -> lis
         repeats: times that each order is asked.
         detector: locates the parts.
     """
-    asked = []
+    questions = []
     for row in pairs.to_dict("records"):
         base, tuned = Path(row["path_base"]), Path(row["path_tuned"])
         of_base, of_tuned = part_boxes(load_image(base), detector), part_boxes(load_image(tuned), detector)
-        asked += [
-            Question(
-                str(row["prompt"]), int(row["seed"]), base, tuned, order, repeat, part, of_base[part], of_tuned[part]
+        questions += [
+            JudgeQuestion(
+                prompt=str(row["prompt"]),
+                seed=int(row["seed"]),
+                path_base=base,
+                path_tuned=tuned,
+                order=order,
+                repeat=repeat,
+                part=part,
+                crop_base=of_base[part],
+                crop_tuned=of_tuned[part],
             )
             for part in of_base
             if part in of_tuned
             for repeat in range(repeats)
             for order in ORDERS
         ]
-    return asked
+    return questions

@@ -1,12 +1,11 @@
-"""How a judge is asked: blind pairs, both orders, k repeats, and a verdict by schema that is never guessed.
+"""How a judge is questioned: blind pairs, both orders, k repeats, and a verdict by schema that is never guessed.
 
-The notes of FastChat's `llm_judge` apply: asking, storing and analysing are separate steps over JSONL, so that an
-analysis never asks again.
+As in FastChat's `llm_judge`, asking, storing and analysing are separate steps over JSONL, so that an analysis never
+asks again.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from anomend.pictures.image_sets import load_image
+from anomend.project.files import sha256_of
 from anomend.project.seeding import numpy_generator
 
 Box = tuple[int, int, int, int]
@@ -29,7 +29,10 @@ CRITERIA = ("anatomy", "physical_plausibility", "lighting", "prompt")
 
 
 class PairVerdict(BaseModel):
-    """What a judge says of images A and B; a criterion that it does not look at is null, which is not a tie."""
+    """A judge's verdict on images A and B; a criterion that it does not assess is null, which is not a tie.
+
+    The descriptions below are sent to LLM judges, so they are part of the keys of stored answers: do not change them.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -41,8 +44,8 @@ class PairVerdict(BaseModel):
     reason: str = Field(max_length=500, description="Why, in one sentence.")
 
 
-@dataclass(frozen=True)
-class Question:
+@dataclass(frozen=True, kw_only=True)
+class JudgeQuestion:
     """One pair (same prompt, same seed) shown in one order."""
 
     prompt: str
@@ -53,14 +56,14 @@ class Question:
     repeat: int
     """Number of the repeat, from 0."""
     part: str | None = None
-    """The body part that is asked about, in crops; None: the whole images."""
+    """The body part in question, shown in crops; None: the whole images."""
     crop_base: Box | None = None
     crop_tuned: Box | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BlindPair:
-    """All that a judge gets to see of a question: nothing in it tells which model drew which image."""
+    """All that a judge sees of a question: nothing in it tells which model drew which image."""
 
     prompt: str
     image_a: NDArray[np.uint8]
@@ -75,19 +78,19 @@ class BlindPair:
 
 @dataclass(frozen=True)
 class Reply:
-    """A judge's answer as it came."""
+    """A judge's reply as it came."""
 
     raw: str
-    """Meant to be JSON of a `PairVerdict`; kept as it is where it is not."""
+    """Should be JSON of a `PairVerdict`; kept even if it is not."""
     details: dict[str, Any] = field(default_factory=dict)
-    """Whatever else is worth keeping: request id, usage, cost."""
+    """What else is kept: request id, usage, cost."""
 
 
 class Judge(Protocol):
-    """Someone who compares two images.
+    """Compares two images.
 
-    `provider` and `model` name the judge in every output. `judge` answers one blind pair; a refusal or a cut answer is
-    a `Reply` like any other (it will be counted as unparsed), while a failure to get an answer at all is an exception.
+    `provider` and `model` name the judge in every output. `judge` answers one blind pair. A refusal or a truncated
+    answer is a `Reply` (and counted as unparsed); a failure to get any answer is an exception.
     """
 
     @property
@@ -99,7 +102,7 @@ class Judge(Protocol):
     def judge(self, pair: BlindPair) -> Reply: ...
 
 
-class Answer(BaseModel):
+class JudgeAnswer(BaseModel):
     """One stored answer: the question, the raw reply, and its verdict where it could be parsed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
@@ -114,65 +117,79 @@ class Answer(BaseModel):
     name_a: str
     name_b: str
     verdict: PairVerdict | None
-    unparsed: str | None = Field(description="Why the reply is no verdict; null where it is one.")
+    unparsed: str | None = Field(description="Why the reply is not a verdict; null if it is.")
     raw: str
     details: dict[str, Any]
 
 
-def choose_pairs(base: pd.DataFrame, tuned: pd.DataFrame, per_prompt: int, seed: int) -> pd.DataFrame:
+def choose_pairs(base: pd.DataFrame, tuned: pd.DataFrame, *, per_prompt: int, seed: int) -> pd.DataFrame:
     """Pair two image sets by (prompt, seed) and draw some pairs of each prompt at random.
 
     Args:
         base: the base model's images: columns `prompt`, `seed`, `path`.
         tuned: the tuned model's, likewise.
-        per_prompt: pairs a prompt at most.
+        per_prompt: pairs per prompt at most.
         seed: seed of the draw, which does not depend on the order of the rows.
 
     Returns:
         Columns `prompt`, `seed`, `path_base`, `path_tuned`, sorted by prompt and seed.
 
     Raises:
-        ValueError: a (prompt, seed) stands twice in one set, or the sets share none.
+        ValueError: a (prompt, seed) occurs twice in one set, or the sets share none.
     """
     keys = ["prompt", "seed"]
     for name, table in (("base", base), ("tuned", tuned)):
         if table.duplicated(keys).any():
             row = table[table.duplicated(keys)].iloc[0]
-            raise ValueError(f"the {name} images hold {row['prompt']!r} at seed {row['seed']} twice: keep one")
+            raise ValueError(f"the {name} images have {row['prompt']!r} at seed {row['seed']} twice: keep one")
     both = base[[*keys, "path"]].merge(tuned[[*keys, "path"]], on=keys, suffixes=("_base", "_tuned")).sort_values(keys)
     if both.empty:
         raise ValueError("base and tuned images share no prompt and seed: sample both with the same prompts and seeds")
-    chosen = [
+    drawn = [
         rows.iloc[np.sort(numpy_generator(seed, "judge pairs", str(prompt)).permutation(len(rows))[:per_prompt])]
         for prompt, rows in both.groupby("prompt", sort=True)
     ]
-    return pd.concat(chosen, ignore_index=True)
+    return pd.concat(drawn, ignore_index=True)
 
 
-def questions(pairs: pd.DataFrame, repeats: int) -> list[Question]:
-    """Every pair in both orders, `repeats` times each.
+def whole_questions(pairs: pd.DataFrame, repeats: int) -> list[JudgeQuestion]:
+    """Questions about whole images: every pair in both orders, `repeats` times each.
 
     Args:
         pairs: as `choose_pairs` returns them.
-        repeats: times that each order is asked; 1 is enough for a judge that does not draw lots.
+        repeats: times that each order is asked; 1 is enough for a deterministic judge.
     """
     columns = (pairs["prompt"], pairs["seed"], pairs["path_base"], pairs["path_tuned"])
     return [
-        Question(str(prompt), int(seed), Path(base), Path(tuned), order, repeat)
+        JudgeQuestion(
+            prompt=str(prompt),
+            seed=int(seed),
+            path_base=Path(base),
+            path_tuned=Path(tuned),
+            order=order,
+            repeat=repeat,
+        )
         for prompt, seed, base, tuned in zip(*columns, strict=True)
         for repeat in range(repeats)
         for order in ORDERS
     ]
 
 
-def blind(question: Question) -> BlindPair:
-    """A question as a judge gets to see it."""
+def blind(question: JudgeQuestion) -> BlindPair:
+    """A question as a judge sees it."""
     first = _cut(load_image(question.path_base), question.crop_base)
     second = _cut(load_image(question.path_tuned), question.crop_tuned)
     if question.order == "tuned_first":
         first, second = second, first
-    names = _blind_name(first), _blind_name(second)
-    return BlindPair(question.prompt, first, second, *names, question.repeat, question.part)
+    return BlindPair(
+        prompt=question.prompt,
+        image_a=first,
+        image_b=second,
+        name_a=_blind_name(first),
+        name_b=_blind_name(second),
+        repeat=question.repeat,
+        part=question.part,
+    )
 
 
 def _cut(image: NDArray[np.uint8], box: Box | None) -> NDArray[np.uint8]:
@@ -182,13 +199,13 @@ def _cut(image: NDArray[np.uint8], box: Box | None) -> NDArray[np.uint8]:
     return np.ascontiguousarray(image[top:bottom, left:right])
 
 
-def ask(judge: Judge, asked: Iterable[Question]) -> Iterator[Answer]:
-    """Put the questions one by one; a reply that is no verdict is recorded as unparsed."""
-    for question in asked:
+def ask(judge: Judge, questions: Iterable[JudgeQuestion]) -> Iterator[JudgeAnswer]:
+    """Ask the questions one by one; a reply that is not a verdict is recorded as unparsed."""
+    for question in questions:
         pair = blind(question)
         reply = judge.judge(pair)
-        verdict, unparsed = parse(reply.raw)
-        yield Answer(
+        verdict, unparsed = parse_verdict(reply.raw)
+        yield JudgeAnswer(
             provider=judge.provider,
             model=judge.model,
             prompt=question.prompt,
@@ -205,8 +222,8 @@ def ask(judge: Judge, asked: Iterable[Question]) -> Iterator[Answer]:
         )
 
 
-def parse(raw: str) -> tuple[PairVerdict | None, str | None]:
-    """Read a reply by the schema: (verdict, None), or (None, why it is no verdict)."""
+def parse_verdict(raw: str) -> tuple[PairVerdict | None, str | None]:
+    """Read a reply by the schema: (verdict, None), or (None, the reason why it is not a verdict)."""
     try:
         return PairVerdict.model_validate_json(raw), None
     except ValidationError as error:
@@ -215,4 +232,4 @@ def parse(raw: str) -> tuple[PairVerdict | None, str | None]:
 
 
 def _blind_name(image: NDArray[np.uint8]) -> str:
-    return f"{hashlib.sha256(str(image.shape).encode() + image.tobytes()).hexdigest()[:16]}.png"
+    return f"{sha256_of(str(image.shape).encode() + image.tobytes())[:16]}.png"

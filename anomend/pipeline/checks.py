@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from anomend.detectors.table import check_detectors
 from anomend.params.params import Params
 from anomend.purchasing.models import refuse_retired
 from anomend.purchasing.prices import read_price
 
 
-def check_before_run(params: Params) -> None:
+def check_before_run(params: Params, *, prices: Path, retired_models: Path) -> None:
     """Check that paid models exist and have a price, and that detectors can run here.
+
+    Args:
+        params: the parameters in force.
+        prices: table of prices.
+        retired_models: table of models that vendors no longer offer.
 
     Raises:
         ValueError: one of them does not; the sentence names its parameter.
     """
     for parameter, model in params.paid_models().items():
-        refuse_retired(model, parameter)
-        read_price(model)
+        refuse_retired(model, parameter, retired_models)
+        read_price(model, prices)
     check_detectors(params)

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from anomend.collecting.registry import module_of as module_of_source
 from anomend.detectors.table import detector_for, module_of
+from anomend.judging.registry import module_of as module_of_judge
 from anomend.params.params import Params
 
 
 def plugins(params: Params) -> dict[str, set[str]]:
-    """Modules by stage, for the stages that run a detector.
+    """Modules by stage, for the stages that load plug-ins.
 
     Raises:
-        ValueError: there is no such detector.
+        ValueError: there is no such detector, source or judge.
     """
     sources = {params.collect.source, *params.collect.mix}
-    selected = {
+    judges = params.judge.judges
+    detectors = {
         "curate": {detector_for(params.curate.detector, source) for source in sources},
-        "class_images": {params.class_images.detector},
-        "losers": {params.losers.detector},
-        "train": {params.train.monitor.detector},
+        "class_images": {params.class_images.detector} if params.class_images.per_prompt else set(),
+        "losers": {params.losers.detector} if params.train.method == "dpo" else set(),
+        "train": {params.train.monitor.detector} if params.train.monitor.every else set(),
         "measure": {params.measure.detector},
-        "judge": {params.measure.detector, params.judge.parts},
+        "judge": {*([params.measure.detector] if "anatomy" in judges else []), params.judge.parts},
     }
-    return {stage: {module_of(name) for name in names} for stage, names in selected.items()}
+    modules = {stage: {module_of(name) for name in names} for stage, names in detectors.items()}
+    modules["collect"] = {module_of_source(name) for name in sources}
+    modules["judge"] |= {module_of_judge(name) for name in judges}
+    return modules

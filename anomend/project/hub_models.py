@@ -10,22 +10,22 @@ def hub_folder(repository: str, revision: str, *extra: str, otherwise: str) -> P
     """The local folder of a repository's config and weights, downloaded at first use.
 
     Args:
-        repository: `owner/name` on the hub, or a folder on disk, which is taken as it is.
+        repository: `owner/name` on the hub, or a folder on disk, which is returned unchanged.
         revision: commit on the hub.
-        extra: further files that are wanted.
-        otherwise: what a user who cannot reach the hub can set instead.
+        extra: names of further files to download.
+        otherwise: what a user can do who cannot reach the hub; the end of the error's sentence.
 
     Raises:
-        FileNotFoundError: not in the cache, and the hub cannot be reached.
+        FileNotFoundError: the files are not in the cache, and the hub cannot be reached.
     """
     if Path(repository).is_dir():
         return Path(repository)
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError
 
-    wanted = ["config.json", "model.safetensors", *extra]
+    files = ["config.json", "model.safetensors", *extra]
     try:
-        return Path(snapshot_download(repository, revision=revision, allow_patterns=wanted))
+        return Path(snapshot_download(repository, revision=revision, allow_patterns=files))
     except (OSError, ValueError, HfHubHTTPError) as error:
         raise FileNotFoundError(
             f"the weights of {repository} at revision {revision[:12]} are not in the Hugging Face cache and the hub"
@@ -34,10 +34,10 @@ def hub_folder(repository: str, revision: str, *extra: str, otherwise: str) -> P
 
 
 def whole_model(architecture: Any, folder: Path) -> Any:
-    """Load a transformers model; weights that are missing or do not fit would silently be left at random.
+    """Load a transformers model for inference, with all its weights.
 
     Raises:
-        ValueError: some are.
+        ValueError: weights are missing or do not fit; transformers by itself would leave them at random values.
     """
     model, info = architecture.from_pretrained(folder, output_loading_info=True)
     wrong = sorted([*info["missing_keys"], *info["mismatched_keys"]])

@@ -1,17 +1,22 @@
-"""The one writer of metric files, and of the figures about a run's cost."""
+"""The one reader and writer of metric files, and the recorder of what a stage costs."""
 
 from __future__ import annotations
 
 import json
 import math
 import platform
-import resource
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from anomend.project.files import write_whole
+
+if TYPE_CHECKING:
+    from resource import struct_rusage
 
 METRICS = Path("metrics")
 
@@ -21,39 +26,60 @@ def library_versions(*names: str) -> dict[str, str]:
     return {name: version(name) for name in names}
 
 
-def write_metrics(path: Path, figures: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:
-    """Write a metric file: JSON with sorted-as-given keys and a `provenance` object.
+def write_metrics(path: Path, metrics: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:
+    """Write a metric file whole: JSON with its keys in the given order, and a `provenance` object at the end.
 
     Args:
         path: the file, such as metrics/compare.json; its folder is made.
-        figures: the metrics. A figure that cannot be computed is None, and stands beside a `reason`.
-        provenance: what the figures rest on: n, library versions, extractor and SHA-256 of its weights, and so on.
+        metrics: a metric that cannot be computed is None, with a `reason` next to it.
+        provenance: what the metrics rest on: n, library versions, extractor and SHA-256 of its weights, and so on.
 
     Raises:
-        ValueError: a figure is NaN or infinite, which JSON and `dvc metrics diff` cannot carry.
+        ValueError: a metric is NaN or infinite, which JSON and `dvc metrics diff` cannot carry.
     """
-    content = {**figures, "provenance": dict(provenance)}
+    content = {**metrics, "provenance": dict(provenance)}
     _refuse_non_finite(content, path.name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+    write_whole(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
 def read_metrics(path: Path) -> dict[str, Any]:
-    """Read a metric file."""
-    content: dict[str, Any] = json.loads(path.read_text())
+    """Read a metric file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return content
 
 
 @contextmanager
-def resources(stage: str) -> Iterator[None]:
-    """Time a stage and write metrics/resources/<stage>.json, which is no DVC output since it differs run by run."""
+def record_cost(stage: str) -> Iterator[None]:
+    """Time a stage and write metrics/resources/<stage>.json when it ends well.
+
+    The file is neither a DVC output nor in git, because seconds and memory differ between runs.
+    """
     start = time.monotonic()
     yield
-    path = METRICS / "resources" / f"{stage}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    figures = {"seconds": round(time.monotonic() - start, 1), "peak_memory_bytes": peak, "machine": platform.machine()}
-    path.write_text(json.dumps(figures, indent=2) + "\n")
+    cost = {
+        "seconds": round(time.monotonic() - start, 1),
+        "peak_memory_bytes": peak_memory_bytes(),
+        "machine": platform.machine(),
+    }
+    write_whole(METRICS / "resources" / f"{stage}.json", json.dumps(cost, indent=2) + "\n", durable=False)
+
+
+def peak_memory_bytes() -> int | None:
+    """The largest resident set that this process has had; None on Windows, whose Python cannot tell."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    return resident_bytes(resource.getrusage(resource.RUSAGE_SELF))
+
+
+def resident_bytes(usage: struct_rusage) -> int:
+    """The largest resident set of a resource usage: macOS counts it in bytes, Linux in KiB (getrusage(2) of each)."""
+    return usage.ru_maxrss if sys.platform == "darwin" else usage.ru_maxrss * 1024
 
 
 def _refuse_non_finite(value: Any, name: str) -> None:
@@ -64,4 +90,4 @@ def _refuse_non_finite(value: Any, name: str) -> None:
         for index, inner in enumerate(value):
             _refuse_non_finite(inner, f"{name}[{index}]")
     elif isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{name} is {value}: write None and a reason for a figure that cannot be computed")
+        raise ValueError(f"{name} is {value}: write None and a reason for a metric that cannot be computed")

@@ -1,5 +1,6 @@
-"""Requests that cost money: each answer is paid once, kept, and never asked for again.
+"""Requests that cost money: each answer is paid once, kept, and never requested again.
 
-`requests` names a request by all that it says; `store` keeps the answers; `budget` and `prices` know what they cost;
-`failures` tells what may be tried again from what may not; `purchase` puts the requests.
+`environment` builds the `settings` of a paid client from parameters and environment; `buyer` is the one way to buy.
+Below it, `requests` gives every request its key, `store` keeps the answers, `prices` and `budget` count the cost,
+`failures` says what may be tried again, `purchase` sends requests one by one, and `batch` uses a vendor's batch API.
 """

@@ -1,12 +1,11 @@
 """Buying by a vendor's batch API: half the price, answers within a day.
 
-A batch that was submitted is noted in the store until its answers are kept, so that a run which was killed, or stopped
-by its user, collects it later instead of paying for another.
+A submitted batch is noted in the store until its answers are kept. A run that was killed, or stopped by its user,
+collects that batch when it is started again, instead of paying for another one.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,16 +14,17 @@ from typing import Protocol, TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
+from anomend.project.files import sha256_of, write_whole
 from anomend.purchasing.budget import Budget
 from anomend.purchasing.failures import FatalRequestError, TransientRequestError
 from anomend.purchasing.purchase import Counts
 from anomend.purchasing.requests import Outcome, PaidRequest
-from anomend.purchasing.store import RequestStore, write_atomically
+from anomend.purchasing.store import RequestStore
 
 T = TypeVar("T")
 ATTEMPTS = 6
 Result = tuple[str, Outcome | str]
-"""A request's key, and its outcome, or why it has none."""
+"""A request's key, and its outcome or the reason why there is none."""
 
 
 class BatchApi(Protocol):
@@ -34,10 +34,10 @@ class BatchApi(Protocol):
         """Submit requests under their keys; returns the batch's id."""
 
     def ended(self, batch: str) -> bool:
-        """Whether a batch is done, well or not."""
+        """Whether a batch has ended, with or without success."""
 
     def results(self, batch: str) -> Iterator[Result]:
-        """What came of each request of a batch that has ended."""
+        """The result of each request of a batch that has ended."""
 
 
 def buy_in_batches(
@@ -45,8 +45,8 @@ def buy_in_batches(
     budget: Budget,
     requests: Sequence[PaidRequest],
     api: BatchApi,
-    counts: Counts,
     *,
+    counts: Counts,
     poll_s: float,
     progress: Callable[[Counts], None] = lambda _: None,
 ) -> None:
@@ -55,24 +55,35 @@ def buy_in_batches(
     Args:
         store: where answers are kept.
         budget: what may be spent; the whole batch must fit.
-        requests: what to ask; those that are stored are not asked again.
-        api: the vendor's.
+        requests: what to send; those with a stored answer are not sent again.
+        api: the vendor's batch API.
         counts: filled in.
-        poll_s: seconds between two looks at the batch.
-        progress: called at every look.
+        poll_s: seconds between two checks of the batch.
+        progress: called at every check, and at the end.
 
     Raises:
-        FatalRequestError: the budget does not allow it, or requests ended without an answer; all answers are kept.
+        FatalRequestError: the budget does not allow it, or requests ended without an answer; all others are kept.
     """
     unique = {request.key: request for request in requests}
     open_batches = store.folder / "batches"
-    open_batches.mkdir(exist_ok=True)
+
+    def collect(batch: str, note: Path) -> dict[str, str]:
+        """Wait for a batch, keep its answers, forget it; returns why requests have no answer, by key."""
+        failed = {}
+        for key, result in _results(api, batch, poll_s, lambda: progress(counts)):
+            if key in unique and isinstance(result, Outcome):
+                store.put(unique[key], result)
+            elif key in unique:
+                failed[key] = str(result)
+        note.unlink()
+        return failed
+
     failed: dict[str, str] = {}
     before = {key for key, request in unique.items() if store.get(request) is not None}
     for path in sorted(open_batches.glob("*.json")):
         note = json.loads(path.read_bytes())
         if set(note["keys"]) <= set(unique):
-            failed |= _collect(store, unique, note["batch"], path, api, poll_s, lambda: progress(counts))
+            failed |= collect(note["batch"], path)
     missing = [request for request in unique.values() if store.get(request) is None]
     estimate = sum(request.estimate_usd for request in missing)
     budget.pay(
@@ -87,11 +98,11 @@ def buy_in_batches(
         except TransientRequestError as error:
             raise FatalRequestError(f"the batch was not submitted ({error}): run again later") from None
         keys = sorted(request.key for request in missing)
-        path = open_batches / f"{hashlib.sha256(batch.encode()).hexdigest()[:16]}.json"
-        write_atomically(path, json.dumps({"batch": batch, "keys": keys}).encode())
+        path = open_batches / f"{sha256_of(batch)[:16]}.json"
+        write_whole(path, json.dumps({"batch": batch, "keys": keys}))
         for request in missing:
-            store.end(request)  # The batch is noted: a kill from here on loses nothing.
-        failed |= _collect(store, unique, batch, path, api, poll_s, lambda: progress(counts))
+            store.end(request)  # The batch is noted, so a kill from here on loses nothing.
+        failed |= collect(batch, path)
     for key, request in unique.items():
         if (record := store.get(request)) is not None:
             counts.requests_from_store += key in before
@@ -104,12 +115,12 @@ def buy_in_batches(
     if failed:
         reason = next(iter(failed.values()))
         raise FatalRequestError(
-            f"{len(failed)} of {len(unique)} requests ended without an answer ({reason}): run again to ask these"
+            f"{len(failed)} of {len(unique)} requests ended without an answer ({reason}): run again to send these"
         )
 
 
 def _patiently(call: Callable[[], T], poll_s: float) -> T:
-    """Ask again where a failure may pass; asking after a batch costs nothing."""
+    """Call again while failures may pass; checking a batch costs nothing."""
     retrying = Retrying(
         stop=stop_after_attempt(ATTEMPTS),
         wait=wait_fixed(poll_s),
@@ -119,30 +130,12 @@ def _patiently(call: Callable[[], T], poll_s: float) -> T:
     return retrying(call)
 
 
-def _collect(
-    store: RequestStore,
-    unique: dict[str, PaidRequest],
-    batch: str,
-    path: Path,
-    api: BatchApi,
-    poll_s: float,
-    look: Callable[[], None],
-) -> dict[str, str]:
-    """Wait for a batch, keep its answers, and forget it; returns the requests without one, and why."""
+def _results(api: BatchApi, batch: str, poll_s: float, checked: Callable[[], None]) -> list[Result]:
+    """The results of a batch, as soon as it has ended."""
     try:
         while not _patiently(lambda: api.ended(batch), poll_s):
-            look()
+            checked()
             time.sleep(poll_s)
-        results = _patiently(lambda: list(api.results(batch)), poll_s)
+        return _patiently(lambda: list(api.results(batch)), poll_s)
     except TransientRequestError as error:
         raise FatalRequestError(f"{error}, {ATTEMPTS} times in a row: run again later to collect the batch") from None
-    failed = {}
-    for key, result in results:
-        if key not in unique:
-            continue
-        if isinstance(result, Outcome):
-            store.put(unique[key], result)
-        else:
-            failed[key] = result
-    path.unlink()
-    return failed

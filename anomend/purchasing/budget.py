@@ -1,4 +1,4 @@
-"""How much may be spent, and how much is."""
+"""How much may be spent, and how much has been."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ PERMISSION = "ANOMEND_ALLOW_SPEND"
 
 
 class Budget:
-    """Money for one result. What its stored answers cost counts, so that running again does not open a new budget.
+    """Money for one result. Stored answers count with what they cost, so that running again opens no new budget.
 
-    A request is let through only if its estimate still fits beside all that is spent and in flight.
+    A request may start only if its estimate still fits after all that is spent or in flight.
 
     Args:
         max_usd: all that the result may cost.
-        name: the parameter that says so, for the sentence.
-        spent: what was paid for it in earlier runs.
+        parameter: the parameter that sets it, for messages.
     """
 
-    def __init__(self, max_usd: float, name: str, spent: float = 0.0) -> None:
-        self.max_usd, self.name, self.spent, self.reserved = max_usd, name, spent, 0.0
+    def __init__(self, max_usd: float, parameter: str) -> None:
+        self.max_usd, self.parameter = max_usd, parameter
+        self.spent, self.reserved = 0.0, 0.0
         self._lock = Lock()
 
     def reserve(self, estimate: float) -> None:
@@ -32,11 +32,11 @@ class Budget:
             FatalRequestError: it does not fit.
         """
         with self._lock:
-            # A hundredth of a cent for sums of floats.
+            # A hundredth of a cent allows for rounding in sums.
             if self.spent + self.reserved + estimate > self.max_usd + 1e-4:
                 raise FatalRequestError(
-                    f"the budget is exhausted: ${self.spent:.2f} of {self.name} = ${self.max_usd:.2f} are spent, and "
-                    f"${self.reserved + estimate:.4f} more are asked for; raise {self.name} to go on from here"
+                    f"the budget is exhausted: ${self.spent:.2f} of {self.parameter} = ${self.max_usd:.2f} are spent, "
+                    f"and ${self.reserved + estimate:.4f} more are needed; raise {self.parameter} to continue from here"
                 )
             self.reserved += estimate
 
@@ -47,26 +47,26 @@ class Budget:
             self.spent += paid
 
     def pay(self, usd: float) -> None:
-        """Count what was paid while its request goes on, as for an answer that could not be used."""
+        """Count money that was paid without a reservation."""
         with self._lock:
             self.spent += usd
 
 
-def check_permission(allowed: bool, estimate: float, max_usd: float, name: str) -> None:
-    """Refuse to start without the user's leave, or with a plan that is known not to fit.
+def check_permission(*, allowed: bool, estimate_usd: float, max_usd: float, budget_parameter: str) -> None:
+    """Refuse to start without the user's permission, or with a plan that cannot fit the budget.
 
     Args:
         allowed: whether `PERMISSION` is 1.
-        estimate: what all that is still to be bought may cost, with what is paid already.
-        max_usd: all that the result may cost.
-        name: the parameter that says so.
+        estimate_usd: dollars that the whole result may cost, with what is already paid.
+        max_usd: dollars that it may cost at most.
+        budget_parameter: the parameter that sets `max_usd`.
 
     Raises:
-        FatalRequestError: no leave, or too small a budget.
+        FatalRequestError: spending is not permitted, or the budget is too small.
     """
     if not allowed:
-        raise FatalRequestError(f"this would cost up to ${estimate:.2f}: set {PERMISSION}=1 to agree")
-    if estimate > max_usd:
+        raise FatalRequestError(f"this would cost up to ${estimate_usd:.2f}: set {PERMISSION}=1 to permit it")
+    if estimate_usd > max_usd:
         raise FatalRequestError(
-            f"this may cost ${estimate:.2f}, {name} allows ${max_usd:.2f}: raise it, or ask for less"
+            f"this may cost ${estimate_usd:.2f}, {budget_parameter} allows ${max_usd:.2f}: raise it, or ask for less"
         )

@@ -1,7 +1,7 @@
-"""What can go wrong with a paid request: what may be tried again, what may not, and what is an outcome of its own.
+"""What can go wrong with a paid request: it may be tried again, it may not, or the provider refuses to answer.
 
-The official clients of OpenAI and Anthropic come from one generator and raise the same classes of exceptions; they are
-told apart here by what they carry, so that neither client is imported for the other's sake.
+The official clients of OpenAI and Anthropic come from one generator and raise exceptions of the same names. They are
+classified here by name and content, so that neither client has to be imported.
 """
 
 from __future__ import annotations
@@ -15,53 +15,52 @@ from typing import Any
 BILLING = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "billing_error")
 MODERATION = ("moderation_blocked", "content_policy_violation", "content_filter", "image_generation_user_error")
 MAX_RETRY_AFTER = 300.0
-"""Seconds that a server may ask to wait; longer ones are cut to it."""
+"""Seconds; a longer wait that a server asks for is cut to this."""
 
 
 class FatalRequestError(ValueError):
-    """The run must stop: the same would happen to every further request. The sentence names the mend."""
+    """The run must stop: the same would happen to every further request. The message names the fix."""
 
 
 class TransientRequestError(Exception):
-    """It may go well the next time."""
+    """It may succeed next time."""
 
     def __init__(self, reason: str, retry_after: float | None = None, maybe_paid: bool = False) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
         """Seconds the server asked to wait."""
         self.maybe_paid = maybe_paid
-        """The provider may have charged for it: an answer that never arrived, or that cannot be used."""
+        """The provider may have charged for it: the answer never arrived, or cannot be used."""
 
 
 class RefusedRequest(Exception):
-    """The provider will not answer this one request; others may go well."""
+    """The provider will not answer this request; others may succeed."""
 
 
 def classify(error: Exception, provider: str, key_variable: str) -> Exception:
-    """Turn a client's exception into one of the three above; one that is not a client's comes back as it is.
+    """Turn a client's exception into one of the three above; any other exception is returned unchanged.
 
     Args:
         error: what the client raised.
-        provider: the provider's name, for the sentence.
-        key_variable: environment variable of its key, for the sentence.
+        provider: the provider's name, for the message.
+        key_variable: environment variable of its key, for the message.
     """
     status = getattr(error, "status_code", None)
     body = getattr(error, "body", None)
     if isinstance(status, int) and status >= 400:
-        return _by_status(status, body, _headers(error), provider, key_variable, type(error).__name__)
+        return _by_status(error, status=status, body=body, provider=provider, key_variable=key_variable)
     names = {cls.__name__ for cls in type(error).__mro__}
     if names & {"APIConnectionError", "APITimeoutError", "APIResponseValidationError", "JSONDecodeError"}:
-        what = "no answer in time" if "APITimeoutError" in names else "the connection failed or the answer was cut off"
-        return TransientRequestError(what, maybe_paid=True)
-    # What httpx raises while a body is read reaches the caller as it is.
+        cut = "the connection failed or the answer was cut off"
+        reason = "no answer in time" if "APITimeoutError" in names else cut
+        return TransientRequestError(reason, maybe_paid=True)
+    # The clients do not wrap what httpx raises while a body is read.
     if names & {"TransportError", "DecodingError", "StreamError", "InvalidURL"}:
         return TransientRequestError("the connection failed or the answer was cut off", maybe_paid=True)
     return error
 
 
-def _by_status(
-    status: int, body: object, headers: Mapping[str, str], provider: str, key_variable: str, name: str
-) -> Exception:
+def _by_status(error: Exception, *, status: int, body: object, provider: str, key_variable: str) -> Exception:
     codes, message = _codes(body), _message(body)
     if status in (401, 403):
         # The provider's own message repeats part of the key.
@@ -77,8 +76,9 @@ def _by_status(
     if set(codes) & set(MODERATION):
         return RefusedRequest(message or "refused by moderation")
     if status in (408, 409, 425, 429) or status >= 500:
-        return TransientRequestError(f"{provider} answered {status} ({name})", _retry_after(headers))
-    return FatalRequestError(f"{provider} does not take the request ({status}: {message or 'no reason given'})")
+        reason = f"{provider} answered {status} ({type(error).__name__})"
+        return TransientRequestError(reason, _retry_after(_headers(error)))
+    return FatalRequestError(f"{provider} rejects the request ({status}: {message or 'no reason given'})")
 
 
 def _codes(body: object) -> list[str]:
@@ -89,7 +89,7 @@ def _codes(body: object) -> list[str]:
 def _message(body: object) -> str:
     error = body.get("error", body) if isinstance(body, Mapping) else {}
     message = str(error.get("message") or "") if isinstance(error, Mapping) else ""
-    # No key, or part of one, goes into a sentence that may end in a log.
+    # A message may end in a log, so it must not hold a key or part of one.
     return re.sub(r"\b(sk|key|Bearer)[-_ ][\w*.-]{6,}", "[key]", message)[:300]
 
 

@@ -1,4 +1,4 @@
-"""Put requests: what is stored is not asked again, what fails for a moment is tried again, what is paid is kept."""
+"""Send requests one by one: skip those with a stored answer, retry passing failures, keep every paid answer."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ from anomend.purchasing.requests import Outcome, PaidRequest, Record
 from anomend.purchasing.store import RequestStore
 
 Send = Callable[[PaidRequest], Outcome]
-"""Puts one request and returns its outcome; raises the exceptions of `failures`."""
+"""Sends one request and returns its outcome; raises the exceptions of `failures`."""
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How failures are met."""
+    """How often and after which wait a failed request is tried again."""
 
     attempts: int = 6
-    """Times that one request is put, at most."""
+    """Times that one request is sent, at most."""
     first_wait: float = 1.0
-    """Seconds; about doubled with every failure, drawn at random, and never shorter than the server asks for."""
+    """Seconds; about doubled with every failure, random, and never shorter than the server asks for."""
     max_wait: float = 60.0
-    """Seconds, where the server does not ask for more."""
+    """Seconds at most, unless the server asks for more."""
 
 
 @dataclass
 class Counts:
-    """What a run did, for the metric files."""
+    """Requests and money of a run, for the metric files."""
 
     requests_paid: int = 0
     requests_from_store: int = 0
     requests_refused: int = 0
-    """Among both: outcomes that are refusals."""
+    """Refusals among the two above."""
     retries: int = 0
     repeated_after_kill: int = 0
-    """Put again because a kill fell between request and answer, in whichever run."""
+    """Sent again because a kill fell between request and answer, in any run."""
     spend_usd: float = 0.0
-    """What the answers cost, whichever run paid them."""
+    """What the answers cost, in any run."""
     maybe_spent_usd: float = 0.0
     """Estimate of what was charged for answers that never arrived or could not be used."""
 
 
 class _Stopped(Exception):
-    """Another request ended the run before this one was put."""
+    """Another request ended the run before this one was sent."""
 
 
 class Purchase:
@@ -58,23 +58,26 @@ class Purchase:
         store: where answers are kept; hold its lock.
         budget: what may be spent.
         concurrency: requests in flight at once.
-        patience: how failures are met.
+        patience: how failures are retried.
+        counts: filled in as answers come.
     """
 
-    def __init__(self, store: RequestStore, budget: Budget, concurrency: int, patience: Patience) -> None:
-        self.store, self.budget, self.concurrency, self.patience = store, budget, concurrency, patience
-        self.counts = Counts()
+    def __init__(
+        self, store: RequestStore, budget: Budget, *, concurrency: int, patience: Patience, counts: Counts
+    ) -> None:
+        self.store, self.budget, self.counts = store, budget, counts
+        self.concurrency, self.patience = concurrency, patience
         self._lock = threading.Lock()
         self._stop = threading.Event()
 
     def run(
         self, requests: Sequence[PaidRequest], send: Send, progress: Callable[[Counts], None] = lambda _: None
     ) -> list[Record]:
-        """The answers to all requests, in their order; a request that stands twice is asked once.
+        """The answers to all requests, in their order; equal requests are sent once.
 
         Args:
-            requests: what to ask.
-            send: puts one request.
+            requests: what to send.
+            send: sends one request.
             progress: called after each answer, from this thread.
 
         Raises:
@@ -91,8 +94,7 @@ class Purchase:
             elif lost := self.store.lost(request):
                 self.budget.pay(lost)
         missing = [request for key, request in unique.items() if key not in records]
-        for record_key, record in self._buy(missing, send, progress).items():
-            records[record_key] = record
+        records |= self._buy(missing, send, progress)
         return [records[request.key] for request in requests]
 
     def _buy(self, missing: Sequence[PaidRequest], send: Send, progress: Callable[[Counts], None]) -> dict[str, Record]:
@@ -100,7 +102,7 @@ class Purchase:
         problem: BaseException | None = None
         with ThreadPoolExecutor(self.concurrency) as pool:
             futures: dict[Future[Record], PaidRequest] = {
-                pool.submit(self._persist, request, send): request for request in missing
+                pool.submit(self._send_until_answered, request, send): request for request in missing
             }
             try:
                 for future in as_completed(futures):
@@ -112,15 +114,15 @@ class Purchase:
                     except Exception as error:
                         problem = problem or error
             finally:
-                # Ctrl+C too: what has not been put is left, what is in flight is waited for and kept.
+                # After Ctrl+C too: requests not yet sent are dropped, those in flight are waited for and kept.
                 self._stop.set()
         self._stop.clear()
         if problem is not None:
             raise problem
         return bought
 
-    def _persist(self, request: PaidRequest, send: Send) -> Record:
-        """Put one request until it has an outcome."""
+    def _send_until_answered(self, request: PaidRequest, send: Send) -> Record:
+        """Send one request until it has an outcome."""
         retrying = Retrying(
             stop=stop_after_attempt(self.patience.attempts),
             wait=self._wait,
@@ -130,18 +132,18 @@ class Purchase:
             reraise=True,
         )
         try:
-            return retrying(self._put_once, request, send)
+            return retrying(self._send_once, request, send)
         except TransientRequestError as error:
             self._stop.set()
             raise FatalRequestError(
-                f"{error}, {self.patience.attempts} times in a row: run again later; what is paid is kept"
+                f"{error}, {self.patience.attempts} times in a row: run again later; all paid answers are kept"
             ) from None
         except BaseException:
             # At once, before this thread or another takes the next request.
             self._stop.set()
             raise
 
-    def _put_once(self, request: PaidRequest, send: Send) -> Record:
+    def _send_once(self, request: PaidRequest, send: Send) -> Record:
         if self._stop.is_set():
             raise _Stopped
         self.budget.reserve(request.estimate_usd)
@@ -168,9 +170,9 @@ class Purchase:
 
     def _wait(self, state: RetryCallState) -> float:
         failure = state.outcome.exception() if state.outcome else None
-        asked = failure.retry_after if isinstance(failure, TransientRequestError) else None
-        own = wait_random_exponential(multiplier=self.patience.first_wait, max=self.patience.max_wait)(state)
-        return max(own, asked or 0.0)
+        from_server = failure.retry_after if isinstance(failure, TransientRequestError) else None
+        random_wait = wait_random_exponential(multiplier=self.patience.first_wait, max=self.patience.max_wait)(state)
+        return max(random_wait, from_server or 0.0)
 
     def _sleep(self, seconds: float) -> None:
         self._stop.wait(seconds)

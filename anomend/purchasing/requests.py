@@ -1,8 +1,7 @@
-"""A request by all that it says, and what can come of it."""
+"""A request, the key of its answer, and what can come of it."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,31 +9,28 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from anomend.project.files import sha256_of
+
 
 @dataclass(frozen=True)
 class PaidRequest:
     """One request to a paid API."""
 
     content: dict[str, Any]
-    """All that is sent and could change the answer, as JSON; images by their SHA-256. No key, no address."""
+    """Everything that is sent and could change the answer, as JSON; images by their SHA-256. No key, no address."""
     estimate_usd: float
-    """What it may cost, rather too much than too little."""
+    """Dollars that it may cost; rather too many than too few."""
     attachments: dict[str, bytes] = field(default_factory=dict)
     """The bytes behind the digests in `content`, such as a reference image; not kept."""
 
     @cached_property
     def key(self) -> str:
-        """SHA-256 of the content, by which its answer is stored."""
-        return hashlib.sha256(json.dumps(self.content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
-
-
-def digest(content: bytes) -> str:
-    """SHA-256, as images stand for themselves in a request."""
-    return hashlib.sha256(content).hexdigest()
+        """SHA-256 of the content, under which its answer is stored. Stored answers are lost if this changes."""
+        return sha256_of(json.dumps(self.content, sort_keys=True, ensure_ascii=False))
 
 
 class Outcome(BaseModel):
-    """What came of a request. A refusal is an outcome like an answer: it is kept, and not asked for again."""
+    """What came of a request. A refusal is kept like an answer, and not requested again."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

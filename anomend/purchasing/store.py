@@ -1,13 +1,12 @@
-"""Where paid answers are kept: one JSON file a request, outside DVC, so that no cleaning of caches loses money.
+"""Where paid answers are kept: one JSON file per request, outside DVC, so that cleaning a cache loses no money.
 
-paid/answers/<first two>/<key>.json     a request and its outcome, written whole or not at all
-paid/in_flight/<key>.json               a request that was put and has no answer yet, and what that may have cost
+paid/answers/<first two>/<key>.json     a request and its outcome
+paid/in_flight/<key>.json               a request that was sent and has no answer yet, and what it may have cost
 """
 
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,46 +14,27 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
+from anomend.project.files import write_whole
 from anomend.purchasing.requests import Outcome, PaidRequest, Record
-
-STORE = "ANOMEND_PAID_STORE"
-"""Environment variable: where paid answers are kept, if not in the project's `paid/`."""
-
-
-def project_store(project: Path, named: str | None = None) -> Path:
-    """Where a project keeps its store; git and DVC leave it alone.
-
-    Args:
-        project: its root. An experiment that DVC runs in a copy below `.dvc/tmp/exps` uses the store of the project
-            that it is a copy of: what is paid there is paid for all.
-        named: another place, as the user says.
-    """
-    if named:
-        return Path(named).expanduser()
-    parts = project.resolve().parts
-    for index in range(len(parts) - 2):
-        if parts[index : index + 3] == (".dvc", "tmp", "exps"):
-            return Path(*parts[:index]) / "paid"
-    return project / "paid"
 
 
 @dataclass(frozen=True)
 class _Note:
-    """What is known of a request that has no answer."""
+    """The history of a request that has no answer."""
 
     lost_usd: float = 0.0
     kills: int = 0
     in_flight: bool = False
 
-    def as_json(self) -> bytes:
-        return json.dumps(asdict(self)).encode()
+    def as_json(self) -> str:
+        return json.dumps(asdict(self))
 
 
 class RequestStore:
-    """The answers in a folder. Only one run may put requests at a time: hold `lock()` while doing so.
+    """The answers in a folder. Only one run may send requests at a time: hold `lock()` while doing so.
 
     Args:
-        folder: the store; made where it is missing.
+        folder: the store; made if it is missing.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -68,7 +48,7 @@ class RequestStore:
         """The store's lock, taken.
 
         Raises:
-            ValueError: another run has it; both would pay for the same answers.
+            ValueError: another run holds it; both would pay for the same answers.
         """
         lock = FileLock(self._lock_path)
         try:
@@ -81,7 +61,7 @@ class RequestStore:
         """The stored answer to a request, or None.
 
         Raises:
-            ValueError: the file is there and cannot be read; it was paid for, so that it is not replaced.
+            ValueError: the file exists and cannot be read. It was paid for, so it is not replaced.
         """
         path = self._path(request.key)
         try:
@@ -89,12 +69,10 @@ class RequestStore:
         except FileNotFoundError:
             return None
         except ValidationError:
-            raise ValueError(f"{path} is no stored answer: restore it, or delete it to pay for it again") from None
+            raise ValueError(f"{path} is not a stored answer: restore it, or delete it to pay for it again") from None
 
     def put(self, request: PaidRequest, outcome: Outcome) -> Record:
-        """Keep an outcome; when this returns it is on the disk, and the request no longer in flight."""
-        path = self._path(request.key)
-        path.parent.mkdir(exist_ok=True)
+        """Keep an outcome. When this returns, it is on the disk and the request is no longer in flight."""
         note = self._read(request)
         record = Record(
             request=request.content,
@@ -103,18 +81,18 @@ class RequestStore:
             kills=note.kills,
             stored=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        write_atomically(path, record.model_dump_json(indent=1).encode())
+        write_whole(self._path(request.key), record.model_dump_json(indent=1))
         self._marker(request.key).unlink(missing_ok=True)
         return record
 
     def begin(self, request: PaidRequest) -> None:
-        """Note that a request is about to be put; a kill leaves the note behind."""
-        write_atomically(self._marker(request.key), _Note(self.lost(request), self.kills(request), True).as_json())
+        """Note that a request is about to be sent; a kill leaves the note behind."""
+        write_whole(self._marker(request.key), _Note(self.lost(request), self.kills(request), True).as_json())
 
     def end(self, request: PaidRequest, lost_usd: float = 0.0) -> None:
         """Note that a request ended without an outcome, and what that may have cost."""
         note = self._read(request)
-        write_atomically(self._marker(request.key), _Note(note.lost_usd + lost_usd, note.kills, False).as_json())
+        write_whole(self._marker(request.key), _Note(note.lost_usd + lost_usd, note.kills, False).as_json())
 
     def lost(self, request: PaidRequest) -> float:
         """Estimate in dollars of what was paid for a request without an answer that could be used."""
@@ -137,16 +115,3 @@ class RequestStore:
 
     def _marker(self, key: str) -> Path:
         return self.in_flight / f"{key}.json"
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file that is whole or absent, whatever happens, and that a power cut does not undo."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from anomend.judging.answers import read_answers
-from anomend.judging.llm_judge import question_text
-from anomend.judging.protocol import Answer, Question, blind
-from anomend.judging.registry import KEYS
+from anomend.judging.protocol import JudgeAnswer, JudgeQuestion, blind
+from anomend.judging.registry import PAID_JUDGES
+from anomend.judging.wording import question_text
 from anomend.reporting.inputs import JudgeExample
 
 EXAMPLES = 2
@@ -45,9 +45,18 @@ def judge_examples(
     return found
 
 
-def _example(name: str, answer: Answer, base: Path, tuned: Path) -> JudgeExample:
-    pair = blind(Question(answer.prompt, answer.seed, base, tuned, answer.order, answer.repeat))
-    asked = question_text(pair) if name in KEYS else "it counts the anomalies in A and B."
+def _example(name: str, answer: JudgeAnswer, base: Path, tuned: Path) -> JudgeExample:
+    pair = blind(
+        JudgeQuestion(
+            prompt=answer.prompt,
+            seed=answer.seed,
+            path_base=base,
+            path_tuned=tuned,
+            order=answer.order,
+            repeat=answer.repeat,
+        )
+    )
+    asked = question_text(pair) if name in PAID_JUDGES else "it counts the anomalies in A and B."
     verdict = answer.verdict
     said = f"unparsed ({answer.unparsed})." if verdict is None else f"{verdict.overall} ({verdict.reason})."
     first = answer.order.removesuffix("_first")

@@ -1,1 +1,1 @@
-"""The survey of people: its responses, its tally, and how far raters agree."""
+"""The survey of people: its page and server, the responses, and the count of votes."""

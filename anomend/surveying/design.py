@@ -1,8 +1,8 @@
 """The design of a survey: which pairs each participant sees, in which order, and on which sides.
 
-Every participant judges every pair once. The sides are balanced twice over: a participant sees the tuned image on the
-left in half of the pairs, and of two consecutive participants the second sees every pair with the sides of the first
-changed. Pairs to be repeated come in the first half, their repeats, sides changed, in the second (ITU-R BT.500 asks for
+Every participant judges every pair once. The sides are balanced twice: a participant sees the tuned image on the left
+in half of the pairs, and of two consecutive participants, the second sees every pair with the sides swapped. Pairs that
+are repeated come in the first half; their repeats, with the sides swapped, come in the second (ITU-R BT.500 asks for
 such repeats, for a random order, and for sessions under 30 minutes). Catch pairs are spread over the whole.
 """
 
@@ -18,9 +18,9 @@ Kind = Literal["real", "repeat", "catch"]
 Model = Literal["base", "tuned"]
 
 
-@dataclass(frozen=True)
-class Pair:
-    """Two images of one prompt and seed; of a catch pair, the undamaged image counts as the tuned one."""
+@dataclass(frozen=True, kw_only=True)
+class SurveyPair:
+    """Two images of one prompt and seed; in a catch pair, the undamaged image counts as the tuned one."""
 
     name: str
     prompt: str
@@ -34,7 +34,7 @@ class Pair:
 class Trial:
     """One pair as a participant sees it."""
 
-    pair: Pair
+    pair: SurveyPair
     kind: Kind
     left_model: Model
 
@@ -49,14 +49,16 @@ class Trial:
         return self.pair.image_base if self.left_model == "tuned" else self.pair.image_tuned
 
 
-def trials_of(participant: int, pairs: Sequence[Pair], catches: Sequence[Pair], repeats: int, seed: int) -> list[Trial]:
-    """All that one participant sees, in order.
+def trials_of(
+    participant: int, *, pairs: Sequence[SurveyPair], catches: Sequence[SurveyPair], repeats: int, seed: int
+) -> list[Trial]:
+    """Everything that one participant sees, in order.
 
     Args:
         participant: number of the participant, from 0.
         pairs: the real pairs.
         catches: the catch pairs.
-        repeats: how many of the real pairs are shown once more.
+        repeats: number of real pairs that are shown once more.
         seed: seed of the survey.
 
     Raises:
@@ -72,11 +74,11 @@ def trials_of(participant: int, pairs: Sequence[Pair], catches: Sequence[Pair], 
     sides = _sides(participant, len(pairs), seed)
     real = [Trial(pairs[index], "real", sides[index]) for index in order]
     half = (len(real) + 1) // 2
-    again = [_turned(trial) for trial in draw.sample(real[:half], repeats)]
+    again = [_repeated(trial) for trial in draw.sample(real[:half], repeats)]
     late = real[half:] + again
     draw.shuffle(late)
     trials = real[:half] + late
-    # Each catch pair falls into a stretch of its own, so that attention is tested from the beginning to the end.
+    # Each catch pair falls into a different stretch, so that attention is tested from beginning to end.
     catch_sides = _sides(participant, len(catches), seed, "catch")
     for number, index in enumerate(draw.sample(range(len(catches)), len(catches))):
         stretch = len(trials) / len(catches)
@@ -86,13 +88,13 @@ def trials_of(participant: int, pairs: Sequence[Pair], catches: Sequence[Pair], 
 
 
 def _sides(participant: int, count: int, seed: int, what: str = "real") -> list[Model]:
-    """The model on the left of each pair: half and half, and turned round for every second participant."""
+    """The model on the left of each pair: half and half, and swapped for every second participant."""
     halves: list[Model] = ["tuned" if index % 2 == 0 else "base" for index in range(count)]
     python_random(seed, "survey sides", what, participant // 2).shuffle(halves)
     return [_other(model) for model in halves] if participant % 2 else halves
 
 
-def _turned(trial: Trial) -> Trial:
+def _repeated(trial: Trial) -> Trial:
     return replace(trial, kind="repeat", left_model=_other(trial.left_model))
 
 

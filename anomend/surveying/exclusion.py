@@ -1,4 +1,4 @@
-"""Who is left out of the tally: participants who cannot have looked, by rules that were set beforehand."""
+"""Which participants are left out of the count: those who cannot have paid attention, by rules set in advance."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ import pandas as pd
 from anomend.surveying.responses import with_votes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ExclusionRules:
-    """A participant who breaks one of the rules is left out with all answers."""
+    """A participant who breaks one of these rules is left out with all answers."""
 
     max_failed_catches: int
-    """Catch pairs that may be failed: answered for the damaged image, or with 'not sure'."""
+    """Number of catch pairs that may be failed: answered for the damaged image, or with 'not sure'."""
     min_median_ms: float
-    """A median reaction time below this is too fast to have looked."""
+    """Milliseconds; a median reaction time below this is too fast to have seen the images."""
 
 
 def excluded_participants(responses: pd.DataFrame, rules: ExclusionRules) -> pd.DataFrame:
-    """Which participants break which rule.
+    """The participants who break a rule.
 
-    A participant who was shown no catch pair, or whose reaction times are unknown, cannot break that rule.
+    A participant without catch pairs, or without reaction times, cannot break the rule about them.
 
     Args:
         responses: the columns of `responses.COLUMNS`.
 
     Returns:
-        Index `participant`, one row each who breaks a rule; columns catch and speed, true for the broken ones.
+        Index `participant`, one row for each who breaks a rule; columns catch and speed, true if that rule is broken.
 
     Raises:
-        ValueError: the responses do not keep their schema.
+        ValueError: the responses do not match their schema.
     """
     answers = with_votes(responses)
     people = answers.groupby("participant")

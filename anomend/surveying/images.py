@@ -1,51 +1,48 @@
-"""The images of a survey: blind copies whose names and files tell nothing of who drew them."""
+"""The images of a survey: copies whose names and files do not tell which model drew them."""
 
 from __future__ import annotations
-
-import hashlib
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anomend.pictures.image_sets import slug
+from anomend.project.files import sha256_of
 from anomend.project.seeding import numpy_generator
 
 Image = NDArray[np.uint8]
 TILES = 4
-"""A damaged image is cut into so many rows and columns of tiles."""
+"""Rows and columns of tiles into which a damaged image is cut."""
 
 
-def digest(*images: Image) -> str:
+def pixel_digest(*images: Image) -> str:
     """SHA-256 over shapes and pixels; another encoding of the same picture has the same digest."""
-    found = hashlib.sha256()
-    for image in images:
-        found.update(f"{image.shape}{image.dtype}".encode() + np.ascontiguousarray(image).tobytes())
-    return found.hexdigest()
+    parts = [f"{image.shape}{image.dtype}".encode() + np.ascontiguousarray(image).tobytes() for image in images]
+    return sha256_of(b"".join(parts))
 
 
 def blind_name(image: Image, seed: int) -> str:
-    """A file name made from pixels and seed alone."""
-    return hashlib.sha256(f"{seed} {digest(image)}".encode()).hexdigest()[:20] + ".png"
+    """A file name made from pixels and seed only."""
+    return sha256_of(f"{seed} {pixel_digest(image)}")[:20] + ".png"
 
 
-def pair_name(prompt: str, seed: int, base: Image, tuned: Image) -> str:
-    """Name of a pair in the responses: prompt, seed, and the very images, so that votes on others are told apart."""
-    return f"{slug(prompt)}-{seed}-{digest(base, tuned)[:12]}"
+def pair_name(prompt: str, seed: int, *, base: Image, tuned: Image) -> str:
+    """Name of a pair in the responses. It has a digest of the pixels, so that votes on other images do not count."""
+    return f"{slug(prompt)}-{seed}-{pixel_digest(base, tuned)[:12]}"
 
 
 def damaged(image: Image, seed: int) -> Image:
-    """The image cut into 4 x 4 tiles, none of which is left in its place: anybody who looks prefers the whole one.
+    """The image cut into 4 x 4 tiles, all of them moved. Every attentive participant prefers the whole image.
 
     Args:
-        image: RGB, shape (H, W, 3), with sides of 4 pixels or more; at the right and lower edge up to 3 stay as they
-            are.
+        image: RGB, shape (H, W, 3), with sides of 4 pixels or more; up to 3 pixels at the right and lower
+            edges stay as they are.
 
     Returns:
         An image of the same shape.
     """
     height, width = image.shape[0] // TILES, image.shape[1] // TILES
     places = [(row * height, column * width) for row in range(TILES) for column in range(TILES)]
-    order = numpy_generator(seed, "damaged", digest(image)).permutation(len(places))
+    order = numpy_generator(seed, "damaged", pixel_digest(image)).permutation(len(places))
     result = image.copy()
     # Every tile goes to the place of the next one in a random circle.
     for source, target in zip(order, np.roll(order, 1), strict=True):

@@ -1,4 +1,4 @@
-"""The key of a survey: what stood behind every trial of every participant."""
+"""The key of a survey: which model drew the images in every trial of every participant."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from anomend.project.files import write_whole
+
 
 class KeyTrial(BaseModel):
-    """One trial, unblinded; the meaning of the fields is that of `responses.COLUMNS`."""
+    """One trial, unblinded; fields as in `responses.COLUMNS`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
@@ -21,7 +23,7 @@ class KeyTrial(BaseModel):
 
 
 class SurveyKey(BaseModel):
-    """Which survey it is, and the trials of each participant by code."""
+    """The name of a survey, and the trials of each participant by code."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -31,19 +33,18 @@ class SurveyKey(BaseModel):
 
 def write_key(path: Path, key: SurveyKey) -> None:
     """Write the key as JSON."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(key.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    write_whole(path, key.model_dump_json(indent=1) + "\n")
 
 
 def read_key(path: Path) -> SurveyKey:
     """Read a key.
 
     Raises:
-        ValueError: the file is missing or is no key.
+        ValueError: the file is missing or is not a key.
     """
     if not path.exists():
         raise ValueError(f"{path} is missing: run `dvc repro survey`")
     try:
         return SurveyKey.model_validate_json(path.read_bytes())
     except ValidationError:
-        raise ValueError(f"{path} is no key of a survey: run `dvc repro survey`") from None
+        raise ValueError(f"{path} is not the key of a survey: run `dvc repro survey`") from None

@@ -1,4 +1,4 @@
-"""How steady raters are, from pairs that they were shown twice with the sides changed."""
+"""How consistent raters are, from pairs that they saw twice with the sides swapped."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def repeated_votes(responses: pd.DataFrame) -> pd.DataFrame:
     """Real pairs that a participant decided twice.
 
     Returns:
-        Columns participant, pair, same: 1.0 where both votes are for the same image, else 0.0. A repeat in which either
-        answer is 'unsure' tells nothing of steadiness and is left out.
+        Columns participant, pair, same: 1.0 if both votes are for the same image, else 0.0. Repeats in which either
+        answer is 'unsure' are left out.
     """
     answers = with_votes(responses)
     keys, columns = ["participant", "pair"], ["participant", "pair", "vote"]
@@ -26,9 +26,9 @@ def repeated_votes(responses: pd.DataFrame) -> pd.DataFrame:
 
 
 def rater_noise(consistency: float) -> float:
-    """The chance that a vote goes against the rater's own preference, from the share of repeats that agree.
+    """The chance that a vote contradicts the rater's preference, from the share of repeats that agree.
 
-    If every vote is turned round with chance e, independently, two votes agree with chance c = (1 - e)^2 + e^2; solved
+    If every vote is flipped with chance e, independently, two votes agree with chance c = (1 - e)^2 + e^2; solved
     for the e that is at most 1/2. Agreement at or below chance (c <= 1/2) gives 1/2: the votes say nothing.
     """
     return (1 - math.sqrt(max(0.0, 2 * consistency - 1))) / 2

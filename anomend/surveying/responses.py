@@ -1,4 +1,4 @@
-"""Responses of the survey: one row a choice, as CSV files."""
+"""Responses of the survey: CSV files with one row per choice."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pandas as pd
 
 COLUMNS = ("participant", "pair", "prompt", "seed", "left_model", "choice", "reaction_ms", "kind")
 """participant: a token; pair: name of the (prompt, seed) pair; left_model: base | tuned, the model shown on the left
-(of a catch pair, the undamaged image counts as tuned); choice: left | right | unsure; reaction_ms: milliseconds, empty
-where unknown; kind: real | repeat (a real pair shown again, sides changed) | catch (an obvious pair)."""
+(in a catch pair, the undamaged image counts as tuned); choice: left | right | unsure; reaction_ms: milliseconds, empty
+if unknown; kind: real | repeat (a real pair shown again, sides swapped) | catch (an obvious pair)."""
 
 ALLOWED = {
     "left_model": ("base", "tuned"),
@@ -20,7 +20,7 @@ ALLOWED = {
 
 
 def no_responses() -> pd.DataFrame:
-    """A table of responses without a row."""
+    """A table of responses with no rows."""
     return pd.DataFrame({column: pd.Series(dtype=object) for column in COLUMNS})
 
 
@@ -28,14 +28,14 @@ def read_responses(files: Iterable[Path]) -> pd.DataFrame:
     """Read and check response files, in the order of their names.
 
     Args:
-        files: CSV files with the columns `COLUMNS`; none of them is fine, and gives a table without a row.
+        files: CSV files with the columns `COLUMNS`; none of them gives a table with no rows.
 
     Raises:
         ValueError: a column is missing, or a value is not allowed.
     """
     tables = [no_responses()]
     for path in sorted(files):
-        # As text first, so that a participant '007' stays one.
+        # As text first, so that a participant '007' stays '007'.
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
         try:
             tables.append(check_responses(table))
@@ -75,10 +75,10 @@ def check_responses(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_votes(responses: pd.DataFrame) -> pd.DataFrame:
-    """The responses, checked, with `vote` (tuned | base | unsure) and `score` (1, 0, 1/2) in place of sides.
+    """The responses, checked, with `vote` (tuned | base | unsure) and `score` (1, 0, 1/2) in addition to sides.
 
     Raises:
-        ValueError: the responses do not keep their schema.
+        ValueError: the responses do not match their schema.
     """
     answers = check_responses(responses)
     other = answers["left_model"].map({"tuned": "base", "base": "tuned"})

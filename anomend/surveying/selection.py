@@ -1,4 +1,4 @@
-"""Which images of the samples enter the survey, and which responses are about the samples of now."""
+"""Which images of the samples enter the survey, and which responses are about today's samples."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def survey_images(table: pd.DataFrame) -> list[SurveyImage]:
 
 
 def draw_images(table: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
-    """Draw images at random, whatever the order of the rows.
+    """Draw images at random, independently of the order of the rows.
 
     Args:
         table: columns `prompt`, `seed`, `path`.
-        count: how many.
+        count: number of images.
         seed: seed of the draw.
 
     Raises:
@@ -33,11 +33,10 @@ def draw_images(table: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
     return ordered.iloc[numpy_generator(seed, "survey catch pairs").permutation(len(ordered))[:count]]
 
 
-def about_these(responses: pd.DataFrame, base: pd.DataFrame, tuned: pd.DataFrame) -> pd.Series:
-    """Which responses are about images that base and tuned samples hold today, by their pixels.
+def about_samples(responses: pd.DataFrame, base: pd.DataFrame, tuned: pd.DataFrame) -> pd.Series:
+    """Which responses are about images that are in the base and tuned samples today, by their pixels.
 
-    A vote on the images of an earlier model is no evidence on this one. Catch pairs are about nobody's model, and
-    always count.
+    A vote on images of an earlier model says nothing about this one. Catch pairs compare no models, and always count.
 
     Args:
         responses: the columns of `responses.COLUMNS`.
@@ -45,12 +44,15 @@ def about_these(responses: pd.DataFrame, base: pd.DataFrame, tuned: pd.DataFrame
         tuned: the tuned model's, likewise.
 
     Returns:
-        True or False, one a row of the responses.
+        True or False for each row of the responses.
     """
     keys = ["prompt", "seed"]
     shown = responses.loc[responses["kind"] != "catch", keys].drop_duplicates()
     both = base[[*keys, "path"]].merge(tuned[[*keys, "path"]], on=keys, suffixes=("_base", "_tuned"))
     present = both.merge(shown.astype({"seed": both["seed"].dtype}), on=keys)
     columns = zip(*(present[name] for name in [*keys, "path_base", "path_tuned"]), strict=True)
-    names = [pair_name(prompt, seed, load_image(first), load_image(second)) for prompt, seed, first, second in columns]
+    names = [
+        pair_name(prompt, seed, base=load_image(first), tuned=load_image(second))
+        for prompt, seed, first, second in columns
+    ]
     return responses["pair"].isin(names) | (responses["kind"] == "catch")

@@ -15,7 +15,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from anomend.surveying.key import SurveyKey
-from anomend.surveying.submissions import AlreadyStored, SubmissionError, parse, size_limit, store
+from anomend.surveying.submissions import AlreadyStored, SubmissionError, parse_submission, size_limit, store_submission
 
 SECONDS_FOR_A_BODY = 30
 HEADERS = {
@@ -33,7 +33,7 @@ def make_app(site: Path, key: SurveyKey, results: Path) -> Starlette:
     Args:
         site: the survey's static folder.
         key: its key.
-        results: folder to which the answers go, one CSV file a participant.
+        results: folder for the answers, one CSV file per participant.
 
     Raises:
         ValueError: the folder holds no survey, or that of another key.
@@ -52,14 +52,14 @@ def make_app(site: Path, key: SurveyKey, results: Path) -> Starlette:
         return FileResponse(path, headers=HEADERS)
 
     async def receive(request: Request) -> Response:
-        # A page of another site cannot send this type without asking first, and is not answered.
+        # A page of another site cannot send this type without a preflight request, which is not answered.
         if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
             return _problem(415, "the answers must be application/json")
         try:
             body = await asyncio.wait_for(_read(request, limit), SECONDS_FOR_A_BODY)
             if body is None:
                 return _problem(413, f"the answers are larger than {limit} bytes")
-            await run_in_threadpool(lambda: store(parse(body, key), key, results))
+            await run_in_threadpool(lambda: store_submission(parse_submission(body, key), key, results))
         except TimeoutError:
             return _problem(408, "the answers took too long to arrive")
         except AlreadyStored as error:
@@ -79,7 +79,7 @@ def make_app(site: Path, key: SurveyKey, results: Path) -> Starlette:
 
 
 async def _read(request: Request, limit: int) -> bytes | None:
-    """The body, or None as soon as it is longer than the limit, whatever the client said of its length."""
+    """The body, or None as soon as it is longer than the limit, whatever length the client declared."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -89,5 +89,5 @@ async def _read(request: Request, limit: int) -> bytes | None:
 
 
 def _problem(status: int, message: str) -> Response:
-    # Closing: after an answer that came before the whole body, the rest must not be read as another request.
+    # Closing: if the answer comes before the whole body was read, the rest must not be read as another request.
     return JSONResponse({"error": message}, status, HEADERS | {"Connection": "close"})

@@ -1,16 +1,15 @@
-"""The survey's static folder, and the key that tells what its blind names stand for.
+"""The survey's static folder, and the key that unblinds its names.
 
     survey/index.html, style.css, *.js, jspsych/   the page, the same in every survey
     survey/images/<blind name>.png
-    survey/plans/<participant code>.js             all that this participant is shown
+    survey/plans/<participant code>.js             everything that this participant sees
 
-The key stays outside the folder: who has the folder cannot tell which image is whose.
+The key stays outside the folder: the folder alone does not tell which model drew which image.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import shutil
 from collections.abc import Sequence
@@ -19,11 +18,14 @@ from pathlib import Path
 
 from PIL import Image as PillowImage
 
-from anomend.surveying.design import Pair, Trial, trials_of
+from anomend.project.files import sha256_of
+from anomend.surveying.design import SurveyPair, Trial, trials_of
 from anomend.surveying.images import Image, blind_name, damaged, pair_name
 from anomend.surveying.key import KeyTrial, SurveyKey
 
 PAGE = Path(__file__).with_name("page")
+READS = ("page/*", "page/jspsych/*")
+"""Files that this module reads: a change of them is a change of its code."""
 
 
 @dataclass(frozen=True)
@@ -35,22 +37,22 @@ class SurveyImage:
     pixels: Image
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Texts:
-    """What participants read; plain text, markup is shown as it stands."""
+    """What participants read: plain text, in which markup is shown verbatim."""
 
     title: str
     question: str
     consent: str
-    """Paragraphs are parted by an empty line."""
+    """Paragraphs are separated by an empty line."""
 
 
 def build_site(
     folder: Path,
+    *,
     pairs: Sequence[tuple[SurveyImage, SurveyImage]],
     whole: Sequence[SurveyImage],
     texts: Texts,
-    *,
     participants: int,
     repeats: int,
     seed: int,
@@ -58,11 +60,11 @@ def build_site(
     """Write the folder and return its key; the same arguments give the same bytes.
 
     Args:
-        folder: where the site is written; what is there is replaced.
+        folder: where the site is written; what is in it is replaced.
         pairs: (base, tuned) images of the real pairs.
-        whole: images for the catch pairs, each shown beside a damaged copy of itself.
-        participants: plans to make.
-        repeats: pairs that every participant sees twice.
+        whole: images for the catch pairs, each shown next to a damaged copy of itself.
+        participants: number of plans to make.
+        repeats: number of pairs that every participant sees twice.
         seed: seed of orders, sides, names and codes.
 
     Raises:
@@ -70,19 +72,26 @@ def build_site(
     """
     images: dict[str, Image] = {}
 
-    def blind(name: str, base: SurveyImage, tuned: SurveyImage) -> Pair:
-        names = [blind_name(image.pixels, seed) for image in (base, tuned)]
-        images.update(zip(names, (base.pixels, tuned.pixels), strict=True))
-        return Pair(name, tuned.prompt, tuned.seed, *names)
+    def blind(name: str, base: SurveyImage, tuned: SurveyImage) -> SurveyPair:
+        image_base, image_tuned = blind_name(base.pixels, seed), blind_name(tuned.pixels, seed)
+        images[image_base], images[image_tuned] = base.pixels, tuned.pixels
+        return SurveyPair(
+            name=name, prompt=tuned.prompt, seed=tuned.seed, image_base=image_base, image_tuned=image_tuned
+        )
 
-    real = [blind(pair_name(base.prompt, base.seed, base.pixels, tuned.pixels), base, tuned) for base, tuned in pairs]
+    real = [
+        blind(pair_name(base.prompt, base.seed, base=base.pixels, tuned=tuned.pixels), base, tuned)
+        for base, tuned in pairs
+    ]
     catches = []
     for image in whole:
         broken = SurveyImage(image.prompt, image.seed, damaged(image.pixels, seed))
-        name = "catch-" + pair_name(image.prompt, image.seed, broken.pixels, image.pixels)
+        name = "catch-" + pair_name(image.prompt, image.seed, base=broken.pixels, tuned=image.pixels)
         catches.append(blind(name, broken, image))
-    plans = [trials_of(number, real, catches, repeats, seed) for number in range(participants)]
-    # The number of participants is no part of it, so that more can be invited to a survey that has begun.
+    plans = [
+        trials_of(number, pairs=real, catches=catches, repeats=repeats, seed=seed) for number in range(participants)
+    ]
+    # The number of participants is not part of it, so that more can be invited to a survey that has begun.
     survey = _digest([pair.name for pair in real + catches], vars(texts), repeats, seed)[:16]
     codes = [_code(survey, seed, number) for number in range(participants)]
 
@@ -101,7 +110,7 @@ def build_site(
 
 
 def _shown(trial: Trial) -> dict[str, str]:
-    """What a participant's browser gets to know of a trial."""
+    """What a participant's browser knows about a trial."""
     return {"prompt": trial.pair.prompt, "left": trial.left, "right": trial.right}
 
 
@@ -111,10 +120,10 @@ def _keyed(trial: Trial) -> KeyTrial:
 
 
 def _code(survey: str, seed: int, number: int) -> str:
-    """A participant's code: 13 letters and digits, told apart by eye (no 0, 1, 8, 9)."""
-    found = hashlib.sha256(f"{survey} {seed} {number}".encode()).digest()
-    return base64.b32encode(found).decode().lower()[:13]
+    """A participant's code: 13 letters and digits that are easy to tell apart (no 0, 1, 8, 9)."""
+    digest = bytes.fromhex(sha256_of(f"{survey} {seed} {number}"))
+    return base64.b32encode(digest).decode().lower()[:13]
 
 
 def _digest(*parts: object) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return sha256_of(json.dumps(parts, sort_keys=True))

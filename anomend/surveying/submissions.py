@@ -1,4 +1,4 @@
-"""Answers of a participant: their schema, their unblinding, and how they are stored, once."""
+"""A participant's answers: their schema, their unblinding, and how they are stored once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from anomend.project.files import write_whole
 from anomend.surveying.key import SurveyKey
 from anomend.surveying.responses import COLUMNS
 
@@ -16,18 +17,18 @@ DAY_MS = 24 * 60 * 60 * 1000
 
 
 class SubmissionError(ValueError):
-    """Answers that are not taken; the message holds nothing that the client sent."""
+    """Answers that are refused; the message repeats nothing that the client sent."""
 
 
 class AlreadyStored(SubmissionError):
-    """Other answers of this participant are stored; they stay."""
+    """Other answers of this participant are already stored, and stay."""
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class Answer(_Model):
+class SurveyAnswer(_Model):
     """One choice."""
 
     trial: int = Field(ge=0)
@@ -40,27 +41,27 @@ class Submission(_Model):
 
     survey: str = Field(pattern=r"^[0-9a-f]{16}$")
     participant: str = Field(pattern=r"^[a-z2-7]{13}$")
-    answers: list[Answer] = Field(max_length=10_000)
+    answers: list[SurveyAnswer] = Field(max_length=10_000)
 
 
 def size_limit(key: SurveyKey) -> int:
-    """Bytes that a submission may have: a choice takes up to 60, the rest up to 100."""
+    """Bytes of a submission at most: a choice takes up to 60, the rest up to 100."""
     return 1024 + 128 * max(map(len, key.participants.values()), default=0)
 
 
-def parse(body: bytes, key: SurveyKey) -> Submission:
+def parse_submission(body: bytes, key: SurveyKey) -> Submission:
     """Read a submission that belongs to the survey.
 
     Raises:
-        SubmissionError: it is too large or no JSON of the schema, belongs to another survey, comes from nobody who was
-            invited, or does not answer every trial once and in order.
+        SubmissionError: it is too large, is not JSON of the schema, belongs to another survey, has an unknown
+            participant code, or does not answer every trial once and in order.
     """
     if len(body) > size_limit(key):
         raise SubmissionError(f"the answers are larger than {size_limit(key)} bytes")
     try:
         submission = Submission.model_validate_json(body)
     except ValidationError:
-        raise SubmissionError("the answers do not keep the schema") from None
+        raise SubmissionError("the answers do not match the schema") from None
     if submission.survey != key.survey:
         raise SubmissionError("the answers belong to another survey")
     if submission.participant not in key.participants:
@@ -80,28 +81,25 @@ def unblind(submission: Submission, key: SurveyKey) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def store(submission: Submission, key: SurveyKey, folder: Path) -> Path:
+def store_submission(submission: Submission, key: SurveyKey, folder: Path) -> Path:
     """Write the unblinded answers to `<participant>.csv`, whole or not at all, and never over another file.
 
-    The same answers may come twice, as when a reply was lost on its way: they are stored once.
+    The same answers may come twice, for example if a reply was lost; they are stored once.
 
     Raises:
         AlreadyStored: other answers of this participant are there.
     """
-    # The name is the key's own, not the client's.
+    # The name comes from the key, not from the client.
     name = next(code for code in key.participants if code == submission.participant)
-    path, part = folder / f"{name}.csv", folder / f".{name}.{os.urandom(8).hex()}.part"
+    path, copy = folder / f"{name}.csv", folder / f".{name}.{os.urandom(8).hex()}"
     content = unblind(submission, key).to_csv(index=False, lineterminator="\n").encode()
     try:
-        with part.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        # A link, unlike a rename, fails where the name is taken; two at once cannot both succeed.
-        path.hardlink_to(part)
+        write_whole(copy, content)
+        # A link, unlike a rename, fails if the name is taken, so two at once cannot both succeed.
+        path.hardlink_to(copy)
     except FileExistsError:
         if path.read_bytes() != content:
             raise AlreadyStored("this participant's answers are stored already") from None
     finally:
-        part.unlink(missing_ok=True)
+        copy.unlink(missing_ok=True)
     return path

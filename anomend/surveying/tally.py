@@ -1,8 +1,8 @@
-"""The tally of the survey: which model people choose, how sure that is, and what the data cannot tell.
+"""The count of the survey: which model people prefer, how certain that is, and what the data cannot tell.
 
 Votes are crossed: every participant judges many pairs, every pair is judged by many participants, so 100 votes are not
-100 independent trials. The first figure is therefore an exact sign test over the pairs' majorities, and the intervals
-resample participants and pairs at once. The mixed logistic model stands beside them as a sensitivity check.
+100 independent trials. The main test is therefore an exact sign test over the pairs' majorities, and the intervals
+resample participants and pairs together. The mixed logistic model is a sensitivity check.
 """
 
 from __future__ import annotations
@@ -43,27 +43,28 @@ WHY_NOT = {
     "fleiss_kappa": "it needs the same number of votes, two or more, on every pair and votes that differ",
     "krippendorff_alpha": "it needs a pair with two votes or more and votes that differ",
 }
-"""Why each figure can be None."""
-FIGURES = tuple(WHY_NOT)
+"""Why each metric can be None."""
 
 
 def tally(
     responses: pd.DataFrame,
     seed: int,
+    *,
     resamples: int = 10_000,
     rules: ExclusionRules | None = None,
     on_other_images: int = 0,
 ) -> dict[str, Any]:
-    """The figures of metrics/survey.json.
+    """The metrics of a survey.
 
-    Only rows of kind `real` are votes; catch pairs decide who is left out, repeats tell how steady raters are.
+    Only rows of kind `real` are votes. Catch pairs decide which participants are left out, and repeats show how
+    consistent raters are.
 
     Args:
-        responses: the columns of `responses.COLUMNS`; may have no row.
+        responses: the columns of `responses.COLUMNS`; may have no rows.
         seed: seed of the bootstrap.
         resamples: bootstrap resamples.
-        rules: who is left out; None leaves nobody out.
-        on_other_images: answers that are no part of `responses`, because they are about other images.
+        rules: which participants are left out; None: none of them.
+        on_other_images: number of answers that are not in `responses`, because they are about other images.
 
     Returns:
         n: participants whose votes count; excluded: participants left out, excluded_by_catch and excluded_by_speed by
@@ -71,21 +72,21 @@ def tally(
         votes; pairs, and of them pairs_tuned, pairs_base, pairs_tied by the majority of their decided votes;
         win_rate_tuned: share of votes for the tuned image, 'unsure' as half; ci_low, ci_high: its 95% interval;
         p_sign: two-sided exact sign test over the pairs that have a majority;
-        left_choice_rate: share of left among decided votes, 1/2 without a liking for a side, with its 95% interval;
+        left_choice_rate: share of left among decided votes, 1/2 without a preference for a side, with its 95% interval;
         unsure_rate: share of 'unsure';
         repeats: pairs that a participant decided twice; repeat_consistency: share of them for the same image, with its
-        95% interval; rater_noise: the chance of a vote against one's own preference that would explain it;
+        95% interval; rater_noise: the chance of a vote against the rater's preference that would explain it;
         fleiss_kappa, krippendorff_alpha: agreement on tuned | base | unsure over the pairs;
         mixed_model: see `mixed_logistic`;
-        caution: what the data cannot tell apart, where that is so.
-        A figure that cannot be computed is None, and `reason` (or `<figure>_reason`, where only some are) says why.
+        caution: what the data cannot tell apart, if anything.
+        A metric that cannot be computed is None, and `reason` (or `<metric>_reason`, if only some are) says why.
 
     Raises:
-        ValueError: the responses do not keep their schema.
+        ValueError: the responses do not match their schema.
     """
     answers, out = _kept(responses, rules)
     votes = answers[answers["kind"] == "real"]
-    figures: dict[str, Any] = {
+    metrics: dict[str, Any] = {
         "n": int(votes["participant"].nunique()),
         "excluded": len(out),
         "excluded_by_catch": int(out["catch"].sum()),
@@ -96,24 +97,24 @@ def tally(
     if votes.empty:
         reason = "no responses yet: put response files into the survey's folder"
         if on_other_images:
-            reason = f"all {on_other_images} answers are about other images than the samples of now"
-        return {**figures, **dict.fromkeys(FIGURES), "reason": "everybody is excluded" if len(out) else reason}
-    figures |= _preference(answers, seed, resamples) | _sides(votes, seed, resamples)
-    figures |= _steadiness(answers, seed, resamples) | _agreement(answers)
-    figures |= {f"{name}_reason": reason for name, reason in WHY_NOT.items() if figures[name] is None}
-    figures["mixed_model"] = mixed_logistic(votes, seed)
+            reason = f"all {on_other_images} answers are about other images than today's samples"
+        return {**metrics, **dict.fromkeys(WHY_NOT), "reason": "everybody is excluded" if len(out) else reason}
+    metrics |= _preference(answers, seed, resamples) | _sides(votes, seed, resamples)
+    metrics |= _steadiness(answers, seed, resamples) | _agreement(answers)
+    metrics |= {f"{name}_reason": reason for name, reason in WHY_NOT.items() if metrics[name] is None}
+    metrics["mixed_model"] = mixed_logistic(votes, seed)
     if votes["left_model"].nunique() == 1:
         side = votes["left_model"].iloc[0]
-        figures["caution"] = f"the {side} image was always on the left: side and model cannot be told apart"
-    return figures
+        metrics["caution"] = f"the {side} image was always on the left: side and model cannot be told apart"
+    return metrics
 
 
 def per_pair(responses: pd.DataFrame, rules: ExclusionRules | None = None) -> pd.DataFrame:
-    """Votes of each pair, without the participants whom the rules leave out.
+    """Votes of each pair, without the participants that the rules leave out.
 
     Returns:
         Index `pair`, sorted; columns prompt, seed; tuned, base, unsure (votes); majority (tuned | base | "" for a tie);
-        ci_low, ci_high: the Wilson interval of the tuned image's share among decided votes, NaN where there are none;
+        ci_low, ci_high: the Wilson interval of the tuned image's share among decided votes, NaN if there are none;
         p_sign: two-sided exact sign test of the pair's decided votes; p_holm: adjusted for testing every pair.
     """
     answers, _ = _kept(responses, rules)
@@ -133,9 +134,10 @@ def per_pair(responses: pd.DataFrame, rules: ExclusionRules | None = None) -> pd
 
 
 def _kept(responses: pd.DataFrame, rules: ExclusionRules | None) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The answers of those who are not excluded, and who is."""
+    """The answers of participants who are not excluded, and those who are."""
     answers = with_votes(responses)
-    out = excluded_participants(answers, rules or ExclusionRules(len(answers), 0))
+    rules = rules or ExclusionRules(max_failed_catches=len(answers), min_median_ms=0)
+    out = excluded_participants(answers, rules)
     return answers[~answers["participant"].isin(out.index)], out
 
 

@@ -25,7 +25,7 @@ from anomend.params.params import Params
 from anomend.params.profiles import DEFAULT, merge, read_profile, validated
 from anomend.pictures.image_sets import ImageFolderWriter, slug
 from anomend.pipeline.resolved_files import resolved_files, write_files
-from anomend.project.metric_files import METRICS, library_versions, write_metrics
+from anomend.project.metric_files import METRICS, library_versions, resident_bytes, write_metrics
 from anomend.project.paths import PROFILES
 from anomend.project.yaml_files import read_yaml
 from studies.rehearsal.random_base import SHAPES, parameter_counts
@@ -85,7 +85,7 @@ def run_child(name: str, words: list[str], cwd: Path, kill_when: Callable[[], bo
         raise ValueError(f"{name} ended by itself ({process.returncode}) before it could be killed; see {log}")
     if not kill_when and process.returncode:
         raise ValueError(f"{name} failed ({process.returncode}): {output.strip()[-600:]}; see {log}")
-    return Child(round(time.monotonic() - start, 1), usage.ru_maxrss * 1024, output)
+    return Child(round(time.monotonic() - start, 1), resident_bytes(usage), output)
 
 
 def write_base(base: Path, shapes: str, folder: Path) -> dict[str, Any]:

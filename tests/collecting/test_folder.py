@@ -1,4 +1,4 @@
-"""A user's own pictures: every kind of file is read as it is seen, and what is no picture is reported."""
+"""The user's pictures: every format is read as a viewer shows it, and files that are not pictures are reported."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from anomend.collecting.folder import collect_folder
+from anomend.collecting.folder import collect as collect_folder
 from anomend.collecting.image import FolderSettings, Skipped, SourceImage, SourceSettings
 from anomend.collecting.pictures import read_picture
 from tests.collecting.pictures import drawing, fill
@@ -30,7 +30,7 @@ def collect(
     folder: Path, count: int = 100, caption: str | None = None
 ) -> tuple[dict[str, SourceImage], dict[str, str]]:
     """Images by original name, and reasons by skipped file."""
-    settings = SourceSettings(folder=FolderSettings(folder, caption))
+    settings = SourceSettings(folder=FolderSettings(path=folder, caption=caption))
     items = list(collect_folder(PROMPTS, count, settings))
     images = {item.provenance["original"]: item for item in items if isinstance(item, SourceImage)}
     return images, {item.name: item.reason for item in items if isinstance(item, Skipped)}
@@ -47,7 +47,7 @@ def test_every_kind_of_picture_is_read_as_it_is_seen(tmp_path: Path) -> None:
         assert CHANGES.get(name, "") in " ".join(item.provenance["changes"])
         assert bool(item.provenance["changes"]) == (name in CHANGES)
     assert set(skipped) == {"corrupt.png", "notes.txt"}
-    assert "cut off" in skipped["corrupt.png"] and "no JPEG" in skipped["notes.txt"]
+    assert "cut off" in skipped["corrupt.png"] and "not a JPEG" in skipped["notes.txt"]
 
 
 def test_at_most_as_many_as_asked_for_and_the_rest_is_named(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_the_first_frame_of_an_animation_is_taken(tmp_path: Path) -> None:
     assert np.array_equal(image, drawing(0)) and changes == ("first of several frames",)
 
 
-def test_captions_come_from_the_nearest_that_speaks(tmp_path: Path) -> None:
+def test_captions_come_from_the_nearest_place_that_has_one(tmp_path: Path) -> None:
     for name in ("plain.png", "beside.png", "listed.png", "lying_on_the_street/inner.png", "holiday/other.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         Image.fromarray(drawing()).save(tmp_path / name)
@@ -97,9 +97,9 @@ def test_captions_come_from_the_nearest_that_speaks(tmp_path: Path) -> None:
     line = {"file_name": "listed.png", "text": "lying on the street, at dusk"}
     (tmp_path / "metadata.jsonl").write_text(json.dumps(line) + "\n")
     images, skipped = collect(tmp_path)
-    found = {name: (item.text, item.prompt, item.provenance["caption_from"]) for name, item in images.items()}
+    captions = {name: (item.text, item.prompt, item.provenance["caption_from"]) for name, item in images.items()}
     both = "lying on the grass or lying on the street"
-    assert found == {
+    assert captions == {
         "plain.png": (both, both, "fallback"),
         "holiday/other.png": (both, both, "fallback"),
         "beside.png": ("an old man lying on the grass", "lying on the grass", "beside.txt"),
@@ -117,7 +117,7 @@ def test_a_broken_line_of_metadata_is_named(tmp_path: Path) -> None:
         collect(tmp_path)
 
 
-def test_hidden_files_are_no_candidates(tmp_path: Path) -> None:
+def test_hidden_files_are_not_candidates(tmp_path: Path) -> None:
     Image.fromarray(drawing()).save(tmp_path / "a.png")
     (tmp_path / ".DS_Store").write_bytes(b"x")
     (tmp_path / ".cache").mkdir()
@@ -149,12 +149,12 @@ def test_names_with_markup_and_foreign_letters_are_kept_and_control_characters_r
 def test_a_caption_file_in_another_encoding_is_named(tmp_path: Path) -> None:
     Image.fromarray(drawing()).save(tmp_path / "a.png")
     (tmp_path / "metadata.jsonl").write_bytes('{"file_name": "a.png", "text": "schön"}'.encode("latin-1"))
-    with pytest.raises(ValueError, match="is no UTF-8: save it again"):
+    with pytest.raises(ValueError, match="is not UTF-8: save it again"):
         collect(tmp_path)
 
 
-def test_what_may_not_be_read_is_named_with_the_mend() -> None:
-    # Root may read everything, so that a child process gives its rights up.
+def test_what_may_not_be_read_is_named_with_the_fix() -> None:
+    # Root may read everything, so a child process gives up its rights.
     with tempfile.TemporaryDirectory() as temporary:
         folder, shut = Path(temporary) / "own", Path(temporary) / "shut"
         for one in (folder, shut):
@@ -169,17 +169,17 @@ def test_what_may_not_be_read_is_named_with_the_mend() -> None:
             try:
                 if os.geteuid() == 0:
                     os.setuid(65534)
-                said = collect(folder)[1]["b.png"]
+                message = collect(folder)[1]["b.png"]
                 try:
                     collect(shut)
                 except ValueError as error:
-                    said += f"|{error}"
+                    message += f"|{error}"
             except BaseException as error:
-                said = repr(error)
-            os.write(write, said.encode())
+                message = repr(error)
+            os.write(write, message.encode())
             os._exit(0)
         os.waitpid(child, 0)
-        found = os.read(answer, 4096).decode()
+        messages = os.read(answer, 4096).decode()
         shut.chmod(stat.S_IRWXU)
-    assert found.split("|")[0] == "may not be read: give yourself leave (chmod u+r)"
-    assert found.endswith("/shut may not be read: give yourself leave (chmod u+rx)")
+    assert messages.split("|")[0] == "may not be read: give yourself permission (chmod u+r)"
+    assert messages.endswith("/shut may not be read: give yourself permission (chmod u+rx)")

@@ -8,13 +8,14 @@ import random
 import shutil
 import signal
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from anomend.pictures.image_sets import load_image, read_imagefolder
-from stages.collect import main, print_plan
+from stages.collect import main
 from tests.conftest import ROOT
 from tests.parameters import values_in_force, write_params
 from tests.purchasing.api_server import TRANSIENT, ApiServer, Seen, serve
@@ -56,18 +57,18 @@ def metrics(project: Path) -> dict[str, Any]:
     return content
 
 
-def asked(seen: Seen) -> tuple[str, str]:
-    """What a request is about, to be told from the record of its answer."""
+def subject(seen: Seen) -> tuple[str, str]:
+    """What identifies a request, in the server's log and in the store."""
     return str(seen.fields["prompt"]), str(seen.fields.get("image", ""))
 
 
 def in_store(project: Path) -> set[tuple[str, str]]:
-    found = set()
+    subjects = set()
     for path in (project / "paid" / "answers").rglob("*.json"):
         if not path.name.startswith("."):
             request = json.loads(path.read_text())["request"]
-            found.add((request["prompt"], request.get("image_sha256", "")))
-    return found
+            subjects.add((request["prompt"], request.get("image_sha256", "")))
+    return subjects
 
 
 def test_30_images_from_a_third_of_faults_and_five_kills(project: Path) -> None:
@@ -90,30 +91,30 @@ def test_30_images_from_a_third_of_faults_and_five_kills(project: Path) -> None:
                 process.send_signal(signal.SIGKILL)
                 kills += 1
             process.communicate()
-            # What was in the store when the run began has not been asked for.
-            assert not already & {asked(seen) for seen in server.seen[before:]}
+            # Nothing that was in the store when the run began was requested.
+            assert not already & {subject(seen) for seen in server.seen[before:]}
         already, before = in_store(project), len(server.seen)
         code, output = finish(start("collect", project, server))
         assert code == 0, output
-        assert not already & {asked(seen) for seen in server.seen[before:]}
+        assert not already & {subject(seen) for seen in server.seen[before:]}
         log = list(server.seen)
 
     images = read_imagefolder(project / "data" / "collected")
     assert len(images) == 30 and images["individual"].nunique() == 6
     assert all(load_image(path).shape == (64, 64, 3) for path in images["path"])
-    figures = metrics(project)
-    answered = [asked(seen) for seen in log if seen.answered]
+    collected = metrics(project)
+    answered = [subject(seen) for seen in log if seen.answered]
     assert len(set(answered)) == 30
     # A whole answer was sent twice only where a kill fell between the answer and the store.
     repeats = len(answered) - len(set(answered))
-    assert repeats <= figures["repeated_after_kill"] <= 5 * 4
-    assert figures["repeated_after_kill"] > 0
+    assert repeats <= collected["repeated_after_kill"] <= 5 * 4
+    assert collected["repeated_after_kill"] > 0
     assert {seen.fault for seen in log} >= {*TRANSIENT, None}
     # 6 first images at 100 text + 1000 output tokens, 24 edits with 1000 image tokens more: $5, $8, $30 a million.
-    assert figures["spend_usd"] == pytest.approx((30 * (100 * 5 + 1000 * 30) + 24 * 1000 * 8) / 1e6)
-    assert figures["requests_paid"] + figures["requests_from_store"] == 30
+    assert collected["spend_usd"] == pytest.approx((30 * (100 * 5 + 1000 * 30) + 24 * 1000 * 8) / 1e6)
+    assert collected["requests_paid"] + collected["requests_from_store"] == 30
 
-    # Run again, with the server gone and no leave to spend: the same images, out of the store.
+    # Run again, with the server gone and no permission to spend: the same images, out of the store.
     before_bytes = {path.name: path.read_bytes() for path in (project / "data" / "collected").iterdir()}
     code, output = run(project, None, ANOMEND_ALLOW_SPEND="0", OPENAI_API_KEY="")
     assert code == 0, output
@@ -131,7 +132,7 @@ def test_30_images_from_a_third_of_faults_and_five_kills(project: Path) -> None:
         ("bad_request", "size is not allowed"),
     ],
 )
-def test_what_cannot_pass_stops_the_run_at_once_and_keeps_what_is_paid(
+def test_a_permanent_failure_stops_the_run_at_once_and_keeps_paid_answers(
     project: Path, fault: str, sentence: str
 ) -> None:
     with serve(lambda number, seen: fault if number >= 3 else None) as server:
@@ -154,7 +155,7 @@ def test_an_exhausted_budget_stops_before_the_money_is_gone(project: Path) -> No
         code, output = run(project, server)
         assert code == 1 and "collect.max_usd allows $1.00: raise it, or ask for less" in last_line(output)
         assert server.seen == []
-    # Answers that cost more than was thought end the run where the money ends.
+    # Answers that cost more than estimated end the run when the money is spent.
     with serve() as server:
         dear = server.answers["/v1/images/generations"]
         server.answers = dict.fromkeys(
@@ -165,15 +166,15 @@ def test_an_exhausted_budget_stops_before_the_money_is_gone(project: Path) -> No
         assert code == 1 and "the budget is exhausted" in last_line(output), output
         paid = len(stored(project))
         assert paid == sum(seen.answered for seen in server.seen)
-        # Estimates were set aside first, so that only requests in flight could go beyond.
+        # Estimates were set aside first, so only requests in flight could exceed the budget.
         assert paid * 1.5005 <= 6.0 + 4 * 1.51
     assert 0 < paid < 30
 
 
-def test_nothing_is_bought_without_leave_or_key(project: Path) -> None:
+def test_nothing_is_bought_without_permission_or_key(project: Path) -> None:
     with serve() as server:
         code, output = run(project, server, ANOMEND_ALLOW_SPEND="")
-        assert code == 1 and "set ANOMEND_ALLOW_SPEND=1 to agree" in last_line(output)
+        assert code == 1 and "set ANOMEND_ALLOW_SPEND=1 to permit it" in last_line(output)
         code, output = run(project, server, OPENAI_API_KEY="")
         assert code == 1 and "OPENAI_API_KEY is not set" in last_line(output)
         assert server.seen == []
@@ -200,7 +201,7 @@ def test_a_moderation_refusal_is_recorded_and_skipped(project: Path) -> None:
         assert metrics(project)["skipped"] == 10 and metrics(project)["requests_refused"] == 6
         requests = len(server.seen)
         assert run(project, server)[0] == 0
-        assert len(server.seen) == requests  # A refusal is not asked for again.
+        assert len(server.seen) == requests  # A refusal is not requested again.
     assert "refused: Rejected." in output and "there is no reference" in output
 
 
@@ -229,11 +230,17 @@ def test_the_reference_is_the_first_image_and_reaches_the_api(project: Path) -> 
     assert captions[:3] == ["lying on the grass", "sitting on a bench in a park", "standing on a quiet street"]
 
 
-def test_a_dry_run_asks_nothing_and_leaves_nothing(project: Path) -> None:
+def test_a_dry_run_requests_nothing_and_leaves_nothing(project: Path) -> None:
     before = {path for path in project.rglob("*") if "paid" not in path.parts}
     with serve() as server:
         code, output = run_here(
-            "collect", print_plan, project, server, measured=False, OPENAI_API_KEY="", ANOMEND_ALLOW_SPEND=""
+            "collect",
+            partial(main, dry_run=True),
+            project,
+            server,
+            measured=False,
+            OPENAI_API_KEY="",
+            ANOMEND_ALLOW_SPEND="",
         )
         assert code == 0 and "30 images from gpt-image-2.5-sunburst (6 individuals, 24 edits)" in output
         assert "30 to buy for about $" in output and server.seen == []

@@ -44,7 +44,7 @@ def test_each_file_is_taken_or_reported(own: Path) -> None:
         "grey.png: greyscale",
         "print.jpg: CMYK",
         "skipped corrupt.png: broken or cut off",
-        "skipped notes.txt: no JPEG, PNG or WebP picture",
+        "skipped notes.txt: not a JPEG, PNG or WebP picture",
     ):
         assert line in said
     metrics = json.loads((own / "metrics/collect.json").read_text())

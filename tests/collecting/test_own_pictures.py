@@ -25,15 +25,15 @@ def test_every_kind_of_picture_goes_through_and_the_bad_ones_are_named(tmp_path:
     done = run(project, "dvc", "exp", "run", *options, "curate")
     output = done.stdout + done.stderr
     assert "skipped corrupt.png: broken or cut off" in output
-    assert "skipped notes.txt: no JPEG, PNG or WebP picture" in output
+    assert "skipped notes.txt: not a JPEG, PNG or WebP picture" in output
     assert "turned.jpeg: turned upright" in output and "print.jpg: CMYK" in output
     assert "alpha.png: transparency on white" in output and "grey.png: greyscale" in output
 
     collected = read_imagefolder(project / "data" / "collected")
     assert set(collected["original"]) == set(shown) and len(shown) == 7
-    figures = json.loads((project / "metrics" / "collect.json").read_text())
-    assert figures["images"] == 7 and figures["skipped"] == 2 and figures["spend_usd"] == 0
-    named = {each["name"] for each in figures["provenance"]["skipped"]}
+    metrics = json.loads((project / "metrics" / "collect.json").read_text())
+    assert metrics["images"] == 7 and metrics["skipped"] == 2 and metrics["spend_usd"] == 0
+    named = {each["name"] for each in metrics["provenance"]["skipped"]}
     assert named == {"corrupt.png", "notes.txt"}
     table = pd.read_csv(project / "metrics" / "plots" / "curation.csv")
     assert len(table) == 7 and table["reasons"].isna().sum() >= 3

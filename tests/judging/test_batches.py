@@ -20,15 +20,15 @@ pytestmark = pytest.mark.slow
 
 
 class Batches:
-    """Both vendors' batch endpoints; a batch has ended after some looks at it."""
+    """Both vendors' batch endpoints; a batch has ended after some checks of it."""
 
-    def __init__(self, server: ApiServer, provider: str, looks: int = 2) -> None:
-        self.server, self.provider, self.looks = server, provider, looks
+    def __init__(self, server: ApiServer, provider: str, checks: int = 2) -> None:
+        self.server, self.provider, self.checks = server, provider, checks
         self.files: dict[str, str] = {}
         self.batches: list[list[dict[str, Any]]] = []
         self.fail: set[int] = set()
         self.odd: dict[int, str] = {}
-        """Numbers of entries that fail, or whose answer is no verdict."""
+        """Numbers of entries that fail, or whose answer is not a verdict."""
         if provider == "anthropic":
             server.answers = {"/v1/messages/batches": self.anthropic}
         else:
@@ -40,8 +40,8 @@ class Batches:
         return prefers_dark(self.provider)(Seen("", "", fields, None, ""))
 
     def ended(self) -> bool:
-        self.looks -= 1
-        return self.looks < 0
+        self.checks -= 1
+        return self.checks < 0
 
     def anthropic(self, seen: Seen) -> dict[str, Any] | str:
         base = {"id": "msgbatch_1", "type": "message_batch", "created_at": "2026-11-24T00:00:00Z"}
@@ -106,9 +106,9 @@ def test_a_batch_costs_half_and_is_collected_once(project: Path, provider: str) 
         assert [len(batch) for batch in batches.batches] == [24]
         requests = len(server.seen)
         assert run(project, server)[0] == 0 and len(server.seen) == requests
-    figures = metrics(project, provider)
-    assert figures["requests_from_store"] == 24 and figures["unparsed"] == 2 and figures["requests_refused"] == 1
-    assert figures["spend_usd"] == pytest.approx(24 * (0.006 if provider == "anthropic" else 0.003) / 2)
+    judged = metrics(project, provider)
+    assert judged["requests_from_store"] == 24 and judged["unparsed"] == 2 and judged["requests_refused"] == 1
+    assert judged["spend_usd"] == pytest.approx(24 * (0.006 if provider == "anthropic" else 0.003) / 2)
     assert not list((project / "paid" / "batches").iterdir())
     no_key_anywhere(project)
 
@@ -116,7 +116,7 @@ def test_a_batch_costs_half_and_is_collected_once(project: Path, provider: str) 
 def test_killed_while_it_waits_it_collects_the_same_batch(project: Path, provider: str) -> None:
     change(project, provider, batch=True, poll_s=0.05)
     with serve() as server:
-        batches = Batches(server, provider, looks=10**9)
+        batches = Batches(server, provider, checks=10**9)
         process = start("judge", project, server)
         while not batches.batches or not list((project / "paid").glob("batches/*.json")):
             assert process.poll() is None
@@ -124,7 +124,7 @@ def test_killed_while_it_waits_it_collects_the_same_batch(project: Path, provide
         time.sleep(0.2)
         process.send_signal(signal.SIGKILL)
         finish(process)
-        batches.looks = 1
+        batches.checks = 1
         code, output = run(project, server)
         assert code == 0, output
         assert len(batches.batches) == 1
@@ -134,7 +134,7 @@ def test_killed_while_it_waits_it_collects_the_same_batch(project: Path, provide
 def test_requests_that_expired_are_asked_again_and_the_rest_is_kept(project: Path, provider: str) -> None:
     change(project, provider, batch=True, poll_s=0.05)
     with serve() as server:
-        batches = Batches(server, provider, looks=0)
+        batches = Batches(server, provider, checks=0)
         batches.fail = {0, 7}
         code, output = run(project, server)
         assert code == 1 and "2 of 24 requests ended without an answer (expired): run again" in last_line(output)

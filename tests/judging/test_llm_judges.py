@@ -93,7 +93,7 @@ def answer(provider: str, text: str) -> dict[str, Any]:
 
 
 def special(provider: str, kind: str) -> dict[str, Any]:
-    """Answers that are whole and are no verdict."""
+    """Answers that arrive whole and are not verdicts."""
     if kind == "refusal":
         return (
             anthropic_answer("", "refusal")
@@ -151,13 +151,13 @@ def metrics(project: Path, provider: str) -> dict[str, Any]:
 def images_of(seen: Seen) -> list[Image.Image]:
     """The images of a request, in their order."""
     blocks = seen.fields["messages" if "messages" in seen.fields else "input"][0]["content"]
-    found = []
+    encoded = []
     for block in blocks:
         if block["type"] == "image":
-            found.append(block["source"]["data"])
+            encoded.append(block["source"]["data"])
         elif block["type"] == "input_image":
-            found.append(block["image_url"].partition("base64,")[2])
-    return [Image.open(io.BytesIO(base64.b64decode(data))) for data in found]
+            encoded.append(block["image_url"].partition("base64,")[2])
+    return [Image.open(io.BytesIO(base64.b64decode(data))) for data in encoded]
 
 
 def prefers_dark(provider: str) -> Callable[[Seen], dict[str, Any]]:
@@ -178,7 +178,7 @@ def test_what_is_sent_and_what_is_kept(project: Path, provider: str) -> None:
         log = list(server.seen)
     # 6 pairs in 2 orders, twice.
     assert len(log) == 24 and {seen.path for seen in log} == {PATHS[provider]}
-    assert "24 to buy for at most $" in output
+    assert "24 to buy for about $" in output
     for seen in log:
         sent = json.dumps(seen.fields)
         # Nothing tells which model drew which image.
@@ -190,15 +190,15 @@ def test_what_is_sent_and_what_is_kept(project: Path, provider: str) -> None:
     assert len(answers) == 24 and all(each.verdict is not None for each in answers)
     assert {each.details["request_id"] for each in answers} == {"req_test"}
     assert all(each.details["usage"]["input_tokens"] == 1000 for each in answers)
-    figures = metrics(project, provider)
-    assert figures["win_rate_tuned"] == 1.0 and figures["pairs"] == 6 and figures["unparsed"] == 0
-    assert figures["first_position_rate"] == 0.5 and figures["consistency"] == 1.0
+    judged = metrics(project, provider)
+    assert judged["win_rate_tuned"] == 1.0 and judged["pairs"] == 6 and judged["unparsed"] == 0
+    assert judged["first_position_rate"] == 0.5 and judged["consistency"] == 1.0
     # 1000 tokens in and 100 out: $4 and $20 a million for claude-opus-5-5, $2 and $10 for gpt-6.2-sol.
-    assert figures["spend_usd"] == pytest.approx(24 * (0.006 if provider == "anthropic" else 0.003))
-    # Analysed again, nobody is asked: the server is gone, and there is neither key nor leave.
+    assert judged["spend_usd"] == pytest.approx(24 * (0.006 if provider == "anthropic" else 0.003))
+    # Analysed again, nothing is bought: the server is gone, and there is neither key nor permission.
     code, output = run(project, None, ANOMEND_ALLOW_SPEND="", OPENAI_API_KEY="", ANTHROPIC_API_KEY="")
     assert code == 0, output
-    assert metrics(project, provider) == figures | {"requests_paid": 0, "requests_from_store": 24}
+    assert metrics(project, provider) == judged | {"requests_paid": 0, "requests_from_store": 24}
     no_key_anywhere(project)
 
 
@@ -228,16 +228,16 @@ def test_killed_at_random_among_faults_it_asks_no_stored_answer_again(project: P
         code, output = finish(start("judge", project, server))
         assert code == 0, output
         answered = [seen.identity for seen in server.seen if seen.answered]
-    figures = metrics(project, provider)
-    assert figures["requests_paid"] + figures["requests_from_store"] == 24 and figures["unparsed"] == 0
+    judged = metrics(project, provider)
+    assert judged["requests_paid"] + judged["requests_from_store"] == 24 and judged["unparsed"] == 0
     # Repeats are sent alike: the identities of 12 questions, each asked twice.
     assert len(set(answered)) == 12
-    assert len(answered) - 24 <= figures["repeated_after_kill"] <= 3 * 4
+    assert len(answered) - 24 <= judged["repeated_after_kill"] <= 3 * 4
     no_key_anywhere(project)
 
 
 @pytest.mark.parametrize("kind", ["refusal", "cut", "schema"])
-def test_an_answer_that_is_no_verdict_is_counted_and_never_guessed(project: Path, provider: str, kind: str) -> None:
+def test_an_answer_that_is_not_a_verdict_is_counted_and_never_guessed(project: Path, provider: str, kind: str) -> None:
     numbers = itertools.count()
     with serve() as server:
         dark = prefers_dark(provider)
@@ -246,10 +246,10 @@ def test_an_answer_that_is_no_verdict_is_counted_and_never_guessed(project: Path
         assert code == 0, output
         requests = len(server.seen)
         assert run(project, server)[0] == 0 and len(server.seen) == requests == 24
-    figures = metrics(project, provider)
-    assert figures["unparsed"] == 6
-    assert figures["requests_refused"] == (6 if kind == "refusal" else 0)
-    assert figures["spend_usd"] == pytest.approx(24 * (0.006 if provider == "anthropic" else 0.003))
+    judged = metrics(project, provider)
+    assert judged["unparsed"] == 6
+    assert judged["requests_refused"] == (6 if kind == "refusal" else 0)
+    assert judged["spend_usd"] == pytest.approx(24 * (0.006 if provider == "anthropic" else 0.003))
     unparsed = [
         each for each in read_answers(project / "data" / "judgements" / f"{provider}.jsonl") if not each.verdict
     ]
@@ -260,7 +260,7 @@ def test_an_answer_that_is_no_verdict_is_counted_and_never_guessed(project: Path
     ("fault", "sentence"),
     [("401", "refuses the key (401)"), ("quota", "no credit left"), ("unknown_model", "does not know the model")],
 )
-def test_what_cannot_pass_stops_at_once(project: Path, provider: str, fault: str, sentence: str) -> None:
+def test_a_permanent_failure_stops_at_once(project: Path, provider: str, fault: str, sentence: str) -> None:
     with serve(lambda number, seen: fault if number >= 5 else None) as server:
         server.answers[PATHS[provider]] = prefers_dark(provider)
         code, output = run(project, server)
@@ -270,7 +270,7 @@ def test_what_cannot_pass_stops_at_once(project: Path, provider: str, fault: str
     no_key_anywhere(project)
 
 
-def test_no_money_without_leave_budget_and_a_living_model(project: Path, provider: str) -> None:
+def test_no_money_without_permission_budget_and_a_current_model(project: Path, provider: str) -> None:
     with serve() as server:
         for environment, judge, sentence in (
             ({"ANOMEND_ALLOW_SPEND": ""}, {}, "set ANOMEND_ALLOW_SPEND=1"),
@@ -299,13 +299,13 @@ def test_parts_are_asked_about_in_crops(project: Path, provider: str) -> None:
         server.answers[PATHS[provider]] = prefers_dark(provider)
         code, output = run(project, server)
         assert code == 0, output
-        # 6 pairs in 2 orders: the whole figures, and head, arms and legs.
+        # 6 pairs in 2 orders: the whole people, and head, arms and legs.
         assert len(server.seen) == 6 * 2 * 4
         texts = [json.dumps(seen.fields) for seen in server.seen]
         for part in ("head", "arms", "legs"):
             assert sum(f"Look at the {part} alone" in text for text in texts) == 12
-    figures = metrics(project, provider)
-    assert figures["pairs"] == 6 and {part: own["pairs"] for part, own in figures["parts"].items()} == {
+    judged = metrics(project, provider)
+    assert judged["pairs"] == 6 and {part: values["pairs"] for part, values in judged["parts"].items()} == {
         "arms": 6,
         "head": 6,
         "legs": 6,

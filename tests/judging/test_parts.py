@@ -14,7 +14,7 @@ from anomend.detectors.observation import Observation
 from anomend.detectors.table import make_detector
 from anomend.judging.analysis import analyse, analyse_parts
 from anomend.judging.parts import part_boxes, part_questions, square
-from anomend.judging.protocol import BlindPair, Reply, ask, blind, questions
+from anomend.judging.protocol import BlindPair, Reply, ask, blind, whole_questions
 from anomend.miniature.anatomy import part_masks
 from anomend.pictures.image_sets import load_image
 from tests.conftest import ROOT
@@ -51,9 +51,9 @@ def test_the_crops_of_a_figure_hold_its_parts(drawn: pd.DataFrame) -> None:
 
 
 def test_each_part_is_asked_about_in_both_orders_and_blind(drawn: pd.DataFrame) -> None:
-    asked = part_questions(drawn, 2, DRAWN)
-    assert len(asked) == len(drawn) * 3 * 2 * 2
-    first, second = asked[:2]
+    questions = part_questions(drawn, 2, DRAWN)
+    assert len(questions) == len(drawn) * 3 * 2 * 2
+    first, second = questions[:2]
     one, other = blind(first), blind(second)
     assert (first.order, second.order) == ("base_first", "tuned_first") and one.part == first.part == second.part
     assert one.image_a.shape[0] == one.image_a.shape[1] <= 64
@@ -61,7 +61,7 @@ def test_each_part_is_asked_about_in_both_orders_and_blind(drawn: pd.DataFrame) 
     assert not hasattr(one, "path_base")
 
 
-def test_what_is_found_in_one_image_only_is_not_asked_about(drawn: pd.DataFrame) -> None:
+def test_a_part_in_only_one_image_is_not_asked_about(drawn: pd.DataFrame) -> None:
     seen: list[int] = []
 
     def detect(image: np.ndarray) -> Observation:
@@ -86,7 +86,7 @@ class LikesRedArms:
 
 
 def test_parts_are_analysed_by_themselves(drawn: pd.DataFrame) -> None:
-    answers = list(ask(LikesRedArms(), [*questions(drawn, 1), *part_questions(drawn, 1, DRAWN)]))
+    answers = list(ask(LikesRedArms(), [*whole_questions(drawn, 1), *part_questions(drawn, 1, DRAWN)]))
     whole, parts = analyse(answers, seed=0, resamples=200), analyse_parts(answers, seed=0, resamples=200)
     assert whole["pairs"] == 5 and whole["win_rate_tuned"] == 0.5 and whole["first_position_rate"] == 1
     assert set(parts) == {"head", "arms", "legs"}

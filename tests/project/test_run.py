@@ -1,4 +1,4 @@
-"""A stage that fails says why in one line and leaves with a code that is not 0."""
+"""A stage that fails says why in one line and ends with a code other than 0."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from filelock import FileLock
 from safetensors import SafetensorError
 
-from anomend.project.metric_files import read_metrics, write_metrics
+from anomend.project.metric_files import read_metrics, record_cost, resident_bytes, write_metrics
 from anomend.project.run import LOCKS, run_stage
 from tests.clones import environment
 from tests.conftest import ROOT
@@ -30,10 +31,10 @@ def failing(error: BaseException) -> Callable[[], None]:
     [
         (ValueError("train.rank = 0: too small"), "train: train.rank = 0: too small"),
         (FileNotFoundError("no weights here: fetch them"), "train: no weights here: fetch them"),
-        (OSError(28, "No space left on device", "x.png"), "No space left on device: 'x.png': mend that"),
+        (OSError(28, "No space left on device", "x.png"), "No space left on device: 'x.png': fix that"),
         (RuntimeError("CUDA out of memory. Tried to allocate"), "train: out of memory: lower the stage's batch_size"),
         (MemoryError(), "train: out of memory"),
-        (SafetensorError("I/O error: No space left on device (os error 28)"), "(os error 28): mend that, then run"),
+        (SafetensorError("I/O error: No space left on device (os error 28)"), "(os error 28): fix that, then run"),
         (
             SafetensorError("incomplete metadata"),
             "a file of tensors is broken (incomplete metadata): remove .checkpoints",
@@ -44,13 +45,13 @@ def test_a_users_mistake_is_one_line(
     error: BaseException, said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as ended:
         run_stage("train", failing(error))
     printed = capsys.readouterr().err
-    assert left.value.code == 1 and said in printed and len(printed.splitlines()) == 1
+    assert ended.value.code == 1 and said in printed and len(printed.splitlines()) == 1
 
 
-def test_our_own_mistake_keeps_its_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_keeps_its_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(KeyError):
         run_stage("train", failing(KeyError("loss")))
@@ -61,13 +62,13 @@ def test_a_stage_runs_once_at_a_time(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     LOCKS.mkdir(parents=True)
-    with FileLock(LOCKS / "train.lock"), pytest.raises(SystemExit) as left:
+    with FileLock(LOCKS / "train.lock"), pytest.raises(SystemExit) as ended:
         run_stage("train", lambda: None)
-    assert left.value.code == 1 and "another run of this stage works in this folder" in capsys.readouterr().err
+    assert ended.value.code == 1 and "another run of this stage works in this folder" in capsys.readouterr().err
     run_stage("train", lambda: None)
 
 
-def test_the_other_processes_of_a_launch_wait_for_no_lock_and_note_no_cost(
+def test_the_other_processes_of_a_launch_wait_for_no_lock_and_record_no_cost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -91,11 +92,11 @@ def test_a_stage_writes_utf8_where_the_locale_is_another(locale: str, tmp_path: 
     assert (tmp_path / "card").read_text(encoding="utf-8") == "草"
 
 
-def test_a_stage_that_ends_well_notes_its_cost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stage_that_ends_well_records_its_cost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     run_stage("train", lambda: None)
-    noted = json.loads((tmp_path / "metrics" / "resources" / "train.json").read_text())
-    assert noted["seconds"] >= 0 and noted["peak_memory_bytes"] > 1_000_000
+    cost = json.loads((tmp_path / "metrics" / "resources" / "train.json").read_text())
+    assert cost["seconds"] >= 0 and cost["peak_memory_bytes"] > 1_000_000
 
 
 def test_metric_files_go_round_trip_and_refuse_nan(tmp_path: Path) -> None:
@@ -104,3 +105,21 @@ def test_metric_files_go_round_trip_and_refuse_nan(tmp_path: Path) -> None:
     assert read_metrics(path) == {"rate": None, "reason": "no images", "provenance": {"n": 0}}
     with pytest.raises(ValueError, match=r"x\.json\.deep\.rate is nan"):
         write_metrics(path, {"deep": {"rate": float("nan")}}, {})
+
+
+@pytest.mark.parametrize(("platform", "bytes_of_2048"), [("linux", 2 * 2**20), ("darwin", 2048)])
+def test_peak_memory_is_in_bytes_on_every_platform(
+    platform: str, bytes_of_2048: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    assert resident_bytes(SimpleNamespace(ru_maxrss=2048)) == bytes_of_2048  # type: ignore[arg-type]
+
+
+def test_the_cost_is_recorded_where_memory_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows, whose Python has no module `resource`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "resource", None)
+    monkeypatch.setattr(sys, "platform", "win32")
+    with record_cost("train"):
+        pass
+    assert json.loads(Path("metrics/resources/train.json").read_text())["peak_memory_bytes"] is None

@@ -21,7 +21,7 @@ NOWHERE = "http://127.0.0.1:9"
 
 
 def environment(server: ApiServer | None, **changes: str) -> dict[str, str]:
-    """Keys, leave to spend, and both clients pointed at the server."""
+    """Keys, permission to spend, and both clients pointed at the server."""
     url = server.url if server else NOWHERE
     return {
         "ANOMEND_ALLOW_SPEND": "1",

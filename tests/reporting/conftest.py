@@ -13,7 +13,7 @@ from PIL import Image
 from anomend.judging.analysis import analyse
 from anomend.judging.anatomy_judge import AnatomyJudge
 from anomend.judging.answers import write_answers
-from anomend.judging.protocol import ask, choose_pairs, questions
+from anomend.judging.protocol import ask, choose_pairs, whole_questions
 from anomend.measuring.rates import anomaly_rates, rate_metrics
 from anomend.miniature.anatomy import check
 from anomend.miniature.defects import ANOMALIES, plant
@@ -130,7 +130,9 @@ def complete(inputs: ReportInputs, tmp_path_factory: pytest.TempPathFactory) -> 
     Image.new("RGB", (512, 64), "grey").save(folder / "look.png")
     base, tuned = (table[table["group"] == "target"] for table in (inputs.samples_base, inputs.samples_tuned))
     judge = AnatomyJudge(lambda image: check(image).anomalies)
-    answers = write_answers(folder / "anatomy.jsonl", ask(judge, questions(choose_pairs(base, tuned, SEEDS, 0), 1)))
+    answers = write_answers(
+        folder / "anatomy.jsonl", ask(judge, whole_questions(choose_pairs(base, tuned, per_prompt=SEEDS, seed=0), 1))
+    )
     prompt, seed = inputs.samples_base.iloc[0][["prompt", "seed"]]
     raters = ["judge_anatomy", "measure_anatomy"]
     kept = pd.DataFrame({"file_name": inputs.samples_tuned["file_name"], "path": inputs.samples_tuned["path"]})

@@ -45,7 +45,7 @@ def build(folder: Path, participants: int, pairs: int = 6, repeats: int = 2, cat
     both = [(picture(prompt, seed, "base"), picture(prompt, seed, "tuned")) for seed, prompt in enumerate(prompts)]
     whole = [picture("standing on the beach", 100 + number, "whole") for number in range(catches)]
     site = folder / "survey"
-    key = build_site(site, both, whole, TEXTS, participants=participants, repeats=repeats, seed=5)
+    key = build_site(site, pairs=both, whole=whole, texts=TEXTS, participants=participants, repeats=repeats, seed=5)
     results = folder / "results"
     results.mkdir()
     return Survey(site, key, results)

@@ -1,4 +1,4 @@
-"""Simulated surveys whose truth is known: the raters' preference, noise, liking for a side, and carelessness."""
+"""Simulated surveys whose truth is known: the raters' preference, noise, preference for a side, and carelessness."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from anomend.surveying.responses import COLUMNS
 class Raters:
     """How participants answer.
 
-    Each pair has a better image by the raters' preference (the tuned one with chance `preference`); a vote is turned
-    round with chance `noise`; with chance `left` the rater takes the left image whatever it shows.
+    Each pair has a better image by the raters' preference (the tuned one with chance `preference`); a vote is flipped
+    with chance `noise`; with chance `left` the rater takes the left image whatever it shows.
     """
 
     preference: float = 0.7
@@ -48,7 +48,7 @@ def simulate(raters: Raters, seed: int) -> pd.DataFrame:
     better = rng.random(raters.pairs) < raters.preference
     rows = []
 
-    def answer(person: int, pair: int, left: str, kind: str, tuned_is_better: bool) -> None:
+    def answer(person: int, pair: int, kind: str, *, left: str, tuned_is_better: bool) -> None:
         if person < raters.careless:
             choice = str(rng.choice(["left", "right"]))
         elif kind == "catch":
@@ -66,16 +66,17 @@ def simulate(raters: Raters, seed: int) -> pd.DataFrame:
     for person in range(raters.participants):
         sides = ["tuned" if even else "base" for even in rng.permutation(raters.pairs) % 2 == 0]
         for pair in range(raters.pairs):
-            answer(person, pair, sides[pair], "real", better[pair])
+            answer(person, pair, "real", left=sides[pair], tuned_is_better=better[pair])
         for pair in rng.choice(raters.pairs, raters.repeats, replace=False):
-            answer(person, int(pair), "base" if sides[pair] == "tuned" else "tuned", "repeat", better[pair])
+            left = "base" if sides[pair] == "tuned" else "tuned"
+            answer(person, int(pair), "repeat", left=left, tuned_is_better=better[pair])
         for pair in range(raters.catches):
-            answer(person, pair, str(rng.choice(["tuned", "base"])), "catch", True)
+            answer(person, pair, "catch", left=str(rng.choice(["tuned", "base"])), tuned_is_better=True)
     return pd.DataFrame(rows)
 
 
 def simulate_mixed(
-    log_odds: float, side: float, sd_participant: float, sd_pair: float, seed: int, participants: int, pairs: int
+    *, log_odds: float, side: float, sd_participant: float, sd_pair: float, seed: int, participants: int, pairs: int
 ) -> pd.DataFrame:
     """Votes drawn from the mixed logistic model itself."""
     rng = numpy_generator(seed, "mixed raters")

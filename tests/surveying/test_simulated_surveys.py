@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -23,49 +23,51 @@ LEANING = Raters(preference=0.6, noise=0.1, left=0.3, careless=3, catches=8, par
 @cache
 def surveys(raters: Raters) -> list[dict[str, Any]]:
     rules = ExclusionRules(max_failed_catches=1, min_median_ms=500)
-    return [tally(simulate(raters, seed), seed, 1000, rules) for seed in range(SURVEYS)]
+    return [tally(simulate(raters, seed), seed, resamples=1000, rules=rules) for seed in range(SURVEYS)]
 
 
-def recovered(found: list[dict[str, Any]], truth: float, low: str, high: str) -> int:
-    return sum(figures[low] <= truth <= figures[high] for figures in found)
+def recovered(results: list[dict[str, Any]], truth: float, prefix: str = "") -> int:
+    """In how many results the interval holds the truth."""
+    return sum(each[f"{prefix}ci_low"] <= truth <= each[f"{prefix}ci_high"] for each in results)
 
 
 @pytest.mark.parametrize("raters", [NOISY, LEANING], ids=["noisy", "leaning left, some careless"])
-def test_preference_and_liking_for_a_side_are_recovered(raters: Raters) -> None:
-    found = surveys(raters)
-    assert recovered(found, raters.win_rate, "ci_low", "ci_high") >= 90
-    assert recovered(found, raters.left_rate, "left_ci_low", "left_ci_high") >= 90
+def test_preference_for_a_model_and_for_a_side_are_recovered(raters: Raters) -> None:
+    results = surveys(raters)
+    assert recovered(results, raters.win_rate) >= 90
+    assert recovered(results, raters.left_rate, "left_") >= 90
 
 
 def test_rater_noise_is_recovered() -> None:
-    found = surveys(NOISY)
+    results = surveys(NOISY)
     consistency = (1 - NOISY.noise) ** 2 + NOISY.noise**2
-    assert recovered(found, consistency, "repeat_ci_low", "repeat_ci_high") >= 90
-    assert np.mean([figures["rater_noise"] for figures in found]) == pytest.approx(NOISY.noise, abs=0.02)
+    assert recovered(results, consistency, "repeat_") >= 90
+    assert np.mean([each["rater_noise"] for each in results]) == pytest.approx(NOISY.noise, abs=0.02)
 
 
 def test_random_clickers_are_caught_and_nobody_else() -> None:
     # Of eight catch pairs a random clicker fails at most one with chance 9 / 256.
-    caught = [figures["excluded_by_catch"] for figures in surveys(LEANING)]
+    caught = [each["excluded_by_catch"] for each in surveys(LEANING)]
     assert max(caught) <= LEANING.careless
     assert np.mean(caught) == pytest.approx(LEANING.careless * (1 - 9 / 256), abs=0.15)
 
 
 def test_the_mixed_model_recovers_what_it_was_drawn_from() -> None:
-    found = [mixed_logistic(simulate_mixed(0.8, 0.5, 0.7, 0.9, seed, 15, 24), seed) for seed in range(SURVEYS)]
-    assert recovered(found, 0.8, "ci_low", "ci_high") >= 90
-    assert recovered(found, 0.5, "left_ci_low", "left_ci_high") >= 90
-    assert np.mean([figures["sd_participant"] for figures in found]) == pytest.approx(0.7, abs=0.1)
-    assert np.mean([figures["sd_pair"] for figures in found]) == pytest.approx(0.9, abs=0.1)
+    draw = partial(simulate_mixed, log_odds=0.8, side=0.5, sd_participant=0.7, sd_pair=0.9, participants=15, pairs=24)
+    results = [mixed_logistic(draw(seed=seed), seed) for seed in range(SURVEYS)]
+    assert recovered(results, 0.8) >= 90
+    assert recovered(results, 0.5, "left_") >= 90
+    assert np.mean([each["sd_participant"] for each in results]) == pytest.approx(0.7, abs=0.1)
+    assert np.mean([each["sd_pair"] for each in results]) == pytest.approx(0.9, abs=0.1)
 
 
 def test_without_differences_between_raters_it_is_a_logistic_regression() -> None:
-    votes = simulate_mixed(0.4, 0.8, 0.0, 0.0, 3, 40, 40)
+    votes = simulate_mixed(log_odds=0.4, side=0.8, sd_participant=0.0, sd_pair=0.0, seed=3, participants=40, pairs=40)
     side = np.where(votes["left_model"] == "tuned", 0.5, -0.5)
     plain = sm.Logit((votes["vote"] == "tuned").astype(float), sm.add_constant(side)).fit(disp=0)
-    figures = mixed_logistic(votes, seed=0)
-    assert [figures["log_odds_tuned"], figures["log_odds_left"]] == pytest.approx(list(plain.params), abs=0.03)
-    widths = [figures["ci_high"] - figures["ci_low"], figures["left_ci_high"] - figures["left_ci_low"]]
-    # The effects of participants and pairs are small and not nothing, so the first interval is somewhat wider.
+    fitted = mixed_logistic(votes, seed=0)
+    assert [fitted["log_odds_tuned"], fitted["log_odds_left"]] == pytest.approx(list(plain.params), abs=0.03)
+    widths = [fitted["ci_high"] - fitted["ci_low"], fitted["left_ci_high"] - fitted["left_ci_low"]]
+    # The effects of participants and pairs are small but not zero, so the first interval is somewhat wider.
     assert widths[1] == pytest.approx(2 * 1.96 * plain.bse.iloc[1], rel=0.05)
     assert 1 <= widths[0] / (2 * 1.96 * plain.bse.iloc[0]) < 1.6

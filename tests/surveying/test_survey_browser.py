@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from anomend.surveying.responses import read_responses
-from anomend.surveying.submissions import parse, unblind
+from anomend.surveying.submissions import parse_submission, unblind
 from tests.surveying.conftest import MARKUP, Survey
 
 pytestmark = pytest.mark.slow
@@ -141,7 +141,7 @@ def test_opened_as_a_file_it_hands_over_a_file(survey: Survey, page: Page) -> No
     with page.expect_download() as download:
         page.get_by_role("button", name="Save my answers").click()
     assert download.value.suggested_filename == f"answers-{code}.json"
-    submission = parse(Path(download.value.path()).read_bytes(), survey.key)
+    submission = parse_submission(Path(download.value.path()).read_bytes(), survey.key)
     assert list(unblind(submission, survey.key)["choice"]) == choices
 
 

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 
 import numpy as np
 import pytest
 
-from anomend.surveying.design import Pair, Trial, trials_of
-from anomend.surveying.images import TILES, blind_name, damaged, digest, pair_name
+from anomend.surveying.design import SurveyPair, Trial, trials_of
+from anomend.surveying.images import TILES, blind_name, damaged, pair_name, pixel_digest
 
-PAIRS = [Pair(f"pair {number}", "a prompt", number, f"b{number}", f"t{number}") for number in range(12)]
-CATCHES = [Pair(f"catch {number}", "a prompt", number, f"x{number}", f"y{number}") for number in range(4)]
+
+def survey_pair(kind: str, number: int) -> SurveyPair:
+    return SurveyPair(
+        name=f"{kind} {number}",
+        prompt="a prompt",
+        seed=number,
+        image_base=f"{kind} base {number}",
+        image_tuned=f"{kind} tuned {number}",
+    )
+
+
+PAIRS = [survey_pair("pair", number) for number in range(12)]
+CATCHES = [survey_pair("catch", number) for number in range(4)]
 PARTICIPANTS, REPEATS = 10, 5
 
 
 @pytest.fixture(scope="module")
 def plans() -> list[list[Trial]]:
-    return [trials_of(number, PAIRS, CATCHES, REPEATS, seed=3) for number in range(PARTICIPANTS)]
+    return [trials_of(number, pairs=PAIRS, catches=CATCHES, repeats=REPEATS, seed=3) for number in range(PARTICIPANTS)]
 
 
 def of_kind(trials: list[Trial], kind: str) -> list[Trial]:
@@ -37,7 +49,8 @@ def test_everybody_sees_every_pair_once_and_the_repeats_again(plans: list[list[T
 
 def test_orders_differ_and_depend_on_nothing_but_seed_and_number(plans: list[list[Trial]]) -> None:
     assert len({tuple(trial.pair.name for trial in trials) for trials in plans}) == PARTICIPANTS
-    assert plans[4] == trials_of(4, PAIRS, CATCHES, REPEATS, seed=3) != trials_of(4, PAIRS, CATCHES, REPEATS, seed=4)
+    plan = partial(trials_of, 4, pairs=PAIRS, catches=CATCHES, repeats=REPEATS)
+    assert plans[4] == plan(seed=3) != plan(seed=4)
 
 
 def test_sides_are_balanced_within_and_between_participants(plans: list[list[Trial]]) -> None:
@@ -72,7 +85,7 @@ def test_catch_pairs_are_spread_over_the_whole(plans: list[list[Trial]]) -> None
 
 def test_too_many_repeats_are_refused() -> None:
     with pytest.raises(ValueError, match=r"7 repeats need 14 pairs or more, there are 12: lower survey\.repeats"):
-        trials_of(0, PAIRS, CATCHES, 7, seed=3)
+        trials_of(0, pairs=PAIRS, catches=CATCHES, repeats=7, seed=3)
 
 
 def test_a_damaged_image_has_the_same_tiles_and_none_in_its_place() -> None:
@@ -88,8 +101,8 @@ def test_a_damaged_image_has_the_same_tiles_and_none_in_its_place() -> None:
 def test_names_follow_the_pixels() -> None:
     first, second = np.zeros((8, 8, 3), dtype=np.uint8), np.full((8, 8, 3), 9, dtype=np.uint8)
     assert blind_name(first, 0) == blind_name(first.copy(), 0) != blind_name(first, 1)
-    assert digest(first, second) != digest(second, first)
-    name = pair_name("Lying on the grass/street", 7, first, second)
+    assert pixel_digest(first, second) != pixel_digest(second, first)
+    name = pair_name("Lying on the grass/street", 7, base=first, tuned=second)
     assert name.startswith("lying_on_the_grass_street-7-") and name != pair_name(
-        "Lying on the grass/street", 7, *[first] * 2
+        "Lying on the grass/street", 7, base=first, tuned=first
     )

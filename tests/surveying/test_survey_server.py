@@ -288,5 +288,6 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert (
-        done.stderr == "survey_server: survey.responses = 'data/survey' is no folder: make it, or mend the parameter\n"
+        done.stderr
+        == "survey_server: survey.responses = 'data/survey' is not a folder: make it, or fix the parameter\n"
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from anomend.surveying.images import digest
+from anomend.surveying.images import pixel_digest
 from anomend.surveying.key import read_key, write_key
 from tests.surveying.conftest import MARKUP, TEXTS, Survey, build, picture
 
@@ -24,7 +24,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_key_says_whose_image_each_blind_name_is(survey: Survey) -> None:
-    drawn = {model: {digest(picture("", seed, model).pixels) for seed in range(6)} for model in ("base", "tuned")}
+    drawn = {model: {pixel_digest(picture("", seed, model).pixels) for seed in range(6)} for model in ("base", "tuned")}
     for code, trials in survey.key.participants.items():
         plan = plan_of(survey, code)
         assert (plan["survey"], plan["participant"], len(plan["trials"])) == (survey.key.survey, code, len(trials))
@@ -33,7 +33,7 @@ def test_the_key_says_whose_image_each_blind_name_is(survey: Survey) -> None:
                 continue
             left, right = (np.asarray(Image.open(survey.site / "images" / shown[side])) for side in ("left", "right"))
             other = "base" if keyed.left_model == "tuned" else "tuned"
-            assert digest(left) in drawn[keyed.left_model] and digest(right) in drawn[other]
+            assert pixel_digest(left) in drawn[keyed.left_model] and pixel_digest(right) in drawn[other]
             assert shown["prompt"] == keyed.prompt == (MARKUP if keyed.seed == 5 else "lying on the street")
 
 

@@ -13,7 +13,7 @@ from anomend.statistics import wilson_interval
 from anomend.surveying.exclusion import ExclusionRules, excluded_participants
 from anomend.surveying.repeats import rater_noise
 from anomend.surveying.responses import COLUMNS, check_responses, no_responses, read_responses
-from anomend.surveying.tally import FIGURES, per_pair, tally
+from anomend.surveying.tally import WHY_NOT, per_pair, tally
 
 
 def vote(participant: int, pair: int, choice: str, left: str = "tuned", kind: str = "real") -> dict[str, Any]:
@@ -31,25 +31,25 @@ def table_2() -> pd.DataFrame:
 
 
 def test_no_responses_are_n_0_and_nothing_else() -> None:
-    figures = tally(no_responses(), seed=0)
-    assert (figures["n"], figures["votes"]) == (0, 0)
-    assert all(figures[name] is None for name in FIGURES)
-    assert "no responses" in figures["reason"]
+    metrics = tally(no_responses(), seed=0)
+    assert (metrics["n"], metrics["votes"]) == (0, 0)
+    assert all(metrics[name] is None for name in WHY_NOT)
+    assert "no responses" in metrics["reason"]
 
 
 def test_table_2_of_the_paper(table_2: pd.DataFrame) -> None:
-    figures = tally(table_2, seed=0)
-    assert (figures["n"], figures["votes"]) == (10, 100)
-    assert figures["win_rate_tuned"] == pytest.approx(0.94)
-    assert figures["left_choice_rate"] == pytest.approx(0.94)
+    metrics = tally(table_2, seed=0)
+    assert (metrics["n"], metrics["votes"]) == (10, 100)
+    assert metrics["win_rate_tuned"] == pytest.approx(0.94)
+    assert metrics["left_choice_rate"] == pytest.approx(0.94)
     # Nine pairs for the tuned model, one five to five: 2 * 0.5^9.
-    assert figures["p_sign"] == pytest.approx(2 * 0.5**9)
+    assert metrics["p_sign"] == pytest.approx(2 * 0.5**9)
     # By hand: mean agreement of the pairs (0.8 + 4/9 + 8) / 10, by chance 0.94^2 + 0.06^2.
     observed, chance = (0.8 + 4 / 9 + 8) / 10, 0.94**2 + 0.06**2
-    assert figures["fleiss_kappa"] == pytest.approx((observed - chance) / (1 - chance))
-    assert "cannot be told apart" in figures["caution"]
+    assert metrics["fleiss_kappa"] == pytest.approx((observed - chance) / (1 - chance))
+    assert "cannot be told apart" in metrics["caution"]
     low, high = wilson_interval(94, 100)
-    assert figures["ci_high"] - figures["ci_low"] > high - low
+    assert metrics["ci_high"] - metrics["ci_low"] > high - low
 
 
 def test_pairs_of_table_2(table_2: pd.DataFrame) -> None:
@@ -72,11 +72,11 @@ def test_repeats_and_catch_pairs_are_no_votes(table_2: pd.DataFrame) -> None:
 
 def test_sides_are_turned_back_and_unsure_counts_half() -> None:
     rows = [vote(0, 0, "right", "base"), vote(1, 0, "left", "base"), vote(0, 1, "unsure"), vote(1, 1, "left")]
-    figures = tally(pd.DataFrame(rows), seed=0)
-    assert figures["win_rate_tuned"] == (1 + 0 + 0.5 + 1) / 4
-    assert figures["left_choice_rate"] == pytest.approx(2 / 3)
-    assert figures["p_sign"] == 1
-    assert "caution" not in figures
+    metrics = tally(pd.DataFrame(rows), seed=0)
+    assert metrics["win_rate_tuned"] == (1 + 0 + 0.5 + 1) / 4
+    assert metrics["left_choice_rate"] == pytest.approx(2 / 3)
+    assert metrics["p_sign"] == 1
+    assert "caution" not in metrics
 
 
 @pytest.mark.parametrize("alike", ["votes on a pair", "votes of a participant"])
@@ -85,20 +85,20 @@ def test_the_interval_knows_that_votes_are_not_independent(alike: str) -> None:
     numbers = [(person, pair) for person in range(sizes[0]) for pair in range(sizes[1])]
     decides = [pair if alike == "votes on a pair" else person for person, pair in numbers]
     rows = [vote(*ids, "left" if number % 2 else "right") for ids, number in zip(numbers, decides, strict=True)]
-    figures = tally(pd.DataFrame(rows), seed=0)
+    metrics = tally(pd.DataFrame(rows), seed=0)
     # The spread is that of 20 coin flips, not of 200 votes.
     half = 1.96 * np.sqrt(0.25 / 20)
-    assert figures["ci_low"] == pytest.approx(0.5 - half, abs=0.04)
-    assert figures["ci_high"] == pytest.approx(0.5 + half, abs=0.04)
-    assert (figures["fleiss_kappa"] > 0.99) == (alike == "votes on a pair")
-    assert figures == tally(pd.DataFrame(rows), seed=0)
+    assert metrics["ci_low"] == pytest.approx(0.5 - half, abs=0.04)
+    assert metrics["ci_high"] == pytest.approx(0.5 + half, abs=0.04)
+    assert (metrics["fleiss_kappa"] > 0.99) == (alike == "votes on a pair")
+    assert metrics == tally(pd.DataFrame(rows), seed=0)
 
 
 def test_each_null_has_its_own_reason() -> None:
-    figures = tally(pd.DataFrame([vote(0, 0, "unsure")]), seed=0)
-    nulls = [name for name in FIGURES if figures[name] is None]
-    assert nulls == [name for name in FIGURES if name not in ("win_rate_tuned", "unsure_rate")]
-    assert all(figures[f"{name}_reason"] for name in nulls)
+    metrics = tally(pd.DataFrame([vote(0, 0, "unsure")]), seed=0)
+    nulls = [name for name in WHY_NOT if metrics[name] is None]
+    assert nulls == [name for name in WHY_NOT if name not in ("win_rate_tuned", "unsure_rate")]
+    assert all(metrics[f"{name}_reason"] for name in nulls)
 
 
 def test_careless_and_hasty_participants_are_left_out(table_2: pd.DataFrame) -> None:
@@ -121,21 +121,23 @@ def test_careless_and_hasty_participants_are_left_out(table_2: pd.DataFrame) -> 
         "p2": {"catch": True, "speed": True},
         "p4": {"catch": False, "speed": True},
     }
-    figures = tally(responses, seed=0, rules=rules)
-    counts = {name: figures[name] for name in ("n", "votes", "excluded", "excluded_by_catch", "excluded_by_speed")}
+    metrics = tally(responses, seed=0, rules=rules)
+    counts = {name: metrics[name] for name in ("n", "votes", "excluded", "excluded_by_catch", "excluded_by_speed")}
     assert counts == {"n": 7, "votes": 70, "excluded": 3, "excluded_by_catch": 2, "excluded_by_speed": 2}
-    assert figures["win_rate_tuned"] == pytest.approx((70 - 1 - 3) / 70)
+    assert metrics["win_rate_tuned"] == pytest.approx((70 - 1 - 3) / 70)
 
 
 def test_when_everybody_is_left_out_the_reason_says_so(table_2: pd.DataFrame) -> None:
-    figures = tally(table_2, seed=0, rules=ExclusionRules(0, 5000))
-    assert (figures["n"], figures["excluded_by_speed"], figures["reason"]) == (0, 10, "everybody is excluded")
-    assert all(figures[name] is None for name in FIGURES)
+    metrics = tally(table_2, seed=0, rules=ExclusionRules(max_failed_catches=0, min_median_ms=5000))
+    assert (metrics["n"], metrics["excluded_by_speed"], metrics["reason"]) == (0, 10, "everybody is excluded")
+    assert all(metrics[name] is None for name in WHY_NOT)
 
 
 def test_unknown_reaction_times_exclude_nobody(table_2: pd.DataFrame) -> None:
     unknown = table_2.assign(reaction_ms="")
-    assert tally(unknown, seed=0, rules=ExclusionRules(0, 5000)) == tally(table_2, seed=0)
+    assert tally(unknown, seed=0, rules=ExclusionRules(max_failed_catches=0, min_median_ms=5000)) == tally(
+        table_2, seed=0
+    )
 
 
 def test_repeats_tell_how_steady_raters_are() -> None:
@@ -143,10 +145,10 @@ def test_repeats_tell_how_steady_raters_are() -> None:
     rows = []
     for person, choices in enumerate([sides["same image"]] * 3 + [sides["other image"]] + [sides["unsure"]]):
         rows += [vote(person, 0, choices[0], "tuned"), vote(person, 0, choices[1], "base", "repeat")]
-    figures = tally(pd.DataFrame(rows), seed=0)
-    assert (figures["repeats"], figures["repeat_consistency"]) == (4, 0.75)
+    metrics = tally(pd.DataFrame(rows), seed=0)
+    assert (metrics["repeats"], metrics["repeat_consistency"]) == (4, 0.75)
     # Two votes that are each turned round with chance e agree with chance (1 - e)^2 + e^2.
-    noise = figures["rater_noise"]
+    noise = metrics["rater_noise"]
     assert (1 - noise) ** 2 + noise**2 == pytest.approx(0.75) and noise < 0.5
     assert (rater_noise(1), rater_noise(0.5), rater_noise(0.2)) == (0, 0.5, 0.5)
 

@@ -11,36 +11,33 @@ import pytest
 from anomend.judging.analysis import analyse
 from anomend.judging.anatomy_judge import AnatomyJudge
 from anomend.judging.answers import read_answers, write_answers
-from anomend.judging.llm_judge import LlmSettings
-from anomend.judging.protocol import BlindPair, Reply, ask, choose_pairs, parse, questions
-from anomend.judging.registry import JUDGES, JudgeSettings, make_judge
+from anomend.judging.protocol import BlindPair, Reply, ask, choose_pairs, parse_verdict, whole_questions
 from anomend.miniature.anatomy import check
-from anomend.purchasing.purchase import Patience
 from tests.judging.known_judges import AlwaysFirst, flat_images, reply
 
 
 def test_the_anatomy_judge_counts_anomalies_and_has_no_taste(drawn: pd.DataFrame) -> None:
     judge = AnatomyJudge(lambda image: check(image).anomalies, "drawn_people")
-    figures = analyse(list(ask(judge, questions(drawn, repeats=1))), seed=0)
-    assert figures["pairs"] == 5
-    assert figures["win_rate_tuned"] == pytest.approx((3 * 1 + 2 * 0.5) / 5)
-    assert figures["first_position_rate"] == 0.5
-    assert figures["consistency"] == 1
-    assert (figures["ties"], figures["unparsed"]) == (4, 0)
-    assert "not an independent opinion" in figures["model"]
-    assert figures["ci_low"] <= figures["win_rate_tuned"] <= figures["ci_high"]
+    metrics = analyse(list(ask(judge, whole_questions(drawn, repeats=1))), seed=0)
+    assert metrics["pairs"] == 5
+    assert metrics["win_rate_tuned"] == pytest.approx((3 * 1 + 2 * 0.5) / 5)
+    assert metrics["first_position_rate"] == 0.5
+    assert metrics["consistency"] == 1
+    assert (metrics["ties"], metrics["unparsed"]) == (4, 0)
+    assert "not an independent opinion" in metrics["model"]
+    assert metrics["ci_low"] <= metrics["win_rate_tuned"] <= metrics["ci_high"]
 
 
-def test_what_the_anatomy_judge_does_not_look_at_is_no_tie(drawn: pd.DataFrame) -> None:
-    answer = next(ask(AnatomyJudge(lambda image: check(image).anomalies), questions(drawn, 1)))
+def test_a_criterion_that_the_anatomy_judge_does_not_assess_is_not_a_tie(drawn: pd.DataFrame) -> None:
+    answer = next(ask(AnatomyJudge(lambda image: check(image).anomalies), whole_questions(drawn, 1)))
     assert answer.verdict is not None
     assert answer.verdict.anatomy == answer.verdict.overall
     assert (answer.verdict.lighting, answer.verdict.prompt) == (None, None)
 
 
 def test_both_orders_and_repeats_are_asked_and_nothing_tells_the_models_apart(flat: pd.DataFrame) -> None:
-    asked = questions(flat.head(1), repeats=3)
-    assert [(q.order, q.repeat) for q in asked] == [
+    questions = whole_questions(flat.head(1), repeats=3)
+    assert [(q.order, q.repeat) for q in questions] == [
         (order, repeat) for repeat in range(3) for order in ("base_first", "tuned_first")
     ]
     seen: list[BlindPair] = []
@@ -50,7 +47,7 @@ def test_both_orders_and_repeats_are_asked_and_nothing_tells_the_models_apart(fl
             seen.append(pair)
             return super().judge(pair)
 
-    list(ask(Recorder(), asked[:2]))
+    list(ask(Recorder(), questions[:2]))
     assert [pair.image_a[0, 0, 0] for pair in seen] == [250, 3]
     assert [pair.image_b[0, 0, 0] for pair in seen] == [3, 250]
     # The same image keeps its name in either place; names and texts hold neither model nor folder.
@@ -63,7 +60,7 @@ def test_both_orders_and_repeats_are_asked_and_nothing_tells_the_models_apart(fl
     "raw", ["", "A", '{"overall": "A"}', reply("C").raw, reply("A").raw[:-5], reply("A").raw.replace('"because"', "1")]
 )
 def test_only_the_schema_is_a_verdict(raw: str) -> None:
-    verdict, why = parse(raw)
+    verdict, why = parse_verdict(raw)
     assert verdict is None and why
 
 
@@ -73,33 +70,22 @@ def test_answers_survive_the_file(flat: pd.DataFrame, tmp_path: Path) -> None:
             return Reply("two\u2028lines\nand <markup>", {"usage": {"input_tokens": 7}})
 
     path = tmp_path / "answers" / "odd.jsonl"
-    written = write_answers(path, ask(Odd(), questions(flat.head(2), 1)))
+    written = write_answers(path, ask(Odd(), whole_questions(flat.head(2), 1)))
     assert read_answers(path) == written
     assert len(written) == 4
     path.write_text(path.read_text() + '{"provider": "x"}\n')
-    with pytest.raises(ValueError, match=r"odd\.jsonl:5 is no answer"):
+    with pytest.raises(ValueError, match=r"odd\.jsonl:5 is not an answer"):
         read_answers(path)
 
 
 def test_pairs_do_not_depend_on_the_order_of_rows(tmp_path: Path) -> None:
     base, tuned = flat_images(tmp_path / "b", 12, 250), flat_images(tmp_path / "t", 12, 3)
-    chosen = choose_pairs(base, tuned, per_prompt=4, seed=1)
+    drawn = choose_pairs(base, tuned, per_prompt=4, seed=1)
     again = choose_pairs(base.sample(frac=1, random_state=0), tuned[::-1], per_prompt=4, seed=1)
-    pd.testing.assert_frame_equal(chosen, again)
-    assert len(chosen) == 4
-    assert list(chosen["seed"]) != list(choose_pairs(base, tuned, per_prompt=4, seed=2)["seed"])
+    pd.testing.assert_frame_equal(drawn, again)
+    assert len(drawn) == 4
+    assert list(drawn["seed"]) != list(choose_pairs(base, tuned, per_prompt=4, seed=2)["seed"])
     with pytest.raises(ValueError, match="share no prompt and seed"):
-        choose_pairs(base, tuned.assign(prompt="other"), 4, 0)
+        choose_pairs(base, tuned.assign(prompt="other"), per_prompt=4, seed=0)
     with pytest.raises(ValueError, match="twice"):
-        choose_pairs(pd.concat([base, base]), tuned, 4, 0)
-
-
-def test_registry(tmp_path: Path) -> None:
-    llm = LlmSettings(
-        "claude-opus-5-5", 256, 1000, 1.0, 1, 5.0, Patience(), tmp_path / "paid", api_key=None, may_spend=False
-    )
-    settings = JudgeSettings(assess=lambda image: check(image).anomalies, detector="drawn_people", llm=llm)
-    for name in JUDGES:
-        assert make_judge(name, settings).provider == name
-    with pytest.raises(ValueError, match="anatomy"):
-        make_judge("oracle", settings)
+        choose_pairs(pd.concat([base, base]), tuned, per_prompt=4, seed=0)

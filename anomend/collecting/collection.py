@@ -1,0 +1,135 @@
+"""Instance images from one source or several, in one image folder."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from anomend.collecting.image import (
+    FolderSettings,
+    OpenAISettings,
+    PaperSettings,
+    Skipped,
+    SourceImage,
+    SourceSettings,
+)
+from anomend.collecting.registry import find_source, module_of
+from anomend.params.images import CollectParams
+from anomend.pictures.image_sets import ImageFolderWriter
+from anomend.purchasing.settings import PurchaseSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collection:
+    """What was collected."""
+
+    metrics: dict[str, Any]
+    """images, spend_usd, requests_paid, requests_from_store, sources (images by source), skipped; and all other counts
+    of a purchase, if there was one."""
+    skipped: list[dict[str, str]]
+    """source, name and reason of everything that was left out."""
+
+
+def source_settings(
+    params: CollectParams, *, published: Path, tables: Path, purchase: PurchaseSettings
+) -> SourceSettings:
+    """What the sources need.
+
+    Args:
+        params: the parameters.
+        published: folder of the paper's published images; holds `instance/`.
+        tables: folder of the tables about them, images.csv and captions.csv.
+        purchase: how images are bought from OpenAI.
+    """
+    return SourceSettings(
+        seed=params.seed,
+        folder=FolderSettings(path=Path(params.folder.path).expanduser(), caption=params.folder.caption),
+        paper=PaperSettings(path=published, digests=tables / "images.csv", captions=tables / "captions.csv"),
+        openai=OpenAISettings(purchase=purchase, images=params.openai),
+    )
+
+
+def collect(prompts: Sequence[str], params: CollectParams, settings: SourceSettings, *, folder: Path) -> Collection:
+    """Collect images from every source into one image folder.
+
+    Args:
+        prompts: target prompts.
+        params: the sources, and the number of images of each.
+        settings: what the sources need.
+        folder: the image folder to write; what is in it is replaced.
+
+    Raises:
+        ValueError: a source fails, or no image was collected.
+        FileNotFoundError: a published image is missing.
+    """
+    writer = ImageFolderWriter(folder)
+    per_source: dict[str, int] = {}
+    skipped: list[dict[str, str]] = []
+    for source, count in _counts(params).items():
+        before = len(writer.rows)
+        for item in _from_source(source, prompts, count, settings):
+            if isinstance(item, Skipped):
+                skipped.append({"source": source, "name": item.name, "reason": item.reason})
+                continue
+            name = f"{len(writer.rows):04d}.png"
+            writer.add(name, item.image, text=item.text, prompt=item.prompt, source=source, **item.provenance)
+        per_source[source] = len(writer.rows) - before
+    writer.close()
+    if not writer.rows:
+        raise ValueError(
+            "no image was collected: " + "; ".join(f"{each['name']}: {each['reason']}" for each in skipped)
+        )
+    return Collection(metrics=_metrics(per_source, len(skipped), settings), skipped=skipped)
+
+
+def describe_plan(prompts: Sequence[str], params: CollectParams, settings: SourceSettings) -> list[str]:
+    """What `collect` would do and what it would cost, one line per source; nothing is requested, bought or written."""
+    lines = []
+    for source, count in _counts(params).items():
+        if source == "openai":
+            module = import_module(module_of(source))
+            lines.append(f"openai: {module.describe_purchase(prompts, count, settings)}")
+        else:
+            lines.append(f"{source}: up to {count} images, free of charge")
+    return lines
+
+
+def _counts(params: CollectParams) -> dict[str, int]:
+    """Images by source."""
+    return dict([(params.source, params.images), *params.mix.items()])
+
+
+def _from_source(
+    source: str, prompts: Sequence[str], count: int, settings: SourceSettings
+) -> Iterator[SourceImage | Skipped]:
+    """The images of one source, with a progress bar and a line about each that was changed or left out."""
+    with tqdm(total=count, desc=f"collecting ({source})", unit="image") as bar:
+        for item in find_source(source)(prompts, count, settings):
+            yield item
+            if isinstance(item, Skipped):
+                tqdm.write(f"skipped {item.name}: {item.reason}", file=sys.stderr)
+                continue
+            if changes := item.provenance.get("changes"):
+                tqdm.write(f"{item.provenance['original']}: {', '.join(changes)}", file=sys.stderr)
+            bar.update()
+
+
+def _metrics(per_source: dict[str, int], skipped: int, settings: SourceSettings) -> dict[str, Any]:
+    counts = asdict(settings.openai.purchase.counts) if settings.openai is not None else {}
+    metrics: dict[str, Any] = {
+        "images": sum(per_source.values()),
+        "spend_usd": round(counts.get("spend_usd", 0.0), 6),
+        "requests_paid": counts.get("requests_paid", 0),
+        "requests_from_store": counts.get("requests_from_store", 0),
+        "sources": per_source,
+        "skipped": skipped,
+    }
+    if metrics["requests_paid"] + metrics["requests_from_store"]:
+        metrics |= {name: count for name, count in counts.items() if name not in metrics}
+    return metrics
