@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from anomend.params.profiles import resolve
 from anomend.pipeline.checks import check_before_run
 from anomend.pipeline.resolved_files import resolved_files, write_files
+from anomend.project.lock import environment_differences
 from anomend.project.paths import PARAMS, PRICES, PROFILES, RETIRED_MODELS
 from anomend.project.run import run_stage
 from anomend.project.yaml_files import read_yaml
@@ -16,6 +18,8 @@ def main() -> None:
     params = resolve(read_yaml(PARAMS), PROFILES)
     check_before_run(params, prices=PRICES, retired_models=RETIRED_MODELS)
     write_files(resolved_files(Path.cwd(), params))
+    for difference in environment_differences():
+        print(f"resolve: {difference}; results will say so", file=sys.stderr)
     print(f"profile {params.profile}: base {params.base.name}, {len(params.prompts.target)} target prompts")
 
 

@@ -7,19 +7,11 @@ import numpy as np
 from anomend.detectors.criteria import Criteria
 from anomend.detectors.detector import Detector, Use
 from anomend.detectors.observation import Image, Observation
-from anomend.miniature import anatomy as checker
 from anomend.params.detectors import DetectorParams
 
 FORM = "drawn_people"
 USES: frozenset[Use] = frozenset({"anomalies", "curation", "parts"})
 
-KINDS = tuple(
-    f"{fault}_{part}"
-    for fault in ("missing", "extra", "detached")
-    for part in checker.EXPECTED
-    # All parts are attached to the torso, so it is never detached.
-    if (fault, part) != ("detached", "torso")
-)
 PARTS = {"head": "head", "arm": "arms", "leg": "legs"}
 """The checker's parts to those of `Observation.parts`."""
 
@@ -30,7 +22,17 @@ def check(argument: str, settings: DetectorParams) -> None:
 
 def make(argument: str, settings: DetectorParams) -> Detector:
     """The detector, which loads nothing."""
-    return Detector(name=FORM, detect=detect, criteria=Criteria(min_distance=1), kinds=KINDS)
+    # scikit-image takes a second to import, which those who only look up the detector need not wait for.
+    from anomend.miniature.anatomy import EXPECTED
+
+    kinds = tuple(
+        f"{fault}_{part}"
+        for fault in ("missing", "extra", "detached")
+        for part in EXPECTED
+        # All parts are attached to the torso, so it is never detached.
+        if (fault, part) != ("detached", "torso")
+    )
+    return Detector(name=FORM, detect=detect, criteria=Criteria(min_distance=1), kinds=kinds)
 
 
 def detect(image: Image) -> Observation:
@@ -41,8 +43,11 @@ def detect(image: Image) -> Observation:
     Raises:
         ValueError: the array is not an RGB image of 8 bits.
     """
-    anatomy = checker.check(image)
-    masks = checker.part_masks(image)
+    from anomend.miniature.anatomy import check as check_anatomy
+    from anomend.miniature.anatomy import part_masks
+
+    anatomy = check_anatomy(image)
+    masks = part_masks(image)
     region = np.logical_or.reduce(list(masks.values()))
     return Observation(
         persons=anatomy.counts["torso"],

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from anomend.params.types import Section
+from anomend.params.types import RUN_SETTING, Section
 
 Revision = Annotated[str, StringConstraints(pattern="^[0-9a-f]{40}$")]
 
@@ -14,7 +14,9 @@ Revision = Annotated[str, StringConstraints(pattern="^[0-9a-f]{40}$")]
 class PhotographParams(Section):
     """Detector `photographs`: networks that run offline (`make photograph-models`)."""
 
-    networks: str = Field(min_length=1, description="Folder of the networks.")
+    networks: str = Field(
+        json_schema_extra=RUN_SETTING, min_length=1, description="Folder of the networks, which are checked by digest."
+    )
 
 
 class RtDetrParams(Section):

@@ -13,7 +13,8 @@ Each file is a requirements file of pip with hashes and markers; `make lock` wri
 from __future__ import annotations
 
 import re
-from importlib.metadata import distributions, requires
+import sys
+from importlib.metadata import requires
 from pathlib import Path
 
 LOCKS = Path("requirements")
@@ -72,6 +73,20 @@ def locked_in(file: Path) -> dict[str, str]:
     return {canonical(match["name"]): public_version(match["version"]) for match in matches if match}
 
 
+def installed_versions() -> dict[str, str]:
+    """Every installed package: canonical name -> version without local part.
+
+    Read from the names of the packages' `.dist-info` folders, in the order in which Python searches them: every stage
+    asks, and reading each package's metadata would take it 0.2 seconds.
+    """
+    installed: dict[str, str] = {}
+    for folder in map(Path, sys.path):
+        for path in folder.glob("*.dist-info"):
+            name, _, version = path.name.removesuffix(".dist-info").partition("-")
+            installed.setdefault(canonical(name), public_version(version))
+    return installed
+
+
 def environment_differences(folder: Path = Path()) -> list[str]:
     """One sentence for each installed package whose version is not the locked one; none where the lock is installed.
 
@@ -80,8 +95,7 @@ def environment_differences(folder: Path = Path()) -> list[str]:
     Args:
         folder: the project's root.
     """
-    locked = locked_versions(folder)
-    installed = {canonical(found.name): public_version(found.version) for found in distributions()}
+    locked, installed = locked_versions(folder), installed_versions()
     return [
         f"{name} {installed[name]} is installed, but {locked[name]} is locked: `make setup` installs the locked one"
         for name in sorted(installed.keys() & locked.keys())

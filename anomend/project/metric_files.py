@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anomend.project.files import write_whole
+from anomend.project.lock import environment_differences
 
 if TYPE_CHECKING:
     from resource import struct_rusage
 
 METRICS = Path("metrics")
+CODE = Path(__file__).resolve().parents[2]
+"""The checkout that this code is in, with its lock files."""
 
 
 def library_versions(*names: str) -> dict[str, str]:
@@ -33,11 +36,14 @@ def write_metrics(path: Path, metrics: Mapping[str, Any], provenance: Mapping[st
         path: the file, such as metrics/compare.json; its folder is made.
         metrics: a metric that cannot be computed is None, with a `reason` next to it.
         provenance: what the metrics rest on: n, library versions, extractor and SHA-256 of its weights, and so on.
+            Where installed packages are not the locked ones, their names and versions are added as `environment`.
 
     Raises:
         ValueError: a metric is NaN or infinite, which JSON and `dvc metrics diff` cannot carry.
     """
-    content = {**metrics, "provenance": dict(provenance)}
+    differences = environment_differences(CODE)
+    environment = {"environment": differences} if differences else {}
+    content = {**metrics, "provenance": {**provenance, **environment}}
     _refuse_non_finite(content, path.name)
     write_whole(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
