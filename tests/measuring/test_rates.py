@@ -5,9 +5,11 @@ import pandas as pd
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from anomend.detectors.drawn_people import KINDS
+from anomend.detectors.table import make_detector
 from anomend.measuring.rates import anomaly_rates, rate_metrics, read_rates
+from tests.detectors.settings import detector_params
 
+KINDS = make_detector("drawn_people", detector_params()).kinds
 TABLE = pd.DataFrame(
     [
         ("target", "lying on the grass", 1, "missing_arm extra_leg"),
