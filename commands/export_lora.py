@@ -41,9 +41,16 @@ def finished_run(lora: Path) -> FinishedRun:
     train, params = read_metrics(METRICS / "train.json"), load_params()
     if train["lora_sha256"] != lora_sha256(lora):
         raise ValueError(f"{METRICS / 'train.json'} is about another LoRA than {lora}: run `dvc checkout`")
-    images = [pd.read_csv(METRICS / "plots" / f"images_{model}.csv") for model in ("base", "tuned")]
-    compare, verdict = (read_metrics(METRICS / f"{name}.json") for name in ("compare", "verdict"))
-    return FinishedRun(params, BASE_MODELS[params.base.name], train, compare, verdict, *images)
+    return FinishedRun(
+        params=params,
+        base=BASE_MODELS[params.base.name],
+        train=train,
+        compare=read_metrics(METRICS / "compare.json"),
+        verdict=read_metrics(METRICS / "verdict.json"),
+        measure_base=read_metrics(METRICS / "measure_base.json"),
+        measure_tuned=read_metrics(METRICS / "measure_tuned.json"),
+        images_tuned=pd.read_csv(METRICS / "plots" / "images_tuned.csv"),
+    )
 
 
 def picture_of_the_run() -> Path | None:

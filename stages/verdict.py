@@ -1,21 +1,22 @@
-"""Stage `verdict`: hold the comparison against the pre-registered thresholds."""
+"""Stage `verdict`: compare the results with the thresholds that were set before the run."""
 
 from __future__ import annotations
 
 from anomend.params.resolved import load_params
-from anomend.project.metric_files import METRICS, read_metrics, write_metrics
+from anomend.project.metric_files import read_metrics, write_metrics
+from anomend.project.paths import METRICS
 from anomend.project.run import run_stage
-from anomend.verdict.decision import Thresholds, decide
+from anomend.verdict.decision import Thresholds, reach_verdict
 
 
 def main() -> None:
     thresholds = load_params().verdict.model_dump()
     compare, tuned = read_metrics(METRICS / "compare.json"), read_metrics(METRICS / "measure_tuned.json")
-    verdict = decide(compare, tuned, Thresholds(**thresholds))
+    verdict = reach_verdict(compare, tuned, Thresholds(**thresholds))
     target = compare["anomaly_rate_target"]
     provenance = {"thresholds": thresholds, "n": target["n"], "clusters": target["clusters"]}
     write_metrics(METRICS / "verdict.json", verdict.as_metrics(), provenance)
-    print(f"verdict: {verdict.verdict}")
+    print(f"verdict: {verdict.outcome}")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""How far people, judges and measures agree on the same pairs: the instrument for why LLMs and people differ.
+"""How far people, judges and measures agree on the same pairs of images: why do LLMs and people differ?
 
-Every rater (people together, each judge, each measure) scores each pair of images from 0 (base) to 1 (tuned), 1/2
-for a tie. Two raters are compared on the pairs that both scored: Cohen's kappa over tuned, tie and base, and Kendall's
-tau-b over the scores themselves, which also sees how decided a rater is.
+Every rater (people together, each judge, each measure) scores each pair from 0 (base) to 1 (tuned), 1/2 for a tie. Two
+raters are compared on the pairs that both scored: by Cohen's kappa over tuned, tie and base, and by Kendall's tau-b
+over the scores themselves, which also depends on how decided a rater is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -16,13 +16,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
-from anomend.statistics import wilson_interval
+from anomend.statistics import cohen_kappa, wilson_interval
 from anomend.statistics.resampling import bootstrap_counts, percentile_interval
 
 CHOICES = ("base", "tie", "tuned")
 KEYS = ["prompt", "seed"]
 MIN_PAIRS = 5
-"""With fewer pairs an interval says nothing."""
+"""With fewer pairs an interval is meaningless."""
+MEASURE = "measure_"
+"""Prefix of measures among raters: they score every pair, while people and judges score only some."""
 
 
 def choices(scores: pd.Series) -> NDArray[np.int_]:
@@ -37,71 +39,54 @@ def confusion(first: NDArray[np.int_], second: NDArray[np.int_]) -> NDArray[np.i
     return table
 
 
-def cohen_kappa(table: NDArray[Any]) -> NDArray[np.float64]:
-    """Cohen's kappa (Cohen 1960): (p_o - p_e) / (1 - p_e).
-
-    Args:
-        table: confusion counts, shape (..., k, k).
-
-    Returns:
-        Shape (...): 1 for full agreement, about 0 for agreement by chance, NaN where both raters always make the same
-        one choice (chance agreement is then certain) or where there are no counts.
-    """
-    counts = np.asarray(table, dtype=float)
-    total = counts.sum(axis=(-2, -1))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        observed = np.trace(counts, axis1=-2, axis2=-1) / total
-        expected = (counts.sum(axis=-1) * counts.sum(axis=-2)).sum(axis=-1) / total**2
-        return np.asarray(np.where(expected < 1, (observed - expected) / (1 - expected), np.nan))
-
-
-def compare_raters(first: pd.Series, second: pd.Series, seed: int, resamples: int = 10_000) -> dict[str, Any]:
+def compare_raters(first: pd.Series, second: pd.Series, *, seed: int, resamples: int = 10_000) -> dict[str, Any]:
     """Agreement of two raters.
 
     Args:
-        first: scores by (prompt, seed), 0 to 1.
-        second: the other's.
+        first: one rater's scores by (prompt, seed), 0 to 1.
+        second: the other rater's scores.
         seed: seed of the bootstrap over pairs.
         resamples: bootstrap resamples.
 
     Returns:
-        n: pairs that both scored; agreement: share with the same choice; kappa, ci_low, ci_high: Cohen's kappa and its
-        95% percentile interval (from Wilson's where they never differ); rank_correlation, rank_p: Kendall's tau-b and
-        its p. A figure that cannot be computed is None, and `reason` says why.
+        n: pairs that both scored; agreement: share of pairs with the same choice; kappa, ci_low, ci_high: Cohen's kappa
+        and its 95% percentile interval (from Wilson's interval where the raters never differ); rank_correlation,
+        rank_p: Kendall's tau-b and its p. A metric that cannot be computed is None, and `reason` says why.
     """
     both = pd.concat([first.rename("a"), second.rename("b")], axis=1, join="inner").dropna()
-    figures: dict[str, Any] = dict.fromkeys(("agreement", "kappa", "ci_low", "ci_high", "rank_correlation", "rank_p"))
+    metrics: dict[str, Any] = dict.fromkeys(("agreement", "kappa", "ci_low", "ci_high", "rank_correlation", "rank_p"))
     if both.empty:
-        return {"n": 0} | figures | {"reason": "no pair was scored by both"}
+        return {"n": 0} | metrics | {"reason": "no pair was scored by both"}
     one, other = choices(both["a"]), choices(both["b"])
     kappa = float(cohen_kappa(confusion(one, other)))
     reasons = []
-    figures["agreement"] = float((one == other).mean())
-    figures["kappa"] = None if np.isnan(kappa) else kappa
+    metrics["agreement"] = float((one == other).mean())
+    metrics["kappa"] = None if np.isnan(kappa) else kappa
     if np.isnan(kappa):
         reasons.append("no kappa: both always make the same choice")
     elif len(both) < MIN_PAIRS:
         reasons.append(f"no interval: it needs {MIN_PAIRS} pairs, there are {len(both)}")
     else:
-        figures["ci_low"], figures["ci_high"] = _kappa_interval(one, other, both.index, seed, resamples)
+        prompts = [str(prompt) for prompt, _ in both.index]
+        interval = _kappa_interval(one, other, prompts, seed=seed, resamples=resamples)
+        metrics["ci_low"], metrics["ci_high"] = interval
     tau = kendalltau(both["a"], both["b"])
     if np.isnan(tau.statistic):
         reasons.append("no rank correlation: a rater gives every pair the same score")
     else:
-        figures["rank_correlation"], figures["rank_p"] = float(tau.statistic), float(tau.pvalue)
-    return {"n": len(both)} | figures | ({"reason": "; ".join(reasons)} if reasons else {})
+        metrics["rank_correlation"], metrics["rank_p"] = float(tau.statistic), float(tau.pvalue)
+    return {"n": len(both)} | metrics | ({"reason": "; ".join(reasons)} if reasons else {})
 
 
 def _kappa_interval(
-    one: NDArray[np.int_], other: NDArray[np.int_], index: pd.Index, seed: int, resamples: int
+    one: NDArray[np.int_], other: NDArray[np.int_], prompts: Sequence[str], *, seed: int, resamples: int
 ) -> tuple[float, float]:
     if (one == other).all():
-        # Resampling raters who never differ shows no spread: the shares of their choices are kept, and Wilson's lowest
-        # agreement stands for the one that so few pairs cannot rule out.
+        # Resamples of raters who never differ show no spread. So the shares of their choices are kept, and Wilson's
+        # lower end replaces the agreement: so few pairs cannot rule it out.
         expected = ((np.bincount(one) / len(one)) ** 2).sum()
         lowest, _ = wilson_interval(len(one), len(one))
         return float((lowest - expected) / (1 - expected)), 1.0
-    prompts = [str(prompt) for prompt, _ in index]
     counts, _ = bootstrap_counts(prompts, seed=seed, resamples=resamples)
     cells = np.eye(len(CHOICES) ** 2)[one * len(CHOICES) + other]
     kappas = cohen_kappa((counts @ cells).reshape(-1, len(CHOICES), len(CHOICES)))
@@ -109,11 +94,28 @@ def _kappa_interval(
     return percentile_interval(kappas[~np.isnan(kappas)])
 
 
-def agreement(raters: Mapping[str, pd.Series], seed: int, resamples: int = 10_000) -> dict[str, dict[str, Any]]:
-    """Every two raters: `<first>__<second>` -> `compare_raters`."""
+def agreement_metrics(
+    raters: Mapping[str, pd.Series], *, seed: int, no_people: str | None = None, resamples: int = 10_000
+) -> dict[str, dict[str, Any]]:
+    """The content of metrics/agreement.json without provenance.
+
+    Args:
+        raters: scores by (prompt, seed) of each rater, `people` among them; raters without scores are not compared.
+        seed: seed of the bootstrap over pairs.
+        no_people: why people scored no pairs, or fewer than they should; None: no such reason.
+        resamples: bootstrap resamples.
+
+    Returns:
+        `people` with their number of pairs, then `<first>__<second>` with `compare_raters` for every two raters.
+    """
+    people: dict[str, Any] = {"n": len(raters["people"])}
+    present = [name for name, scores in raters.items() if len(scores)]
     return {
-        f"{first}__{second}": compare_raters(raters[first], raters[second], seed, resamples)
-        for first, second in combinations(raters, 2)
+        "people": people | ({"reason": no_people} if no_people else {}),
+        **{
+            f"{first}__{second}": compare_raters(raters[first], raters[second], seed=seed, resamples=resamples)
+            for first, second in combinations(present, 2)
+        },
     }
 
 
@@ -131,27 +133,29 @@ def confusion_rows(raters: Mapping[str, pd.Series]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["first", "second", "first_choice", "second_choice", "pairs"])
 
 
-def disagreements(raters: Mapping[str, pd.Series], most: int, opinions: Collection[str] = ()) -> pd.DataFrame:
-    """The pairs on which raters differ most.
+def disagreements(raters: Mapping[str, pd.Series], most: int) -> pd.DataFrame:
+    """The pairs on which raters differ most, of those that people or a judge scored.
+
+    Differences between people and judges come first. A measure scores every pair, with 0 or 1, so it contradicts
+    someone on most pairs, and would hide the few pairs on which people and judges contradict each other.
 
     Args:
-        raters: scores by (prompt, seed).
-        most: pairs at most.
-        opinions: raters whose differences come before all others: a measure that answers 0 or 1 contradicts somebody
-            on most pairs, and would bury the few on which people and judges contradict each other.
+        raters: scores by (prompt, seed); names of measures start with `measure_`.
+        most: largest number of pairs.
 
     Returns:
-        prompt, seed; spread: highest less lowest score; each rater's score. Ordered by the spread of the opinions, then
-        by the spread of all, then by prompt and seed.
+        prompt, seed; spread: highest less lowest score; each rater's score. Ordered by the spread of people and judges,
+        then by the spread of all raters, then by prompt and seed.
     """
+    opinions = [name for name in raters if not name.startswith(MEASURE)]
     table = pd.DataFrame(dict(raters))
-    known = table[table.notna().sum(axis=1) >= 2]
-    found = known.assign(spread=_spread(known), apart=_spread(known[[name for name in raters if name in opinions]]))
-    found = found[found["spread"] > 0].reset_index()
-    ordered = found.sort_values(["apart", "spread", *KEYS], ascending=[False, False, True, True], ignore_index=True)
+    table = table[table[opinions].notna().any(axis=1) & (table.notna().sum(axis=1) >= 2)]
+    spreads = table.assign(spread=_spread(table), apart=_spread(table[opinions]))
+    spreads = spreads[spreads["spread"] > 0].reset_index()
+    ordered = spreads.sort_values(["apart", "spread", *KEYS], ascending=[False, False, True, True], ignore_index=True)
     return ordered[[*KEYS, "spread", *raters]].head(most)
 
 
 def _spread(scores: pd.DataFrame) -> pd.Series:
-    """Highest less lowest score of each pair; 0 where nobody scored it. Rounded: equal spreads are to tie."""
+    """Highest less lowest score of each pair; 0 for pairs without a score. Rounded, so that equal spreads tie."""
     return (scores.max(axis=1) - scores.min(axis=1)).fillna(0.0).round(12)

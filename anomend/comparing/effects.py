@@ -1,7 +1,7 @@
 """What changed from the base to the tuned model on one group of prompts, measure by measure.
 
-On the target prompts nearness to the instance images is what training is for; on the held-out prompts neither direction
-is good by itself, and a change says that training reached where it should not.
+On the target prompts training aims at nearness to the instance images. On the held-out prompts neither direction is
+good by itself: any change is a side effect of training.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Features = NDArray[np.float32]
 
 
 class Resampling(TypedDict):
-    """How intervals and p are drawn: arguments that every comparison takes."""
+    """How intervals and p are drawn: arguments of every comparison."""
 
     seed: int
     resamples: int
@@ -39,7 +39,7 @@ class Resampling(TypedDict):
 
 
 def resampling(settings: CompareParams) -> Resampling:
-    """As the parameters say."""
+    """The arguments as the parameters set them."""
     return {
         "seed": settings.seed,
         "resamples": settings.resamples,
@@ -48,7 +48,7 @@ def resampling(settings: CompareParams) -> Resampling:
     }
 
 
-def within_set_effects(pairs: Pairs, features: Features, measure: MeasureParams, how: Resampling) -> Effects:
+def within_set_effects(pairs: Pairs, features: Features, measure: MeasureParams, *, how: Resampling) -> Effects:
     """How alike the images of one prompt are: SSIM, PSNR, and their opposite, diversity in feature space.
 
     Args:
@@ -63,27 +63,32 @@ def within_set_effects(pairs: Pairs, features: Features, measure: MeasureParams,
     # More alike is neither better nor worse by itself; a loss of diversity is worse.
     directions: dict[str, Better] = {"ssim_within": "closer", "psnr_within": "closer", "diversity": "higher"}
     return {
-        # The verdict holds the ratio of diversities against its threshold.
+        # The verdict compares the ratio of diversities with its threshold.
         name: compare_within_set(sets, better=directions[name], ratio=name == "diversity", **how)
         for name, sets in matrices.items()
     }
 
 
 def perceptual_effects(
-    pairs: Pairs, instances: Images, measure: MeasureParams, store: FeatureStore, how: Resampling
+    pairs: Pairs, instances: Images, measure: MeasureParams, *, store: FeatureStore, how: Resampling
 ) -> Effects:
-    """Diversity as perceptual distance between the images of one prompt, by every network that is asked for."""
-    chosen = pairs.places(measure.within_set_images)
+    """Diversity as perceptual distance between the images of one prompt, by every network of `measure.perceptual`."""
+    places = pairs.places(measure.within_set_images)
     effects = {}
     for name in measure.perceptual:
-        sets = {prompt: pairs.images(places) for prompt, places in chosen.items()}
+        sets = {prompt: pairs.images(where) for prompt, where in places.items()}
         try:
             matrices = perceptual_matrices(
-                get_perceptual(name), sets, instances, store, measure.batch_size, progress=True
+                get_perceptual(name),
+                sets=sets,
+                instances=instances,
+                store=store,
+                batch_size=measure.batch_size,
+                progress=True,
             )
         except FileNotFoundError as error:
-            count = sum(map(len, chosen.values()))
-            effects[f"perceptual_{name}"] = insufficient(count, len(chosen), "higher", str(error))
+            count = sum(map(len, places.values()))
+            effects[f"perceptual_{name}"] = insufficient(count, len(places), better="higher", reason=str(error))
             continue
         within = {prompt: matrix[:, : len(matrix)] for prompt, matrix in matrices.items()}
         effects[f"perceptual_{name}"] = compare_within_set(within, better="higher", **how)
@@ -91,30 +96,36 @@ def perceptual_effects(
 
 
 def instance_effects(
-    pairs: Pairs, features: Features, instances: Features, extractor: str, nearer: Better, how: Resampling
+    pairs: Pairs, features: Features, instances: Features, *, extractor: str, nearer: Better, how: Resampling
 ) -> Effects:
-    """How near the images come to the instance images: as a set by the kernel distance, and image by image.
+    """How near the images are to the instance images: as a set by the kernel distance, and image by image.
 
-    The Frechet distance of sets this small has no unbiased test; recall, coverage and CMMD have no values of single
-    images that a pair could compare; and next to no image lies in the balls of some twenty instance images, by which
-    precision and density count. They stand in the measure files alone.
+    Other measures are in the measure files only. The Frechet distance of sets this small has no unbiased test. Recall,
+    coverage and CMMD have no values of single images that a pair could compare. Hardly any image lies in the balls of
+    some twenty instance images, which precision and density count.
 
     Args:
-        features: shape (2, n, d): base, tuned.
+        pairs: the pairs of images.
+        features: of the pairs' images, shape (2, n, d): base, tuned.
         instances: features of the training images, shape (m, d).
+        extractor: name of the extractor.
         nearer: how the kernel distance improves: `lower` where nearness is the aim, or `closer`.
     """
     base, tuned = features
-    near, nearer_still = (nearest_instance_similarity(own, instances) for own in features)
+    base_similarity, tuned_similarity = (nearest_instance_similarity(images, instances) for images in features)
     return {
-        f"kernel_{extractor}": compare_kernel_distance(base, tuned, instances, pairs.prompts, better=nearer, **how),
+        f"kernel_{extractor}": compare_kernel_distance(
+            base, tuned, reference=instances, prompts=pairs.prompts, better=nearer, **how
+        ),
         # Too near is a copy: no direction is good by itself.
-        "nearest_instance_similarity": paired_effect(near, nearer_still, pairs.prompts, better="closer", **how),
+        "nearest_instance_similarity": paired_effect(
+            base_similarity, tuned_similarity, pairs.prompts, better="closer", **how
+        ),
     }
 
 
-def clip_effects(pairs: Pairs, measure: MeasureParams, store: FeatureStore, how: Resampling) -> Effects:
-    """CLIPScore of each image with its own prompt, where the extractor `clip` is asked for."""
+def clip_effects(pairs: Pairs, measure: MeasureParams, *, store: FeatureStore, how: Resampling) -> Effects:
+    """CLIPScore of each image with its own prompt; empty without the extractor `clip`."""
     if "clip" not in measure.further_extractors:
         return {}
     extractor, places = get_extractor("clip"), np.arange(len(pairs.prompts))
@@ -122,6 +133,6 @@ def clip_effects(pairs: Pairs, measure: MeasureParams, store: FeatureStore, how:
         features = store.features(extractor, pairs.images(places), measure.batch_size, progress=True)
         words = text_embeddings(pairs.texts, extractor.find())
     except FileNotFoundError as error:
-        return {"clip_score": insufficient(len(places), len(set(pairs.prompts)), "higher", str(error))}
-    base, tuned = (clip_scores(own, words) for own in np.split(features, 2))
+        return {"clip_score": insufficient(len(places), len(set(pairs.prompts)), better="higher", reason=str(error))}
+    base, tuned = (clip_scores(images, words) for images in np.split(features, 2))
     return {"clip_score": paired_effect(base, tuned, pairs.prompts, better="higher", **how)}

@@ -1,4 +1,4 @@
-"""Both models' images paired by prompt and seed, as stage `compare` takes them."""
+"""Both models' images, paired by prompt and seed."""
 
 from __future__ import annotations
 
@@ -12,31 +12,30 @@ from anomend.measuring.features import Images
 from anomend.measuring.group_metrics import SUFFIXES
 from anomend.measuring.pairing import pair_by_prompt_and_seed
 from anomend.pictures.image_sets import load_image, read_imagefolder
+from anomend.project.paths import MODELS
 
-MODELS = ("base", "tuned")
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Pairs:
     """n pairs of images of the base and of the tuned model, ordered by prompt and seed."""
 
     prompts: list[str]
     """The prompt of each pair."""
     texts: list[str]
-    """What the models were given for it."""
+    """The text that the models were given for each pair."""
     rows: NDArray[np.intp]
     """Rows of the two sample sets, and of their features, (2, n)."""
     paths: tuple[list[Path], list[Path]]
     """Images of the base and of the tuned model."""
 
     def places(self, limit: int | None = None) -> dict[str, NDArray[np.intp]]:
-        """By prompt, which of the pairs are its own: all, or those of its first `limit` seeds."""
+        """By prompt, the positions of its pairs: all, or those of its first `limit` seeds."""
         prompts = np.array(self.prompts)
         return {prompt: np.flatnonzero(prompts == prompt)[:limit] for prompt in dict.fromkeys(self.prompts)}
 
     def images(self, places: NDArray[np.intp]) -> Images:
-        """The base's images at these places, then the tuned model's."""
-        return [load_image(own[place]) for own in self.paths for place in places]
+        """The base model's images at these positions, then the tuned model's."""
+        return [load_image(paths[place]) for paths in self.paths for place in places]
 
 
 def read_pairs(samples: Path) -> dict[str, Pairs]:
@@ -51,10 +50,12 @@ def read_pairs(samples: Path) -> dict[str, Pairs]:
     tables = [read_imagefolder(samples / model) for model in MODELS]
     base, tuned = (table.assign(row=table.index) for table in tables)
     pairs = pair_by_prompt_and_seed(base, tuned, "row")
-    found = {}
+    groups = {}
     for group, suffix in SUFFIXES.items():
         rows = pairs.loc[pairs["group"] == group, list(MODELS)].to_numpy(dtype=np.intp).T
-        own = tables[0].iloc[rows[0]]
+        base_rows = tables[0].iloc[rows[0]]
         paths = [list(table["path"].iloc[index]) for table, index in zip(tables, rows, strict=True)]
-        found[suffix] = Pairs(list(own["prompt"]), list(own["text"]), rows, (paths[0], paths[1]))
-    return found
+        groups[suffix] = Pairs(
+            prompts=list(base_rows["prompt"]), texts=list(base_rows["text"]), rows=rows, paths=(paths[0], paths[1])
+        )
+    return groups

@@ -35,9 +35,10 @@ class FinishedRun:
     """Content of metrics/train.json; so on for the next two."""
     compare: Metrics
     verdict: Metrics
-    images_base: pd.DataFrame
-    """Per-image findings: prompt, group ("target" | "held_out"), seed, anomalous (0 or 1)."""
+    measure_base: Metrics
+    measure_tuned: Metrics
     images_tuned: pd.DataFrame
+    """The tuned model's images: prompt, group ("target" | "held_out"), seed."""
 
     @property
     def name(self) -> str:
@@ -73,7 +74,7 @@ def model_card(run: FinishedRun, comfyui: str | None = None, picture: str | None
         reasons=run.verdict["reasons"],
         tables={
             "The verdict's clauses": clause_table(run.verdict),
-            "Prompt by prompt": prompt_table(prompt_rates(run.images_base, run.images_tuned)),
+            "Prompt by prompt": prompt_table(prompt_rates(run.measure_base, run.measure_tuned)),
             "All measures": compare_table(run.compare),
         },
         seeds={group: seeds_of(run.images_tuned, group) for group in ("target", "held_out")},

@@ -19,6 +19,7 @@ LINKS = (
     *((f"sample_{model}", f"data/samples/{model}", f"measure@{model}") for model in MODELS),
     *((f"sample_{model}", f"data/samples/{model}", "compare") for model in MODELS),
     *((f"measure@{model}", f"metrics/plots/images_{model}.csv", "compare") for model in MODELS),
+    *((f"measure@{model}", f"metrics/measure_{model}.json", "compare") for model in MODELS),
     ("compare", COMPARE, "verdict"),
 )
 """From the LoRA to the verdict: the stage that wrote a path, the path, the stage that read it."""
@@ -26,7 +27,8 @@ RESULTS = (
     ("train", "metrics/train.json"),
     ("compare", COMPARE),
     ("verdict", "metrics/verdict.json"),
-    *((f"measure@{model}", f"metrics/plots/images_{model}.csv") for model in MODELS),
+    *((f"measure@{model}", f"metrics/measure_{model}.json") for model in MODELS),
+    ("measure@tuned", "metrics/plots/images_tuned.csv"),
 )
 """What a card is written from: the stage that wrote it, and the path."""
 PICTURE_LINKS = tuple((f"sample_{model}", f"data/samples/{model}", "report") for model in MODELS)

@@ -1,1 +1,1 @@
-"""What is measured on a set of images: one file a measure, and `statistics` for every interval, test and comparison."""
+"""Measures of sets of images, one file per measure; `samples` measures all of them on one model's samples."""

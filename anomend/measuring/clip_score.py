@@ -2,10 +2,10 @@
 
     2.5 max(cos(image embedding, text embedding), 0)
 
-From 0 to 2.5 (in practice about 0.4 to 0.9), higher is better; a single image has a score, some tens give a useful
-mean. It rewards the prompt's words, and hardly sees anatomy. torchmetrics' figure, 100 max(cos, 0), is 40 times this
-one. Unlike in the paper no "A photo depicts" is put before the prompt, and CLIP is ViT-L/14, not ViT-B/32: its figures
-do not compare with published ones.
+From 0 to 2.5 (in practice about 0.4 to 0.9), higher is better. A single image has a score; some tens have a useful
+mean. It rewards the prompt's words, and is almost blind to anatomy. torchmetrics' score, 100 max(cos, 0), is 40 times
+this one. Unlike in the paper, "A photo depicts" is not put before the prompt, and CLIP is ViT-L/14, not ViT-B/32, so
+scores are not comparable with published ones.
 
 Reference: Hessel et al. 2021, arXiv:2104.08718.
 """
@@ -39,7 +39,7 @@ def clip_scores(images: ArrayLike, texts: ArrayLike) -> NDArray[np.float64]:
     """
     one, two = directions(images), directions(texts)
     if one.shape != two.shape:
-        raise ValueError(f"expected one text embedding an image, got {one.shape} and {two.shape}")
+        raise ValueError(f"expected one text embedding per image, got {one.shape} and {two.shape}")
     return np.asarray(WEIGHT * np.clip((one * two).sum(axis=1), 0, 1))
 
 
@@ -47,8 +47,8 @@ def text_embeddings(texts: Sequence[str], weights: Path) -> NDArray[np.float32]:
     """CLIP's projected text embeddings; each different text goes through the network once.
 
     Args:
-        texts: prompts; what is beyond CLIP's 77 tokens is cut off.
-        weights: CLIP's file of weights, its tokenizer's files beside it.
+        texts: prompts; they are cut off after CLIP's 77 tokens.
+        weights: CLIP's file of weights; its tokenizer's files are in the same folder.
 
     Returns:
         Shape (n, d).
@@ -62,9 +62,9 @@ def text_embeddings(texts: Sequence[str], weights: Path) -> NDArray[np.float32]:
     model = clip_model(weights)
     if not texts:
         return np.empty((0, model.config.projection_dim), dtype=np.float32)
-    # Without these files transformers makes a tokenizer that knows no word.
-    known = {file.name for file in weights.parent.iterdir()}
-    if "tokenizer.json" not in known and not {"vocab.json", "merges.txt"} <= known:
+    # Without these files transformers makes a tokenizer with an empty vocabulary.
+    files = {file.name for file in weights.parent.iterdir()}
+    if "tokenizer.json" not in files and not {"vocab.json", "merges.txt"} <= files:
         raise FileNotFoundError(f"{weights.parent} has no tokenizer of CLIP: fetch the model again")
     tokenizer = CLIPTokenizer.from_pretrained(weights.parent)
     different = list(dict.fromkeys(texts))
@@ -72,5 +72,5 @@ def text_embeddings(texts: Sequence[str], weights: Path) -> NDArray[np.float32]:
     tokens = tokenizer(different, padding=True, truncation=True, max_length=length, return_tensors="pt")
     with torch.inference_mode():
         pooled = model.text_model(tokens.input_ids, tokens.attention_mask).pooler_output
-        found = model.text_projection(pooled).float().numpy()
-    return np.asarray(found[[different.index(text) for text in texts]])
+        embeddings = model.text_projection(pooled).float().numpy()
+    return np.asarray(embeddings[[different.index(text) for text in texts]])

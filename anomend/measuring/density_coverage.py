@@ -1,10 +1,10 @@
 """Density and coverage: fidelity and diversity against a reference set, by the reference set's balls alone.
 
-Density is the mean number of reference balls that a sample lies in, over k: from 0 up, 1 for a set like the reference,
-more where samples crowd where the reference is dense. Coverage is the share of reference images whose ball holds a
-sample: 0 to 1, and about 1 - 2^-k for large sets of one size and one distribution. Higher is better for both, with the
-caveat of copying. An outlier among few reference images has a wide ball, which lifts precision but hardly density. More
-than k images a set are needed; k = 5 is the authors' choice for 10,000 images.
+Density is the mean number of reference balls that a sample lies in, divided by k: from 0 up, 1 for a set like the
+reference, more if samples crowd where the reference is dense. Coverage is the share of reference images whose ball
+contains a sample: 0 to 1, and about 1 - 2^-k for large sets of equal size and distribution. Higher is better for both,
+unless samples copy. An outlier among few reference images has a wide ball, which raises precision but hardly density.
+Each set needs more than k images; k = 5 is the authors' choice for 10,000 images.
 
 Reference: Naeem et al. 2020, arXiv:2002.09797.
 """
@@ -33,7 +33,7 @@ def density_coverage(samples: ArrayLike, reference: ArrayLike, k: int = K) -> De
     Args:
         samples: features, shape (n, d), n > k.
         reference: features, shape (m, d), m > k.
-        k: which neighbour a ball reaches to.
+        k: the neighbour that a ball reaches to.
 
     Raises:
         ValueError: too few images, shapes that do not fit, or features that are not finite.

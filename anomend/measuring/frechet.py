@@ -1,10 +1,9 @@
 """Frechet distance of two sets of images, as the distance of two normal distributions of their features.
 
-From 0 up, lower is closer. Its name carries its extractor (`frechet_efficientnet_lite0`): only on Inception features,
-which this project does not ship, would it be the FID. The estimate is biased upwards by the size of the sets: with
-fewer images than feature dimensions the covariances are rank deficient and most of the figure is bias, so it can only
-be compared between sets of one size, and `kernel_distance` should lead. Several times the dimension, at least 2,000
-images, is the usual advice.
+From 0 up, lower is closer. Its name contains its extractor (`frechet_efficientnet_lite0`); only on Inception features,
+which this project does not ship, is it the FID. The estimate is biased upwards in small sets. With fewer images than
+feature dimensions the covariances are rank deficient and most of the value is bias: compare only sets of equal size,
+and prefer `kernel_distance`. The usual advice is several times as many images as dimensions, and at least 2,000.
 
 Reference: Heusel et al. 2017, arXiv:1706.08500; Dowson & Landau 1982, doi:10.1016/0047-259X(82)90077-X.
 """
@@ -30,9 +29,9 @@ class FrechetDistance:
 def frechet_distance(first: ArrayLike, second: ArrayLike) -> FrechetDistance:
     """|m1 - m2|^2 + tr S1 + tr S2 - 2 tr (S1 S2)^(1/2), with sample means m and covariances S, in float64.
 
-    torchmetrics takes the trace as the sum of the roots of the eigenvalues of S1 S2. With S = X^T X, X the centred
-    features over sqrt(n - 1), these roots are the singular values of X1 X2^T, which is the same figure without roots of
-    eigenvalues that rounding left below 0, and small where the sets are.
+    torchmetrics computes the trace as the sum of the roots of the eigenvalues of S1 S2. With S = X^T X, X the centred
+    features over sqrt(n - 1), these roots are the singular values of X1 X2^T. This avoids roots of eigenvalues that
+    rounding left below 0, and X1 X2^T is small for small sets.
 
     Args:
         first: features of one set, shape (n1, d).
@@ -43,7 +42,7 @@ def frechet_distance(first: ArrayLike, second: ArrayLike) -> FrechetDistance:
     """
     one, two = (values.astype(np.float64, copy=False) for values in fitting(first, second))
     if min(len(one), len(two)) < 2:
-        raise ValueError(f"a Frechet distance needs two images or more a set, got {len(one)} and {len(two)}")
+        raise ValueError(f"a Frechet distance needs two images or more per set, got {len(one)} and {len(two)}")
     root_one, root_two = _root(one), _root(two)
     roots = np.linalg.svd(root_one @ root_two.T, compute_uv=False).sum()
     means = ((one.mean(axis=0) - two.mean(axis=0)) ** 2).sum()

@@ -1,4 +1,4 @@
-"""False alarms of a detector of copies: show it each instance image, calibrated on the others."""
+"""False alarms of a detector of copies: it sees each instance image after calibration on the others."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ Floats = NDArray[np.float64]
 
 
 def nearest_others(distances: Floats) -> Floats:
-    """Distances of each image to its nearest and its second nearest other one, shape (2, m); infinite where is none.
+    """Distances of each image to its nearest and second nearest other image, shape (2, m); infinite if there is none.
 
     Args:
-        distances: of every image to every image, shape (m, m); an image's distance to itself is not looked at.
+        distances: of every image to every image, shape (m, m); the diagonal is ignored.
     """
     among = distances.copy()
     np.fill_diagonal(among, np.inf)
@@ -23,15 +23,15 @@ def nearest_others(distances: Floats) -> Floats:
 
 
 def held_out_rate(distances: Floats, threshold: Callable[[Floats], float]) -> float | None:
-    """Share of images that are nearer to another one than the threshold that is taken from all others.
+    """Share of images that are nearer to another image than the threshold computed without them.
 
     Args:
         distances: as in `nearest_others`.
-        threshold: from the distances of some images to their nearest other ones, the distance below which a picture is
-            called a copy.
+        threshold: takes distances of images to their nearest other images, and returns the distance below which a
+            picture is called a copy.
 
     Returns:
-        From 0 to 1; None for fewer than three images, since the others need a distance among each other.
+        From 0 to 1; None for fewer than three images, because the threshold needs two others.
     """
     count = len(distances)
     if count < 3:
@@ -39,7 +39,7 @@ def held_out_rate(distances: Floats, threshold: Callable[[Floats], float]) -> fl
     nearest, second = nearest_others(distances)
     alarms = 0
     for left_out in range(count):
-        # Whose nearest image is left out has the second nearest now.
+        # Images whose nearest image is left out are nearest to their second nearest.
         without = np.where(distances[:, left_out] <= nearest, second, nearest)
         alarms += int(nearest[left_out] < threshold(np.delete(without, left_out)))
     return alarms / count

@@ -1,8 +1,7 @@
 """Kernels between feature vectors, and sums over them that never hold the whole matrix.
 
 The polynomial kernel (x.y / d + 1)^3 is that of the KID (Binkowski et al. 2018, arXiv:1801.01401); the Gaussian one
-(RBF), exp(-|x - y|^2 / (2 s^2)), is the classical choice of the two-sample test (Gretton et al. 2012, JMLR 13:723), by
-default with the median distance of the pooled images as s.
+(RBF), exp(-|x - y|^2 / (2 s^2)), is the classical choice of the two-sample test (Gretton et al. 2012, JMLR 13:723).
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from anomend.measuring.vectors import fitting, squared_distances
-from anomend.project.seeding import numpy_generator
 
 Floats = NDArray[np.float64]
 Kernel = Callable[[ArrayLike, ArrayLike], Floats]
@@ -41,7 +39,7 @@ def gaussian_kernel(bandwidth: float) -> Kernel:
     """exp(-|x - y|^2 / (2 bandwidth^2)) of every row of one set with every row of the other, in float64.
 
     Args:
-        bandwidth: in units of the features' Euclidean distance, such as `median_bandwidth`.
+        bandwidth: in units of the features' Euclidean distance.
 
     Raises:
         ValueError: the bandwidth is not above 0 and finite; the kernel itself, for features as in `polynomial_kernel`.
@@ -57,52 +55,26 @@ def gaussian_kernel(bandwidth: float) -> Kernel:
     return kernel
 
 
-def median_bandwidth(first: ArrayLike, second: ArrayLike, *, seed: int = 0, most: int = 1000) -> float:
-    """Median Euclidean distance between different images of both sets together.
-
-    Args:
-        first: features, shape (n1, d).
-        second: features, shape (n2, d).
-        seed: seed of the draw where the sets have more than `most` images together.
-        most: so many images at most are looked at.
-
-    Raises:
-        ValueError: there are fewer than two images, more than half of all pairs are equal, or features are no numbers.
-    """
-    pooled = np.concatenate([np.asarray(first), np.asarray(second)])
-    if len(pooled) < 2:
-        raise ValueError(f"a median distance needs two images or more, got {len(pooled)}")
-    if len(pooled) > most:
-        pooled = pooled[numpy_generator("bandwidth", seed).choice(len(pooled), most, replace=False)]
-    squared = squared_distances(pooled, pooled)[np.triu_indices(len(pooled), 1)]
-    # What is left of the squares of equal images is rounding.
-    squared[squared < 1e-12 * float((pooled.astype(np.float64) ** 2).sum(axis=1).max())] = 0
-    median = float(np.median(np.sqrt(squared)))
-    if median == 0:
-        raise ValueError("half of all pairs of images or more have equal features: they have no median distance")
-    return median
-
-
 def kernel_sum(first: ArrayLike, second: ArrayLike, kernel: Kernel) -> float:
     """Sum of the kernel over all pairs of an image of one set and one of the other, in blocks."""
     one, two = np.asarray(first), np.asarray(second)
     return float(sum(kernel(one[rows], two[columns]).sum() for rows in _blocks(one) for columns in _blocks(two)))
 
 
-def own_kernel_sum(features: ArrayLike, kernel: Kernel) -> float:
+def within_kernel_sum(features: ArrayLike, kernel: Kernel) -> float:
     """Sum of the kernel over all ordered pairs of different images of one set, in blocks."""
     values, total = np.asarray(features), 0.0
     for rows in _blocks(values):
-        own = kernel(values[rows], values[rows])
-        np.fill_diagonal(own, 0)
-        total += own.sum()
+        diagonal_block = kernel(values[rows], values[rows])
+        np.fill_diagonal(diagonal_block, 0)
+        total += diagonal_block.sum()
         for columns in _blocks(values, rows.stop):
             total += 2 * kernel(values[rows], values[columns]).sum()
     return float(total)
 
 
 def split_sums(features: ArrayLike, masks: NDArray[np.bool_], kernel: Kernel) -> tuple[Floats, Floats, float]:
-    """Kernel sums of splits of the images into two sets; an image with itself is left out.
+    """Kernel sums of splits of the images into two sets; pairs of an image with itself do not count.
 
     Args:
         features: shape (n, d).
@@ -110,8 +82,8 @@ def split_sums(features: ArrayLike, masks: NDArray[np.bool_], kernel: Kernel) ->
         kernel: symmetric.
 
     Returns:
-        Of each split: the sum over ordered pairs within the first set, and that over pairs of one set with the other;
-        and the sum over all ordered pairs.
+        Per split, the sum over ordered pairs within the first set, and the sum over pairs across the sets; then the sum
+        over all ordered pairs.
     """
     values, total = np.asarray(features), 0.0
     within, of_first = np.zeros(len(masks)), np.zeros(len(masks))

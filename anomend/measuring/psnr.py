@@ -1,17 +1,17 @@
 """PSNR: peak signal-to-noise ratio of two images in dB, and how alike the images of one set are.
 
 From 0 dB up, higher for images that are alike. As a mean over the pairs WITHIN one set (the paper's "Average PSNR") it
-measures low diversity in raw pixels, so compare it with the instance images' own figure, closer is better; two images
-are the least it means anything for.
+measures low diversity in raw pixels, so compare it with the value of the instance images: closer is better. It needs
+two images or more.
 
 Two forms:
 
 - corrected: 10 log10(255^2 / MSE), MSE in exact arithmetic over pixels and channels (Huynh-Thu & Ghanbari 2008,
   doi:10.1049/el:20080522).
-- published: what gives the paper's Table 1 to the last digit. It has two arithmetic bugs of unsigned bytes: the
+- published: reproduces the paper's Table 1 to the last digit. It has two arithmetic bugs of unsigned bytes: the
   difference wraps (3 - 5 = 254), and its square wraps (16^2 = 0), so that the "error" of two unlike images is little
-  more than noise; besides, it sums over three channels and divides by the number of pixels only. On the paper's images
-  this turns the order of the two models around. It is here to be replicated, not used.
+  more than noise. Also, it sums over three channels and divides by the number of pixels only. On the paper's images
+  this reverses the order of the two models. Use it only to replicate the paper.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from anomend.measuring.pictures import checked
 from anomend.statistics import within_set_mean
 
 _BATCH_VALUES = 500_000
-"""Values worked on at a time, so that they stay in the processor's cache."""
+"""Number of values processed at a time, so that they stay in the processor's cache."""
 
 Floats = NDArray[np.float64]
 
@@ -39,7 +39,7 @@ def psnr_matrix(images: Sequence[NDArray[np.uint8]]) -> Floats:
 
     Returns:
         Symmetric matrix of shape (n, n). Identical images, whose ratio is infinite, get the ratio of a single value
-        that is one level off, so that a collapsed set has a high mean and not none; so does the diagonal.
+        that is one level off, so that a collapsed set still has a mean. So does the diagonal.
 
     Raises:
         ValueError: there is no image, they differ in shape, or one is not RGB or grey of uint8.
@@ -77,10 +77,10 @@ def published_psnr_matrix(images: Sequence[NDArray[np.uint8]], *, progress: bool
     rows = max(1, _BATCH_VALUES // columns)
     for row in tqdm(range(n - 1), desc="published PSNR", disable=not progress):
         for left in range(0, values, columns):
-            own = flat[row, left : left + columns]
+            image = flat[row, left : left + columns]
             for first in range(row + 1, n, rows):
                 others = flat[first : first + rows, left : left + columns]
-                difference = own - others  # bug: wraps modulo 256
+                difference = image - others  # bug: wraps modulo 256
                 wrapped = difference * difference  # bug: wraps again
                 sums[row, first : first + rows] += wrapped.sum(axis=1, dtype=np.uint32)
     pixels = values // images[0].shape[2]
@@ -95,8 +95,8 @@ def psnr_within(images: Sequence[NDArray[np.uint8]]) -> float | None:
 def published_psnr_within(images: Sequence[NDArray[np.uint8]], *, progress: bool = False) -> float | None:
     """Mean published PSNR over the unordered pairs within a set; None for fewer than two images.
 
-    Infinite where two images are identical, or differ by multiples of 16 levels only: the published formula has no
-    other answer.
+    As the published formula has it, the mean is infinite where two images are identical, or differ only by multiples of
+    16 levels.
     """
     return within_set_mean(published_psnr_matrix(images, progress=progress)) if len(images) > 1 else None
 

@@ -1,5 +1,7 @@
-"""Every figure of one group of samples (target or held-out prompts) by one kind of features, as it stands in a metric
-file. A figure that a set is too small for is null, and its group of figures has a `reason`."""
+"""Every metric of one group of samples (target or held-out prompts) by one kind of features, as a metric file has it.
+
+A metric that a set is too small for is null, and its object then has a `reason`.
+"""
 
 from __future__ import annotations
 
@@ -21,66 +23,66 @@ from anomend.measuring.precision_recall import PrecisionRecall
 from anomend.statistics import mean_within_sets, within_set_mean
 
 Features = NDArray[np.float32]
-Figures = dict[str, Any]
+Metrics = dict[str, Any]
 
 DISTANCES = ("frechet", "kernel", "nearest_instance_similarity")
 MANIFOLD = (*PrecisionRecall._fields, *DensityCoverage._fields)
 DIVERSITY = ("diversity", "vendi_score")
 CLIP = ("cmmd", "clip_score")
 PUBLISHED_NAMES = {"inception": {"frechet": "fid", "kernel": "kid"}, "dinov2": {"frechet": "fd_dinov2"}}
-"""What a figure is called on the features that it was published with."""
+"""Names of metrics on the features that they were published with."""
 
 
 def mean_over(values: Sequence[float | None]) -> float | None:
     """Mean over prompts; None where no prompt has a value."""
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
+    present = [value for value in values if value is not None]
+    return float(np.mean(present)) if present else None
 
 
-def diversity_figures(features: Features, sets: Mapping[str, Sequence[int]]) -> Figures:
+def diversity_metrics(features: Features, sets: Mapping[str, Sequence[int]]) -> Metrics:
     """Mean pairwise distance and Vendi score within prompts, averaged over prompts with two images or more.
 
     Args:
         features: of all samples, shape (n, d).
         sets: by prompt, its rows.
     """
-    chosen = {prompt: features[list(rows)] for prompt, rows in sets.items() if len(rows) > 1}
-    figures: Figures = {
-        "diversity": mean_within_sets({prompt: cosine_distance_matrix(own) for prompt, own in chosen.items()}),
-        "vendi_score": mean_over([vendi_score(own) for own in chosen.values()]),
+    by_prompt = {prompt: features[list(rows)] for prompt, rows in sets.items() if len(rows) > 1}
+    metrics: Metrics = {
+        "diversity": mean_within_sets({prompt: cosine_distance_matrix(rows) for prompt, rows in by_prompt.items()}),
+        "vendi_score": mean_over([vendi_score(rows) for rows in by_prompt.values()]),
     }
-    return figures if chosen else figures | {"reason": "no prompt has two images, so none has a pair"}
+    return metrics if by_prompt else metrics | {"reason": "no prompt has two images, so none has a pair"}
 
 
-def distance_figures(samples: Features, instances: Features) -> Figures:
+def distance_metrics(samples: Features, instances: Features) -> Metrics:
     """Frechet distance, kernel distance and mean nearest-instance similarity of samples and instance images."""
-    figures: Figures = dict.fromkeys(DISTANCES)
+    metrics: Metrics = dict.fromkeys(DISTANCES)
     if len(samples) and len(instances):
-        figures["nearest_instance_similarity"] = float(nearest_instance_similarity(samples, instances).mean())
+        metrics["nearest_instance_similarity"] = float(nearest_instance_similarity(samples, instances).mean())
     if min(len(samples), len(instances)) < 2:
         sizes = f"{len(samples)} samples, {len(instances)} instance images"
-        return figures | {"reason": f"{sizes}: a distance between sets needs two or more"}
+        return metrics | {"reason": f"{sizes}: a distance between sets needs two or more"}
     frechet = frechet_distance(samples, instances)
-    figures |= {"frechet": frechet.value, "kernel": kernel_distance(samples, instances)}
-    return figures | ({"frechet_warning": frechet.warning} if frechet.warning else {})
+    metrics |= {"frechet": frechet.value, "kernel": kernel_distance(samples, instances)}
+    return metrics | ({"frechet_warning": frechet.warning} if frechet.warning else {})
 
 
-def manifold_figures(samples: Features, instances: Features) -> Figures:
+def manifold_metrics(samples: Features, instances: Features) -> Metrics:
     """Precision, recall, density and coverage of samples against the instance images."""
     smallest = min(len(samples), len(instances))
-    figures: Figures = dict.fromkeys(MANIFOLD)
+    metrics: Metrics = dict.fromkeys(MANIFOLD)
     if smallest > precision_recall.K:
-        figures |= precision_recall.precision_recall(samples, instances)._asdict()
+        metrics |= precision_recall.precision_recall(samples, instances)._asdict()
     if smallest > density_coverage.K:
-        return figures | density_coverage.density_coverage(samples, instances)._asdict()
+        return metrics | density_coverage.density_coverage(samples, instances)._asdict()
     reason = (
         f"{len(samples)} samples, {len(instances)} instance images: precision and recall need more than"
         f" {precision_recall.K}, density and coverage more than {density_coverage.K}"
     )
-    return figures | {"reason": reason}
+    return metrics | {"reason": reason}
 
 
-def perceptual_figures(matrices: Mapping[str, NDArray[np.float64]]) -> Figures:
+def perceptual_metrics(matrices: Mapping[str, NDArray[np.float64]]) -> Metrics:
     """Mean perceptual distance within prompts, and to the nearest instance image.
 
     Args:
@@ -92,29 +94,30 @@ def perceptual_figures(matrices: Mapping[str, NDArray[np.float64]]) -> Figures:
         for matrix in matrices.values()
         if len(matrix) and matrix.shape[1] > len(matrix)
     ]
-    figures: Figures = {"within_set": mean_over(within), "nearest_instance": mean_over(nearest)}
-    if None in figures.values():
-        return figures | {"reason": "a distance within a prompt needs two samples, the other one an instance image"}
-    return figures
+    metrics: Metrics = {"within_set": mean_over(within), "nearest_instance": mean_over(nearest)}
+    if None in metrics.values():
+        return metrics | {"reason": "a distance within a prompt needs two samples, the other one an instance image"}
+    return metrics
 
 
-def clip_figures(samples: Features, instances: Features, texts: Features) -> Figures:
+def clip_metrics(samples: Features, instances: Features, texts: Features) -> Metrics:
     """CMMD to the instance images, and mean CLIPScore with each sample's own prompt."""
-    figures: Figures = {"cmmd": None, "clip_score": float(clip_scores(samples, texts).mean()) if len(samples) else None}
+    metrics: Metrics = {"cmmd": None, "clip_score": float(clip_scores(samples, texts).mean()) if len(samples) else None}
     if min(len(samples), len(instances)) < 2:
-        return figures | {"reason": f"{len(samples)} samples, {len(instances)} instance images: CMMD needs two or more"}
-    return figures | {"cmmd": cmmd(samples, instances)}
+        return metrics | {"reason": f"{len(samples)} samples, {len(instances)} instance images: CMMD needs two or more"}
+    return metrics | {"cmmd": cmmd(samples, instances)}
 
 
-def named_figures(
+def named_metrics(
     extractor: str,
+    *,
     features: Features,
     instances: Features,
     rows: Sequence[int],
     sets: Mapping[str, Sequence[int]],
     texts: Features | None = None,
-) -> Figures:
-    """All figures of one group by one extractor, under the names that the field gives them; one `reason` for all nulls.
+) -> Metrics:
+    """All metrics of one group by one extractor, under their published names, with one `reason` for all nulls.
 
     Args:
         extractor: its name.
@@ -122,28 +125,32 @@ def named_figures(
         instances: shape (m, d).
         rows: the group's samples.
         sets: by prompt, the rows on which diversity is taken.
-        texts: CLIP's embedding of each sample's prompt, shape (n, d); for `clip` alone.
+        texts: CLIP's embedding of each sample's prompt, shape (n, d); only for `clip`.
     """
-    own = features[list(rows)]
-    parts = [distance_figures(own, instances), manifold_figures(own, instances), diversity_figures(features, sets)]
+    samples = features[list(rows)]
+    parts = [
+        distance_metrics(samples, instances),
+        manifold_metrics(samples, instances),
+        diversity_metrics(features, sets),
+    ]
     if texts is not None:
-        parts.append(clip_figures(own, instances, texts[list(rows)]))
+        parts.append(clip_metrics(samples, instances, texts[list(rows)]))
     names = PUBLISHED_NAMES.get(extractor, {})
     return {names.get(key, key): value for key, value in joined(*parts).items()}
 
 
-def without_figures(extractor: str, reason: str) -> Figures:
-    """The keys of `named_figures`, all null."""
+def without_metrics(extractor: str, reason: str) -> Metrics:
+    """The keys of `named_metrics`, all null."""
     keys = [*DISTANCES, *MANIFOLD, *DIVERSITY, *(CLIP if extractor == "clip" else ())]
     names = PUBLISHED_NAMES.get(extractor, {})
     return {**{names.get(key, key): None for key in keys}, "reason": reason}
 
 
-def joined(*parts: Figures) -> Figures:
-    """Figures side by side, their reasons as one at the end."""
-    figures: Figures = {}
+def joined(*parts: Metrics) -> Metrics:
+    """Several objects of metrics as one; their reasons become one reason at the end."""
+    metrics: Metrics = {}
     for part in parts:
-        figures |= part
+        metrics |= part
     reasons = dict.fromkeys(part["reason"] for part in parts if "reason" in part)
-    figures.pop("reason", None)
-    return figures | ({"reason": "; ".join(reasons)} if reasons else {})
+    metrics.pop("reason", None)
+    return metrics | ({"reason": "; ".join(reasons)} if reasons else {})

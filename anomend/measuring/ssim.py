@@ -1,14 +1,14 @@
 """SSIM: structural similarity of two images, and how alike the images of one set are.
 
-Range -1 to 1, 1 for identical images. As a mean over the pairs WITHIN one set (the paper's "Average SSIM") it is low
-diversity that scores high, so it is neither quality nor fidelity: compare it with the instance images' own figure,
-closer is better. Two images are the least it means anything for; below some ten it is a mean of a handful of pairs.
+Range -1 to 1, 1 for identical images. As a mean over the pairs WITHIN one set (the paper's "Average SSIM") it is high
+for low diversity, so it measures neither quality nor fidelity: compare it with the value of the instance images; closer
+is better. It needs two images, and some ten for a useful mean.
 
 Reference: Wang et al. 2004, doi:10.1109/TIP.2003.819861, with the defaults of scikit-image's `structural_similarity`
 (7 x 7 uniform window, sample covariance, K1 = .01, K2 = .03, borders cropped) on 8-bit greyscale, data_range 255.
-scikit-image filters five maps a pair, in float64. Here each image's own moments are taken once, so that a pair needs
-one map; sums over windows are sums of integers below 2^31, which are exact in any order; and images are worked through
-in bands of rows that stay in the processor's cache.
+scikit-image filters five maps per pair, in float64. Here each image's moments are computed once, so that a pair needs
+one map. Sums over windows are sums of integers below 2^31, which are exact in any order. Images are processed in bands
+of rows that stay in the processor's cache.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WINDOW = 7
 C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 _N = WINDOW**2
 _SCALED_C1, _SCALED_C2 = C1 * _N**2, C2 * _N * (_N - 1)
-"""The constants where sums over a window stand for its means, and N^2 times sample covariances for these."""
+"""The constants, scaled for sums over a window instead of means, and N^2 times the sample covariances."""
 _BAND_PIXELS = 48_000
 
 Floats = NDArray[np.float64]
@@ -39,7 +39,7 @@ def grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """8-bit greyscale, shape (H, W), by Pillow's `L` (ITU-R 601 luma, rounded), from RGB (H, W, 3) or grey (H, W).
 
     Raises:
-        ValueError: the image is neither, or not of uint8.
+        ValueError: the image is neither RGB nor grey, or not of uint8.
     """
     return np.asarray(Image.fromarray(checked(image)).convert("L"))
 
@@ -48,8 +48,9 @@ def ssim_matrix(images: Sequence[NDArray[np.uint8]], *, progress: bool = False) 
     """SSIM of every pair of images.
 
     Args:
-        images: n images of one size, RGB (H, W, 3) or grey (H, W), uint8; n >= 1. Needs one byte a pixel and image, and
-            some 24 bytes a pixel of one band of rows and image.
+        images: n images of one size, RGB (H, W, 3) or grey (H, W), uint8; n >= 1. Needs one byte per pixel and image,
+        and
+            some 24 bytes per pixel of one band of rows and image.
         progress: show a bar.
 
     Returns:
@@ -81,9 +82,9 @@ def ssim_cross(
         raise ValueError(f"SSIM needs images of one size, got {left.shape[1:]} and {right.shape[1:]}")
     sums = np.zeros((len(left), len(right)))
     for rows in tqdm(_bands(height, width), desc="SSIM", disable=not progress):
-        own, other = _Band(left[:, rows]), _Band(right[:, rows])
+        band, other = _Band(left[:, rows]), _Band(right[:, rows])
         for row in range(len(left)):
-            sums[row] += own.similarity_sums(row, other, 0)
+            sums[row] += band.similarity_sums(row, other, 0)
     return np.asarray(sums / _windows(height, width))
 
 
@@ -93,7 +94,7 @@ def ssim_within(images: Sequence[NDArray[np.uint8]], *, progress: bool = False) 
 
 
 class _Moments(NamedTuple):
-    """Images, and what SSIM needs of each of their windows, which stands where its upper left pixel is."""
+    """Images, and the moments of each of their windows, stored at the window's upper left pixel."""
 
     image: Integers
     sum: Integers
@@ -106,54 +107,54 @@ class _Moments(NamedTuple):
         """Some of the images one after the other, in one dimension."""
         some = slice(start, stop)
         return _Moments(
-            self.image[some].reshape(-1),
-            self.sum[some].reshape(-1),
-            self.squares[some].reshape(-1),
-            self.spread[some].reshape(-1),
+            image=self.image[some].reshape(-1),
+            sum=self.sum[some].reshape(-1),
+            squares=self.squares[some].reshape(-1),
+            spread=self.spread[some].reshape(-1),
         )
 
     def times(self, count: int) -> _Moments:
-        """The same so many times over."""
+        """The moments repeated `count` times."""
         return _Moments(
-            np.tile(self.image, count),
-            np.tile(self.sum, count),
-            np.tile(self.squares, count),
-            np.tile(self.spread, count),
+            image=np.tile(self.image, count),
+            sum=np.tile(self.sum, count),
+            squares=np.tile(self.squares, count),
+            spread=np.tile(self.spread, count),
         )
 
 
 class _Band:
     """One band of rows of n grey images.
 
-    Its arrays are flat, (n, h W), so that the next column is a shift by 1 and the next row one by W. At the 6 last rows
-    and columns a window would run on into what comes next: its figures are never used.
+    Its arrays are flat, (n, h W), so that the next column is a shift by 1 and the next row one by W. At the last 6 rows
+    and columns a window would continue into the next row or image: its values are never used.
     """
 
     def __init__(self, greys: NDArray[np.uint8]) -> None:
         count, self.height, self.width = greys.shape
         shape = count, self.height * self.width
         image = greys.astype(np.int32).reshape(shape)
-        # Where there is no window the constants alone keep the denominator from 0.
+        # Where there is no window, the constants keep the denominator above 0.
         squares, spread = np.full(shape, _SCALED_C1 / 2), np.full(shape, _SCALED_C2 / 2)
-        self.moments = _Moments(image, np.zeros_like(image), squares, spread)
-        for pixels, total, own_squares, own_spread in zip(*self.moments, strict=True):
+        self.moments = _Moments(image=image, sum=np.zeros_like(image), squares=squares, spread=spread)
+        for pixels, total, image_squares, image_spread in zip(*self.moments, strict=True):
             sums = _window_sums(pixels, self.width)
             used = slice(len(sums))
             total[used] = sums
-            own_squares[used] += sums * sums
-            own_spread[used] += _N * _window_sums(pixels * pixels, self.width) - sums * sums
+            image_squares[used] += sums * sums
+            image_spread[used] += _N * _window_sums(pixels * pixels, self.width) - sums * sums
 
-    def similarity_sums(self, own: int, other: _Band, start: int) -> Floats:
+    def similarity_sums(self, image: int, other: _Band, start: int) -> Floats:
         """SSIM, summed over the band, of one of these images with each of the others from `start` on."""
         count = len(other.moments.image)
         together = max(1, min(count - start, _BAND_PIXELS // (self.height * self.width)))
-        left = self.moments.images(own, own + 1).times(together)
-        found = []
+        left = self.moments.images(image, image + 1).times(together)
+        sums = []
         for first in range(start, count, together):
             right = other.moments.images(first, first + together)
             similarity = _similarity(left, right, self.width).reshape(-1, self.height, self.width)
-            found.append(similarity[:, : 1 - WINDOW, : 1 - WINDOW].sum(axis=(1, 2)))
-        return np.concatenate(found)
+            sums.append(similarity[:, : 1 - WINDOW, : 1 - WINDOW].sum(axis=(1, 2)))
+        return np.concatenate(sums)
 
 
 def _similarity(x: _Moments, y: _Moments, width: int) -> Floats:
@@ -192,7 +193,7 @@ def _greys(images: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     greys = [grey(image) for image in images]
     sizes = {image.shape for image in greys}
     if len(sizes) != 1 or min(min(size) for size in sizes) < WINDOW:
-        raise ValueError(f"SSIM needs images of one size of at least {WINDOW} pixels a side, got {sorted(sizes)}")
+        raise ValueError(f"SSIM needs images of one size of at least {WINDOW} pixels per side, got {sorted(sizes)}")
     return np.stack(greys)
 
 

@@ -1,7 +1,7 @@
 """Structural similarity for finding copies: do two pictures show the same shapes in the same places?
 
-Features of a network tell subjects apart and look past what differs between two pictures of one subject; on a narrow
-set (one subject, one drawing style) they hardly see a copy. Plain correlation at a low resolution does.
+Features of a network tell subjects apart and ignore differences between pictures of one subject. So on a narrow set
+(one subject, one drawing style) they rarely find a copy. Plain correlation at a low resolution does.
 """
 
 from __future__ import annotations
@@ -15,34 +15,34 @@ from PIL import Image
 from anomend.measuring.pictures import checked
 
 SIDE, SHIFT = 32, 2
-"""Pictures are compared at 32 x 32, and may be shifted against each other by two of these pixels."""
+"""Pictures are compared at 32 x 32, shifted against each other by up to two of these pixels."""
 
 
 def thumbnails(images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
-    """Images of any size at SIDE x SIDE, every pixel the mean of what it covers; (n, SIDE, SIDE, 3), 0 to 255.
+    """Images of any size at SIDE x SIDE, every pixel the mean of the area it covers; (n, SIDE, SIDE, 3), 0 to 255.
 
     Raises:
         ValueError: an image is not RGB or grey of uint8.
     """
-    made = [
+    small = [
         Image.fromarray(checked(image)).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX) for image in images
     ]
-    return np.stack([np.asarray(image, dtype=np.float64) for image in made]) if made else np.empty((0, SIDE, SIDE, 3))
+    return np.stack([np.asarray(image, dtype=np.float64) for image in small]) if small else np.empty((0, SIDE, SIDE, 3))
 
 
 def structural_distance(samples: NDArray[np.float64], instances: NDArray[np.float64]) -> NDArray[np.float64]:
     """Distance between thumbnails, the least over mirroring and shifts: sqrt(2 (1 - r)) for Pearson's r of all values.
 
-    It is the Euclidean distance of the pictures after each is centred and scaled to length 1, so that brightness and
-    contrast do not count.
+    It is the Euclidean distance of the pictures after each is centred and scaled to length 1, so brightness and
+    contrast do not matter.
 
     Args:
         samples: thumbnails, (n, SIDE, SIDE, 3).
         instances: thumbnails, (m, SIDE, SIDE, 3).
 
     Returns:
-        (n, m), from 0 (the same picture) to 2; unrelated pictures are near sqrt(2). Pictures of one colour are the
-        same picture, and sqrt(2) away from all others.
+        (n, m), from 0 (the same picture) to 2; unrelated pictures are near sqrt(2). Pictures of a single
+        colour count as the same picture, and are sqrt(2) away from all others.
     """
     centre = slice(SHIFT, SIDE - SHIFT)
     windows = _standardised(samples[:, centre, centre])

@@ -1,4 +1,4 @@
-"""Feature vectors of images: whether two sets fit together, their directions, and the distances between them."""
+"""Feature vectors of images: checks of two sets, directions, and distances between them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 
 _COLUMNS = 100_000
-"""Values of each vector that are brought to float64 at a time: a network's maps are half a million and more."""
+"""Number of values of each vector that are converted to float64 at a time: a network's maps have half a million."""
 
 
 def fitting(first: ArrayLike, second: ArrayLike) -> tuple[NDArray, NDArray]:
-    """Two sets of features, shapes (n1, d) and (n2, d), n1, n2 >= 0, in the types that they have.
+    """Two sets of features, shapes (n1, d) and (n2, d), n1, n2 >= 0, with their types unchanged.
 
     Raises:
-        ValueError: they are no tables, differ in dimension or have none, or are not finite.
+        ValueError: they are not tables, differ in dimension, have no dimensions, or are not finite.
     """
     one, two = np.asarray(first), np.asarray(second)
     if one.ndim != 2 or two.ndim != 2 or one.shape[1] != two.shape[1] or one.shape[1] == 0:
@@ -47,12 +47,12 @@ def squared_distances(first: ArrayLike, second: ArrayLike) -> Floats:
         ValueError: as in `fitting`.
     """
     left, right = fitting(first, second)
-    found = np.zeros((len(left), len(right)))
+    distances = np.zeros((len(left), len(right)))
     for start in range(0, left.shape[1], _COLUMNS):
         one, two = (part[:, start : start + _COLUMNS].astype(np.float64, copy=False) for part in (left, right))
         product = one @ two.T
         product *= -2
         product += (one**2).sum(axis=1)[:, None]
         product += (two**2).sum(axis=1)
-        found += product
-    return np.asarray(np.maximum(found, 0, out=found))
+        distances += product
+    return np.asarray(np.maximum(distances, 0, out=distances))

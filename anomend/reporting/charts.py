@@ -12,7 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from anomend.reporting.rates import PromptRates, Rate
+from anomend.reporting.rates import PromptRates
+from anomend.statistics import Rate
 
 BASE_COLOUR, TUNED_COLOUR = "#c2620e", "#2a7fd4"
 """Each at least 3:1 against the light and the dark page; markers differ as well."""
@@ -65,8 +66,8 @@ def rate_chart(rates: Sequence[PromptRates], name: str = "rates") -> str:
 
 def _draw_rate(axes: Axes, rate: Rate | None, y: float, colour: str, marker: str, label: str) -> None:
     if rate is not None:
-        axes.plot([100 * rate.low, 100 * rate.high], [y, y], color=colour, linewidth=1.6, solid_capstyle="butt")
-        axes.plot([100 * rate.rate], [y], marker, color=colour, markersize=5, label=label or None, clip_on=False)
+        axes.plot([100 * rate.ci_low, 100 * rate.ci_high], [y, y], color=colour, linewidth=1.6, solid_capstyle="butt")
+        axes.plot([100 * rate.value], [y], marker, color=colour, markersize=5, label=label or None, clip_on=False)
 
 
 def new_figure(height: float) -> tuple[Figure, Axes]:

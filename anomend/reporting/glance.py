@@ -113,13 +113,13 @@ def _elsewhere(inputs: ReportInputs, rates: Sequence[PromptRates]) -> str:
 
 def _worst_prompt(rates: Sequence[PromptRates]) -> list[str]:
     """The held-out prompt that rose most, which the mean over prompts may hide."""
-    known = [(rate.tuned.rate - rate.base.rate, rate) for rate in rates if rate.base and rate.tuned]
+    known = [(rate.tuned.value - rate.base.value, rate) for rate in rates if rate.base and rate.tuned]
     risen = [(rise, rate) for rise, rate in known if rate.group != "target" and rise > 0]
     if not risen:
         return []
     _, worst = max(risen, key=lambda found: found[0])
     assert worst.base and worst.tuned
-    return [f"The prompt that rose most: {worst.prompt}, {worst.base.rate:.1%} to {worst.tuned.rate:.1%}."]
+    return [f"The prompt that rose most: {worst.prompt}, {worst.base.value:.1%} to {worst.tuned.value:.1%}."]
 
 
 def _preserved_prompts(parameters: Mapping[str, Any]) -> list[str]:

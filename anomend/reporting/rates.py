@@ -1,31 +1,18 @@
-"""Anomaly rates prompt by prompt, from the findings on each image."""
+"""Anomaly rates prompt by prompt, as they were measured."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-import pandas as pd
-
-from anomend.statistics import wilson_interval
-
-
-@dataclass(frozen=True)
-class Rate:
-    """A share of images with its 95% Wilson interval; all from 0 to 1."""
-
-    anomalous: int
-    n: int
-    low: float
-    high: float
-
-    @property
-    def rate(self) -> float:
-        return self.anomalous / self.n
+from anomend.measuring.rates import read_rates
+from anomend.statistics import Rate
 
 
 @dataclass(frozen=True)
 class PromptRates:
-    """One prompt's anomaly rates; None where a set holds no image of it at whose anatomy somebody looked."""
+    """One prompt's anomaly rates; None where no detector ran, or a model drew no image of the prompt."""
 
     prompt: str
     group: str
@@ -33,24 +20,27 @@ class PromptRates:
     tuned: Rate | None
 
 
-def prompt_rates(images_base: pd.DataFrame, images_tuned: pd.DataFrame) -> list[PromptRates]:
+def prompt_rates(measure_base: Mapping[str, Any], measure_tuned: Mapping[str, Any]) -> list[PromptRates]:
     """Rates of every prompt, target prompts first, then in alphabetical order.
 
     Args:
-        images_base, images_tuned: columns prompt, group, anomalous (0, 1, or empty where nobody looked).
+        measure_base: content of metrics/measure_base.json.
+        measure_tuned: content of metrics/measure_tuned.json.
+
+    Raises:
+        ValueError: a file was written before rates had intervals.
     """
-    prompts = pd.concat([images_base, images_tuned])[["prompt", "group"]].drop_duplicates("prompt")
-    ordered = sorted(
-        zip(prompts["prompt"], prompts["group"], strict=True), key=lambda row: (row[1] != "target", row[0])
+    base, tuned = (
+        {rate.name: rate for rate in read_rates(measured) if rate.scope == "prompt"}
+        for measured in (measure_base, measure_tuned)
     )
+    groups = {name: rate.group for name, rate in (tuned | base).items()}
     return [
-        PromptRates(prompt, group, _rate(images_base, prompt), _rate(images_tuned, prompt)) for prompt, group in ordered
+        PromptRates(
+            prompt,
+            groups[prompt],
+            base=base[prompt].rate if prompt in base else None,
+            tuned=tuned[prompt].rate if prompt in tuned else None,
+        )
+        for prompt in sorted(groups, key=lambda name: (groups[name] != "target", name))
     ]
-
-
-def _rate(images: pd.DataFrame, prompt: str) -> Rate | None:
-    anomalous = images.loc[images["prompt"] == prompt, "anomalous"].dropna().astype(int)
-    if anomalous.empty:
-        return None
-    count, n = int(anomalous.sum()), len(anomalous)
-    return Rate(count, n, *wilson_interval(count, n))

@@ -24,7 +24,7 @@ def render_report(inputs: ReportInputs) -> tuple[str, str]:
     Raises:
         ValueError: base and tuned images share no prompt and seed, or an image cannot be read.
     """
-    rates = prompt_rates(inputs.images_base, inputs.images_tuned)
+    rates = prompt_rates(inputs.measure_base, inputs.measure_tuned)
     pairs = first_pairs(
         inputs.samples_base, inputs.samples_tuned, inputs.images_base, inputs.images_tuned, inputs.pairs_per_prompt
     )

@@ -9,7 +9,8 @@ from typing import Any
 
 from anomend.reporting.formatting import Unit, figure, figure_of, interval, reason_for, reasons_once
 from anomend.reporting.inputs import Metrics
-from anomend.reporting.rates import PromptRates, Rate
+from anomend.reporting.rates import PromptRates
+from anomend.statistics import Rate
 
 OUTCOMES = {True: "✓ passed", False: "✗ failed", None: "? unsettled"}
 
@@ -256,5 +257,5 @@ def headline(verdict: Metrics, compare: Metrics) -> tuple[str, ...]:
 def _rate(rate: Rate | None) -> str:
     if rate is None:
         return figure(None, "rate", "no image of this prompt was looked at")
-    ends = f"{100 * rate.low:.1f} to {100 * rate.high:.1f}%"
-    return f"{figure(rate.rate, 'rate')} ({rate.anomalous} of {rate.n}; {ends})"
+    ends = f"{100 * rate.ci_low:.1f} to {100 * rate.ci_high:.1f}%"
+    return f"{figure(rate.value, 'rate')} ({rate.k} of {rate.n}; {ends})"

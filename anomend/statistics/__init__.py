@@ -1,25 +1,25 @@
-"""The one statistics helper: intervals, tests and comparisons of two sets of images.
+"""Rates, intervals, tests and comparisons of two sets of images.
 
-Two designs are kept apart. Images of one's own samplers are paired: the base and the tuned model draw the same prompt
-from the same seed (`paired_effect`, `compare_within_set`, `non_inferiority`). The paper's published images are not
-(`permutation_test`, `within_set_permutation_test`, `unpaired_interval`, `within_set_interval`). Every draw comes from
-`anomend.project.seeding`, so a figure is a pure function of its data and its seed.
+There are two designs. The pipeline's own images are paired: the base and the tuned model draw the same prompt from the
+same seed (`paired_effect`, `compare_within_set`). The paper's published images are not (`permutation_test`,
+`within_set_permutation_test`, `unpaired_interval`, `within_set_interval`). Every random draw comes from
+`anomend.project.seeding`, so a result is a pure function of its data and its seed.
 """
 
 from anomend.statistics.crossed import crossed_interval
 from anomend.statistics.effect import Better, Effect, insufficient
 from anomend.statistics.exact_tests import holm, mcnemar_mid_p, mcnemar_test, sign_test
-from anomend.statistics.non_inferiority import NonInferiority, non_inferiority
 from anomend.statistics.paired import paired_effect
 from anomend.statistics.planning import (
     Spread,
     difference_spread,
-    pairs_for_rates,
     power_to_settle,
     prompts_to_settle,
     seeds_to_settle,
 )
 from anomend.statistics.proportions import newcombe_interval, wilson_interval
+from anomend.statistics.rate import Rate
+from anomend.statistics.rater_agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha
 from anomend.statistics.resampling import bootstrap_interval, sign_flip_test, stretched_interval
 from anomend.statistics.unpaired import PermutationResult, permutation_test, within_set_permutation_test
 from anomend.statistics.unpaired_intervals import unpaired_interval, within_set_interval
@@ -28,22 +28,23 @@ from anomend.statistics.within_set import compare_within_set, mean_within_sets, 
 __all__ = [
     "Better",
     "Effect",
-    "NonInferiority",
     "PermutationResult",
+    "Rate",
     "Spread",
     "bootstrap_interval",
+    "cohen_kappa",
     "compare_within_set",
     "crossed_interval",
     "difference_spread",
+    "fleiss_kappa",
     "holm",
     "insufficient",
+    "krippendorff_alpha",
     "mcnemar_mid_p",
     "mcnemar_test",
     "mean_within_sets",
     "newcombe_interval",
-    "non_inferiority",
     "paired_effect",
-    "pairs_for_rates",
     "permutation_test",
     "power_to_settle",
     "prompts_to_settle",

@@ -1,4 +1,4 @@
-"""Bootstrap of a mean over values with two crossed clusters, such as participants and pairs of images."""
+"""Bootstrap of a mean of values with two crossed clusters, such as participants and pairs of images."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from anomend.statistics.resampling import percentile_interval
 def crossed_means(
     values: ArrayLike, first: Sequence[str], second: Sequence[str], *, seed: int, resamples: int = 10_000
 ) -> NDArray[np.float64]:
-    """Means of resampled values; the clusters of both kinds are drawn with replacement, at once.
+    """Means of resampled values; clusters of both kinds are drawn with replacement.
 
-    The pigeonhole bootstrap (Owen 2007, doi:10.1214/07-AOAS122): a value weighs as often as its first cluster was drawn
-    times as often as its second was. Its variance errs on the large side.
+    The pigeonhole bootstrap (Owen 2007, doi:10.1214/07-AOAS122): the weight of a value is the number of times that its
+    first cluster was drawn, times that of its second cluster. The variance of the means is somewhat too large.
 
     Args:
         values: n values.
@@ -25,7 +25,7 @@ def crossed_means(
         second: the second cluster of each value, such as the pair.
 
     Returns:
-        Up to `resamples` means: a resample that hits no value at all tells nothing and is left out.
+        Up to `resamples` means: a resample without any value is left out.
     """
     data = np.asarray(values, dtype=np.float64)
     rows, row = np.unique(np.asarray(first), return_inverse=True)
@@ -51,7 +51,7 @@ def crossed_interval(
     """Percentile interval of a mean over crossed clusters (`crossed_means`).
 
     Returns:
-        (None, None) where resampling shows no spread: with fewer than two clusters of either kind, or equal values.
+        The ends; (None, None) where resamples do not differ: with fewer than two clusters of a kind, or equal values.
     """
     if min(len(set(first)), len(set(second))) < 2 or np.ptp(np.asarray(values, dtype=np.float64)) == 0:
         return None, None

@@ -6,15 +6,15 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 Better = Literal["higher", "lower", "closer"]
-"""Which way a measure improves; closer: neither way as such, only towards a reference set's own figure."""
+"""The direction in which a measure improves; closer: towards the value of a reference set, from either side."""
 
 MIN_PAIRS = 6
-"""With fewer pairs no sign-flip test can reach p < .05 (two-sided, 2 / 2^5 = .0625)."""
+"""With fewer pairs no sign-flip test can reach p < .05: two-sided, 2 / 2^5 = .0625."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Effect:
-    """One measure on both models. A figure that cannot be computed is None, and `reason` says why."""
+    """One measure on both models. A value that cannot be computed is None, and `reason` says why."""
 
     base: float | None
     tuned: float | None
@@ -26,12 +26,12 @@ class Effect:
     p: float | None
     """Two-sided."""
     n: int
-    """Pairs of images of one prompt and seed."""
+    """Number of pairs of images with the same prompt and seed."""
     clusters: int
-    """Prompts."""
+    """Number of prompts."""
     better: Better
     method: str
-    """How the interval and p were made, in words."""
+    """How the interval and p were computed, in words."""
     reason: str | None = None
     win: int | None = None
     """Pairs in which the tuned image is better; None where single pairs have no winner."""
@@ -40,21 +40,41 @@ class Effect:
     sd_seeds: float | None = None
     """Standard deviation of the pairs' differences between seeds of one prompt, for planning (`planning.Spread`)."""
     sd_prompts: float | None = None
-    """That of the true differences between prompts; 0 where the interval speaks about these very prompts alone."""
+    """Standard deviation of the true differences between prompts; 0 where the interval is about these prompts only."""
     ratio: float | None = None
-    """tuned / base, where that is asked for, with the interval of the ratio."""
+    """tuned / base with its interval, for measures that have one."""
     ratio_ci_low: float | None = None
     ratio_ci_high: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """The effect as an object of metrics/compare.json; what comes after `method` only where there is any."""
+        """The effect as an object of metrics/compare.json; fields after `method` are left out where they are None."""
         optional = {"reason", "win", "tie", "loss", "sd_seeds", "sd_prompts", "ratio", "ratio_ci_low", "ratio_ci_high"}
         return {name: value for name, value in asdict(self).items() if value is not None or name not in optional}
 
 
 def insufficient(
-    n: int, clusters: int, better: Better, reason: str, *, base: float | None = None, tuned: float | None = None
+    n: int, clusters: int, *, better: Better, reason: str, base: float | None = None, tuned: float | None = None
 ) -> Effect:
-    """An effect without interval and p; delta is there when both means are."""
-    delta = None if base is None or tuned is None else tuned - base
-    return Effect(base, tuned, delta, None, None, None, n, clusters, better, "none", reason)
+    """An effect without interval and p, because there are too few images.
+
+    Args:
+        n: number of pairs.
+        clusters: number of prompts.
+        better: the direction in which the measure improves.
+        reason: why there is no interval.
+        base: the base model's value; None where it cannot be computed.
+        tuned: the tuned model's value.
+    """
+    return Effect(
+        base=base,
+        tuned=tuned,
+        delta=None if base is None or tuned is None else tuned - base,
+        ci_low=None,
+        ci_high=None,
+        p=None,
+        n=n,
+        clusters=clusters,
+        better=better,
+        method="none",
+        reason=reason,
+    )

@@ -27,18 +27,21 @@ def paired_effect(
     """Compare the means of per-image values.
 
     The interval is a percentile bootstrap over prompts (5 or more) or over pairs within each prompt, stretched for
-    small samples (`stretched_interval`), and speaks about prompts, or seeds, like these. For 0/1 values an end to whose
-    side no pair changed is at least as far out as that of Newcombe's paired score interval (`paired_interval`). p is
-    McNemar's mid-p for 0/1 values (the exact p is too large where few pairs are discordant, see `mcnemar_mid_p`), else
-    a sign-flip permutation, and speaks about these very prompts: it asks whether any difference is there, not whether
-    it carries over to others. So p can be small beside an interval that covers 0.
+    small samples (`stretched_interval`). It is about other prompts, or other seeds, like these. For 0/1 values, where
+    no pair changed in one direction, the interval reaches at least as far in that direction as Newcombe's paired score
+    interval (`paired_interval`). p is McNemar's mid-p for 0/1 values (the exact p is too large where few pairs are
+    discordant, see `mcnemar_mid_p`), else that of a sign-flip permutation. It is about these prompts only: is there
+    any difference? So p can be small while the interval covers 0.
 
     Args:
         base: the base model's values, shape (n,).
-        tuned: the tuned model's, in the same order of (prompt, seed).
+        tuned: the tuned model's values, in the same order of (prompt, seed).
         prompts: the prompt of each pair.
-        better: which way the values improve.
+        better: the direction in which the values improve.
         seed: seed of the resampling.
+        resamples: bootstrap resamples.
+        permutations: sign flips that are drawn where they cannot all be listed.
+        confidence: level of the interval.
 
     Returns:
         The effect; without interval and p, and with a reason, for fewer than 6 pairs.
@@ -49,13 +52,13 @@ def paired_effect(
     before, after = checked_pairs(base, tuned, prompts)
     n, clusters = len(before), len(set(prompts))
     if n == 0:
-        return insufficient(0, 0, better, "no pairs")
+        return insufficient(0, 0, better=better, reason="no pairs")
     means = float(before.mean()), float(after.mean())
     if n < MIN_PAIRS:
         reason = (
             f"{n} pairs: with fewer than {MIN_PAIRS} no test can reach p < .05, and a bootstrap has nothing to show"
         )
-        return insufficient(n, clusters, better, reason, base=means[0], tuned=means[1])
+        return insufficient(n, clusters, better=better, reason=reason, base=means[0], tuned=means[1])
     difference = after - before
     low, high, interval = paired_interval(before, after, prompts, seed=seed, resamples=resamples, confidence=confidence)
     if is_binary(before, after):
@@ -66,15 +69,16 @@ def paired_effect(
     win, tie, loss = _outcomes(difference, better)
     spread = difference_spread(difference, prompts)
     return Effect(
-        *means,
-        means[1] - means[0],
-        low,
-        high,
-        p,
-        n,
-        clusters,
-        better,
-        f"{confidence:.0%} interval: {interval}; p: {test}",
+        base=means[0],
+        tuned=means[1],
+        delta=means[1] - means[0],
+        ci_low=low,
+        ci_high=high,
+        p=p,
+        n=n,
+        clusters=clusters,
+        better=better,
+        method=f"{confidence:.0%} interval: {interval}; p: {test}",
         win=win,
         tie=tie,
         loss=loss,

@@ -34,16 +34,22 @@ def is_binary(before: Floats, after: Floats) -> bool:
 def paired_interval(
     before: Floats, after: Floats, prompts: Sequence[str], *, seed: int, resamples: int, confidence: float
 ) -> tuple[float, float, str]:
-    """Two-sided interval of mean(after) - mean(before), and the words for `method`.
+    """Two-sided interval of mean(after) - mean(before).
 
-    A bootstrap knows nothing of what no pair shows: without a pair that got worse no resample gets worse, whether there
-    are six pairs or six hundred. So for 0/1 values an end at whose side no pair changed is that of Newcombe's paired
-    score interval, if that lies farther out; without any spread both ends are.
+    A bootstrap cannot show changes that no pair shows: if no pair got worse, no resample gets worse, with six pairs as
+    with six hundred. So for 0/1 values, where no pair changed in one direction, that end is the one of Newcombe's
+    paired score interval, if it is farther out. Where resamples do not differ, both ends are.
 
     Args:
         before: values, shape (n,), n >= 1; see `checked_pairs`.
         after: the values that are paired with them.
         prompts: the prompt of each pair.
+        seed: seed of the bootstrap.
+        resamples: bootstrap resamples.
+        confidence: level of the interval.
+
+    Returns:
+        Both ends, and the words for `method`.
     """
     difference = after - before
     resampled, how = bootstrap_means(difference, prompts, seed=seed, resamples=resamples)
@@ -61,7 +67,7 @@ def paired_interval(
             words += ", by Newcombe's paired score interval on the side to which no pair changed"
         low = min(low, score[0]) if difference.min() >= 0 else low
         high = max(high, score[1]) if difference.max() <= 0 else high
-        # Stretched, it must not leave what a difference of rates can be.
+        # The stretched interval must stay within the possible differences of two rates.
         low, high = max(-1.0, low), min(1.0, high)
     return low, high, words
 

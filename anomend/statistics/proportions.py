@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-from scipy.stats import norm
+from scipy.stats import binomtest
 
 
 def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval of a rate; stays within 0 to 1 and keeps a width at 0 and n successes.
+    """Wilson's score interval of a rate, by scipy; stays within 0 to 1 and keeps a width at 0 and n successes.
 
-    It takes the trials as independent: for images of one prompt that is right, over several prompts it is too narrow.
+    It takes the trials as independent. For images of one prompt that is right; over several prompts it is too narrow.
 
     Raises:
         ValueError: no trials, or successes outside 0 to n.
@@ -19,12 +19,8 @@ def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[f
     """
     if n < 1 or not 0 <= successes <= n:
         raise ValueError(f"an interval of a rate needs 0 <= successes <= n and n >= 1, got {successes} of {n}")
-    z = float(norm.ppf(0.5 + confidence / 2))
-    rate = successes / n
-    centre = (rate + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z * math.sqrt(rate * (1 - rate) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    # The ends are exact: rounding must not leave 1e-17 where the bound is 0.
-    return (0.0 if successes == 0 else centre - half), (1.0 if successes == n else centre + half)
+    interval = binomtest(successes, n).proportion_ci(confidence, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def newcombe_interval(
@@ -32,7 +28,15 @@ def newcombe_interval(
 ) -> tuple[float, float]:
     """Interval of the difference tuned - base of two paired rates, from the four counts of pairs.
 
-    Unlike a bootstrap it keeps a width when no pair is discordant, or all are.
+    Unlike a bootstrap it keeps a width when no pair is discordant, or all are. statsmodels has the interval for
+    independent rates only.
+
+    Args:
+        both: pairs with a 1 for both models.
+        only_base: pairs with a 1 for the base model alone.
+        only_tuned: pairs with a 1 for the tuned model alone.
+        neither: pairs without a 1.
+        confidence: level of the interval.
 
     Reference: Newcombe 1998, doi:10.1002/(SICI)1097-0258(19981130)17:22<2635::AID-SIM954>3.0.CO;2-C, method 10.
     """

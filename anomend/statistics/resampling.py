@@ -1,4 +1,4 @@
-"""Bootstrap and permutation: the two engines under the comparisons."""
+"""Bootstrap and permutation, on which the comparisons are built."""
 
 from __future__ import annotations
 
@@ -15,26 +15,28 @@ from anomend.project.seeding import numpy_generator
 Floats = NDArray[np.float64]
 
 MIN_CLUSTERS = 5
-"""With fewer prompts a resample of prompts shows next to no spread."""
+"""With fewer prompts, resamples of prompts hardly differ."""
 
 MAX_FLIPS = 16
-"""Up to 2^16 sign flips are listed one by one."""
+"""Up to 2^16 sign flips are enumerated."""
 
 MAX_SPLITS = 200_000
-"""Up to so many splits into two sets are listed one by one; ten against ten are 184,756."""
+"""Up to this many splits into two sets are enumerated; ten against ten are 184,756."""
 
 _CHUNK = 2_000_000
 _TOLERANCE = 1e-12
-"""Equal sums taken in another order differ by rounding, and must count as ties."""
+"""Equal sums in another order of summation differ by rounding, and must count as ties."""
 
 
 def bootstrap_counts(clusters: Sequence[str], *, seed: int, resamples: int = 10_000) -> tuple[Floats, str]:
     """How often each value occurs in each resample, and how they were drawn.
 
     Args:
-        clusters: the prompt of each of n values. With 5 or more prompts whole prompts are drawn with replacement, so
-            that the spread is that over prompts like these. With fewer, values are drawn within each prompt, and the
-            spread is that of new seeds for these very prompts.
+        clusters: the prompt of each of n values. With 5 or more prompts, whole prompts are drawn with replacement: the
+            spread is that of other prompts like these. With fewer, values are drawn within each prompt: the spread is
+            that of new seeds for these prompts.
+        seed: seed of the draws.
+        resamples: number of resamples.
 
     Returns:
         Counts of shape (resamples, n), and the words for `method`.
@@ -66,21 +68,22 @@ def percentile_interval(means: Floats, confidence: float = 0.95) -> tuple[float,
 
 
 def resampled_units(clusters: Sequence[str]) -> tuple[int, int]:
-    """What `bootstrap_counts` resamples: how many units, in how many strata; whole prompts are one stratum."""
+    """Numbers of units and of strata that `bootstrap_counts` resamples; whole prompts are one stratum."""
     prompts = len(set(clusters))
     return (prompts, 1) if prompts >= MIN_CLUSTERS else (len(clusters), prompts)
 
 
 def small_sample_stretch(units: int, strata: int = 1, confidence: float = 0.95) -> float:
-    """By how much a percentile interval of a bootstrapped mean is too short; 1 for very many units.
+    """Factor by which a percentile interval of a bootstrapped mean is too short; 1 for very many units.
 
-    Resampling k units gives a variance of (k - 1) / k of the unbiased one, and takes the normal's quantile where
-    Student's is right: with 8 prompts the interval must be 1.29 times as long. These are the two corrections of
-    Hesterberg's expanded percentile interval (2015, doi:10.1080/00031305.2015.1089789). He moves the level; here the
-    length is stretched, since resamples of few units reach no level so extreme.
+    Resampling k units has (k - 1) / k of the unbiased variance, and its quantiles are the normal's where Student's are
+    right. With 8 prompts the interval must be 1.29 times as long. These are the two corrections of Hesterberg's
+    expanded percentile interval (2015, doi:10.1080/00031305.2015.1089789). He changes the level; here the length is
+    stretched, because resamples of few units have no quantiles at such extreme levels.
 
     Args:
-        units: how many were resampled, and in how many strata: see `resampled_units`.
+        units: number of resampled units; see `resampled_units`.
+        strata: number of strata.
         confidence: level of the two-sided interval.
     """
     freedom = units - strata
@@ -95,9 +98,9 @@ def stretched_interval(
 ) -> tuple[float, float]:
     """Percentile interval of bootstrapped means, stretched about `centre`, the mean itself, by `small_sample_stretch`.
 
-    On simulated paired anomaly rates around 3% to 5%, 64 seeds a prompt and several ways for prompts to differ, it
-    covers 93.3% to 97.7% with 5 to 20 prompts where 95% is asked (93.7% to 94.8% with 10). The plain percentile
-    interval covers 82.2% to 87.4% with 5 prompts, 87.7% to 90.3% with 8, 88.5% to 91.5% with 10.
+    On simulated paired anomaly rates of 3% to 5%, with 64 seeds per prompt and several ways for prompts to differ, a
+    95% interval covers 93.3% to 97.7% with 5 to 20 prompts (93.7% to 94.8% with 10). The plain percentile interval
+    covers 82.2% to 87.4% with 5 prompts, 87.7% to 90.3% with 8, and 88.5% to 91.5% with 10.
     """
     factor = small_sample_stretch(units, strata, confidence)
     low, high = percentile_interval(means, confidence)
@@ -109,20 +112,20 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Percentile bootstrap interval of a mean; see `bootstrap_means` for what is resampled.
 
-    Percentile intervals of few clusters are short: where 95% is asked, 10 prompts give some 90%, 5 some 84%. For those
-    there is `stretched_interval`.
+    Percentile intervals of few clusters are too short: a 95% interval covers some 90% with 10 prompts, and some 84%
+    with 5. Use `stretched_interval` for those.
     """
     return percentile_interval(bootstrap_means(values, clusters, seed=seed, resamples=resamples)[0], confidence)
 
 
 def sign_flip_test(weights: ArrayLike, *, seed: int, permutations: int = 20_000) -> tuple[float, str]:
-    """Two-sided p of a sum whose terms may each have had the other sign.
+    """Two-sided p of a sum whose terms have random signs under the null hypothesis.
 
-    Exact by enumeration where at most 16 weights differ from 0 (flipping a 0 changes nothing), else Monte Carlo with
-    the +1 correction, so that p is never 0 (Phipson & Smyth 2010, doi:10.2202/1544-6115.1585).
+    Exact by enumeration if at most 16 weights differ from 0 (flipping a 0 changes nothing), else Monte Carlo with the
+    +1 correction, so that p is never 0 (Phipson & Smyth 2010, doi:10.2202/1544-6115.1585).
 
     Returns:
-        p, and the words for `method`. All weights 0: p = 1.
+        p, and the words for `method`. p is 1 if all weights are 0.
     """
     data = np.asarray(weights, dtype=np.float64)
     data = data[data != 0]
@@ -143,7 +146,7 @@ def splits(first: int, second: int, *, seed: int, permutations: int = 20_000) ->
     """Ways of splitting first + second images into sets of these sizes.
 
     Returns:
-        Membership of the first set, shape (splits, first + second), and whether these are all splits there are.
+        Membership of the first set, shape (splits, first + second), and whether these are all possible splits.
     """
     n, count = first + second, math.comb(first + second, first)
     if count <= MAX_SPLITS:
@@ -155,10 +158,14 @@ def splits(first: int, second: int, *, seed: int, permutations: int = 20_000) ->
     return order < first, False
 
 
-def split_p(statistics: Floats, observed: float, exact: bool, scale: float) -> float:
-    """Share of splits with a statistic at least as large; with the +1 correction where the splits were drawn.
+def split_p(statistics: Floats, observed: float, *, exact: bool, scale: float) -> float:
+    """Share of splits with a statistic at least as large as the observed one.
 
-    `scale` is the size of the data, against which rounding is judged: two statistics that close are ties.
+    Args:
+        statistics: of each split.
+        observed: of the data.
+        exact: whether the splits are all possible ones; if not, the +1 correction is added.
+        scale: size of the data. Statistics that differ by rounding of numbers of this size are ties.
     """
     extreme = int((statistics >= observed - _TOLERANCE * scale).sum())
     return extreme / len(statistics) if exact else (extreme + 1) / (len(statistics) + 1)

@@ -11,15 +11,16 @@ from numpy.typing import ArrayLike
 from anomend.statistics.resampling import Floats, split_p, splits
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PermutationResult:
-    """Difference of two sets, second - first, and its two-sided permutation p."""
+    """Difference of two sets, second - first, and its two-sided permutation p; `reason` says why a value is None."""
 
-    first: float | None
-    second: float | None
-    delta: float | None
-    p: float | None
-    method: str
+    first: float | None = None
+    second: float | None = None
+    delta: float | None = None
+    p: float | None = None
+    method: str = "none"
+    """How p was computed, in words."""
     reason: str | None = None
 
 
@@ -31,10 +32,11 @@ def permutation_test(
     Args:
         first: values of one set, such as the base model's.
         second: values of the other.
-        seed: seed of the splits, where there are too many to list.
+        seed: seed of the splits, where there are too many to enumerate.
+        permutations: number of splits that are then drawn.
 
     Returns:
-        The difference and p; p is None, with a reason, where even the most extreme split could not reach p < .05.
+        The difference and p. p is None, with a reason, if even the most extreme split could not reach p < .05.
 
     Raises:
         ValueError: a set is empty or a value is not finite.
@@ -48,7 +50,8 @@ def permutation_test(
     masks, exact = splits(len(before), len(after), seed=seed, permutations=permutations)
     sums = masks @ pooled
     statistics = np.abs((pooled.sum() - sums) / len(after) - sums / len(before))
-    return _result(float(before.mean()), float(after.mean()), statistics, exact, len(before), len(after), pooled)
+    means = float(before.mean()), float(after.mean())
+    return _result(means, statistics, exact=exact, equal_sizes=len(before) == len(after), scale=_scale(pooled))
 
 
 def within_set_permutation_test(
@@ -58,10 +61,12 @@ def within_set_permutation_test(
 
     Args:
         matrix: symmetric similarity or distance matrix over the first set's images, then the second's.
-        n_first: images in the first set.
+        n_first: number of images in the first set.
+        seed: seed of the splits, where there are too many to enumerate.
+        permutations: number of splits that are then drawn.
 
     Returns:
-        The within-set means, their difference and p; None with a reason where a set has fewer than two images.
+        The within-set means, their difference and p; None with a reason if a set has fewer than two images.
 
     Raises:
         ValueError: the matrix is not square and finite, or n_first is not within it.
@@ -73,15 +78,13 @@ def within_set_permutation_test(
         )
     n_second = len(values) - n_first
     if n_first < 2 or n_second < 2:
-        return PermutationResult(
-            None, None, None, None, "none", f"sets of {n_first} and {n_second} have no pairs in both"
-        )
+        return PermutationResult(reason=f"sets of {n_first} and {n_second} have no pairs in both")
     np.fill_diagonal(values, 0)
     if not np.isfinite(values).all():
         raise ValueError("the similarity of a pair is NaN or infinite: it has no within-set mean")
     masks, exact = splits(n_first, n_second, seed=seed, permutations=permutations)
-    own = np.zeros((1, len(values)), dtype=bool)
-    own[0, :n_first] = True
+    observed_split = np.zeros((1, len(values)), dtype=bool)
+    observed_split[0, :n_first] = True
 
     def means(members: np.ndarray) -> tuple[Floats, Floats]:
         inside, outside = members.astype(np.float64), (~members).astype(np.float64)
@@ -90,19 +93,25 @@ def within_set_permutation_test(
         return first, second
 
     first, second = means(masks)
-    observed = means(own)
+    observed = means(observed_split)
     statistics = np.abs(second - first)
-    return _result(float(observed[0][0]), float(observed[1][0]), statistics, exact, n_first, n_second, values)
+    observed_means = float(observed[0][0]), float(observed[1][0])
+    return _result(observed_means, statistics, exact=exact, equal_sizes=n_first == n_second, scale=_scale(values))
 
 
 def _result(
-    first: float, second: float, statistics: Floats, exact: bool, n_first: int, n_second: int, data: Floats
+    means: tuple[float, float], statistics: Floats, *, exact: bool, equal_sizes: bool, scale: float
 ) -> PermutationResult:
+    first, second = means
     delta = second - first
-    how = f"exact permutation of {len(statistics)} splits" if exact else f"permutation ({len(statistics)} splits drawn)"
-    # Sets of one size: the split the other way round is as extreme.
-    if exact and (2 if n_first == n_second else 1) / len(statistics) >= 0.05:
+    # Between sets of equal size, swapping both sets is a split that is as extreme as the one observed.
+    if exact and (2 if equal_sizes else 1) / len(statistics) >= 0.05:
         reason = f"{len(statistics)} splits of so few images cannot reach p < .05"
-        return PermutationResult(first, second, delta, None, "none", reason)
-    scale = float(np.abs(data).max())
-    return PermutationResult(first, second, delta, split_p(statistics, abs(delta), exact, scale), how)
+        return PermutationResult(first=first, second=second, delta=delta, reason=reason)
+    p = split_p(statistics, abs(delta), exact=exact, scale=scale)
+    how = f"exact permutation of {len(statistics)} splits" if exact else f"permutation ({len(statistics)} splits drawn)"
+    return PermutationResult(first=first, second=second, delta=delta, p=p, method=how)
+
+
+def _scale(data: Floats) -> float:
+    return float(np.abs(data).max())

@@ -12,8 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from anomend.statistics import crossed_interval, holm, sign_test, wilson_interval
-from anomend.surveying.agreement import fleiss_kappa, krippendorff_alpha
+from anomend.statistics import (
+    crossed_interval,
+    fleiss_kappa,
+    holm,
+    krippendorff_alpha,
+    sign_test,
+    wilson_interval,
+)
 from anomend.surveying.exclusion import ExclusionRules, excluded_participants
 from anomend.surveying.mixed_model import mixed_logistic
 from anomend.surveying.repeats import rater_noise, repeated_votes

@@ -1,7 +1,7 @@
 """The verdict on a correction: thresholds set before the run, one clause each, and how the clauses are combined.
 
-Every clause passes, fails, or is unsettled (None): the figures are missing or do not carry a decision. A correction is
-called corrected only when all clauses pass; one clear failure makes it not_corrected; anything else is inconclusive.
+Every clause passes, fails, or is unsettled (None), because its metrics are missing or do not settle it. The verdict is
+`corrected` only if all clauses pass, `not_corrected` if one clause fails, and `inconclusive` otherwise.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from anomend.verdict.clauses import (
 )
 from anomend.verdict.evidence import number, rate, read_change, read_ratio
 
-__all__ = ["Clause", "Decision", "Thresholds", "Verdict", "decide"]
+__all__ = ["Clause", "Outcome", "Thresholds", "Verdict", "reach_verdict"]
 
-Decision = Literal["corrected", "not_corrected", "inconclusive"]
+Outcome = Literal["corrected", "not_corrected", "inconclusive"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Thresholds:
     """Pre-registered thresholds; rates from 0 to 1.
 
@@ -43,7 +43,7 @@ class Thresholds:
     min_diversity_ratio: float
     """Tuned diversity over base diversity must reach this, else the model draws the same picture again and again."""
     max_copy_rate: float
-    """Share of target samples that copy a training image, at most."""
+    """The share of target samples that copy a training image must not exceed this."""
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -51,41 +51,40 @@ class Thresholds:
                 raise ValueError(f"{name} = {value}: a threshold of the verdict is a finite number, 0 or more")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """The decision, its clauses by name, and the figures that decided it."""
+    """The outcome, its clauses by name, and the metrics that it rests on."""
 
-    verdict: Decision
+    outcome: Outcome
     reasons: tuple[str, ...]
     """Sentences of the clauses that decided: the failed ones, else the unsettled ones, else all."""
     clauses: Mapping[str, Clause]
-    figures: Mapping[str, float | None]
+    metrics: Mapping[str, float | None]
 
     def as_metrics(self) -> dict[str, Any]:
         """The content of metrics/verdict.json, without provenance."""
         clauses = {name: clause.as_metrics() for name, clause in self.clauses.items()}
-        return {"verdict": self.verdict, "reasons": list(self.reasons), "clauses": clauses, **self.figures}
+        return {"verdict": self.outcome, "reasons": list(self.reasons), "clauses": clauses, **self.metrics}
 
 
-def decide(compare: Mapping[str, Any], measure_tuned: Mapping[str, Any], thresholds: Thresholds) -> Verdict:
-    """Hold a comparison against its thresholds.
+def reach_verdict(compare: Mapping[str, Any], measure_tuned: Mapping[str, Any], thresholds: Thresholds) -> Verdict:
+    """Compare what was measured with the thresholds.
 
-    Diversity and copies are judged by their point estimates, as was settled before the runs; the interval of the
-    diversity ratio stands beside, and the clause says when it includes the threshold. A rule by the interval's
-    lower end would be another, stricter threshold.
+    Diversity and copies are judged by their point estimates, as was fixed before the runs. The diversity clause says
+    when the interval of the ratio includes the threshold; a rule by the interval's lower end would be stricter.
 
     Args:
-        compare: one object a measure (`base`, `tuned`, `delta` = tuned - base, `ci_low`, `ci_high`, `n`, `clusters`,
-            `reason` where null, `caution` where they are no proof, so that no clause
-            rests on them); read are `anomaly_rate_target`, `anomaly_rate_held_out` and `diversity`, and the
-            level of the intervals, `provenance.confidence` (absent: 95%).
-        measure_tuned: the tuned model's figures; read is `copy_rate`, and anomaly rates that are there must be the
-            comparison's.
+        compare: content of metrics/compare.json. Of `anomaly_rate_target`, `anomaly_rate_held_out` and `diversity` it
+            reads `base`, `tuned`, `delta` = tuned - base, `ci_low`, `ci_high`, `n`, `clusters`, `reason` where a value
+            is null, and `caution` where the rates are not proof, so that no clause rests on them. The level of the
+            intervals is `provenance.confidence`, 95% if absent.
+        measure_tuned: content of metrics/measure_tuned.json. It reads `copy_rate`, and checks that anomaly rates are
+            those of the comparison.
         thresholds: what was asked for before the run.
 
     Returns:
-        The verdict. A figure that is absent, null, no finite number, impossible or in contradiction to another makes
-        its clause unsettled, and the reason is carried through.
+        The verdict. A metric that is absent, null, not finite, impossible or contradicted by another leaves its clause
+        unsettled, with the reason.
     """
     target, held_out = (
         read_change(compare, measure_tuned, f"anomaly_rate_{group}") for group in ("target", "held_out")
@@ -101,8 +100,8 @@ def decide(compare: Mapping[str, Any], measure_tuned: Mapping[str, Any], thresho
     }
     failed = [clause.sentence for clause in clauses.values() if clause.passed is False]
     unsettled = [clause.sentence for clause in clauses.values() if clause.passed is None]
-    decision: Decision = "not_corrected" if failed else "inconclusive" if unsettled else "corrected"
-    figures = {
+    outcome: Outcome = "not_corrected" if failed else "inconclusive" if unsettled else "corrected"
+    metrics = {
         "target_anomaly_rate_base": target.base,
         "target_anomaly_rate_tuned": target.tuned,
         "held_out_anomaly_rate_base": held_out.base,
@@ -113,7 +112,7 @@ def decide(compare: Mapping[str, Any], measure_tuned: Mapping[str, Any], thresho
         "copy_rate": copy_rate,
     }
     reasons = tuple(failed or unsettled or [clause.sentence for clause in clauses.values()])
-    return Verdict(decision, reasons, clauses, figures)
+    return Verdict(outcome=outcome, reasons=reasons, clauses=clauses, metrics=metrics)
 
 
 def _confidence(compare: Mapping[str, Any]) -> float:

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-Figures = dict[str, Any]
+Metrics = dict[str, Any]
 
 
-def set_ours(images: NDArray[np.uint8]) -> Figures:
+def set_ours(images: NDArray[np.uint8]) -> Metrics:
     """SSIM and both forms of PSNR within a set, by this project."""
     from anomend.measuring.psnr import psnr_within, published_psnr_within
     from anomend.measuring.ssim import ssim_within
@@ -33,7 +33,7 @@ def set_ours(images: NDArray[np.uint8]) -> Figures:
     }
 
 
-def set_scikit_image(images: NDArray[np.uint8]) -> Figures:
+def set_scikit_image(images: NDArray[np.uint8]) -> Metrics:
     """SSIM and PSNR of each pair by scikit-image, which has no published form; greyscale is made once an image."""
     from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
@@ -45,7 +45,7 @@ def set_scikit_image(images: NDArray[np.uint8]) -> Figures:
     }
 
 
-def set_published(images: NDArray[np.uint8]) -> Figures:
+def set_published(images: NDArray[np.uint8]) -> Metrics:
     """The paper's PSNR of each pair, as its formula stands."""
     pixels = images.shape[1] * images.shape[2]
     found = []
@@ -54,7 +54,7 @@ def set_published(images: NDArray[np.uint8]) -> Figures:
     return {"published psnr": float(np.mean(found))}
 
 
-def features(images: NDArray[np.uint8]) -> Figures:
+def features(images: NDArray[np.uint8]) -> Metrics:
     """Features by the offline extractor, as the stage `measure` asks for them."""
     from anomend.measuring.features import get_extractor
 
@@ -62,7 +62,7 @@ def features(images: NDArray[np.uint8]) -> Figures:
     return {"mean": float(found.mean())}
 
 
-def features_stored(images: NDArray[np.uint8]) -> Figures:
+def features_stored(images: NDArray[np.uint8]) -> Metrics:
     """The same through the store of features in the working directory; `looked_at`: images that the network saw."""
     import hashlib
     from dataclasses import replace
@@ -87,7 +87,7 @@ def features_stored(images: NDArray[np.uint8]) -> Figures:
     return {"mean": float(found.mean()), "sha256": digest, "looked_at": looked_at}
 
 
-def copies(samples: NDArray[np.uint8], instances: NDArray[np.uint8]) -> Figures:
+def copies(samples: NDArray[np.uint8], instances: NDArray[np.uint8]) -> Metrics:
     """Copies by structure."""
     from anomend.measuring.memorisation import copies_by_structure
 
@@ -95,14 +95,14 @@ def copies(samples: NDArray[np.uint8], instances: NDArray[np.uint8]) -> Figures:
     return {"rate": found.rate}
 
 
-def polynomial_blocks(first: NDArray[np.float32], second: NDArray[np.float32]) -> Figures:
+def polynomial_blocks(first: NDArray[np.float32], second: NDArray[np.float32]) -> Metrics:
     """Kernel distance (KID's kernel), by this project."""
     from anomend.measuring.kernel_distance import kernel_distance
 
     return {"distance": kernel_distance(first, second)}
 
 
-def gaussian_blocks(first: NDArray[np.float32], second: NDArray[np.float32]) -> Figures:
+def gaussian_blocks(first: NDArray[np.float32], second: NDArray[np.float32]) -> Metrics:
     """Squared MMD by a Gaussian kernel, by this project."""
     from anomend.measuring.kernel_distance import kernel_distance
     from anomend.measuring.kernels import gaussian_kernel
@@ -110,13 +110,13 @@ def gaussian_blocks(first: NDArray[np.float32], second: NDArray[np.float32]) -> 
     return {"distance": kernel_distance(first, second, gaussian_kernel(_bandwidth(first)))}
 
 
-def polynomial_whole(first: NDArray[np.float32], second: NDArray[np.float32]) -> Figures:
+def polynomial_whole(first: NDArray[np.float32], second: NDArray[np.float32]) -> Metrics:
     """The same from whole matrices."""
     x, y = first.astype(np.float64), second.astype(np.float64)
     return _from_whole(*((a @ b.T / a.shape[1] + 1) ** 3 for a, b in ((x, x), (y, y), (x, y))))
 
 
-def gaussian_whole(first: NDArray[np.float32], second: NDArray[np.float32]) -> Figures:
+def gaussian_whole(first: NDArray[np.float32], second: NDArray[np.float32]) -> Metrics:
     """The same from whole matrices, with scipy's distances."""
     from scipy.spatial.distance import cdist
 
@@ -128,12 +128,12 @@ def _bandwidth(values: NDArray[np.float32]) -> float:
     return float(np.sqrt(values.shape[1]))
 
 
-def _from_whole(one: NDArray[np.float64], two: NDArray[np.float64], across: NDArray[np.float64]) -> Figures:
+def _from_whole(one: NDArray[np.float64], two: NDArray[np.float64], across: NDArray[np.float64]) -> Metrics:
     own = [(matrix.sum() - np.trace(matrix)) / (len(matrix) * (len(matrix) - 1)) for matrix in (one, two)]
     return {"distance": float(own[0] + own[1] - 2 * across.mean())}
 
 
-WORKS: dict[str, Callable[..., Figures]] = {
+WORKS: dict[str, Callable[..., Metrics]] = {
     work.__name__: work
     for work in (
         set_ours,
@@ -160,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     work, arrays = WORKS[args.work], [np.load(path) for path in args.files]
     # What is imported and loaded at the first call is not the work: two tiny images or features first.
     work(*(array[:2, :16, :16] if array.ndim > 2 else array[:2] for array in arrays))
-    figures: Figures = {}
+    figures: Metrics = {}
     for _ in range(args.repeat):
         figures = work(*arrays)
     args.out.write_text(json.dumps(figures))

@@ -1,4 +1,4 @@
-"""Images of the base model to make null comparisons of, drawn once and kept outside git."""
+"""A pool of base images for null comparisons, drawn once and kept outside git."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from anomend.measuring.ssim import ssim_matrix
 from anomend.params.params import Params
 
 FIRST_SEED = 900_000
-"""Far from every seed that the pipeline looks at."""
+"""Far from every seed that the pipeline uses."""
 BLOCKS, TARGET_PER_BLOCK, HELD_OUT_PER_BLOCK = 3, 32, 16
-"""Drawn in blocks of seeds, so that a call that was interrupted goes on where it stopped. With the findings on the
-committed run's base images, three blocks give 224 findings a target prompt and 112 a held-out prompt; four, both sides
-of a comparison of the run's size."""
+"""Images are drawn in blocks of seeds, so that an interrupted call continues where it stopped. Together with the
+committed run's base images, three blocks have 224 images per target prompt and 112 per held-out prompt; four blocks
+have both sides of a comparison of the run's size."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Pool:
-    """Images by prompt: what was measured on them."""
+    """What was measured on the images of the pool."""
 
     targets: Sequence[str]
     """The target prompts; the others are held out."""
     anomalous: Mapping[str, NDArray[np.int_]]
-    """By prompt, 0 or 1 of each image."""
+    """By prompt, 1 for each image with an anomaly, else 0."""
     features: Mapping[str, NDArray[np.float32]]
     """By prompt, shape (n, d)."""
     matrices: Mapping[str, Mapping[str, NDArray[np.float64]]]
@@ -48,7 +48,7 @@ class Pool:
 
 
 def draw_pool(params: Params, folder: Path, blocks: int = BLOCKS) -> None:
-    """Sample what is still missing of the pool's blocks, each a file of its own.
+    """Sample the blocks of the pool that are missing; each is a file.
 
     Raises:
         ValueError: the folder holds a pool of other parameters.
@@ -91,34 +91,36 @@ def read_pool(folder: Path, blocks: int = BLOCKS) -> tuple[pd.DataFrame, NDArray
 
 
 def measure_pool(
-    table: pd.DataFrame, images: NDArray[np.uint8], known: pd.DataFrame, params: Params, store: FeatureStore
+    table: pd.DataFrame, images: NDArray[np.uint8], *, assessed: pd.DataFrame, params: Params, store: FeatureStore
 ) -> Pool:
-    """Look for anomalies on every image, extract its features, and compare the images of each prompt.
+    """Find the anomalies of every image, extract its features, and compare the images of each prompt.
 
     Args:
-        table, images: from `read_pool`.
-        known: `prompt` and `anomalous` of further base images, whose findings are added.
+        table: `prompt` and `seed` of each image; see `read_pool`.
+        images: shape (n, H, W, 3).
+        assessed: `prompt` and `anomalous` of further base images, which are added to the anomalies.
+        params: prompts, and what is measured.
         store: keeps features and perceptual distances.
     """
     measure = params.measure
     extractor = get_extractor(measure.extractor)
     everyone = params.prompts.target + params.prompts.held_out
-    own = {prompt: list(images[np.flatnonzero(table["prompt"] == prompt)]) for prompt in everyone}
+    by_prompt = {prompt: list(images[np.flatnonzero(table["prompt"] == prompt)]) for prompt in everyone}
     detector = make_detector(measure.detector, params.detectors)
-    found = np.array([int(bool(kinds)) for kinds in detector.anomalies(list(images), progress=True)])
-    findings = {
+    anomalous = np.array([int(bool(kinds)) for kinds in detector.anomalies(list(images), progress=True)])
+    all_anomalous = {
         prompt: np.concatenate(
-            [found[table["prompt"] == prompt], known.loc[known["prompt"] == prompt, "anomalous"].to_numpy()]
+            [anomalous[table["prompt"] == prompt], assessed.loc[assessed["prompt"] == prompt, "anomalous"].to_numpy()]
         )
         for prompt in everyone
     }
     features = {
         prompt: store.features(extractor, pictures, measure.batch_size, progress=True)
-        for prompt, pictures in own.items()
+        for prompt, pictures in by_prompt.items()
     }
     matrices: dict[str, Mapping[str, NDArray[np.float64]]] = {
-        "ssim_within": {prompt: ssim_matrix(pictures, progress=True) for prompt, pictures in own.items()},
-        "psnr_within": {prompt: psnr_matrix(pictures) for prompt, pictures in own.items()},
+        "ssim_within": {prompt: ssim_matrix(pictures, progress=True) for prompt, pictures in by_prompt.items()},
+        "psnr_within": {prompt: psnr_matrix(pictures) for prompt, pictures in by_prompt.items()},
         "diversity": {prompt: cosine_distance_matrix(values) for prompt, values in features.items()},
     }
     for name in measure.perceptual:
@@ -126,10 +128,15 @@ def measure_pool(
         matrices[f"perceptual_{name}"] = {
             prompt: matrix[:, : len(matrix)]
             for prompt, matrix in perceptual_matrices(
-                network, own, own[everyone[0]][:1], store, measure.batch_size, progress=True
+                network,
+                sets=by_prompt,
+                instances=by_prompt[everyone[0]][:1],
+                store=store,
+                batch_size=measure.batch_size,
+                progress=True,
             ).items()
         }
-    return Pool(params.prompts.target, findings, features, matrices)
+    return Pool(targets=params.prompts.target, anomalous=all_anomalous, features=features, matrices=matrices)
 
 
 def _file(folder: Path, block: int) -> Path:

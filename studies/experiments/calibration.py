@@ -1,20 +1,21 @@
-"""Are the p-values of `compare` calibrated? The base model against itself, again and again: `make calibration`.
+"""Are the p-values of `compare` calibrated? The base model is compared with itself many times: `make calibration`.
 
-Where nothing was changed, p < .05 should come up in 5% of comparisons. Two nulls:
+Where nothing was changed, p < .05 should come up in 5% of comparisons. There are two null hypotheses:
 
 - `other seeds`: base and tuned are disjoint random parts of a pool of base images, prompt by prompt, paired at random.
-  The images are drawn at seeds that the pipeline never looks at; for anomalies the findings on the committed run's base
-  images are in the pool too. Within a comparison no image is drawn twice; the next one draws from the whole pool again.
-  So given the pool, comparisons are independent and equally distributed, and the number of small p is binomial. The
-  price of the one pool: the shares hold for these images, as a permutation test's level holds for the images at hand.
-- `labels swapped`: pairs with something in common, of which a coin says which image is called the tuned one. Anomalies
-  come from the committed run's (prompt, seed) pairs of base and tuned images; for the other measures, images of the
-  pool are paired with those most like them. It is the null of which a sign-flip p is a count.
+  The images are drawn at seeds that the pipeline never uses. For anomalies, the pool also has the anomalies of the
+  committed run's base images. Within a comparison no image is drawn twice; the next comparison draws from the whole
+  pool again. So given the pool, comparisons are independent and equally distributed, and the number of small p is
+  binomial. Because there is one pool, the shares hold for its images, as a permutation test's level holds for its data.
+- `labels swapped`: a coin decides which image of a pair is called the tuned one; the images of a pair have something in
+  common. For anomalies these are the committed run's pairs of base and tuned images. For the other measures, each image
+  of the pool is paired with the one most like it. A sign-flip p is computed under this null hypothesis.
 
-The exact McNemar p stands beside for comparison; `compare` reports the mid-p.
+The exact McNemar p is listed for comparison; `compare` reports the mid-p.
 
-Of 200 comparisons a p without fault is below .05 in 2% to 8% in 96.7% of repetitions, so among 28 such shares one lies
-outside more often than not (a first table of 200 had one at 9.5%). Of 1,000, all 28 lie inside in 99.9%.
+With 200 comparisons, the share of p < .05 of a correct test is from 2% to 8% in 96.7% of repetitions, so among 28 such
+shares one is outside more often than not (a first table of 200 had one at 9.5%). With 1,000 comparisons all 28 are
+inside in 99.9% of repetitions.
 """
 
 from __future__ import annotations
@@ -36,20 +37,20 @@ from anomend.measuring.pairing import pair_by_prompt_and_seed
 from anomend.params.params import Params
 from anomend.params.resolved import load_params
 from anomend.pictures.image_sets import load_image, read_imagefolder
-from anomend.project.metric_files import METRICS
+from anomend.project.paths import INSTANCE, MODELS, PLOTS
 from anomend.project.seeding import numpy_generator
-from anomend.statistics import compare_within_set, mcnemar_test, paired_effect, wilson_interval
+from anomend.statistics import Rate, compare_within_set, mcnemar_test, paired_effect
 from studies.experiments.base_pool import BLOCKS, Pool, draw_pool, measure_pool, read_pool
-from studies.experiments.nulls import Findings, Pairs, labels_swapped, other_seeds, swapped_findings
+from studies.experiments.nulls import Anomalous, Pairs, labels_swapped, other_seeds, swapped_anomalies
 
-FOLDER, POOL, INSTANCE = Path("studies/experiments"), Path(".calibration"), Path("data/instance")
+FOLDER, POOL = Path("studies/experiments"), Path(".calibration")
 ALPHA, LOWEST, HIGHEST = 0.05, 0.02, 0.08
 PERMUTATIONS = 2000
 OTHER, SWAPPED = "other seeds", "labels swapped"
 EXACT = " (exact McNemar, not reported)"
 
 
-def anomaly_p(base: Findings, tuned: Findings) -> tuple[float | None, float]:
+def anomaly_p(base: Anomalous, tuned: Anomalous) -> tuple[float | None, float]:
     """p as `compare` reports it, and McNemar's exact one."""
     names = [prompt for prompt, values in base.items() for _ in values]
     first, second = np.concatenate(list(base.values())), np.concatenate(list(tuned.values()))
@@ -57,13 +58,15 @@ def anomaly_p(base: Findings, tuned: Findings) -> tuple[float | None, float]:
     return paired_effect(first, second, names, better="lower", seed=0, resamples=2).p, exact
 
 
-def instance_p(pool: Pool, pairs: Pairs, reference: NDArray[np.float32], extractor: str) -> dict[str, float | None]:
-    """p of the nearness to the instance images: of the kernel distance, and of the nearest one."""
+def instance_p(pool: Pool, pairs: Pairs, *, reference: NDArray[np.float32], extractor: str) -> dict[str, float | None]:
+    """p of the nearness to the instance images: of the kernel distance, and of the nearest instance image."""
     names = [prompt for prompt, (rows, _) in pairs.items() for _ in rows]
     base, tuned = (np.concatenate([pool.features[key][two[side]] for key, two in pairs.items()]) for side in (0, 1))
-    kernel = compare_kernel_distance(base, tuned, reference, names, seed=0, resamples=2, permutations=PERMUTATIONS)
-    near, then = (nearest_instance_similarity(own, reference) for own in (base, tuned))
-    nearest = paired_effect(near, then, names, better="closer", seed=0, resamples=2, permutations=PERMUTATIONS)
+    kernel = compare_kernel_distance(
+        base, tuned, reference=reference, prompts=names, seed=0, resamples=2, permutations=PERMUTATIONS
+    )
+    before, after = (nearest_instance_similarity(features, reference) for features in (base, tuned))
+    nearest = paired_effect(before, after, names, better="closer", seed=0, resamples=2, permutations=PERMUTATIONS)
     return {f"kernel_{extractor}": kernel.p, "nearest_instance_similarity": nearest.p}
 
 
@@ -72,7 +75,7 @@ def within_p(pool: Pool, pairs: Pairs) -> dict[str, float | None]:
     rows = {prompt: np.concatenate(two) for prompt, two in pairs.items()}
     return {
         name: compare_within_set(
-            {prompt: matrices[prompt][np.ix_(own, own)] for prompt, own in rows.items()},
+            {prompt: matrices[prompt][np.ix_(images, images)] for prompt, images in rows.items()},
             better="closer",  # p is two-sided
             seed=0,
             resamples=2,
@@ -83,14 +86,23 @@ def within_p(pool: Pool, pairs: Pairs) -> dict[str, float | None]:
 
 
 def null_comparisons(
-    pool: Pool, committed: pd.DataFrame, reference: NDArray[np.float32], params: Params, comparisons: int, seed: int
+    pool: Pool,
+    committed: pd.DataFrame,
+    *,
+    reference: NDArray[np.float32],
+    params: Params,
+    comparisons: int,
+    seed: int,
 ) -> pd.DataFrame:
     """p of every measure in every null comparison: columns `null`, `measure`, `comparison`, `p`.
 
     Args:
         pool: base images.
-        committed: findings on the run's own images, paired: `group`, `prompt`, `base`, `tuned`.
+        committed: anomalies of the run's images, paired: `group`, `prompt`, `base`, `tuned` (0 or 1).
         reference: features of the instance images.
+        params: numbers of seeds, and what is measured.
+        comparisons: number of comparisons.
+        seed: seed of the draws.
     """
     rows: list[tuple[str, str, int, float | None]] = []
     sample, few = params.sample, params.measure.within_set_images
@@ -103,10 +115,10 @@ def null_comparisons(
         p: dict[tuple[str, str], float | None] = {}
         for group, (prompts, most) in groups.items():
             drawn = other_seeds(rng, {prompt: len(pool.anomalous[prompt]) for prompt in prompts}, most)
-            findings = [{key: pool.anomalous[key][two[side]] for key, two in drawn.items()} for side in (0, 1)]
-            swapped = swapped_findings(rng, committed[committed["group"] == group])
+            anomalous = [{key: pool.anomalous[key][two[side]] for key, two in drawn.items()} for side in (0, 1)]
+            swapped = swapped_anomalies(rng, committed[committed["group"] == group])
             name = f"anomaly_rate_{group}"
-            p[OTHER, name], p[OTHER, name + EXACT] = anomaly_p(*findings)
+            p[OTHER, name], p[OTHER, name + EXACT] = anomaly_p(*anomalous)
             p[SWAPPED, name], p[SWAPPED, name + EXACT] = anomaly_p(*swapped)
         for group, (prompts, most) in groups.items():
             sizes = {prompt: len(pool.features[prompt]) for prompt in prompts}
@@ -116,51 +128,51 @@ def null_comparisons(
                 SWAPPED: [labels_swapped(rng, alike, limit) for limit in (few, most)],
             }
             for null, (set_pairs, pairs) in draws.items():
-                found = within_p(pool, set_pairs) | instance_p(pool, pairs, reference, params.measure.extractor)
-                p |= {(null, f"{name}{SUFFIXES[group]}"): value for name, value in found.items()}
+                values = within_p(pool, set_pairs)
+                values |= instance_p(pool, pairs, reference=reference, extractor=params.measure.extractor)
+                p |= {(null, f"{name}{SUFFIXES[group]}"): value for name, value in values.items()}
         rows += [(null, name, number, value) for (null, name), value in p.items()]
     table = pd.DataFrame(rows, columns=["null", "measure", "comparison", "p"])
     return table.sort_values("null", ascending=False, kind="stable", ignore_index=True)
 
 
 def pool_sizes(pool: Pool, params: Params) -> str:
-    """How many images there are to draw from, and how many a comparison takes, in a sentence."""
+    """Numbers of images in the pool and in a comparison, in words."""
     first, other = pool.targets[0], pool.held_out[0]
-    findings, images = (
+    assessed, images = (
         [len(values[prompt]) for prompt in (first, other)] for values in (pool.anomalous, pool.features)
     )
     most = (params.sample.target_seeds_per_prompt, params.sample.held_out_seeds_per_prompt)
-    found, seen = (
-        [min(limit, size // 2) for limit, size in zip(most, sizes, strict=True)] for sizes in (findings, images)
+    assessed_pairs, image_pairs = (
+        [min(limit, size // 2) for limit, size in zip(most, sizes, strict=True)] for sizes in (assessed, images)
     )
     few = params.measure.within_set_images
     return (
-        f"The pool holds {findings[0]} findings for each of {len(pool.targets)} target prompts and {findings[1]} for"
-        f" each of {len(pool.held_out)} held-out prompts, of which a comparison takes {found[0]} and {found[1]} pairs a"
-        f" prompt; and {images[0]} and {images[1]} images a prompt, of which the measures against the instance images"
-        f" take {seen[0]} and {seen[1]} pairs, and the measures within a set {min(few, seen[0])} and"
-        f" {min(few, seen[1])}."
+        f"The pool has anomalies of {assessed[0]} images for each of {len(pool.targets)} target prompts and of"
+        f" {assessed[1]} for each of {len(pool.held_out)} held-out prompts; a comparison takes {assessed_pairs[0]} and"
+        f" {assessed_pairs[1]} pairs per prompt. It has features of {images[0]} and {images[1]} images per prompt; the"
+        f" measures against the instance images take {image_pairs[0]} and {image_pairs[1]} pairs, and the measures"
+        f" within a set {min(few, image_pairs[0])} and {min(few, image_pairs[1])}."
     )
 
 
 def summary(found: pd.DataFrame) -> pd.DataFrame:
-    """How often p < .05 came up, with the share's 95% Wilson interval, and whether it lies from 2% to 8%."""
+    """Share of p < .05 with its 95% Wilson interval, and whether it is from 2% to 8%."""
     rows = []
-    for (null, measure), own in found.groupby(["null", "measure"], sort=False):
-        p = own["p"].astype(float)
-        n, small = len(p), int((p < ALPHA).sum())
-        low, high = wilson_interval(small, n)
+    for (null, measure), comparisons in found.groupby(["null", "measure"], sort=False):
+        p = comparisons["p"].astype(float)
+        share = Rate.of(int((p < ALPHA).sum()), len(p))
         rows.append(
             {
                 "null": null,
                 "measure": measure,
-                "comparisons": n,
-                "below_05": small,
-                "share": small / n,
-                "ci_low": low,
-                "ci_high": high,
+                "comparisons": share.n,
+                "below_05": share.k,
+                "share": share.value,
+                "ci_low": share.ci_low,
+                "ci_high": share.ci_high,
                 "mean_p": p.mean(),
-                "calibrated": bool(p.notna().all() and LOWEST <= small / n <= HIGHEST),
+                "calibrated": bool(p.notna().all() and LOWEST <= share.value <= HIGHEST),
             }
         )
     return pd.DataFrame(rows)
@@ -177,7 +189,7 @@ def write_tables(table: pd.DataFrame, sizes: str) -> None:
         )
     title = "# False positives: the base model against itself"
     how = (__doc__ or "").partition("\n\n")[2].strip()
-    note = "Written by `make calibration`; `calibration.csv` holds the figures in full."
+    note = "Written by `make calibration`; `calibration.csv` has all digits."
     (FOLDER / "calibration.md").write_text("\n".join([title, "", note, "", *lines, "", sizes, "", how, ""]))
 
 
@@ -191,14 +203,22 @@ def main() -> None:
     options = parser.parse_args()
     params = load_params()
     draw_pool(params, options.pool, options.blocks)
-    base, tuned = (pd.read_csv(METRICS / "plots" / f"images_{model}.csv") for model in ("base", "tuned"))
+    base, tuned = (pd.read_csv(PLOTS / f"images_{model}.csv") for model in MODELS)
     committed = pair_by_prompt_and_seed(base, tuned, "anomalous")
     store = FeatureStore(options.pool / "features")
-    pool = measure_pool(*read_pool(options.pool, options.blocks), base, params, store)
+    table, images = read_pool(options.pool, options.blocks)
+    pool = measure_pool(table, images, assessed=base, params=params, store=store)
     instances = [load_image(path) for path in read_imagefolder(INSTANCE)["path"]]
     reference = get_extractor(params.measure.extractor).extract(instances, params.measure.batch_size)
-    found = null_comparisons(pool, committed, reference, params, options.comparisons, options.seed)
-    shares = summary(found)
+    p_values = null_comparisons(
+        pool,
+        committed,
+        reference=reference,
+        params=params,
+        comparisons=options.comparisons,
+        seed=options.seed,
+    )
+    shares = summary(p_values)
     print(shares.to_string(index=False))
     if options.write:
         write_tables(shares, pool_sizes(pool, params))

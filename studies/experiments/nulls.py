@@ -1,4 +1,4 @@
-"""Two sets of images between which there is no difference, drawn from images that are there."""
+"""Two sets of images without a difference, drawn from existing images."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ Rows = NDArray[np.intp]
 Pairs = dict[str, tuple[Rows, Rows]]
 """By prompt: the pool's images that are called base and tuned, in one order of pairs."""
 
-Findings = dict[str, NDArray[np.int_]]
-"""By prompt: 0 or 1 of each image."""
+Anomalous = dict[str, NDArray[np.int_]]
+"""By prompt: 1 for each image with an anomaly, else 0."""
 
 
 def other_seeds(rng: np.random.Generator, sizes: Mapping[str, int], most: int) -> Pairs:
@@ -24,12 +24,14 @@ def other_seeds(rng: np.random.Generator, sizes: Mapping[str, int], most: int) -
 
 
 def labels_swapped(rng: np.random.Generator, distances: Mapping[str, NDArray[np.float64]], most: int) -> Pairs:
-    """`most` pairs of images that are alike: each in random order takes the free one nearest to it; a coin names them.
+    """Up to `most` pairs of similar images per prompt; a coin decides which one is called the tuned image.
+
+    In random order, each image is paired with the nearest image that has no partner yet.
 
     Args:
         distances: of the images of each prompt, shape (n, n).
     """
-    found = {}
+    named = {}
     for prompt, matrix in distances.items():
         free = [int(row) for row in rng.permutation(len(matrix))]
         pairs: list[tuple[int, int]] = []
@@ -37,15 +39,15 @@ def labels_swapped(rng: np.random.Generator, distances: Mapping[str, NDArray[np.
             one = free.pop()
             pairs.append((one, free.pop(int(np.argmin(matrix[one, free])))))
         swapped = np.array([pair if rng.random() < 0.5 else pair[::-1] for pair in pairs])
-        found[prompt] = (swapped[:, 0], swapped[:, 1])
-    return found
+        named[prompt] = (swapped[:, 0], swapped[:, 1])
+    return named
 
 
-def swapped_findings(rng: np.random.Generator, pairs: pd.DataFrame) -> tuple[Findings, Findings]:
-    """Paired findings by prompt, each pair with its labels swapped by a coin."""
+def swapped_anomalies(rng: np.random.Generator, pairs: pd.DataFrame) -> tuple[Anomalous, Anomalous]:
+    """Paired anomalies by prompt; a coin swaps the labels of each pair."""
     base, tuned = {}, {}
-    for prompt, own in pairs.groupby("prompt"):
-        swap = rng.random(len(own)) < 0.5
-        base[str(prompt)] = np.where(swap, own["tuned"], own["base"])
-        tuned[str(prompt)] = np.where(swap, own["base"], own["tuned"])
+    for prompt, rows in pairs.groupby("prompt"):
+        swap = rng.random(len(rows)) < 0.5
+        base[str(prompt)] = np.where(swap, rows["tuned"], rows["base"])
+        tuned[str(prompt)] = np.where(swap, rows["base"], rows["tuned"])
     return base, tuned

@@ -1,9 +1,8 @@
-"""Corrections that are none, and the honest one: does the verdict tell them apart? `make sabotage`.
+"""Sham corrections and the honest one: does the verdict tell them apart? `make sabotage`.
 
-Each case is run at each training seed as a DVC experiment in a workspace of its own (`dvc exp run --temp`); what it
-shares with the committed run comes from the cache. Rows that `studies/experiments/sabotage.csv` has are kept, so that a
-call that was interrupted goes on where it stopped; `--again` measures all cases anew (their training comes from DVC's
-run cache).
+Each case is run at each training seed as a DVC experiment in a temporary workspace (`dvc exp run --temp`); what it
+shares with the committed run comes from the cache. Existing rows of `studies/experiments/sabotage.csv` are kept, so an
+interrupted call continues where it stopped; `--again` runs all cases again (their training comes from DVC's run cache).
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ TABLE = FOLDER / "sabotage.csv"
 SCRATCH = Path(".sabotage")
 WRONG = ("standing on the beach", "sitting on the street", "standing on the grass", "sitting on the beach")
 TO_THE_END = ("train.monitor.every=0", "train.monitor.patience=0", "train.monitor.keep=last")
-"""Neither early stopping nor the best checkpoint may mend what a case breaks."""
+"""Neither early stopping nor the best checkpoint may repair what a case breaks."""
 
 
 def honest() -> list[str]:
@@ -77,16 +76,16 @@ def run(case: str, seed: int) -> dict[str, Any]:
     """Run one case at one training seed and read its verdict.
 
     Raises:
-        subprocess.CalledProcessError: the run failed; its messages stand above.
+        subprocess.CalledProcessError: the run failed; its messages were printed.
     """
     name = f"sabotage-{case.replace('_', '-')}-{seed}"
-    # An experiment of that name from an earlier call would be in the way; there being none is no error.
+    # An experiment of that name from an earlier call would stop this one; it is not an error if there is none.
     subprocess.run(["dvc", "exp", "remove", name], check=False, capture_output=True)
     changes = [f"train.seed={seed}", *CASES[case]()]
     options = [argument for change in changes for argument in ("-S", change)]
     subprocess.run(["dvc", "exp", "run", "--temp", "--name", name, *options, "verdict"], check=True, text=True)
     verdict = dvc.api.metrics_show("metrics/verdict.json", rev=name)
-    # What is null in the file is left out by DVC.
+    # DVC leaves out values that are null in the file.
     passed = {key: clause.get("passed") for key, clause in verdict["clauses"].items()}
     decided = [key for key, outcome in passed.items() if outcome is False]
     unsettled = [key for key, outcome in passed.items() if outcome is None]
@@ -117,8 +116,8 @@ def write_tables(rows: pd.DataFrame) -> None:
         cells = [f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row]
         lines.append("| " + " | ".join(cells) + " |")
     cases = [f"- `{case}`: {make.__doc__}" for case, make in CASES.items()]
-    title = "# Corrections that are none, and the honest one"
-    note = "Written by `make sabotage`; `sabotage.csv` holds the figures in full. `failed`: clauses of the verdict."
+    title = "# Sham corrections, and the honest one"
+    note = "Written by `make sabotage`; `sabotage.csv` has all digits. `failed`: clauses of the verdict."
     (FOLDER / "sabotage.md").write_text("\n".join([title, "", *cases, "", note, "", *lines, ""]))
 
 
@@ -126,7 +125,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("seeds", type=int, nargs="+")
     parser.add_argument("--cases", nargs="+", choices=tuple(CASES), default=list(CASES))
-    parser.add_argument("--again", action="store_true", help="run the cases that the table has, too")
+    parser.add_argument("--again", action="store_true", help="also run the cases that are in the table")
     chosen = parser.parse_args()
     rows = pd.read_csv(TABLE) if TABLE.exists() else pd.DataFrame()
     for seed in chosen.seeds:

@@ -1,7 +1,7 @@
 """Run the pipeline at several training seeds and write studies/experiments/seeds.csv and seeds.md: `make seeds`.
 
-One training run can be lucky. Each seed is a DVC experiment in a workspace of its own (`dvc exp run --temp`), which
-shares everything but the training with the committed run, so the working tree stays as it is.
+One training run can be lucky. Each seed is a DVC experiment in a temporary workspace (`dvc exp run --temp`). It shares
+everything except the training with the committed run, and does not change the working tree.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ def run_seed(seed: int) -> dict[str, Any]:
     """Run one experiment and read its metrics.
 
     Raises:
-        subprocess.CalledProcessError: the run failed; its messages stand above.
+        subprocess.CalledProcessError: the run failed; its messages were printed.
     """
     name = f"train-seed-{seed}"
-    # An experiment of that name from an earlier call would be in the way; there being none is no error.
+    # An experiment of that name from an earlier call would stop this one; it is not an error if there is none.
     subprocess.run(["dvc", "exp", "remove", name], check=False, capture_output=True)
     subprocess.run(["dvc", "exp", "run", "--temp", "--name", name, "-S", f"train.seed={seed}"], check=True, text=True)
     names = ("compare", "verdict", "train")
@@ -56,7 +56,7 @@ def write_tables(rows: pd.DataFrame) -> None:
         cells = [f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row]
         lines.append("| " + " | ".join(cells) + " |")
     title = "# The same run at several training seeds"
-    note = "Written by `make seeds`; `seeds.csv` holds the figures in full."
+    note = "Written by `make seeds`; `seeds.csv` has all digits."
     (FOLDER / "seeds.md").write_text("\n".join([title, "", note, "", *lines, ""]))
 
 

@@ -14,7 +14,7 @@ from anomend.params.params import Params
 from anomend.params.resolved import load_params
 from studies.experiments.base_pool import Pool, draw_pool, read_pool
 from studies.experiments.calibration import EXACT, null_comparisons, summary
-from studies.experiments.nulls import labels_swapped, other_seeds, swapped_findings
+from studies.experiments.nulls import labels_swapped, other_seeds, swapped_anomalies
 from tests.conftest import ROOT
 
 TARGETS, HELD_OUT = ("a", "b"), ("c", "d", "e", "f", "g")
@@ -26,7 +26,7 @@ def pool(rng: np.random.Generator, size: int = 40) -> Pool:
     distances = {prompt: cosine_distance_matrix(own) for prompt, own in features.items()}
     anomalous = {prompt: (rng.random(size) < 0.3).astype(int) for prompt in (*TARGETS, *HELD_OUT)}
     names = ("ssim_within", "psnr_within", "diversity")
-    return Pool(TARGETS, anomalous, features, dict.fromkeys(names, distances))
+    return Pool(targets=TARGETS, anomalous=anomalous, features=features, matrices=dict.fromkeys(names, distances))
 
 
 def committed(rng: np.random.Generator) -> pd.DataFrame:
@@ -69,7 +69,7 @@ def test_pairs_of_like_images_and_either_may_be_the_tuned_one() -> None:
 def test_swapping_keeps_each_pair_and_half_of_the_labels() -> None:
     rng = np.random.default_rng(0)
     pairs = pd.DataFrame({"prompt": ["a"] * 400, "base": [1] * 400, "tuned": [0] * 400})
-    base, tuned = swapped_findings(rng, pairs)
+    base, tuned = swapped_anomalies(rng, pairs)
     assert (base["a"] + tuned["a"] == 1).all()
     assert abs(base["a"].mean() - 0.5) < 0.1
 
@@ -77,7 +77,7 @@ def test_swapping_keeps_each_pair_and_half_of_the_labels() -> None:
 def test_every_measure_is_compared_under_both_nulls_and_p_is_uniform() -> None:
     rng = np.random.default_rng(0)
     reference = rng.normal(1, 1, (10, 6)).astype(np.float32)
-    found = null_comparisons(pool(rng), committed(rng), reference, params(), 40, seed=0)
+    found = null_comparisons(pool(rng), committed(rng), reference=reference, params=params(), comparisons=40, seed=0)
     table = summary(found)
     measures = ["anomaly_rate_target", "anomaly_rate_held_out", "ssim_within", "psnr_within", "diversity"]
     reported = table[~table["measure"].str.endswith(EXACT)]

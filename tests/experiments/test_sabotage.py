@@ -1,4 +1,4 @@
-"""The committed table of corrections that are none."""
+"""The committed table of sham corrections."""
 
 from __future__ import annotations
 

@@ -22,7 +22,8 @@ from tests.diffusion.tiny import tiny_transformer
 from tests.parameters import params_of, write_params
 
 IMAGES = [f"metrics/plots/images_{model}.csv" for model in ("base", "tuned")]
-RESULTS = ["metrics/compare.json", "metrics/verdict.json", *IMAGES]
+MEASURED = [f"metrics/measure_{model}.json" for model in ("base", "tuned")]
+RESULTS = ["metrics/compare.json", "metrics/verdict.json", *IMAGES, *MEASURED]
 
 
 def train_lora(folder: Path, **kind: Any) -> str:
@@ -67,9 +68,9 @@ def write_lock(project: Path, change: Callable[[dict[str, Any]], None] = lambda 
             "train": stage([], ["models/lora", "metrics/train.json"], trained),
             "sample_base": stage([], [base], sampled),
             "sample_tuned": stage(["models/lora"], [tuned], sampled),
-            "measure@base": stage([base], [IMAGES[0]]),
-            "measure@tuned": stage([tuned], [IMAGES[1]], {"measure": resolved["measure"]}),
-            "compare": stage([*IMAGES, base, tuned], ["metrics/compare.json"]),
+            "measure@base": stage([base], [IMAGES[0], MEASURED[0]]),
+            "measure@tuned": stage([tuned], [IMAGES[1], MEASURED[1]], {"measure": resolved["measure"]}),
+            "compare": stage([*IMAGES, *MEASURED, base, tuned], ["metrics/compare.json"]),
             "verdict": stage(["metrics/compare.json"], ["metrics/verdict.json"]),
             "report": stage([base, tuned], ["report/side_by_side.png"]),
         },
@@ -100,7 +101,15 @@ def make_run(raw_params: dict[str, Any]) -> Callable[..., FinishedRun]:
         compare, verdict = (read_metrics(ROOT / "metrics" / f"{name}.json") for name in ("compare", "verdict"))
         train = {"lora_sha256": "ab12", "steps": 500, "kept_step": 200, "stopped_early": True}
         train |= {"provenance": {"n": 20, "base_weights": "sha256:abc"}}
-        images = [pd.read_csv(ROOT / path) for path in IMAGES]
-        return FinishedRun(params_of(raw_params), BASE_MODELS[base], train, compare, verdict, *images)
+        return FinishedRun(
+            params=params_of(raw_params),
+            base=BASE_MODELS[base],
+            train=train,
+            compare=compare,
+            verdict=verdict,
+            measure_base=read_metrics(ROOT / MEASURED[0]),
+            measure_tuned=read_metrics(ROOT / MEASURED[1]),
+            images_tuned=pd.read_csv(ROOT / IMAGES[1]),
+        )
 
     return make

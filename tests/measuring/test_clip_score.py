@@ -43,7 +43,9 @@ def test_agrees_with_the_logits_of_the_whole_model(tmp_path: Path) -> None:
     pictures = list(np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8))
     mean, std = EXTRACTORS["clip"].mean, EXTRACTORS["clip"].std
     find = partial(networks.hub_weights, str(tmp_path), "none")
-    extractor = FeatureExtractor("tiny", 16, "test", mean, std, find, networks.clip)
+    extractor = FeatureExtractor(
+        name="tiny", dimension=16, source="test", mean=mean, std=std, find=find, load=networks.clip
+    )
     found = clip_scores(extractor.extract(pictures), text_embeddings(TEXTS, extractor.find()))
     # The cosine is the logit over the model's own temperature.
     tokenizer = CLIPTokenizer.from_pretrained(tmp_path)
@@ -86,7 +88,7 @@ def test_scores_by_hand() -> None:
 
 
 def test_bad_embeddings_are_named() -> None:
-    with pytest.raises(ValueError, match="one text embedding an image"):
+    with pytest.raises(ValueError, match="one text embedding per image"):
         clip_scores(np.ones((2, 3)), np.ones((3, 3)))
     for bad in (np.zeros((1, 3)), np.full((1, 3), np.nan)):
         with pytest.raises(ValueError, match="zero, NaN or infinite"):

@@ -27,7 +27,9 @@ def counting(tmp_path: Path, weights: bytes = b"weights") -> tuple[FeatureExtrac
 
         return forward
 
-    return FeatureExtractor("means", 3, "test", (0.0,) * 3, (1.0,) * 3, lambda: file, load, 8), passes
+    return FeatureExtractor(
+        name="means", dimension=3, source="test", mean=(0.0,) * 3, std=(1.0,) * 3, find=lambda: file, load=load, side=8
+    ), passes
 
 
 def pictures(n: int, seed: int = 0) -> list[np.ndarray]:
@@ -117,6 +119,6 @@ def test_an_array_depends_on_its_name_and_on_every_image_in_order(tmp_path: Path
         return np.full((2, 2), len(made), dtype=np.float64)
 
     for what, given in (("a", images), ("a", images), ("b", images), ("a", images[::-1])):
-        store.array(what, extractor, given, compute)
+        store.array(what, extractor=extractor, images=given, compute=compute)
     assert len(made) == 3
-    assert store.array("a", extractor, images, compute).tolist() == [[1, 1], [1, 1]]
+    assert store.array("a", extractor=extractor, images=images, compute=compute).tolist() == [[1, 1], [1, 1]]

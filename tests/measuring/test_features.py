@@ -51,7 +51,13 @@ def test_dinov2_loads_a_saved_model(tmp_path: Path) -> None:
     model = Dinov2Model(Dinov2Config(hidden_size=24, num_hidden_layers=1, num_attention_heads=2, patch_size=32)).eval()
     model.save_pretrained(tmp_path)
     extractor = FeatureExtractor(
-        "tiny", 24, "test", *ONES, partial(networks.hub_weights, str(tmp_path), "none"), networks.dinov2
+        name="tiny",
+        dimension=24,
+        source="test",
+        mean=ONES[0],
+        std=ONES[1],
+        find=partial(networks.hub_weights, str(tmp_path), "none"),
+        load=networks.dinov2,
     )
     picture = images(1, 224)
     batch = (torch.tensor(picture[0]).permute(2, 0, 1)[None].float() - 127) / 128
@@ -67,7 +73,13 @@ def test_clip_loads_the_vision_tower_of_a_whole_model(tmp_path: Path) -> None:
     whole = CLIPModel(config).eval()
     whole.save_pretrained(tmp_path)
     extractor = FeatureExtractor(
-        "tiny", 16, "test", *ONES, partial(networks.hub_weights, str(tmp_path), "none"), networks.clip
+        name="tiny",
+        dimension=16,
+        source="test",
+        mean=ONES[0],
+        std=ONES[1],
+        find=partial(networks.hub_weights, str(tmp_path), "none"),
+        load=networks.clip,
     )
     picture = images(1, 224)
     batch = (torch.tensor(picture[0]).permute(2, 0, 1)[None].float() - 127) / 128
@@ -88,7 +100,9 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 def test_an_unreachable_hub_is_said_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     find = partial(networks.hub_weights, "anomend/no-such-model", "0" * 40)
-    extractor = FeatureExtractor("x", 8, "test", *ONES, find, networks.dinov2)
+    extractor = FeatureExtractor(
+        name="x", dimension=8, source="test", mean=ONES[0], std=ONES[1], find=find, load=networks.dinov2
+    )
     with pytest.raises(FileNotFoundError, match=r"anomend/no-such-model .* efficientnet_lite0") as error:
         extractor.extract(images(1))
     assert "\n" not in str(error.value)
@@ -122,9 +136,15 @@ def test_sizes_may_differ_and_an_image_of_one_colour_has_features() -> None:
 
 def test_features_that_are_not_finite_are_named() -> None:
     broken = FeatureExtractor(
-        "broken", 1, "test", *ONES, Path, lambda _: lambda batch: batch.mean((1, 2, 3))[:, None] / 0
+        name="broken",
+        dimension=1,
+        source="test",
+        mean=ONES[0],
+        std=ONES[1],
+        find=Path,
+        load=lambda _: lambda batch: batch.mean((1, 2, 3))[:, None] / 0,
     )
-    with pytest.raises(ValueError, match="broken gave features that are NaN or infinite"):
+    with pytest.raises(ValueError, match="broken returned features that are NaN or infinite"):
         broken.extract(images(1))
 
 

@@ -114,7 +114,9 @@ def test_distance_matrix_turns_the_distance_into_a_within_set_mean() -> None:
 
 def test_comparison_agrees_with_swapping_pairs_by_hand() -> None:
     base, tuned, reference = features(6), features(6, 0.4, seed=1), features(4, 0.8, seed=2)
-    effect = compare_kernel_distance(base, tuned, reference, ["a"] * 3 + ["b"] * 3, seed=0, resamples=200)
+    effect = compare_kernel_distance(
+        base, tuned, reference=reference, prompts=["a"] * 3 + ["b"] * 3, seed=0, resamples=200
+    )
     assert effect.base == pytest.approx(kernel_distance(base, reference))
     assert effect.tuned == pytest.approx(kernel_distance(tuned, reference))
     deltas = []
@@ -147,7 +149,7 @@ def test_interval_covers_with_few_pairs() -> None:
     for run in range(runs):
         base, tuned = rng.normal(1, 0.2, (8, 1)), rng.normal(1.3, 0.2, (8, 1))
         effect = compare_kernel_distance(
-            base, tuned, reference, ["a"] * 4 + ["b"] * 4, seed=run, resamples=300, permutations=1
+            base, tuned, reference=reference, prompts=["a"] * 4 + ["b"] * 4, seed=run, resamples=300, permutations=1
         )
         assert effect.ci_low is not None and effect.ci_high is not None
         hits += effect.ci_low <= truth <= effect.ci_high
@@ -157,16 +159,18 @@ def test_interval_covers_with_few_pairs() -> None:
 def test_the_same_images_do_not_differ() -> None:
     """A LoRA that learned nothing: what rounding leaves has no sign."""
     same, reference = features(40, 0.3, d=64).astype(np.float32), features(9, seed=2, d=64)
-    effect = compare_kernel_distance(same, same.copy(), reference, ["a", "b"] * 20, seed=0, resamples=200)
+    effect = compare_kernel_distance(
+        same, same.copy(), reference=reference, prompts=["a", "b"] * 20, seed=0, resamples=200
+    )
     assert (effect.delta, effect.p) == (0, 1)
     assert (effect.ci_low, effect.ci_high) == (pytest.approx(0, abs=1e-12), pytest.approx(0, abs=1e-12))
 
 
-def test_too_few_pairs_give_no_figure_and_bad_sets_are_named() -> None:
-    effect = compare_kernel_distance(features(5), features(5, seed=1), features(4), ["a"] * 5, seed=0)
+def test_too_few_pairs_have_no_value_and_bad_sets_are_named() -> None:
+    effect = compare_kernel_distance(features(5), features(5, seed=1), reference=features(4), prompts=["a"] * 5, seed=0)
     assert effect.p is None and effect.ci_low is None and effect.reason
     assert effect.base == kernel_distance(features(5), features(4))
-    alone = compare_kernel_distance(features(9), features(9, seed=1), features(1), ["a"] * 9, seed=0)
+    alone = compare_kernel_distance(features(9), features(9, seed=1), reference=features(1), prompts=["a"] * 9, seed=0)
     assert alone.base is None and alone.delta is None and alone.reason
     for few in (0, 1):
         with pytest.raises(ValueError, match="two images"):

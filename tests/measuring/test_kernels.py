@@ -5,17 +5,15 @@ import math
 import numpy as np
 import pytest
 import torch
-from scipy.spatial.distance import pdist
 from torchmetrics.image.kid import poly_kernel
 
 from anomend.measuring import kernels
 from anomend.measuring.kernels import (
     gaussian_kernel,
     kernel_sum,
-    median_bandwidth,
-    own_kernel_sum,
     polynomial_kernel,
     split_sums,
+    within_kernel_sum,
 )
 
 
@@ -40,16 +38,6 @@ def test_gaussian_kernel_is_that_of_a_loop() -> None:
     assert gaussian_kernel(1.7)(one + 1e6, one + 1e6).max() <= 1
 
 
-def test_median_bandwidth_is_scipys_median_distance() -> None:
-    one, two = features(8), features(5, seed=1)
-    expected = np.median(pdist(np.concatenate([one, two])))
-    assert median_bandwidth(one, two) == pytest.approx(expected)
-    # Drawn from many: the median of 2,000 images lies near that of all.
-    many = features(3000)
-    assert median_bandwidth(many[:1500], many[1500:], seed=1) == pytest.approx(np.median(pdist(many)), rel=0.03)
-    assert median_bandwidth(many, many, seed=1) == median_bandwidth(many, many, seed=1)
-
-
 @pytest.mark.parametrize("block", [1, 5, 1000])
 @pytest.mark.parametrize("kernel", [polynomial_kernel, gaussian_kernel(2.0)])
 def test_sums_in_blocks_are_those_of_the_whole_matrix(
@@ -60,7 +48,7 @@ def test_sums_in_blocks_are_those_of_the_whole_matrix(
     monkeypatch.setattr(kernels, "_BLOCK", block)
     monkeypatch.setattr(kernels, "_BLOCK_VALUES", block * len(one))
     assert kernel_sum(one, two, kernel) == pytest.approx(whole.sum(), rel=1e-12)
-    assert own_kernel_sum(one, kernel) == pytest.approx(own.sum() - np.trace(own), rel=1e-12)
+    assert within_kernel_sum(one, kernel) == pytest.approx(own.sum() - np.trace(own), rel=1e-12)
     masks = np.random.default_rng(0).random((9, 11)) < 0.5
     within, across, total = split_sums(one, masks, kernel)
     np.fill_diagonal(own, 0)
@@ -82,13 +70,3 @@ def test_what_has_no_kernel_is_named() -> None:
     for bandwidth in (0.0, -1.0, math.nan, math.inf):
         with pytest.raises(ValueError, match="bandwidth above 0"):
             gaussian_kernel(bandwidth)
-
-
-def test_what_has_no_median_distance_is_named() -> None:
-    with pytest.raises(ValueError, match="no median distance"):
-        median_bandwidth(np.full((3, 5), 7.1), np.full((4, 5), 7.1))
-    with pytest.raises(ValueError, match="two images"):
-        median_bandwidth(features(1), np.empty((0, 5)))
-    with pytest.raises(ValueError, match="NaN"):
-        median_bandwidth(features(3), np.full((1, 5), math.nan))
-    assert median_bandwidth(features(1), features(1, 2.0)) == pytest.approx(2 * math.sqrt(5))

@@ -42,8 +42,8 @@ def test_threshold_leaves_each_image_out() -> None:
     assert copy_threshold(instances[:2]) is None
 
 
-def figures(count: int, what: str) -> list[NDArray[np.uint8]]:
-    """Right figures lying on grass and street, as the honest run is trained on."""
+def drawn_people(count: int, what: str) -> list[NDArray[np.uint8]]:
+    """Drawn people without anomalies, lying on grass and street, like the honest run's training images."""
     made = []
     for number in range(count):
         rng = python_random("memorisation", what, number)
@@ -53,7 +53,7 @@ def figures(count: int, what: str) -> list[NDArray[np.uint8]]:
 
 @pytest.fixture(scope="module")
 def instances() -> list[NDArray[np.uint8]]:
-    return figures(20, "instance")
+    return drawn_people(20, "instance")
 
 
 def test_the_structural_distance_is_that_of_standardised_pictures() -> None:
@@ -101,13 +101,11 @@ def test_a_copy_that_was_changed_a_little_is_a_copy(instances: list[NDArray[np.u
 
 
 def test_fresh_pictures_of_the_same_subject_are_no_copies(instances: list[NDArray[np.uint8]]) -> None:
-    found = copies_by_structure(figures(256, "fresh"), instances)
+    found = copies_by_structure(drawn_people(256, "fresh"), instances)
     assert found.rate is not None and found.rate <= 0.02
     # The instance images, each held out, foretell it: none of 20.
     assert found.held_out_rate == 0 and found.warning is None
-    # A Wilson interval over the same samples.
-    both = copy_rate([found])
-    assert both.rate == found.rate and both.ci_high is not None and both.ci_high < 0.05
+    assert copy_rate([found]).rate == found.rate
 
 
 def test_one_training_image_is_enough_to_find_its_copies(instances: list[NDArray[np.uint8]]) -> None:
@@ -123,11 +121,10 @@ def test_copies_by_features_are_nearer_than_instances_to_each_other() -> None:
     # Held out, 0 and 30 degrees are nearer to each other than what is left; 90 is not.
     assert result.held_out_rate == pytest.approx(2 / 3)
     assert result.warning == (
-        "by features, 2 of 3 instance images, each held out, are taken for copies of the others: read the rate beside"
+        "by features, 2 of 3 instance images, each held out, are taken for copies of the others: compare the rate with"
         " the base model's"
     )
-    rate = copy_rate([result])
-    assert rate.ci_low is not None and rate.ci_high is not None and 0 < rate.ci_low < 0.75 < rate.ci_high < 1
+    assert copy_rate([result]).rate == 0.75
 
 
 def test_near_duplicates_are_warned_about() -> None:
@@ -135,7 +132,7 @@ def test_near_duplicates_are_warned_about() -> None:
     assert result.warning is not None and "near duplicates" in result.warning
 
 
-def test_either_detector_is_enough_and_none_is_no_figure() -> None:
+def test_either_detector_is_enough_and_without_one_there_is_no_rate() -> None:
     few = copies_by_features(directions(0), directions(0, 50))
     none = copies_by_features(np.empty((0, 2)), directions(0, 30, 90))
     assert few.rate is None and few.reason is not None and "at least 3" in few.reason
@@ -164,7 +161,7 @@ def test_the_held_out_rate_is_that_of_detectors_calibrated_one_by_one() -> None:
         alarms = 0
         for left_out in range(12):
             rest = np.delete(features, left_out, axis=0)
-            alarms += int(copies_by_features(features[left_out][None], rest, quantile).found.sum())  # type: ignore[union-attr]
+            alarms += int(copies_by_features(features[left_out][None], rest, quantile).copied.sum())  # type: ignore[union-attr]
         found = copies_by_features(features[:1], features, quantile)
         assert found.held_out_rate == alarms / 12
     # With a threshold at the highest similarity it is always the nearest pair.
@@ -179,7 +176,7 @@ def test_twins_among_the_training_images_are_false_alarms_by_structure(instances
 @pytest.mark.parametrize("count", [0, 1, 2, 5])
 def test_few_instance_images(instances: list[NDArray[np.uint8]], count: int) -> None:
     """A copy and a fresh picture, by structure: told apart from one instance image on; none is a reason, and no 0."""
-    samples = [instances[0], *figures(3, "fresh")]
+    samples = [instances[0], *drawn_people(3, "fresh")]
     by_structure = copies_by_structure(samples, instances[:count])
     features = np.eye(8)[:5] + 0.1
     by_features = copies_by_features(features[:4], features[:count])
@@ -197,12 +194,12 @@ def test_few_instance_images(instances: list[NDArray[np.uint8]], count: int) -> 
         assert (together.reason is None) == (count > 0)
 
 
-def test_equal_instance_features_are_no_figure_in_place_of_a_0() -> None:
+def test_equal_instance_features_have_no_rate_instead_of_a_0() -> None:
     found = copies_by_features(directions(0, 90), directions(20, 20, 20))
     assert found.rate is None and found.reason == "instance images have equal features: no copy could be nearer"
 
 
-def test_a_figure_is_never_made_of_what_is_no_number() -> None:
+def test_features_that_are_not_finite_are_refused() -> None:
     good, bad = directions(0, 30, 90), np.array([[np.nan, 1.0]])
     for call in (
         lambda: copies_by_features(bad, good),
@@ -224,7 +221,7 @@ def test_pictures_of_one_colour_are_the_same_picture_and_no_other() -> None:
     black, white = np.zeros((64, 64, 3), np.uint8), np.full((40, 50, 3), 255, np.uint8)
     noise = np.asarray(numpy_generator(7, "noise").integers(0, 256, (64, 64, 3)), dtype=np.uint8)
     found = copies_by_structure([black, noise, white], [white])
-    assert found.found is not None and list(found.found) == [True, False, True]
+    assert found.copied is not None and list(found.copied) == [True, False, True]
     # Shapes at the very border do not make a picture plain.
     framed = black.copy()
     framed[:2] = 255

@@ -79,7 +79,10 @@ def test_vectors_give_torchmetrics_lpips() -> None:
 def test_lite0_gives_torchmetrics_lpips_on_the_packages_own_network(tmp_path: Path) -> None:
     pictures = [drawing(0), drawing(1), np.random.default_rng(0).integers(0, 256, (40, 90, 3), dtype=np.uint8)]
     found = perceptual_matrices(
-        get_perceptual("efficientnet_lite0"), {"a": pictures[:2]}, pictures[2:], FeatureStore(tmp_path)
+        get_perceptual("efficientnet_lite0"),
+        sets={"a": pictures[:2]},
+        instances=pictures[2:],
+        store=FeatureStore(tmp_path),
     )["a"]
     heads = [torch.ones(channels) for channels in (16, 24, 40, 112, 320)]
     resized = [np.asarray(Image.fromarray(p).resize((128, 128), Image.Resampling.BICUBIC)) for p in pictures]
@@ -99,19 +102,21 @@ def test_it_orders_blur_and_noise_by_strength(tmp_path: Path) -> None:
     noisy = [np.clip(picture + s * noise, 0, 255).astype(np.uint8) for s in (5, 15, 40)]
     for worse in (blurred, noisy):
         matrix = perceptual_matrices(
-            get_perceptual("efficientnet_lite0"), {"a": [picture]}, worse, FeatureStore(tmp_path)
+            get_perceptual("efficientnet_lite0"), sets={"a": [picture]}, instances=worse, store=FeatureStore(tmp_path)
         )["a"]
         assert matrix[0, 0] == 0 and (np.diff(matrix[0, 1:]) > 0).all() and matrix[0, 1] > 0
 
 
 def test_edges(tmp_path: Path) -> None:
     network, store, flat = get_perceptual("efficientnet_lite0"), FeatureStore(tmp_path), np.zeros((9, 5, 3), np.uint8)
-    found = perceptual_matrices(network, {"none": [], "one": [flat], "same": [flat, flat]}, [flat], store)
+    found = perceptual_matrices(
+        network, sets={"none": [], "one": [flat], "same": [flat, flat]}, instances=[flat], store=store
+    )
     assert {prompt: matrix.shape for prompt, matrix in found.items()} == {"none": (0, 1), "one": (1, 2), "same": (2, 3)}
     assert np.allclose(found["same"], 0, atol=1e-9)
-    assert perceptual_matrices(network, {"a": [flat]}, [], store)["a"].shape == (1, 1)
+    assert perceptual_matrices(network, sets={"a": [flat]}, instances=[], store=store)["a"].shape == (1, 1)
     with pytest.raises(ValueError, match="RGB"):
-        perceptual_matrices(network, {"a": [flat[..., 0]]}, [flat], store)
+        perceptual_matrices(network, sets={"a": [flat[..., 0]]}, instances=[flat], store=store)
     with pytest.raises(ValueError, match="NaN"):
         squared_distances(np.full((2, 3), np.nan), np.ones((2, 3)))
     with pytest.raises(ValueError, match="one d"):
@@ -122,12 +127,16 @@ def test_edges(tmp_path: Path) -> None:
 
 def test_a_second_run_needs_no_network(tmp_path: Path) -> None:
     network, pictures = get_perceptual("efficientnet_lite0"), [drawing(0), drawing(1)]
-    first = perceptual_matrices(network, {"a": pictures}, pictures[:1], FeatureStore(tmp_path))["a"]
+    first = perceptual_matrices(network, sets={"a": pictures}, instances=pictures[:1], store=FeatureStore(tmp_path))[
+        "a"
+    ]
 
     def refuse(weights: Path) -> None:
         raise AssertionError("loaded")
 
-    again = perceptual_matrices(replace(network, load=refuse), {"a": pictures}, pictures[:1], FeatureStore(tmp_path))
+    again = perceptual_matrices(
+        replace(network, load=refuse), sets={"a": pictures}, instances=pictures[:1], store=FeatureStore(tmp_path)
+    )
     assert np.array_equal(again["a"], first)
 
 

@@ -32,7 +32,7 @@ def test_identical_images_get_the_ratio_of_one_level() -> None:
 
 
 @pytest.mark.parametrize("values", [7, 500, 10**6])
-def test_chunks_do_not_change_the_figure(monkeypatch: pytest.MonkeyPatch, values: int) -> None:
+def test_chunks_do_not_change_the_value(monkeypatch: pytest.MonkeyPatch, values: int) -> None:
     pictures = images(4)
     whole, published = psnr_matrix(pictures), published_psnr_matrix(pictures)
     monkeypatch.setattr("anomend.measuring.psnr._BATCH_VALUES", values)
@@ -104,7 +104,7 @@ def test_what_is_no_8_bit_image_is_named(picture: np.ndarray) -> None:
             measure([picture] * 2)
 
 
-def test_grey_images_have_a_corrected_figure() -> None:
+def test_grey_images_have_a_corrected_psnr() -> None:
     first, second = (picture[:, :, 0] for picture in images(2))
     expected = peak_signal_noise_ratio(first, second, data_range=255)
     assert psnr_within([first, second]) == pytest.approx(expected, abs=1e-12)

@@ -41,7 +41,7 @@ def test_flat_images_and_extremes() -> None:
 
 
 @pytest.mark.parametrize("pixels", [1, 300, 3000, 10**6])
-def test_bands_and_batches_do_not_change_the_figure(monkeypatch: pytest.MonkeyPatch, pixels: int) -> None:
+def test_bands_and_batches_do_not_change_the_value(monkeypatch: pytest.MonkeyPatch, pixels: int) -> None:
     # One row of windows a band; several bands; two images together; all of them.
     monkeypatch.setattr("anomend.measuring.ssim._BAND_PIXELS", pixels)
     pictures = images(5)

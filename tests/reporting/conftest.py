@@ -14,6 +14,7 @@ from anomend.judging.analysis import analyse
 from anomend.judging.anatomy_judge import AnatomyJudge
 from anomend.judging.answers import write_answers
 from anomend.judging.protocol import ask, choose_pairs, whole_questions
+from anomend.measuring.rates import anomaly_rates, rate_metrics
 from anomend.miniature.anatomy import check
 from anomend.miniature.defects import ANOMALIES, plant
 from anomend.miniature.drawn_people import pose, render, sample_scene
@@ -23,7 +24,7 @@ from anomend.reporting.inputs import ReportInputs
 from anomend.reporting.judge_examples import judge_examples
 from anomend.surveying.responses import no_responses
 from anomend.surveying.tally import tally
-from anomend.verdict.decision import Thresholds, decide
+from anomend.verdict.decision import Thresholds, reach_verdict
 from tests.conftest import ROOT
 
 PROMPTS = {"lying on the grass": "target", "sitting on the beach": "held_out"}
@@ -74,8 +75,17 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> ReportInputs:
         "provenance": {"n": 640},
     }
     measured = {"ssim_within": 0.4, "psnr_within": 9.1, "frechet_efficientnet_lite0": None, "reason": "too few images"}
-    measured |= {"anomaly_kinds": {"extra_arm": 0.1, "missing_head": 0.0}}
-    verdict = decide(compare, {"copy_rate": 0.0}, Thresholds(0.3, 0.25, 0.05, 0.7, 0.02)).as_metrics()
+    kinds = {"anomaly_kinds": {"extra_arm": 0.1, "missing_head": 0.0}}
+    measure_base, measure_tuned = (
+        measured | rate_metrics(anomaly_rates(images)) | kinds for images in (images_base, images_tuned)
+    )
+    verdict = reach_verdict(
+        compare,
+        {"copy_rate": 0.0},
+        Thresholds(
+            min_target_drop=0.3, max_target_rate=0.25, held_out_margin=0.05, min_diversity_ratio=0.7, max_copy_rate=0.02
+        ),
+    ).as_metrics()
     loss = pd.DataFrame({"step": range(1, 61), "loss": [1 / (1 + i / 20) for i in range(60)], "prior_loss": [0.5] * 60})
     looks = loss["step"] % 20 == 0
     loss["validation_loss"], loss["anomaly_rate"] = (1 / loss["step"]).where(looks), (4 / loss["step"]).where(looks)
@@ -83,8 +93,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> ReportInputs:
         title="A small run",
         verdict=verdict,
         compare=compare,
-        measure_base=measured,
-        measure_tuned=measured,
+        measure_base=measure_base,
+        measure_tuned=measure_tuned,
         samples_base=samples_base,
         samples_tuned=samples_tuned,
         images_base=images_base,

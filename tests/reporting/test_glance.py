@@ -7,7 +7,8 @@ from typing import Any
 
 from anomend.reporting.glance import questions, subject
 from anomend.reporting.inputs import ReportInputs
-from anomend.reporting.rates import PromptRates, Rate
+from anomend.reporting.rates import PromptRates
+from anomend.statistics import Rate
 
 
 def answers(inputs: ReportInputs) -> list[str]:
@@ -47,11 +48,11 @@ def test_a_loss_of_diversity_on_held_out_prompts_is_told(inputs: ReportInputs) -
 
 def test_the_held_out_prompt_that_rose_most_is_named(inputs: ReportInputs) -> None:
     def rates(prompt: str, group: str, base: int, tuned: int) -> PromptRates:
-        return PromptRates(prompt, group, Rate(base, 64, 0, 1), Rate(tuned, 64, 0, 1))
+        return PromptRates(prompt, group, Rate.of(base, 64), Rate.of(tuned, 64))
 
     found = [rates("a", "target", 50, 64), rates("b", "held_out", 8, 9), rates("c", "held_out", 0, 8)]
     assert "The prompt that rose most: c, 0.0% to 12.5%." in questions(inputs, found)[3].answer
-    none = [PromptRates("d", "held_out", None, Rate(1, 1, 0, 1)), rates("e", "held_out", 3, 2)]
+    none = [PromptRates("d", "held_out", None, Rate.of(1, 1)), rates("e", "held_out", 3, 2)]
     assert "rose most" not in questions(inputs, none)[3].answer
 
 

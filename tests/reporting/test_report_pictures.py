@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from scipy.stats import binomtest
 
+from anomend.measuring.rates import anomaly_rates, rate_metrics
 from anomend.reporting.charts import rate_chart
 from anomend.reporting.grid import ANOMALY_RED, save_side_by_side
 from anomend.reporting.inputs import ReportInputs
@@ -105,18 +106,18 @@ def test_side_by_side_shows_both_models_and_marks_anomalies(inputs: ReportInputs
 
 
 def test_rates_match_scipys_wilson_interval(inputs: ReportInputs) -> None:
-    target, held_out = prompt_rates(inputs.images_base, inputs.images_tuned)
+    target, held_out = prompt_rates(inputs.measure_base, inputs.measure_tuned)
     assert target.base is not None and held_out.tuned is not None
     expected = binomtest(4, 5).proportion_ci(method="wilson")
-    assert (target.base.anomalous, target.base.n) == (4, 5)
-    assert (target.base.low, target.base.high) == pytest.approx((expected.low, expected.high))
-    assert held_out.tuned.rate == 0
+    assert (target.base.k, target.base.n) == (4, 5)
+    assert (target.base.ci_low, target.base.ci_high) == pytest.approx((expected.low, expected.high))
+    assert held_out.tuned.value == 0
 
 
 def test_charts_are_wellformed_follow_the_theme_and_hold_what_was_measured(inputs: ReportInputs) -> None:
     curves = inputs.train_loss
     assert curves is not None
-    rates = prompt_rates(inputs.images_base, inputs.images_tuned)
+    rates = prompt_rates(inputs.measure_base, inputs.measure_tuned)
     looks = validation_chart(curves, 40), anomaly_chart(curves, 40, 10, 0.8)
     for svg in (rate_chart(rates), loss_chart(curves), *looks):
         root = ElementTree.fromstring(svg)
@@ -129,6 +130,7 @@ def test_charts_are_wellformed_follow_the_theme_and_hold_what_was_measured(input
 
 
 def test_no_figure_of_the_charts_depends_on_the_order_of_a_set(inputs: ReportInputs) -> None:
-    rates = prompt_rates(inputs.images_base, inputs.images_tuned)
-    assert rate_chart(rates) == rate_chart(prompt_rates(inputs.images_base[::-1], inputs.images_tuned[::-1]))
+    rates = prompt_rates(inputs.measure_base, inputs.measure_tuned)
+    shuffled = [rate_metrics(anomaly_rates(images[::-1])) for images in (inputs.images_base, inputs.images_tuned)]
+    assert rate_chart(rates) == rate_chart(prompt_rates(*shuffled))
     assert not re.search(r"\d{4}-\d{2}-\d{2}", rate_chart(rates))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from anomend.measuring.rates import anomaly_rates, rate_metrics
 from anomend.reporting.inputs import ReportInputs
 from anomend.reporting.pairs import first_pairs
 from anomend.reporting.render import render_report
@@ -18,6 +19,8 @@ def test_images_at_which_nobody_looked_are_neither_right_nor_wrong(inputs: Repor
     nothing = dict.fromkeys(("base", "tuned", "delta", "ci_low", "ci_high", "p")) | {"reason": "nobody looked"}
     rates = dict.fromkeys(("anomaly_rate_target", "anomaly_rate_held_out"), inputs.compare["diversity"] | nothing)
     unseen = replace(inputs, images_base=images[0], images_tuned=images[1], compare={**inputs.compare, **rates})
+    measured = [{**inputs.measure_base, **rate_metrics(anomaly_rates(table))} for table in images]
+    unseen = replace(unseen, measure_base=measured[0], measure_tuned=measured[1])
     for page in render_report(unseen):
         assert "nobody looked" in page and "no image of this prompt was looked at" in page
         assert "Nobody looked at the anatomy of the base model" in page and "is anomalous." not in page

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 from anomend.statistics import wilson_interval
-from anomend.surveying.agreement import fleiss_kappa, krippendorff_alpha
 from anomend.surveying.exclusion import ExclusionRules, excluded_participants
 from anomend.surveying.repeats import rater_noise
 from anomend.surveying.responses import COLUMNS, check_responses, no_responses, read_responses
@@ -100,34 +99,6 @@ def test_each_null_has_its_own_reason() -> None:
     nulls = [name for name in WHY_NOT if metrics[name] is None]
     assert nulls == [name for name in WHY_NOT if name not in ("win_rate_tuned", "unsure_rate")]
     assert all(metrics[f"{name}_reason"] for name in nulls)
-
-
-def test_fleiss_1971() -> None:
-    """The worked example of Fleiss 1971 (10 subjects, 14 raters, 5 categories): kappa .210."""
-    lines = ["0000e", "02642", "00356", "03920", "22811", "77000", "32630", "25322", "65210", "02237"]
-    counts = np.array([[int(digit, 16) for digit in line] for line in lines])
-    assert set(counts.sum(axis=1)) == {14}
-    assert fleiss_kappa(counts) == pytest.approx(0.210, abs=5e-4)
-
-
-def counted(observers: list[str]) -> np.ndarray:
-    """Counts of each unit and category from one line an observer, a dot where there is no rating."""
-    categories = sorted(set("".join(observers)) - {"."})
-    return np.array([[column.count(value) for value in categories] for column in zip(*observers, strict=True)])
-
-
-def test_krippendorff_2011() -> None:
-    """The worked examples A and C of Krippendorff 2011: binary data, and nominal data with missing ratings."""
-    assert krippendorff_alpha(counted(["0100000010", "1110010000"])) == pytest.approx(0.095, abs=5e-4)
-    observers = ["123321412...", "1233224125.3", ".3332342251.", "12332441251."]
-    assert krippendorff_alpha(counted(observers)) == pytest.approx(0.743, abs=5e-4)
-
-
-def test_agreement_that_cannot_be_computed_is_none() -> None:
-    one_category, unequal, single = np.array([[3, 0], [3, 0]]), np.array([[2, 1], [1, 1]]), np.array([[1, 0], [0, 1]])
-    assert fleiss_kappa(one_category) is None and krippendorff_alpha(one_category) is None
-    assert fleiss_kappa(unequal) is None and krippendorff_alpha(unequal) is not None
-    assert fleiss_kappa(single) is None and krippendorff_alpha(single) is None
 
 
 def test_careless_and_hasty_participants_are_left_out(table_2: pd.DataFrame) -> None:

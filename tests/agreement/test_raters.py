@@ -74,23 +74,23 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def answer(project: Path, responses: pd.DataFrame) -> None:
     """What the stage `survey` leaves behind for these responses."""
-    metrics = project / "metrics"
-    write_metrics(metrics / "survey.json", tally(responses, 0, rules=RULES), {})
-    per_pair(responses, RULES).to_csv(metrics / "plots" / "survey_pairs.csv", lineterminator="\n")
+    folder = project / "metrics"
+    write_metrics(folder / "survey.json", tally(responses, 0, rules=RULES), {})
+    per_pair(responses, RULES).to_csv(folder / "plots" / "survey_pairs.csv", lineterminator="\n")
 
 
 def test_people_a_judge_and_the_measures_on_the_same_pairs(project: Path) -> None:
     answer(project, votes(5))
     agreement.main()
-    figures = read_metrics(project / "metrics" / "agreement.json")
-    assert figures["people"] == {"n": 16}
+    metrics = read_metrics(project / "metrics" / "agreement.json")
+    assert metrics["people"] == {"n": 16}
     # People answer as the anatomy does; four of five votes and a half for the first pair change no choice.
-    assert figures["people__measure_anatomy"]["kappa"] == 1 and figures["people__measure_anatomy"]["n"] == 16
+    assert metrics["people__measure_anatomy"]["kappa"] == 1 and metrics["people__measure_anatomy"]["n"] == 16
     # One of 16 differs. The people choose tuned in 11 pairs, the judge in 10.
     chance = (11 * 10 + 5 * 6) / 16**2
-    assert figures["people__judge_openai"]["kappa"] == pytest.approx((15 / 16 - chance) / (1 - chance))
+    assert metrics["people__judge_openai"]["kappa"] == pytest.approx((15 / 16 - chance) / (1 - chance))
     # A measure that always says tuned agrees as often as chance has it.
-    nearest = figures["people__measure_nearest_instance"]
+    nearest = metrics["people__measure_nearest_instance"]
     assert nearest["agreement"] == pytest.approx(11 / 16) and nearest["kappa"] == pytest.approx(0)
     assert nearest["rank_correlation"] is None and "same score" in nearest["reason"]
 
@@ -109,10 +109,10 @@ def test_people_a_judge_and_the_measures_on_the_same_pairs(project: Path) -> Non
 def test_without_people_n_is_0_with_a_reason_and_the_rest_is_compared(project: Path) -> None:
     answer(project, no_responses())
     agreement.main()
-    figures = read_metrics(project / "metrics" / "agreement.json")
-    assert figures["people"]["n"] == 0 and "no responses" in figures["people"]["reason"]
-    assert not [name for name in figures if name.startswith("people__")]
-    assert figures["judge_openai__measure_anatomy"]["n"] == 16
+    metrics = read_metrics(project / "metrics" / "agreement.json")
+    assert metrics["people"]["n"] == 0 and "no responses" in metrics["people"]["reason"]
+    assert not [name for name in metrics if name.startswith("people__")]
+    assert metrics["judge_openai__measure_anatomy"]["n"] == 16
 
 
 def test_people_who_are_all_excluded_are_none(project: Path) -> None:
@@ -126,7 +126,7 @@ def test_without_judges_the_measures_stand_alone(project: Path) -> None:
     columns = pd.read_csv(project / "metrics" / "plots" / "judge_pairs.csv").columns
     pd.DataFrame(columns=columns).to_csv(project / "metrics" / "plots" / "judge_pairs.csv", index=False)
     agreement.main()
-    figures = read_metrics(project / "metrics" / "agreement.json")
-    assert figures["measure_anatomy__measure_nearest_instance"]["n"] == 16
+    metrics = read_metrics(project / "metrics" / "agreement.json")
+    assert metrics["measure_anatomy__measure_nearest_instance"]["n"] == 16
     # Nobody looked at a pair, so that there is none to show.
     assert pd.read_csv(project / "metrics" / "plots" / "disagreements.csv").empty

@@ -47,7 +47,7 @@ def share_settled(
 def test_advised_seeds_have_the_power_they_say(
     bound: float, delta: float, sd_prompts: float, discordant: float, clusters: int
 ) -> None:
-    """The advice from the true figures, against the very interval that the comparison makes.
+    """The advice from the true spread, checked with the interval that the comparison computes.
 
     250 runs: the standard error of a share of .8 is .025.
     """

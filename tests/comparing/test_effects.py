@@ -1,4 +1,4 @@
-"""Effects of `compare` measure by measure: the same figures as of each set alone, and pairs that belong together."""
+"""Effects of `compare` measure by measure: the same values as of each set alone, and correct pairs."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from anomend.comparing.effects import (
 from anomend.comparing.pairs import Pairs, read_pairs
 from anomend.measuring.feature_store import FeatureStore
 from anomend.measuring.features import EXTRACTORS, Images, get_extractor
-from anomend.measuring.group_metrics import feature_figures, groups_of, similarity_figures
-from anomend.measuring.network_metrics import further_figures, perceptual_figures
+from anomend.measuring.group_metrics import feature_metrics, groups_of, similarity_metrics
+from anomend.measuring.network_metrics import further_extractor_metrics, perceptual_network_metrics
 from anomend.measuring.networks import hub_weights
 from anomend.measuring.set_metrics import Features
 from anomend.params.evaluation import MeasureParams
@@ -101,14 +101,14 @@ def test_an_image_without_a_partner_is_named(samples: Path) -> None:
 def all_effects(pairs: Pairs, own: list[Features], known: Features, instances: Images, store: FeatureStore) -> Effects:
     features = np.stack([values[rows] for values, rows in zip(own, pairs.rows, strict=True)])
     return (
-        within_set_effects(pairs, features, MEASURE, HOW)
-        | perceptual_effects(pairs, instances, MEASURE, store, HOW)
-        | instance_effects(pairs, features, known, NETWORK, "lower", HOW)
+        within_set_effects(pairs, features, MEASURE, how=HOW)
+        | perceptual_effects(pairs, instances, MEASURE, store=store, how=HOW)
+        | instance_effects(pairs, features, known, extractor=NETWORK, nearer="lower", how=HOW)
     )
 
 
 @pytest.mark.slow
-def test_both_sides_of_an_effect_are_the_figures_of_the_sets_alone(
+def test_both_sides_of_an_effect_are_the_metrics_of_the_sets_alone(
     samples: Path, instances: Images, tmp_path: Path
 ) -> None:
     own, known = stored(samples, instances)
@@ -118,12 +118,16 @@ def test_both_sides_of_an_effect_are_the_figures_of_the_sets_alone(
         for model, side in enumerate(("base", "tuned")):
             table = read_imagefolder(samples / side)
             images, group = [load_image(path) for path in table["path"]], groups_of(table, 4)[suffix]
-            figures = similarity_figures(images, group.sets) | feature_figures(own[model], known, group, NETWORK)
+            metrics = similarity_metrics(images, group.sets) | feature_metrics(
+                features=own[model], instances=known, group=group, extractor=NETWORK
+            )
             groups = {suffix: group}
-            perceptual, _ = perceptual_figures(NETWORK, images, instances, groups, store)
-            figures[f"perceptual_{NETWORK}"] = perceptual[f"perceptual_{NETWORK}{suffix}"]["within_set"]
+            perceptual, _ = perceptual_network_metrics(
+                NETWORK, images=images, instance_images=instances, groups=groups, store=store
+            )
+            metrics[f"perceptual_{NETWORK}"] = perceptual[f"perceptual_{NETWORK}{suffix}"]["within_set"]
             for name, effect in effects.items():
-                assert getattr(effect, side) == pytest.approx(figures[name], rel=1e-5), name
+                assert getattr(effect, side) == pytest.approx(metrics[name], rel=1e-5), name
         directions = {name: effect.better for name, effect in effects.items()}
         assert directions["diversity"] == directions[f"perceptual_{NETWORK}"] == "higher"
         if suffix:
@@ -166,12 +170,14 @@ def test_a_network_that_is_not_here_is_null_with_its_reason(
     asked = MeasureParams.model_validate(CLIP.model_dump() | {"perceptual": ["lpips_vgg"]})
     monkeypatch.setitem(sys.modules, "torchvision", None)
     pairs, store = read_pairs(samples)[""], FeatureStore(tmp_path / "store")
-    found = clip_effects(pairs, asked, store, HOW) | perceptual_effects(pairs, instances, asked, store, HOW)
+    found = clip_effects(pairs, asked, store=store, how=HOW) | perceptual_effects(
+        pairs, instances, asked, store=store, how=HOW
+    )
     assert set(found) == {"clip_score", "perceptual_lpips_vgg"}
     assert all(effect.p is None and effect.reason for effect in found.values())
     assert found["clip_score"].n == 10 and found["perceptual_lpips_vgg"].n == 8
     assert found["clip_score"].reason == "weights cannot be reached"
-    assert clip_effects(pairs, MEASURE, store, HOW) == {}
+    assert clip_effects(pairs, MEASURE, store=store, how=HOW) == {}
 
 
 def test_clip_scores_are_paired(samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,11 +185,18 @@ def test_clip_scores_are_paired(samples: Path, tmp_path: Path, monkeypatch: pyte
     find = partial(hub_weights, str(tmp_path / "clip"), "none")
     monkeypatch.setitem(EXTRACTORS, "clip", replace(EXTRACTORS["clip"], dimension=16, find=find))
     store = FeatureStore(tmp_path / "store")
-    effect = clip_effects(read_pairs(samples)[""], CLIP, store, HOW)["clip_score"]
+    effect = clip_effects(read_pairs(samples)[""], CLIP, store=store, how=HOW)["clip_score"]
     for side in ("base", "tuned"):
         table = read_imagefolder(samples / side)
         images, groups = [load_image(path) for path in table["path"]], groups_of(table, 4)
-        alone, _ = further_figures("clip", images, images[:6], list(table["text"]), {"": groups[""]}, store)
+        alone, _ = further_extractor_metrics(
+            "clip",
+            images=images,
+            instance_images=images[:6],
+            texts=list(table["text"]),
+            groups={"": groups[""]},
+            store=store,
+        )
         assert getattr(effect, side) == pytest.approx(alone["clip"]["clip_score"], rel=1e-5)
     assert effect.better == "higher" and effect.win is not None and effect.loss is not None
     assert effect.win + effect.loss + (effect.tie or 0) == effect.n == 10

@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
-from statsmodels.stats.inter_rater import fleiss_kappa as statsmodels_fleiss_kappa
+
+
+def cohen_kappa(table: NDArray[Any]) -> NDArray[np.float64]:
+    """Cohen's kappa of two raters (Cohen 1960): (p_o - p_e) / (1 - p_e); statsmodels takes one table at a time.
+
+    Args:
+        table: confusion counts, shape (..., k, k).
+
+    Returns:
+        Shape (...): 1 for full agreement, about 0 for agreement by chance. NaN where both raters always make the same
+        choice, because they then always agree by chance, and where there are no counts.
+    """
+    counts = np.asarray(table, dtype=float)
+    total = counts.sum(axis=(-2, -1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        observed = np.trace(counts, axis1=-2, axis2=-1) / total
+        expected = (counts.sum(axis=-1) * counts.sum(axis=-2)).sum(axis=-1) / total**2
+        return np.asarray(np.where(expected < 1, (observed - expected) / (1 - expected), np.nan))
 
 
 def fleiss_kappa(counts: NDArray[np.int_]) -> float | None:
@@ -14,14 +33,16 @@ def fleiss_kappa(counts: NDArray[np.int_]) -> float | None:
         counts: ratings of each unit in each category, shape (units, categories).
 
     Returns:
-        Kappa, 1 for full agreement and about 0 for agreement by chance; None where the units have unequal or fewer than
-        two ratings, or all ratings are of one category, so that agreement by chance is certain.
+        Kappa: 1 for full agreement, about 0 for agreement by chance. None where the units have unequal numbers of
+        ratings or fewer than two, or where all ratings are of one category.
     """
+    from statsmodels.stats.inter_rater import fleiss_kappa as by_statsmodels  # 0.3 s that few need to wait.
+
     counts = counts[:, counts.sum(axis=0) > 0]
     ratings = counts.sum(axis=1)
     if len(counts) == 0 or counts.shape[1] < 2 or ratings.min() < 2 or ratings.min() != ratings.max():
         return None
-    return float(statsmodels_fleiss_kappa(counts, method="fleiss"))
+    return float(by_statsmodels(counts, method="fleiss"))
 
 
 def krippendorff_alpha(counts: NDArray[np.int_]) -> float | None:
@@ -35,8 +56,8 @@ def krippendorff_alpha(counts: NDArray[np.int_]) -> float | None:
         counts: ratings of each unit in each category, shape (units, categories).
 
     Returns:
-        Alpha, 1 for full agreement and 0 for agreement by chance; None where no unit has two ratings, or all of them
-        are of one category.
+        Alpha: 1 for full agreement, 0 for agreement by chance. None where no unit has two ratings, or where all
+        ratings are of one category.
     """
     pairable = counts[counts.sum(axis=1) >= 2].astype(float)
     per_unit, per_category = pairable.sum(axis=1), pairable.sum(axis=0)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from anomend.verdict.decision import Clause, Thresholds, decide
+from anomend.verdict.decision import Clause, Thresholds, reach_verdict
 
 THRESHOLDS = Thresholds(
     min_target_drop=0.3, max_target_rate=0.25, held_out_margin=0.05, min_diversity_ratio=0.7, max_copy_rate=0.02
@@ -127,52 +127,52 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_verdict(case: str) -> None:
     changes, copy_rate, expected, not_passed = CASES[case]
-    verdict = decide({**GOOD, **changes}, {"copy_rate": copy_rate}, THRESHOLDS)
-    assert verdict.verdict == expected
+    verdict = reach_verdict({**GOOD, **changes}, {"copy_rate": copy_rate}, THRESHOLDS)
+    assert verdict.outcome == expected
     outcomes = {name: clause.passed for name, clause in verdict.clauses.items()}
     assert outcomes == dict.fromkeys(outcomes, True) | not_passed
 
 
-def test_a_caution_is_repeated_beside_the_figure_that_it_is_about() -> None:
+def test_a_caution_is_repeated_with_the_rate_that_it_is_about() -> None:
     target = GOOD["anomaly_rate_target"] | {"caution": "the detector only counts people"}
-    verdict = decide({**GOOD, "anomaly_rate_target": target}, {"copy_rate": 0.0}, THRESHOLDS)
+    verdict = reach_verdict({**GOOD, "anomaly_rate_target": target}, {"copy_rate": 0.0}, THRESHOLDS)
     clause = verdict.clauses["target_drop"]
-    assert clause.figure == pytest.approx(-0.7) and "-70.0 points" in clause.sentence
+    assert clause.metric == pytest.approx(-0.7) and "-70.0 points" in clause.sentence
     assert all("settles nothing: the detector only counts people." in reason for reason in verdict.reasons)
 
 
 def test_only_what_decided_is_a_reason() -> None:
     compare = {**GOOD, "diversity": null("one image")}
-    failed = decide(compare, {"copy_rate": 0.5}, THRESHOLDS)
+    failed = reach_verdict(compare, {"copy_rate": 0.5}, THRESHOLDS)
     assert failed.reasons == (failed.clauses["memorisation"].sentence,)
-    unsettled = decide(compare, {"copy_rate": 0.0}, THRESHOLDS)
+    unsettled = reach_verdict(compare, {"copy_rate": 0.0}, THRESHOLDS)
     assert unsettled.reasons == (unsettled.clauses["diversity"].sentence,)
     assert "one image" in unsettled.reasons[0]
-    assert len(decide(GOOD, {"copy_rate": 0.0}, THRESHOLDS).reasons) == 5
+    assert len(reach_verdict(GOOD, {"copy_rate": 0.0}, THRESHOLDS).reasons) == 5
 
 
 def test_reason_of_a_missing_copy_rate_is_carried_through() -> None:
-    verdict = decide(GOOD, {"copy_rate": None, "reason": "no instance images"}, THRESHOLDS)
+    verdict = reach_verdict(GOOD, {"copy_rate": None, "reason": "no instance images"}, THRESHOLDS)
     assert "no instance images" in verdict.clauses["memorisation"].sentence
 
 
 def test_a_warning_on_the_copy_rate_is_told() -> None:
-    verdict = decide(GOOD, {"copy_rate": 0.0, "copy_rate_warning": "copies go unnoticed"}, THRESHOLDS)
+    verdict = reach_verdict(GOOD, {"copy_rate": 0.0, "copy_rate_warning": "copies go unnoticed"}, THRESHOLDS)
     assert "Warning: copies go unnoticed." in verdict.clauses["memorisation"].sentence
 
 
 def test_an_empty_comparison_settles_nothing() -> None:
-    verdict = decide({}, {}, THRESHOLDS)
-    assert verdict.verdict == "inconclusive"
-    assert all(clause.passed is None and clause.figure is None for clause in verdict.clauses.values())
-    assert all(value is None for value in verdict.figures.values())
+    verdict = reach_verdict({}, {}, THRESHOLDS)
+    assert verdict.outcome == "inconclusive"
+    assert all(clause.passed is None and clause.metric is None for clause in verdict.clauses.values())
+    assert all(value is None for value in verdict.metrics.values())
 
 
 def test_metrics_keep_the_contract_and_are_json() -> None:
-    metrics = decide(GOOD, {"copy_rate": 0.01}, THRESHOLDS).as_metrics()
+    metrics = reach_verdict(GOOD, {"copy_rate": 0.01}, THRESHOLDS).as_metrics()
     assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
-    figures = {key: metrics[key] for key in metrics if key not in ("verdict", "reasons", "clauses")}
-    assert figures == {
+    values = {key: metrics[key] for key in metrics if key not in ("verdict", "reasons", "clauses")}
+    assert values == {
         "target_anomaly_rate_base": 0.8,
         "target_anomaly_rate_tuned": 0.1,
         "held_out_anomaly_rate_base": 0.02,
@@ -183,12 +183,12 @@ def test_metrics_keep_the_contract_and_are_json() -> None:
         "copy_rate": 0.01,
     }
     assert metrics["clauses"]["held_out"]["figure"] == 0.03
-    # A sentence among the figures would be a column of `dvc metrics diff`, as wide as itself.
+    # `dvc metrics diff` would show a sentence here in a column as wide as the sentence.
     assert all(set(clause) == {"passed", "figure", "threshold"} for clause in metrics["clauses"].values())
 
 
-def test_a_clause_without_a_figure_has_its_reason_in_the_metric_file() -> None:
-    clause = Clause(None, None, 0.7, "The diversity is not known: no samples.")
+def test_a_clause_without_a_metric_has_its_reason_in_the_metric_file() -> None:
+    clause = Clause(passed=None, metric=None, threshold=0.7, sentence="The diversity is not known: no samples.")
     assert clause.as_metrics() == {
         "passed": None,
         "figure": None,
@@ -200,4 +200,10 @@ def test_a_clause_without_a_figure_has_its_reason_in_the_metric_file() -> None:
 @pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf")])
 def test_a_threshold_that_is_no_threshold_is_refused(value: float) -> None:
     with pytest.raises(ValueError, match="held_out_margin"):
-        Thresholds(0.3, 0.25, value, 0.7, 0.02)
+        Thresholds(
+            min_target_drop=0.3,
+            max_target_rate=0.25,
+            held_out_margin=value,
+            min_diversity_ratio=0.7,
+            max_copy_rate=0.02,
+        )

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import kendalltau
 from statsmodels.stats.inter_rater import cohens_kappa
 
-from anomend.agreement.pairs import agreement, cohen_kappa, compare_raters, confusion_rows, disagreements
+from anomend.agreement.pairs import agreement_metrics, compare_raters, confusion_rows, disagreements
 from anomend.project.seeding import numpy_generator
 
 
@@ -17,14 +17,6 @@ def scores(values: list[float], prompts: int = 2) -> pd.Series:
         [(f"prompt {number % prompts}", number) for number in range(len(values))], names=["prompt", "seed"]
     )
     return pd.Series(values, index)
-
-
-def test_kappa_by_hand_and_by_statsmodels() -> None:
-    # Both say yes 20 times, no 15; 5 and 10 times they differ: p_o = .7, p_e = .5, kappa = .4.
-    assert cohen_kappa(np.array([[20, 5], [10, 15]])) == pytest.approx(0.4)
-    table = numpy_generator(1, "kappa").integers(0, 30, (3, 3))
-    assert cohen_kappa(table) == pytest.approx(cohens_kappa(table).kappa)
-    assert np.isnan(cohen_kappa(np.array([[7, 0], [0, 0]]))) and np.isnan(cohen_kappa(np.zeros((3, 3))))
 
 
 def test_two_raters() -> None:
@@ -66,8 +58,8 @@ def test_what_cannot_be_computed_has_a_reason() -> None:
 
 def test_only_common_pairs_count_and_every_two_are_compared() -> None:
     first, second, third = scores([1, 0, 1, 0, 1, 0]), scores([1, 0, 1, 0]), scores([0, 1, 0, 1, 0, 1])
-    found = agreement({"people": first, "a": second, "b": third}, seed=0, resamples=200)
-    assert set(found) == {"people__a", "people__b", "a__b"}
+    found = agreement_metrics({"people": first, "a": second, "b": third}, seed=0, resamples=200)
+    assert set(found) == {"people", "people__a", "people__b", "a__b"} and found["people"] == {"n": 6}
     assert found["people__a"]["n"] == 4 and found["people__a"]["kappa"] == 1
     assert found["people__b"]["kappa"] == -1
 
@@ -89,15 +81,22 @@ def test_raters_who_never_differ_have_an_interval_that_few_pairs_leave_wide() ->
         rng = numpy_generator(seed, "near twins")
         one = rng.integers(0, 2, 20)
         other = np.where(rng.random(20) < 0.03, 1 - one, one)
-        found = compare_raters(scores(list(one.astype(float))), scores(list(other.astype(float))), 0, resamples=300)
+        found = compare_raters(
+            scores(list(one.astype(float))), scores(list(other.astype(float))), seed=0, resamples=300
+        )
         held += found["ci_low"] <= 0.94 <= found["ci_high"]
     assert held >= 90
 
 
 def test_what_people_and_judges_contradict_comes_before_what_measures_do() -> None:
     people, judge, measure = scores([0.9, 0.8, 0.95, 0.9]), scores([1, 1, 0, 1]), scores([0, 0, 1, 0])
-    raters = {"people": people, "judge": judge, "measure": measure}
     # All four have a spread of 1; people and judge are .95, .2, .1 and .1 apart. Prompts 0 and 1 take turns.
-    assert list(disagreements(raters, 4)["seed"]) == [0, 2, 1, 3]
-    found = disagreements(raters, 4, ["people", "judge"])
+    assert list(disagreements({"people": people, "judge": judge, "other": measure}, 4)["seed"]) == [0, 2, 1, 3]
+    found = disagreements({"people": people, "judge": judge, "measure_anatomy": measure}, 4)
     assert list(found["seed"]) == [2, 1, 0, 3] and list(found["spread"]) == [1.0] * 4
+
+
+def test_pairs_that_only_measures_scored_are_left_out() -> None:
+    measures = {"measure_anatomy": scores([0, 0, 1]), "measure_nearest_instance": scores([1, 1, 0])}
+    assert disagreements(measures, 4).empty
+    assert list(disagreements({"people": scores([0.5]), **measures}, 4)["seed"]) == [0]

@@ -1,4 +1,4 @@
-"""The stages `measure` and `compare` on sets that are too small for a figure: null with a reason, and no traceback."""
+"""All measures on one set of samples: the same keys for both models, and a reason for every null."""
 
 from __future__ import annotations
 
@@ -19,15 +19,14 @@ from anomend.measuring.clip_score import text_embeddings
 from anomend.measuring.diversity import cosine_similarity
 from anomend.measuring.feature_store import FeatureStore
 from anomend.measuring.features import EXTRACTORS, FeatureExtractor
-from anomend.measuring.group_metrics import Group, copy_figures, feature_figures, groups_of, suffixed
-from anomend.measuring.network_metrics import further_figures, perceptual_figures
+from anomend.measuring.group_metrics import Group, copy_metrics, feature_metrics, groups_of, suffixed
+from anomend.measuring.network_metrics import further_extractor_metrics, perceptual_network_metrics
 from anomend.measuring.networks import hub_weights
 from anomend.params.evaluation import MeasureParams
 from anomend.params.resolved import load_params
 from anomend.pictures.image_sets import ImageFolderWriter
 from anomend.project.seeding import numpy_generator
 from stages import compare, measure, verdict
-from stages.compare import frechet_entry
 from tests.measuring.test_clip_score import save_clip
 from tests.parameters import values_in_force, write_params
 
@@ -35,15 +34,17 @@ PERCEPTUAL_NETWORKS = ["efficientnet_lite0", "lpips_alex"]
 SETTINGS = MeasureParams(detector="drawn_people", extractor="efficientnet_lite0", within_set_images=4, batch_size=8)
 
 
-def figures(instances: int) -> dict[str, object]:
+def metrics_of(instances: int) -> dict[str, object]:
     rng = numpy_generator("measure stage", instances)
     table = pd.DataFrame({"group": ["target"] * 8, "prompt": ["a", "b"] * 4, "seed": range(8)})
     features = [rng.random((count, 16)).astype(np.float32) for count in (8, instances)]
-    return feature_figures(features[0], features[1], groups_of(table, 4)[""], "efficientnet_lite0")
+    return feature_metrics(
+        features=features[0], instances=features[1], group=groups_of(table, 4)[""], extractor="efficientnet_lite0"
+    )
 
 
 def test_one_instance_image_has_no_distance_between_sets_and_says_so() -> None:
-    one, many = figures(1), figures(5)
+    one, many = metrics_of(1), metrics_of(5)
     assert one["frechet_efficientnet_lite0"] is None and one["kernel_efficientnet_lite0"] is None
     assert "two or more" in str(one["reason"])
     assert isinstance(one["nearest_instance_similarity"], float) and isinstance(one["diversity"], float)
@@ -124,7 +125,7 @@ def test_a_run_without_a_detector_goes_on_to_its_verdict(project: Path) -> None:
     compared, decided = (
         json.loads((project / "metrics" / f"{name}.json").read_text()) for name in ("compare", "verdict")
     )
-    assert compared["anomaly_rate_target"]["n"] == 6 and "nobody looked" in compared["anomaly_rate_target"]["reason"]
+    assert compared["anomaly_rate_target"]["n"] == 6 and "no detector ran" in compared["anomaly_rate_target"]["reason"]
     assert isinstance(compared["kernel_efficientnet_lite0"]["ci_low"], float)
     assert decided["clauses"]["target_drop"]["passed"] is None and decided["verdict"] != "corrected"
 
@@ -148,7 +149,9 @@ def test_clip_that_is_here_measures_both_groups(tmp_path: Path, monkeypatch: pyt
     drawn = [image.image for image in collect_drawn_people(["lying on the grass"], 24, seed=1)]
     texts = ["lying on the grass"] * 8 + ["standing on the beach"] * 8
     groups = {"": Group(range(8), {"a": range(8)}), "_held_out": Group(range(8, 16), {"b": range(8, 16)})}
-    found, provenance = further_figures("clip", drawn[:16], drawn[16:], texts, groups, FeatureStore(tmp_path))
+    found, provenance = further_extractor_metrics(
+        "clip", images=drawn[:16], instance_images=drawn[16:], texts=texts, groups=groups, store=FeatureStore(tmp_path)
+    )
     features = small.extract(drawn[:16])
     weights = tmp_path / "clip" / "model.safetensors"
     for key, rows in (("clip", range(8)), ("clip_held_out", range(8, 16))):
@@ -179,12 +182,19 @@ def test_each_copy_detector_says_how_often_it_would_be_wrong() -> None:
     different here, it is the nearest pair."""
     drawn = [image.image for image in collect_drawn_people(["lying on the grass"], 7, seed=2)]
     features = numpy_generator("copies").normal(size=(9, 6)).astype(np.float32)
-    found = copy_figures(drawn[6:], [*drawn[:6], *drawn[:2]], features[:1], features[1:])
+    found = copy_metrics(
+        images=drawn[6:], instance_images=[*drawn[:6], *drawn[:2]], features=features[:1], instances=features[1:]
+    )
     assert (found["copy_false_alarms_structure"], found["copy_false_alarms_features"]) == (4 / 8, 2 / 8)
     assert "copy_false_alarms_reason" not in found
-    alone = copy_figures(drawn[6:], drawn[:6], features[:1], features[1:7])
+    alone = copy_metrics(images=drawn[6:], instance_images=drawn[:6], features=features[:1], instances=features[1:7])
     assert alone["copy_false_alarms_structure"] == 0
-    few = copy_figures(drawn[6:], drawn[:2], np.eye(2, dtype=np.float32)[:1], np.eye(2, dtype=np.float32))
+    few = copy_metrics(
+        images=drawn[6:],
+        instance_images=drawn[:2],
+        features=np.eye(2, dtype=np.float32)[:1],
+        instances=np.eye(2, dtype=np.float32),
+    )
     assert few["copy_false_alarms_structure"] is None and few["copy_false_alarms_features"] is None
     assert "at least 3" in few["copy_false_alarms_reason"] and few["copy_rate"] == 0
 
@@ -203,7 +213,14 @@ def test_perceptual_networks_see_no_more_images_at_a_time_than_asked(
     monkeypatch.setattr(FeatureExtractor, "_forward", counted)
     drawn = [image.image for image in collect_drawn_people(["lying on the grass"], 5, seed=3)]
     groups = {"": Group(range(4), {"a": range(4)})}
-    perceptual_figures("efficientnet_lite0", drawn[:4], drawn[4:], groups, FeatureStore(tmp_path), batch_size)
+    perceptual_network_metrics(
+        "efficientnet_lite0",
+        images=drawn[:4],
+        instance_images=drawn[4:],
+        groups=groups,
+        store=FeatureStore(tmp_path),
+        batch_size=batch_size,
+    )
     assert max(passes) == batch_size and sum(passes) == 5
 
 
@@ -225,13 +242,3 @@ def test_notes_keep_their_ending() -> None:
 def test_a_mistaken_list_of_networks_is_refused(key: str, value: list[str], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         MeasureParams.model_validate(SETTINGS.model_dump() | {key: value})
-
-
-def test_the_comparison_carries_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "metrics").mkdir()
-    for model in ("base", "tuned"):
-        content = figures(1) | {"provenance": {"n_target": 8}}
-        (tmp_path / "metrics" / f"measure_{model}.json").write_text(json.dumps(content))
-    monkeypatch.chdir(tmp_path)
-    entry = frechet_entry("efficientnet_lite0")["frechet_efficientnet_lite0"]
-    assert entry["delta"] is None and "two or more" in entry["reason"]

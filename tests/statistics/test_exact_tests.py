@@ -1,4 +1,4 @@
-"""Score intervals, exact tests, Holm, and the sample size."""
+"""Exact tests against scipy and statsmodels, and values by hand."""
 
 from collections.abc import Callable
 
@@ -7,46 +7,13 @@ import pytest
 from scipy.stats import binom, binomtest
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.proportion import proportion_confint
 
 from anomend.statistics import (
     holm,
     mcnemar_mid_p,
     mcnemar_test,
-    newcombe_interval,
-    pairs_for_rates,
     sign_test,
-    wilson_interval,
 )
-
-
-@pytest.mark.parametrize(("successes", "n"), [(0, 10), (3, 10), (10, 10), (94, 100), (1, 1)])
-def test_wilson_agrees_with_statsmodels(successes: int, n: int) -> None:
-    for confidence in (0.9, 0.95):
-        expected = proportion_confint(successes, n, alpha=1 - confidence, method="wilson")
-        assert wilson_interval(successes, n, confidence) == pytest.approx(expected, abs=1e-12)
-
-
-def test_wilson_stays_within_rates_and_refuses_nothing() -> None:
-    assert wilson_interval(0, 7)[0] == 0
-    assert wilson_interval(7, 7)[1] == 1
-    for successes, n in ((0, 0), (3, 2), (-1, 4)):
-        with pytest.raises(ValueError, match="0 <= successes <= n"):
-            wilson_interval(successes, n)
-
-
-def test_newcombe_gives_his_published_example() -> None:
-    # Newcombe 1998, method 10, for e, f, g, h = 36, 12, 2, 0.
-    low, high = newcombe_interval(36, 2, 12, 0)
-    assert (round(low, 4), round(high, 4)) == (0.0569, 0.3404)
-    assert newcombe_interval(36, 12, 2, 0) == pytest.approx((-high, -low))
-
-
-def test_newcombe_keeps_a_width_without_discordant_pairs() -> None:
-    low, high = newcombe_interval(0, 0, 0, 20)
-    assert -0.2 < low < 0 < high < 0.2
-    low, high = newcombe_interval(0, 10, 0, 0)
-    assert low == -1 and -1 < high < -0.5
 
 
 @pytest.mark.parametrize(("wins", "losses"), [(10, 0), (9, 1), (8, 2), (3, 3), (0, 1), (30, 12)])
@@ -66,7 +33,7 @@ def test_mid_p_by_hand() -> None:
 
 
 def test_mid_p_is_calibrated_where_the_exact_p_is_not() -> None:
-    """The figures of its docstring, by summing over all outcomes of independent pairs."""
+    """The numbers in its docstring, by summing over all outcomes of independent pairs."""
 
     def level(n: int, test: Callable[[int, int], float]) -> float:
         """Probability of p < .05 given n discordant pairs."""
@@ -103,25 +70,3 @@ def test_holm_agrees_with_statsmodels_and_skips_tests_not_made() -> None:
     assert holm({}) == {}
     with pytest.raises(ValueError, match="of x is"):
         holm({"x": 1.5})
-
-
-def test_sample_size_reaches_its_power() -> None:
-    base, tuned = 0.7, 0.45
-    n = pairs_for_rates(base, tuned)
-    rng = np.random.default_rng(0)
-    first, second = rng.random((4000, n)) < base, rng.random((4000, n)) < tuned
-    p = [mcnemar_test(int(b), int(c)) for b, c in zip((first & ~second).sum(1), (~first & second).sum(1), strict=True)]
-    # The exact test is somewhat conservative beside the asymptotic one that the formula is for.
-    assert 0.70 < np.mean(np.array(p) < 0.05) < 0.85
-
-
-def test_sample_size_by_hand_and_by_clusters() -> None:
-    # (1.96 sqrt(.2) + .8416 sqrt(.2 - .01))^2 / .01 = 154.7
-    assert pairs_for_rates(0.5, 0.4, discordant=0.2) == 155
-    # times 1 + 7 * .1
-    assert pairs_for_rates(0.5, 0.4, discordant=0.2, seeds_per_prompt=8, prompt_correlation=0.1) == 263
-    assert pairs_for_rates(1.0, 0.0) == 6
-    with pytest.raises(ValueError, match="different rates"):
-        pairs_for_rates(0.5, 0.5)
-    with pytest.raises(ValueError, match="discordant share"):
-        pairs_for_rates(0.5, 0.4, discordant=0.05)

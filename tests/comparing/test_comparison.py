@@ -1,0 +1,58 @@
+"""The whole comparison: what it takes from the metric files."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from anomend.comparing.anomalies import anomaly_effects
+from anomend.comparing.comparison import frechet_entry, with_caution
+from anomend.comparing.effects import Resampling
+from anomend.measuring.rates import anomaly_rates, rate_metrics
+
+HOW: Resampling = {"seed": 0, "resamples": 200, "permutations": 200, "confidence": 0.95}
+
+
+def images(anomalous: int) -> pd.DataFrame:
+    """Eight images of a target and four of a held-out prompt; the first `anomalous` of the former are anomalous."""
+    rows = [("target", "a", seed, int(seed < anomalous)) for seed in range(8)]
+    rows += [("held_out", "b", seed, 0) for seed in range(4)]
+    table = pd.DataFrame(rows, columns=["group", "prompt", "seed", "anomalous"])
+    return table.assign(anomalies=["extra_leg" if flag else "" for flag in table["anomalous"]])
+
+
+def test_rates_are_those_that_were_measured() -> None:
+    tables = {"base": images(6), "tuned": images(1)}
+    measured = {model: rate_metrics(anomaly_rates(table)) for model, table in tables.items()}
+    effects = anomaly_effects(tables, measured, HOW)
+    target = effects["anomaly_rate_target"]
+    assert (target.base, target.tuned, target.delta, target.n) == (0.75, 0.125, -0.625, 8)
+    assert measured["base"]["anomaly_rate_target"] == target.base
+    held_out = effects["anomaly_rate_held_out"]
+    assert (held_out.base, held_out.p) == (0, None) and "4 pairs" in str(held_out.reason)
+
+
+def test_a_metric_file_of_other_images_is_refused() -> None:
+    tables = {"base": images(6), "tuned": images(1)}
+    measured = {"base": rate_metrics(anomaly_rates(tables["base"])), "tuned": rate_metrics(anomaly_rates(images(2)))}
+    with pytest.raises(ValueError, match="target prompts is not that of"):
+        anomaly_effects(tables, measured, HOW)
+
+
+def test_a_missing_frechet_distance_carries_its_reason() -> None:
+    nothing = {"frechet_x": None, "reason": "one instance image", "provenance": {"n_target": 8}}
+    entry = frechet_entry("x", {"base": nothing, "tuned": nothing})["frechet_x"]
+    assert entry["delta"] is None and entry["reason"] == "one instance image" and entry["n"] == 8
+    few = {"frechet_x": 2.5, "frechet_warning": "mostly bias", "provenance": {"n_target": 8}}
+    entry = frechet_entry("x", {"base": few, "tuned": few | {"frechet_x": 2.0}})["frechet_x"]
+    assert (entry["delta"], entry["reason"]) == (-0.5, "mostly bias")
+
+
+def test_a_caution_about_the_detector_is_repeated_on_the_anomaly_rates() -> None:
+    metrics: dict[str, dict[str, object]] = {"anomaly_rate_target": {}, "diversity": {}}
+    cautious = with_caution(metrics, {"detector": "photographs", "detector_caution": "only counts people"})
+    assert cautious == {
+        "anomaly_rate_target": {"caution": "the detector photographs only counts people"},
+        "diversity": {},
+    }
+    assert with_caution(metrics, {"detector": "drawn_people"}) == metrics
