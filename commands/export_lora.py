@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from anomend.diffusion.base_models import BASE_MODELS
+from anomend.diffusion.bases import BASE_MODELS
 from anomend.diffusion.lora import lora_sha256
 from anomend.exporting.adapters import lora_file
 from anomend.exporting.hub import PICTURE_NAME, origin_of, write_hub_folder

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from anomend.diffusion.base_models import BASE_MODELS
+from anomend.diffusion.bases import BASE_MODELS
 from anomend.params.resolved import load_params
 from anomend.pictures.image_sets import read_imagefolder
 from anomend.project.metric_files import METRICS, library_versions, read_metrics

@@ -14,7 +14,7 @@ import pandas as pd
 from huggingface_hub import EvalResult, ModelCardData
 from jinja2 import FileSystemLoader
 
-from anomend.diffusion.base_models import BaseModel
+from anomend.diffusion.bases import BaseModel
 from anomend.exporting.licences import licence_of
 from anomend.params.params import Params
 from anomend.reporting.inputs import Metrics

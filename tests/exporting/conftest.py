@@ -13,7 +13,7 @@ import pytest
 import torch
 import yaml
 
-from anomend.diffusion.base_models import BASE_MODELS
+from anomend.diffusion.bases import BASE_MODELS
 from anomend.diffusion.lora import add_lora, save_lora
 from anomend.exporting.model_card import FinishedRun
 from anomend.project.metric_files import read_metrics, write_metrics

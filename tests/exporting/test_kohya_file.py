@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from anomend.diffusion.base_models import BASE_MODELS
+from anomend.diffusion.bases import BASE_MODELS
 from anomend.diffusion.lora import save_lora
 from anomend.exporting.adapters import Adapter, from_diffusers, read_diffusers
 from anomend.exporting.kohya import from_kohya, to_kohya
