@@ -14,12 +14,12 @@ from anomend.project.metric_files import METRICS, library_versions, read_metrics
 from anomend.project.run import run_stage
 from anomend.project.yaml_files import read_yaml
 from anomend.reporting.curves import read_curves
-from anomend.reporting.grid import save_side_by_side
 from anomend.reporting.inputs import ReportInputs
 from anomend.reporting.judge_examples import judge_examples
 from anomend.reporting.pairs import first_pairs
 from anomend.reporting.render import render_report
 from anomend.reporting.reproduction import locked_data
+from anomend.reporting.side_by_side import save_side_by_side
 
 REPORT, SAMPLES, COLLECTED = Path("report"), Path("data/samples"), Path("data/collected")
 JUDGEMENTS, PAPER_JUDGES = Path("data/judgements"), Path("data/paper/judges.csv")

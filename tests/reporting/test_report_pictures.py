@@ -14,10 +14,10 @@ from PIL import Image
 from scipy.stats import binomtest
 
 from anomend.reporting.charts import rate_chart
-from anomend.reporting.grid import ANOMALY_RED, save_side_by_side
 from anomend.reporting.inputs import ReportInputs
 from anomend.reporting.pairs import Pair, Shot, first_pairs
 from anomend.reporting.rates import prompt_rates
+from anomend.reporting.side_by_side import ANOMALY_RED, save_side_by_side
 from anomend.reporting.thumbnails import still_uri, thumbnails
 from anomend.reporting.training_charts import anomaly_chart, loss_chart, validation_chart
 
