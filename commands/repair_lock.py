@@ -31,4 +31,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_stage("mend_lock", main, measured=False)
+    run_stage("repair_lock", main, measured=False)

@@ -20,7 +20,7 @@ from anomend.diffusion.lora import WEIGHT_NAME
 from anomend.exporting.hub import write_hub_folder
 from anomend.exporting.model_card import FinishedRun
 from anomend.project.metric_files import read_metrics, write_metrics
-from stages import export_lora
+from commands import export_lora
 from tests.conftest import ROOT
 from tests.diffusion.tiny import tiny_transformer
 from tests.exporting.conftest import train_lora, write_lock, write_train_metrics

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stages import mend_lock
+from commands import repair_lock
 from tests.clones import run
 
 
@@ -15,12 +15,12 @@ def test_a_list_that_was_cut_off_is_removed_and_dvc_goes_on(tmp_path: Path, monk
     run(tmp_path, "dvc", "init", "-q")
     (tmp_path / "dvc.yaml").write_text("stages: {a: {cmd: echo 1 > b, outs: [b]}}")
     monkeypatch.chdir(tmp_path)
-    mend_lock.LIST.write_text("")
+    repair_lock.LIST.write_text("")
     refused = run(tmp_path, "dvc", "repro", check=False)
     assert refused.returncode != 0 and "JSON structure is corrupted" in refused.stderr
-    mend_lock.main()
+    repair_lock.main()
     run(tmp_path, "dvc", "repro")
     assert (tmp_path / "b").exists()
-    mend_lock.LIST.write_text("{}")
-    mend_lock.main()
-    assert mend_lock.LIST.read_text() == "{}"
+    repair_lock.LIST.write_text("{}")
+    repair_lock.main()
+    assert repair_lock.LIST.read_text() == "{}"

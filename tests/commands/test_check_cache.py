@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stages import check_cache
+from commands import check_cache
 
 
 def test_spoiled_objects_are_removed_and_outputs_looked_at_again(
