@@ -16,8 +16,8 @@ from anomend.diffusion.bases import BASE_MODELS
 from anomend.diffusion.lora import lora_sha256
 from anomend.exporting.adapters import lora_file
 from anomend.exporting.hub import PICTURE_NAME, origin_of, write_hub_folder
+from anomend.exporting.hub_card import FinishedRun, hub_card
 from anomend.exporting.kohya_file import export_kohya, import_kohya
-from anomend.exporting.model_card import FinishedRun, model_card
 from anomend.exporting.run_record import PICTURE_LINKS, check_files, check_links, check_parameters
 from anomend.params.resolved import load_params
 from anomend.project.metric_files import METRICS, read_metrics
@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if chosen.out:
         write_kohya(chosen.lora, chosen.out)
     if chosen.card:
-        card = model_card(finished_run(chosen.lora))
+        card = hub_card(finished_run(chosen.lora))
         chosen.card.parent.mkdir(parents=True, exist_ok=True)
         chosen.card.write_text(card, encoding="utf-8")
         print(chosen.card)

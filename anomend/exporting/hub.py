@@ -7,9 +7,9 @@ from pathlib import Path
 
 from anomend.diffusion.lora import WEIGHT_NAME
 from anomend.exporting.adapters import lora_file
+from anomend.exporting.hub_card import FinishedRun, hub_card
 from anomend.exporting.kohya_file import Origin, export_kohya
 from anomend.exporting.licences import licence_of
-from anomend.exporting.model_card import FinishedRun, model_card
 
 COMFYUI_NAME, CARD_NAME, NOTICE_NAME, PICTURE_NAME = "comfyui.safetensors", "README.md", "NOTICE", "side_by_side.png"
 
@@ -51,8 +51,6 @@ def write_hub_folder(lora: Path, folder: Path, run: FinishedRun, picture: Path |
     if notice:
         (folder / NOTICE_NAME).write_text(notice, encoding="utf-8")
         left.append(f"Add a copy of the {run.base.licence} to {folder} before you upload it.")
-    card = model_card(
-        run, COMFYUI_NAME if (folder / COMFYUI_NAME).exists() else None, PICTURE_NAME if picture else None
-    )
+    card = hub_card(run, COMFYUI_NAME if (folder / COMFYUI_NAME).exists() else None, PICTURE_NAME if picture else None)
     (folder / CARD_NAME).write_text(card, encoding="utf-8")
     return left

@@ -22,10 +22,14 @@ def html_environment() -> Environment:
     )
 
 
-def markdown_environment() -> Environment:
-    """Without automatic escaping: templates print texts through `md`, addresses through `address`."""
+def markdown_environment(templates: Path = TEMPLATES) -> Environment:
+    """Without automatic escaping: templates print texts through `md`, addresses through `address`.
+
+    Args:
+        templates: folder of the templates.
+    """
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader(templates),
         autoescape=False,
         undefined=StrictUndefined,
         trim_blocks=True,

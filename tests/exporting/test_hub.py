@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from anomend.diffusion.lora import WEIGHT_NAME
 from anomend.exporting.hub import write_hub_folder
-from anomend.exporting.model_card import FinishedRun
+from anomend.exporting.hub_card import FinishedRun
 from anomend.project.metric_files import read_metrics, write_metrics
 from commands import export_lora
 from tests.conftest import ROOT
