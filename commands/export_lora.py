@@ -43,7 +43,15 @@ def finished_run(lora: Path) -> FinishedRun:
         raise ValueError(f"{METRICS / 'train.json'} is about another LoRA than {lora}: run `dvc checkout`")
     images = [pd.read_csv(METRICS / "plots" / f"images_{model}.csv") for model in ("base", "tuned")]
     compare, verdict = (read_metrics(METRICS / f"{name}.json") for name in ("compare", "verdict"))
-    return FinishedRun(params, BASE_MODELS[params.base.name], train, compare, verdict, *images)
+    return FinishedRun(
+        params=params,
+        base=BASE_MODELS[params.base.name],
+        train=train,
+        compare=compare,
+        verdict=verdict,
+        images_base=images[0],
+        images_tuned=images[1],
+    )
 
 
 def picture_of_the_run() -> Path | None:

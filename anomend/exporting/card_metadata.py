@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
@@ -25,6 +26,7 @@ def card_metadata(params: Params, base: BaseModel, results: Sequence[EvalResult]
         results: what was measured, for the hub's `model-index`; empty before anything is.
     """
     repository = base.repository
+    licence: dict[str, Any] = dict(licence_of(base.licence).hub)
     data = ModelCardData(
         base_model=repository,
         base_model_relation="adapter" if repository else None,
@@ -33,7 +35,7 @@ def card_metadata(params: Params, base: BaseModel, results: Sequence[EvalResult]
         tags=["text-to-image", "diffusers", "stable-diffusion-3", "lora", params.train.method],
         instance_prompt=params.prompts.target[0],
         widget=[{"text": prompt} for prompt in params.prompts.target],
-        **licence_of(base.licence).hub,
+        **licence,
         model_name=model_name(params) if results else None,
         eval_results=list(results) or None,
     )

@@ -24,9 +24,9 @@ from anomend.reporting.templating import markdown_environment
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FinishedRun:
-    """What a card tells of; all of one run (`run_record`)."""
+    """The run that a card is about; `run_record` checks that everything here is from the same run."""
 
     params: Params
     base: BaseModel

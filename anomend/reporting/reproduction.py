@@ -17,7 +17,7 @@ COMMANDS = (
 )
 """From the commit to the comparison: each command, and what it does."""
 ROUNDING = "Another processor or a GPU may round differently: the verdict should be the same, figures need not be."
-IN_GIT = ("metrics/", "report/", "params.resolved.yaml")
+IN_GIT = ("metrics/", "report/", "params.resolved.yaml", "run.resolved.yaml", "code.resolved.yaml")
 """What stages write that git keeps: a difference shows there by itself."""
 
 

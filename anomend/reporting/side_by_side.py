@@ -10,13 +10,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 from anomend.pictures.image_sets import load_image
 from anomend.pictures.sheet import Corner, fitted, paste_in_rows
-from anomend.reporting.pairs import Pair
+from anomend.reporting.pairs import ImagePair
 
 ANOMALY_RED = (200, 44, 40)
 CELL = 128
 
 
-def save_side_by_side(path: Path, pairs: Sequence[Pair], cell: int = CELL) -> None:
+def save_side_by_side(path: Path, pairs: Sequence[ImagePair], cell: int = CELL) -> None:
     """Write one PNG: a row per prompt, the base model's images in the left half, the tuned one's in the right half.
 
     Args:
@@ -48,13 +48,13 @@ def save_side_by_side(path: Path, pairs: Sequence[Pair], cell: int = CELL) -> No
         top = text + gap + index * (text + cell + gap)
         draw.text((gap, top + 4), labels[index], "black", font)
         for model, left in starts.items():
-            shots = [pair.base if model == "base" else pair.tuned for pair in row]
-            pictures = [fitted(Image.fromarray(load_image(shot.path)), cell) for shot in shots]
+            images = [pair.base if model == "base" else pair.tuned for pair in row]
+            pictures = [fitted(Image.fromarray(load_image(image.path)), cell) for image in images]
             corners = paste_in_rows(
                 sheet, pictures, columns=columns, side=cell, start=(left, top + text), gaps=(gap, gap)
             )
-            for shot, corner in zip(shots, corners, strict=True):
-                if shot.anomalies:
+            for image, corner in zip(images, corners, strict=True):
+                if image.anomalies:
                     _mark(draw, corner, cell)
     path.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(path)

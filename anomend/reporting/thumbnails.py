@@ -1,4 +1,4 @@
-"""Images as `data:` URIs, which a page can hold without asking anybody for them."""
+"""Images as `data:` URIs, which a page holds in itself, so that it needs no other file."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from PIL import Image
 
 from anomend.pictures.image_sets import load_image
 from anomend.pictures.sheet import fitted
-from anomend.reporting.pairs import Pair
+from anomend.reporting.pairs import ImagePair
 
 THUMBNAIL_SIDES = (192, 160, 128, 96, 64)
-"""Sides in pixels, the first that keeps to the budget."""
+"""Sides in pixels; the first that keeps to the budget is used."""
 BYTE_BUDGET = 3_000_000
 """Thumbnails of a report in base64: with the rest, the page stays below 5 MB."""
 
 
-def thumbnails(pairs: Sequence[Pair], budget: int = BYTE_BUDGET) -> list[tuple[str, str]]:
+def thumbnails(pairs: Sequence[ImagePair], budget: int = BYTE_BUDGET) -> list[tuple[str, str]]:
     """The images of each pair, (base, tuned), as `data:` URIs of PNGs; as large as the budget (bytes) allows."""
     largest = THUMBNAIL_SIDES[0]
-    sources = [load_reduced(shot.path, largest) for pair in pairs for shot in (pair.base, pair.tuned)]
+    sources = [load_reduced(image.path, largest) for pair in pairs for image in (pair.base, pair.tuned)]
     for side in THUMBNAIL_SIDES:
         uris = [_data_uri(fitted(source, side), exact=max(source.size) < largest) for source in sources]
         if sum(len(uri) for uri in uris) <= budget:

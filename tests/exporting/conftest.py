@@ -36,9 +36,9 @@ def train_lora(folder: Path, **kind: Any) -> str:
 
 def write_train_metrics(project: Path, **kind: Any) -> None:
     """Train into the project's models/lora, and write its metrics and record."""
-    figures = {"lora_sha256": train_lora(project / "models/lora", **kind), "steps": 500, "kept_step": 200}
+    metrics = {"lora_sha256": train_lora(project / "models/lora", **kind), "steps": 500, "kept_step": 200}
     provenance = {"n": 20, "base": "mini", "base_weights": "sha256:abc"}
-    write_metrics(project / "metrics/train.json", figures | {"stopped_early": True}, provenance)
+    write_metrics(project / "metrics/train.json", metrics | {"stopped_early": True}, provenance)
     write_lock(project)
 
 
@@ -101,6 +101,15 @@ def make_run(raw_params: dict[str, Any]) -> Callable[..., FinishedRun]:
         train = {"lora_sha256": "ab12", "steps": 500, "kept_step": 200, "stopped_early": True}
         train |= {"provenance": {"n": 20, "base_weights": "sha256:abc"}}
         images = [pd.read_csv(ROOT / path) for path in IMAGES]
-        return FinishedRun(params_of(raw_params), BASE_MODELS[base], train, compare, verdict, *images)
+        params = params_of(raw_params)
+        return FinishedRun(
+            params=params,
+            base=BASE_MODELS[base],
+            train=train,
+            compare=compare,
+            verdict=verdict,
+            images_base=images[0],
+            images_tuned=images[1],
+        )
 
     return make

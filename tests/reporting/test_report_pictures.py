@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -15,16 +16,15 @@ from scipy.stats import binomtest
 
 from anomend.reporting.charts import rate_chart
 from anomend.reporting.inputs import ReportInputs
-from anomend.reporting.pairs import Pair, Shot, first_pairs
+from anomend.reporting.pairs import AssessedImage, ImagePair, first_pairs, join_pairs
 from anomend.reporting.rates import prompt_rates
 from anomend.reporting.side_by_side import ANOMALY_RED, save_side_by_side
 from anomend.reporting.thumbnails import still_uri, thumbnails
 from anomend.reporting.training_charts import anomaly_chart, loss_chart, validation_chart
 
 
-def pairs_of(inputs: ReportInputs, per_prompt: int, **limits: int) -> list[Pair]:
-    tables = (inputs.samples_base, inputs.samples_tuned, inputs.images_base, inputs.images_tuned)
-    return first_pairs(*tables, per_prompt, **limits)
+def pairs_of(inputs: ReportInputs, per_prompt: int, **limits: int) -> list[ImagePair]:
+    return first_pairs(inputs.pairs, per_prompt, **limits)
 
 
 def decoded(uri: str) -> Image.Image:
@@ -41,15 +41,16 @@ def test_pairs_are_the_first_seeds_with_target_prompts_first(inputs: ReportInput
     assert [bool(pair.tuned.anomalies) for pair in pairs] == [True, False, False, False, False, False]
     assert len(pairs_of(inputs, 5, max_pairs=4)) == 4
     with pytest.raises(ValueError, match="share no prompt and seed"):
-        first_pairs(
-            inputs.samples_base.assign(seed=99), inputs.samples_tuned, inputs.images_base, inputs.images_tuned, 2
+        join_pairs(
+            samples_base=inputs.samples_base.assign(seed=99),
+            samples_tuned=inputs.samples_tuned,
+            images_base=inputs.images_base,
+            images_tuned=inputs.images_tuned,
         )
 
 
 def test_an_image_without_finding_is_not_called_right(inputs: ReportInputs) -> None:
-    pair = first_pairs(
-        inputs.samples_base, inputs.samples_tuned, inputs.images_base.iloc[1:], inputs.images_tuned, per_prompt=1
-    )[0]
+    pair = pairs_of(replace(inputs, images_base=inputs.images_base.iloc[1:]), 1)[0]
     assert pair.base.anomalies is None
     assert pair.base.finding == "not assessed"
 
@@ -58,7 +59,7 @@ def test_findings_as_they_come_back_from_a_file(inputs: ReportInputs) -> None:
     """Where no image of a set is anomalous, pandas reads the empty column `anomalies` as numbers."""
     clean = inputs.images_tuned.assign(anomalous=0, anomalies=float("nan"))
     unnamed = inputs.images_base.assign(anomalous=1, anomalies=float("nan"))
-    pair = first_pairs(inputs.samples_base, inputs.samples_tuned, unnamed, clean, per_prompt=1)[0]
+    pair = pairs_of(replace(inputs, images_base=unnamed, images_tuned=clean), 1)[0]
     assert (pair.base.finding, pair.tuned.finding) == ("anomalous", "no anomaly")
 
 
@@ -75,7 +76,8 @@ def test_large_images_become_thumbnails_that_keep_to_the_budget(tmp_path: Path) 
     rng = np.random.default_rng(0)
     path = tmp_path / "noise.png"
     Image.fromarray(rng.integers(256, size=(256, 384, 3), dtype=np.uint8)).save(path)
-    pair = Pair("a prompt", "target", 0, Shot(path, ()), Shot(path, ()))
+    image = AssessedImage(path, ())
+    pair = ImagePair(prompt="a prompt", group="target", seed=0, base=image, tuned=image)
     roomy, tight = thumbnails([pair]), thumbnails([pair] * 3, budget=120_000)
     assert decoded(roomy[0][0]).size == (192, 128)
     assert decoded(tight[0][0]).width < 192
@@ -117,8 +119,8 @@ def test_charts_are_wellformed_follow_the_theme_and_hold_what_was_measured(input
     curves = inputs.train_loss
     assert curves is not None
     rates = prompt_rates(inputs.images_base, inputs.images_tuned)
-    looks = validation_chart(curves, 40), anomaly_chart(curves, 40, 10, 0.8)
-    for svg in (rate_chart(rates), loss_chart(curves), *looks):
+    evaluations = validation_chart(curves, 40), anomaly_chart(curves, 40, images=10, base_rate=0.8)
+    for svg in (rate_chart(rates), loss_chart(curves), *evaluations):
         root = ElementTree.fromstring(svg)
         assert "viewBox" in root.attrib and "width" not in root.attrib
         assert "currentColor" in svg and "#010203" not in svg and "#000000" not in svg
@@ -128,7 +130,7 @@ def test_charts_are_wellformed_follow_the_theme_and_hold_what_was_measured(input
     assert "class images" in loss_chart(curves)
 
 
-def test_no_figure_of_the_charts_depends_on_the_order_of_a_set(inputs: ReportInputs) -> None:
+def test_charts_do_not_depend_on_the_order_of_a_set(inputs: ReportInputs) -> None:
     rates = prompt_rates(inputs.images_base, inputs.images_tuned)
     assert rate_chart(rates) == rate_chart(prompt_rates(inputs.images_base[::-1], inputs.images_tuned[::-1]))
     assert not re.search(r"\d{4}-\d{2}-\d{2}", rate_chart(rates))
