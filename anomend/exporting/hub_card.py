@@ -6,16 +6,14 @@ Stage `train` writes a shorter card before anything is measured (`lora_card`).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 from huggingface_hub import EvalResult
 
-from anomend.diffusion.bases import BaseModel
 from anomend.exporting.card_metadata import card_metadata
+from anomend.exporting.finished_run import FinishedRun
 from anomend.exporting.licences import licence_of
-from anomend.params.params import Params
 from anomend.reporting.inputs import Metrics
 from anomend.reporting.rates import prompt_rates
 from anomend.reporting.tables import clause_table, compare_table, headline, prompt_table
@@ -24,28 +22,13 @@ from anomend.reporting.templating import markdown_environment
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-@dataclass(frozen=True, kw_only=True)
-class FinishedRun:
-    """The run that a card is about; `run_record` checks that everything here is from the same run."""
-
-    params: Params
-    base: BaseModel
-    train: Metrics
-    """Content of metrics/train.json; so on for the next two."""
-    compare: Metrics
-    verdict: Metrics
-    images_base: pd.DataFrame
-    """Per-image findings: prompt, group ("target" | "held_out"), seed, anomalous (0 or 1)."""
-    images_tuned: pd.DataFrame
-
-
 def hub_card(run: FinishedRun, comfyui: str | None = None, picture: str | None = None) -> str:
     """The card's text.
 
     Args:
         run: the run.
-        comfyui: name of the file in kohya's layout that lies beside the card; None: there is none.
-        picture: name of the picture of base and tuned samples that lies beside the card; None: there is none.
+        comfyui: name of the file in kohya's layout in the card's folder; None: there is none.
+        picture: name of the picture of base and tuned samples in the card's folder; None: there is none.
     """
     train, licence = run.params.train, licence_of(run.base.licence)
     environment = markdown_environment(TEMPLATES)
@@ -85,22 +68,22 @@ def seeds_of(images: pd.DataFrame, group: str) -> str:
 
 
 def _eval_results(compare: Metrics, verdict: Metrics) -> Iterator[EvalResult]:
-    """Figures of the tuned model; what was not measured, or is no proof, has no place in `model-index`."""
+    """Metrics of the tuned model for `model-index`, except those that were not measured or that prove nothing."""
     for group in ("target", "held_out"):
         prompts = group.replace("_", "-")
         effect = compare.get(f"anomaly_rate_{group}") or {}
         effect = {} if effect.get("caution") else effect
         change = f"Change of the anomaly rate from the base, {prompts} prompts"
-        figures = [
+        metrics = [
             ("anomaly_rate", f"Anomaly rate, {prompts} prompts", effect.get("tuned")),
             ("anomaly_rate_change", change, effect.get("delta")),
         ]
         if group == "target":
-            figures += [
+            metrics += [
                 ("diversity_ratio", "Diversity over the base's", verdict.get("diversity_ratio")),
                 ("copy_rate", "Share of images that copy a training image", verdict.get("copy_rate")),
             ]
-        for kind, name, value in figures:
+        for kind, name, value in metrics:
             if value is not None:
                 yield EvalResult(
                     task_type="text-to-image",

@@ -1,4 +1,4 @@
-"""What a base's licence asks of an adapter that is passed on."""
+"""What a base's licence requires of an adapter that is passed on."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Licence:
-    """One licence, as the hub and a reader are told of it."""
+    """One licence, as the hub and a reader need to know it."""
 
     hub: Mapping[str, str]
     """Entries of the card's metadata: https://huggingface.co/docs/hub/repositories-licenses."""
     notice: str | None = None
-    """Text of the file NOTICE that has to go with every copy; None: none is asked for."""
+    """Text of the file NOTICE that has to go with every copy; None: not required."""
     duties: str = ""
-    """What whoever passes the adapter on has to do, in words."""
+    """The duties of people who pass the adapter on, in words."""
 
 
 _LICENCES = {
     "MIT": Licence({"license": "mit"}),
-    # From copies of the agreement in other projects, not compared with its own text: read that before passing one on.
+    # From copies of the agreement in other projects, not compared with the original: read that before passing one on.
     "Stability AI Community License": Licence(
         {
             "license": "other",
@@ -36,5 +36,5 @@ _LICENCES = {
 
 
 def licence_of(name: str) -> Licence:
-    """The licence of that name in the table of bases; one without further facts where it is not known here."""
+    """The licence with this name in the table of bases; only its name if this table does not list it."""
     return _LICENCES.get(name) or Licence({"license": "other", "license_name": name})

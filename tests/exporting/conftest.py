@@ -15,7 +15,7 @@ import yaml
 
 from anomend.diffusion.bases import BASE_MODELS
 from anomend.diffusion.lora import add_lora, save_lora
-from anomend.exporting.hub_card import FinishedRun
+from anomend.exporting.finished_run import FinishedRun
 from anomend.project.metric_files import read_metrics, write_metrics
 from tests.conftest import ROOT
 from tests.diffusion.tiny import tiny_transformer

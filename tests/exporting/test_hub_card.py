@@ -1,4 +1,4 @@
-"""The model card is what the hub reads: metadata, results, and a text that no prompt can break."""
+"""The model card: metadata and results as the hub reads them, and a text that no prompt can break."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from huggingface_hub import ModelCard, ModelCardData
 
-from anomend.exporting.hub_card import FinishedRun, hub_card, seeds_of
+from anomend.exporting.finished_run import FinishedRun
+from anomend.exporting.hub_card import hub_card, seeds_of
 
 MakeRun = Callable[..., FinishedRun]
 
@@ -39,7 +40,7 @@ def test_a_base_that_is_not_on_the_hub_is_not_named_as_one(make_run: MakeRun) ->
     card = ModelCard(hub_card(make_run()))
     data = data_of(card)
     assert data.base_model is None and data.license == "mit" and data.license_name is None
-    assert "Powered by" not in card.text and "no released model" in card.text
+    assert "Powered by" not in card.text and "not a released model" in card.text
     assert ModelCard(hub_card(make_run("rehearsal"))).data.to_dict()["license_name"] == "none: random weights"
 
 
@@ -71,13 +72,13 @@ def test_results_are_read_back_as_eval_results(make_run: MakeRun) -> None:
     card = ModelCard(hub_card(run))
     assert data_of(card).model_name == "anomend-mini-lora"
     results = data_of(card).eval_results or []
-    figures = {(result.metric_type, result.dataset_split): result.metric_value for result in results}
+    values = {(result.metric_type, result.dataset_split): result.metric_value for result in results}
     for group in ("target", "held_out"):
         effect = run.compare[f"anomaly_rate_{group}"]
-        assert figures["anomaly_rate", group] == effect["tuned"]
-        assert figures["anomaly_rate_change", group] == effect["delta"]
-    assert figures["diversity_ratio", "target"] == run.verdict["diversity_ratio"]
-    assert figures["copy_rate", "target"] == run.verdict["copy_rate"]
+        assert values["anomaly_rate", group] == effect["tuned"]
+        assert values["anomaly_rate_change", group] == effect["delta"]
+    assert values["diversity_ratio", "target"] == run.verdict["diversity_ratio"]
+    assert values["copy_rate", "target"] == run.verdict["copy_rate"]
     assert {result.task_type for result in results} == {"text-to-image"}
 
 

@@ -84,7 +84,7 @@ def test_a_run_is_told_from_a_mixture_by_dvcs_own_record(tmp_path: Path, monkeyp
 def test_a_stage_that_never_ran_is_named() -> None:
     empty: list[dict[str, Any]] = [{}, {"stages": {}}]
     for lock in empty:
-        with pytest.raises(ValueError, match="holds no run of stage train: run `dvc repro`"):
+        with pytest.raises(ValueError, match="has no run of stage train: run `dvc repro`"):
             check_parameters(lock, {}, ["train"])
-        with pytest.raises(ValueError, match="holds no run of stage train"):
+        with pytest.raises(ValueError, match="has no run of stage train"):
             check_links(lock)
