@@ -25,7 +25,7 @@ class Entry:
     title: str
     kept: bool
     text: str
-    """Reasons, or what else a reviewer should read."""
+    """Reasons, and whatever else a reviewer should read."""
 
 
 def draw_sheet(entries: Sequence[Entry]) -> Image.Image:
@@ -60,7 +60,7 @@ def write_sheet(path: Path, entries: Sequence[Entry]) -> None:
 
 
 def _fitting(name: str, end: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    """A name and what follows, as wide as a thumbnail at most: the name loses its beginning, its ending tells more."""
+    """A name and the outcome, at most as wide as a thumbnail: a long name loses its beginning, which says less."""
     whole = name
     while name and font.getlength(("" if name == whole else "…") + name + end) > THUMBNAIL:
         name = name[1:]

@@ -29,8 +29,8 @@ _LICENCES = {
         },
         "This Stability AI Model is licensed under the Stability AI Community License, "
         "Copyright © Stability AI Ltd. All Rights Reserved\n",
-        "Powered by Stability AI. Whoever passes the adapter on adds a copy of the licence and the file `NOTICE`, and "
-        "shows 'Powered by Stability AI'. Commercial use is free below a yearly revenue of 1,000,000 US dollars.",
+        "Powered by Stability AI. If you pass the adapter on, add a copy of the licence and the file `NOTICE`, and "
+        "show 'Powered by Stability AI'. Commercial use is free below a yearly revenue of 1,000,000 US dollars.",
     ),
 }
 

@@ -1,4 +1,4 @@
-"""The paper's Figures 1 to 7 in words, each with this run's counterpart. Its own pictures are not shown here.
+"""The paper's Figures 1 to 7 in words, each with this run's counterpart. The paper's pictures are not shown.
 
 "Fine Tuning Text-to-Image Diffusion Models for Correcting Anomalous Images" (Yoo), Appendix A and B.
 """
@@ -172,5 +172,5 @@ def _judged(inputs: ReportInputs, number: int) -> Counterpart:
         Picture(still_uri(image), f"image {letter} of the pair, drawn by the {models[letter]} model", f"{letter}")
         for letter, image in letters
     )
-    hidden = f"(A is the {models['A']} model's, B the {models['B']} model's; the judge was not told.)"
+    hidden = f"(A is the {models['A']} model's, B the {models['B']} model's; the judge did not know.)"
     return f"{preface} {example.question} Answer: {example.answer} {hidden}", pictures
