@@ -71,12 +71,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
-    kohya, imported = options.from_kohya or (None, None)
+    imported = options.from_kohya[1] if options.from_kohya else None
     for written in (options.out, options.card, options.hub_folder, imported):
         if written:
             refuse_outputs(options.lora, written)
     if imported:
-        print(f"{imported}: {import_kohya(kohya, imported)} modules")
+        print(f"{imported}: {import_kohya(options.from_kohya[0], imported)} modules")
     if options.out:
         write_kohya(options.lora, options.out)
     if options.card:
