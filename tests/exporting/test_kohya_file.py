@@ -84,15 +84,15 @@ def test_the_file_says_what_it_is_by_modelspec(tmp_path: Path) -> None:
         prompts=("lying on the grass", "a: 'b'"),
     )
     export_kohya(tmp_path, file, origin)
-    found = metadata_of(file)
-    assert list(found) == sorted(found) and found["diffusers_lora_sha256"] == sha256
+    metadata = metadata_of(file)
+    assert list(metadata) == sorted(metadata) and metadata["diffusers_lora_sha256"] == sha256
     required = {"sai_model_spec", "architecture", "implementation", "title"}
-    assert {f"modelspec.{name}" for name in required} <= found.keys()
-    assert found["modelspec.architecture"] == "stable-diffusion-3-5-medium/lora"
-    assert found["modelspec.resolution"] == "1024x1024" and "a: 'b'" in found["modelspec.usage_hint"]
+    assert {f"modelspec.{name}" for name in required} <= metadata.keys()
+    assert metadata["modelspec.architecture"] == "stable-diffusion-3-5-medium/lora"
+    assert metadata["modelspec.resolution"] == "1024x1024" and "a: 'b'" in metadata["modelspec.usage_hint"]
     content = file.read_bytes()
     tensors = content[8 + int.from_bytes(content[:8], "little") :]
-    assert found["modelspec.hash_sha256"] == f"0x{hashlib.sha256(tensors).hexdigest()}"
+    assert metadata["modelspec.hash_sha256"] == f"0x{hashlib.sha256(tensors).hexdigest()}"
     assert load_file(file).keys() == to_kohya(read_diffusers(tmp_path)).keys()
 
 

@@ -44,8 +44,8 @@ def draw_set(folder: Path, anomalous_seeds: int) -> tuple[pd.DataFrame, pd.DataF
             image = render(scene, rng, body)
             name = f"{posture}_{seed}.png"
             writer.add(name, image, text=prompt, prompt=prompt, seed=seed, group=group, source="drawn", model="none")
-            found = check(image).anomalies
-            findings.append((name, group, prompt, seed, int(bool(found)), " ".join(found)))
+            anomalies = check(image).anomalies
+            findings.append((name, group, prompt, seed, int(bool(anomalies)), " ".join(anomalies)))
     writer.close()
     columns = ["file_name", "group", "prompt", "seed", "anomalous", "anomalies"]
     table = pd.DataFrame(findings, columns=columns)

@@ -49,8 +49,8 @@ def test_the_held_out_prompt_that_rose_most_is_named(inputs: ReportInputs) -> No
     def rates(prompt: str, group: str, base: int, tuned: int) -> PromptRates:
         return PromptRates(prompt, group, Rate(base, 64, 0, 1), Rate(tuned, 64, 0, 1))
 
-    found = [rates("a", "target", 50, 64), rates("b", "held_out", 8, 9), rates("c", "held_out", 0, 8)]
-    assert "The prompt that rose most: c, 0.0% to 12.5%." in key_answers(inputs, found)[3].answer
+    prompts = [rates("a", "target", 50, 64), rates("b", "held_out", 8, 9), rates("c", "held_out", 0, 8)]
+    assert "The prompt that rose most: c, 0.0% to 12.5%." in key_answers(inputs, prompts)[3].answer
     none = [PromptRates("d", "held_out", None, Rate(1, 1, 0, 1)), rates("e", "held_out", 3, 2)]
     assert "rose most" not in key_answers(inputs, none)[3].answer
 

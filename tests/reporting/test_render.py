@@ -98,9 +98,9 @@ def test_the_verdict_comes_first_then_seven_answers_then_what_decided(
     assert markdown.startswith("# ✓ Corrected: A small run\n\nProfile mini: images by the base model mini, the mini")
     assert markdown.splitlines()[4] == "| Question | Answer |"
     assert re.findall(r"^## (.*)$", markdown, flags=re.MULTILINE) == list(HEADINGS)
-    asked = page.of("dt")[:7]
-    assert asked[0] == "Is it corrected?" and all(text.endswith("?") for text in asked)
-    assert all(f"| **{text}** |" in markdown for text in asked)
+    questions = page.of("dt")[:7]
+    assert questions[0] == "Is it corrected?" and all(text.endswith("?") for text in questions)
+    assert all(f"| **{text}** |" in markdown for text in questions)
     for reason in complete.verdict["reasons"]:
         assert reason in page.of("li") and f"- {reason}" in markdown
     assert html.index("Is it corrected?") < html.index("Why this verdict") < html.index("<img")

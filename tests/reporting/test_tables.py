@@ -97,8 +97,8 @@ def test_training(inputs: ReportInputs) -> None:
 
 
 def test_a_survey_without_answers_is_three_rows() -> None:
-    rows = dict(survey_table({"n": 0, "votes": 0, "win_rate_tuned": None, "reason": "nobody yet"}).rows)
-    assert list(rows.values()) == ["0", "0", "n/a (nobody yet)", "n/a (same reason)"]
+    rows = dict(survey_table({"n": 0, "votes": 0, "win_rate_tuned": None, "reason": "no answers yet"}).rows)
+    assert list(rows.values()) == ["0", "0", "n/a (no answers yet)", "n/a (same reason)"]
 
 
 def test_metrics_of_a_set_have_their_dotted_names_and_reasons() -> None:
