@@ -9,8 +9,9 @@ from typing import Any
 from anomend.reporting.evidence_tables import paid_judges
 from anomend.reporting.formatting import interval_text, metric_text, number_text, p_text
 from anomend.reporting.inputs import Metrics, ReportInputs
+from anomend.reporting.measures import caution_of, confidence_level, measure_label, measures_of, reading
 from anomend.reporting.rates import PromptRates
-from anomend.reporting.tables import caution_of, confidence_level, measure_label, measures_of, narrow, reading
+from anomend.reporting.tables import narrow
 from anomend.statistics.resampling import MIN_CLUSTERS
 
 

@@ -14,8 +14,8 @@ import pandas as pd
 
 from anomend.reporting.formatting import metric_text
 from anomend.reporting.inputs import JudgeExample, ReportInputs
+from anomend.reporting.measures import measures_of
 from anomend.reporting.pairs import AssessedImage, ImagePair, anomalous_pairs
-from anomend.reporting.tables import measures_of
 from anomend.reporting.thumbnails import still_uri
 
 PAPER = {

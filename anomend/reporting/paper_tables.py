@@ -9,7 +9,8 @@ import pandas as pd
 
 from anomend.reporting.formatting import interval_text, metric_text, number_text, reason_for
 from anomend.reporting.inputs import Metrics
-from anomend.reporting.tables import Table, measure_label, metrics_by_name
+from anomend.reporting.measures import measure_label
+from anomend.reporting.tables import Table, metrics_by_name
 
 TABLE_1 = {
     "ssim": ("ssim_within",),

@@ -7,15 +7,8 @@ import pytest
 from anomend.reporting.evidence_tables import cost_table, survey_table, training_table
 from anomend.reporting.formatting import number_text, p_text, reasons_once
 from anomend.reporting.inputs import ReportInputs
-from anomend.reporting.tables import (
-    compare_table,
-    direction,
-    is_share,
-    kind_table,
-    reading,
-    sample_advice,
-    set_table,
-)
+from anomend.reporting.measures import direction, is_share, reading
+from anomend.reporting.tables import compare_table, kind_table, sample_advice, set_table
 
 
 @pytest.mark.parametrize(
