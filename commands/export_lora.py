@@ -1,6 +1,6 @@
-"""Command `python -m commands.export_lora`: the trained LoRA for ComfyUI, sd-scripts and the Hugging Face hub.
+"""Export the trained LoRA for ComfyUI, sd-scripts and the Hugging Face hub: `python -m commands.export_lora --help`.
 
-No stage of the pipeline: it reads what `dvc repro` or `dvc pull` left, and writes where it is told.
+It reads the results of `dvc repro` or `dvc pull`, and is not a stage.
 """
 
 from __future__ import annotations
@@ -10,63 +10,31 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
-from anomend.diffusion.base_models import BASE_MODELS
-from anomend.diffusion.lora import lora_sha256
 from anomend.exporting.adapters import lora_file
-from anomend.exporting.hub import PICTURE_NAME, origin_of, write_hub_folder
+from anomend.exporting.finished_run import FinishedRun, checked_picture, read_finished_run
+from anomend.exporting.hub import origin_of, write_hub_folder
+from anomend.exporting.hub_card import hub_card
 from anomend.exporting.kohya_file import export_kohya, import_kohya
-from anomend.exporting.model_card import FinishedRun, model_card
-from anomend.exporting.run_record import PICTURE_LINKS, check_files, check_links, check_parameters
 from anomend.params.resolved import load_params
-from anomend.project.metric_files import METRICS, read_metrics
-from anomend.project.paths import RESOLVED
-from anomend.project.yaml_files import read_yaml
-
-LORA, LOCK, PICTURE = Path("models/lora"), Path("dvc.lock"), Path("report") / PICTURE_NAME
+from anomend.project.files import write_whole
+from anomend.project.paths import LORA
 
 
 def finished_run(lora: Path) -> FinishedRun:
-    """The run that made the LoRA.
-
-    Raises:
-        FileNotFoundError, ValueError: something of it is missing, or belongs to another run.
-    """
     lora_file(lora)
-    lock = read_yaml(LOCK)
-    check_files(lock, Path())
-    check_parameters(lock, read_yaml(RESOLVED), ("train", "sample_base", "sample_tuned", "measure@tuned"))
-    check_links(lock)
-    train, params = read_metrics(METRICS / "train.json"), load_params()
-    if train["lora_sha256"] != lora_sha256(lora):
-        raise ValueError(f"{METRICS / 'train.json'} is about another LoRA than {lora}: run `dvc checkout`")
-    return FinishedRun(
-        params=params,
-        base=BASE_MODELS[params.base.name],
-        train=train,
-        compare=read_metrics(METRICS / "compare.json"),
-        verdict=read_metrics(METRICS / "verdict.json"),
-        measure_base=read_metrics(METRICS / "measure_base.json"),
-        measure_tuned=read_metrics(METRICS / "measure_tuned.json"),
-        images_tuned=pd.read_csv(METRICS / "plots" / "images_tuned.csv"),
-    )
+    return read_finished_run(Path(), lora, load_params())
 
 
 def picture_of_the_run() -> Path | None:
-    """The report's picture of base and tuned samples, where it shows this run's."""
     try:
-        lock = read_yaml(LOCK)
-        check_links(lock, PICTURE_LINKS)
-        check_files(lock, Path(), [("report", str(PICTURE))])
+        return checked_picture(Path())
     except (ValueError, FileNotFoundError) as error:
-        print(f"export_lora: the card goes without a picture: {error}", file=sys.stderr)
+        print(f"export_lora: the card has no picture: {error}", file=sys.stderr)
         return None
-    return PICTURE
 
 
 def write_kohya(lora: Path, file: Path) -> None:
-    """The file for ComfyUI and sd-scripts; of a LoRA without a finished run it says only what it was made from."""
+    """The file for ComfyUI and sd-scripts. For a LoRA without a finished run it does not name base and licence."""
     lora_file(lora)
     try:
         origin = origin_of(finished_run(lora))
@@ -77,12 +45,12 @@ def write_kohya(lora: Path, file: Path) -> None:
 
 
 def refuse_outputs(lora: Path, written: Path) -> None:
-    """Nothing is written into the LoRA's own folder: DVC would call it changed."""
+    """Nothing is written into the LoRA's own folder: DVC would report it as changed."""
     if written.resolve().is_relative_to(lora.resolve()):
-        raise ValueError(f"{written} lies in {lora}, which is a DVC output: write elsewhere")
+        raise ValueError(f"{written} is in {lora}, which is a DVC output: write elsewhere")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m commands.export_lora", description=__doc__)
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the weights for ComfyUI and sd-scripts")
     parser.add_argument("--card", type=Path, metavar="FILE", help="write the model card with the run's results")
@@ -93,27 +61,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
         type=Path,
         nargs=2,
         metavar=("FILE", "DIR"),
-        help="the other way: a LoRA of ComfyUI or sd-scripts as a folder for diffusers",
+        help="the other way: write a LoRA of ComfyUI or sd-scripts as a folder for diffusers",
     )
-    chosen = parser.parse_args(arguments)
-    if not (chosen.out or chosen.card or chosen.hub_folder or chosen.from_kohya):
+    options = parser.parse_args(arguments)
+    if not (options.out or options.card or options.hub_folder or options.from_kohya):
         parser.error("nothing to write: give --out, --card, --hub-folder or --from-kohya")
-    imported = chosen.from_kohya[1] if chosen.from_kohya else None
-    for written in (chosen.out, chosen.card, chosen.hub_folder, imported):
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parse(arguments)
+    imported = options.from_kohya[1] if options.from_kohya else None
+    for written in (options.out, options.card, options.hub_folder, imported):
         if written:
-            refuse_outputs(chosen.lora, written)
+            refuse_outputs(options.lora, written)
     if imported:
-        print(f"{imported}: {import_kohya(chosen.from_kohya[0], imported)} modules")
-    if chosen.out:
-        write_kohya(chosen.lora, chosen.out)
-    if chosen.card:
-        card = model_card(finished_run(chosen.lora))
-        chosen.card.parent.mkdir(parents=True, exist_ok=True)
-        chosen.card.write_text(card, encoding="utf-8")
-        print(chosen.card)
-    if chosen.hub_folder:
-        left = write_hub_folder(chosen.lora, chosen.hub_folder, finished_run(chosen.lora), picture_of_the_run())
-        print(f"{chosen.hub_folder}: ready for `hf upload`", *left, sep="\n")
+        print(f"{imported}: {import_kohya(options.from_kohya[0], imported)} modules")
+    if options.out:
+        write_kohya(options.lora, options.out)
+    if options.card:
+        write_whole(options.card, hub_card(finished_run(options.lora)))
+        print(options.card)
+    if options.hub_folder:
+        run = finished_run(options.lora)
+        to_do = write_hub_folder(options.lora, options.hub_folder, run, picture=picture_of_the_run())
+        print(f"{options.hub_folder}: ready for `hf upload`", *to_do, sep="\n")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,16 @@
-"""Print the verdict, the main figures and the report's path: the last lines of `make repro`."""
+"""Print the verdict, the main metrics and the report's path: `python -m commands.summary`, the end of `make repro`."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from anomend.project.metric_files import METRICS, read_metrics
+from anomend.project.metric_files import read_metrics
+from anomend.project.paths import METRICS, REPORT
 
 SHOWN = ("anomaly_rate_target", "anomaly_rate_held_out", "diversity", "ssim_within", "psnr_within")
 
 
-def _row(name: str, effect: dict[str, Any]) -> str:
+def _line(name: str, effect: dict[str, Any]) -> str:
     if effect.get("delta") is None:
         return f"  {name:<22} n/a ({effect.get('reason')})"
     line = f"  {name:<22} base {effect['base']:.4f}  tuned {effect['tuned']:.4f}  change {effect['delta']:+.4f}"
@@ -24,8 +25,8 @@ def main() -> None:
     for reason in verdict["reasons"]:
         print(f"  - {reason}")
     for name in SHOWN:
-        print(_row(name, compare[name]))
-    print("report: report/report.html (for a pull request: report/report.md)")
+        print(_line(name, compare[name]))
+    print(f"report: {REPORT / 'report.html'} (for a pull request: {REPORT / 'report.md'})")
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ from pathlib import Path
 from anomend.diffusion.lora import load_lora, lora_sha256
 from anomend.diffusion.sampling import load_sampler, sample_images, sampling_options
 from anomend.params.resolved import load_params
-from anomend.pictures.image_sets import ImageFolderWriter, slug
+from anomend.pictures.image_sets import ImageFolderWriter
 from anomend.project.run import run_stage
+from anomend.project.slugs import slug
 
 SAMPLES, LORA = Path("data/samples"), Path("models/lora")
 

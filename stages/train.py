@@ -20,11 +20,11 @@ from anomend.diffusion.base_models import (
 )
 from anomend.diffusion.embeddings import load_texts
 from anomend.diffusion.lora import lora_layers, save_lora
+from anomend.exporting.lora_card import lora_card
 from anomend.params.params import Params
 from anomend.params.resolved import load_params
 from anomend.project.metric_files import METRICS, library_versions, write_metrics
 from anomend.project.run import run_stage
-from anomend.reporting.model_card import lora_card
 from anomend.training.log import TrainingLog
 from anomend.training.loop import LoraTrainer
 from anomend.training.monitoring import Image
@@ -61,9 +61,8 @@ def write_lora(
     settings, progress = params.train, trainer.progress
     prior = "prior_loss" in progress.columns
     sha256 = save_lora(trainer.transformer, LORA, layers)
-    base = BASE_MODELS[params.base.name]
-    hub_base = base.source if base.revision else None
-    card = lora_card(params, weights, base.licence, len(trainer.data.instance), hub_base)
+    images = len(trainer.data.instance)
+    card = lora_card(params, BASE_MODELS[params.base.name], base_weights=weights, instance_images=images)
     (LORA / "README.md").write_text(card)
     best = progress.looks.best
     kept = progress.looks.steps[best] if settings.monitor.keep == "best" and best is not None else progress.done

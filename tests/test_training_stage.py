@@ -179,7 +179,7 @@ def test_wrong_instance_images_are_one_sentence_and_nothing_is_lost(copied: Path
     image.write_bytes(whole[: len(whole) // 2])
     refused(f"{image.relative_to(copied)} is not the picture that was written there")
     image.unlink()
-    refused(f"{image.relative_to(copied)} is listed in metadata.jsonl and is not there")
+    refused(f"{image.relative_to(copied)} is listed in metadata.jsonl and is missing")
     image.write_bytes(whole)
     rows = [json.loads(line) for line in metadata.splitlines()]
     (folder / "metadata.jsonl").write_text("\n".join(json.dumps(row | {"text": ""}) for row in rows))

@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from anomend.pictures.image_sets import METADATA, slug
+from anomend.pictures.image_sets import METADATA
+from anomend.project.slugs import slug
 
 
 class Captions:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from anomend.pictures.image_sets import load_image
+from anomend.pictures.sheet import fitted, make_sheet
+
 THUMBNAIL, MARGIN, LINE = 192, 8, 14
 COLUMNS, LINES, LETTERS = 6, 5, 32
 KEPT, REJECTED, PAPER, INK = "#1a7f37", "#b3261e", "#ffffff", "#1f2328"
@@ -22,24 +25,20 @@ class Entry:
     title: str
     kept: bool
     text: str
-    """Reasons, or what else a reviewer should read."""
+    """Reasons, and whatever else a reviewer should read."""
 
 
 def draw_sheet(entries: Sequence[Entry]) -> Image.Image:
     """The sheet: green frames around kept images, red ones with a cross in the corner around rejected ones."""
     ordered = sorted(entries, key=lambda entry: not entry.kept)
-    cell = (THUMBNAIL + 2 * MARGIN, THUMBNAIL + 2 * MARGIN + (LINES + 1) * LINE)
-    columns = max(1, min(COLUMNS, len(ordered)))
-    rows = -(-len(ordered) // columns)
-    sheet = Image.new("RGB", (columns * cell[0], rows * cell[1]), PAPER)
+    pictures = [fitted(Image.fromarray(load_image(entry.path)), THUMBNAIL) for entry in ordered]
+    sheet, corners = make_sheet(
+        pictures, columns=COLUMNS, side=THUMBNAIL, margin=MARGIN, below=(LINES + 1) * LINE, background=PAPER
+    )
     draw = ImageDraw.Draw(sheet)
     title, text = ImageFont.load_default(13), ImageFont.load_default(11)
-    for index, entry in enumerate(ordered):
-        left, top = (index % columns) * cell[0] + MARGIN, (index // columns) * cell[1] + MARGIN
+    for entry, (left, top) in zip(ordered, corners, strict=True):
         colour = KEPT if entry.kept else REJECTED
-        thumbnail = _thumbnail(entry.path)
-        x, y = left + (THUMBNAIL - thumbnail.width) // 2, top + (THUMBNAIL - thumbnail.height) // 2
-        sheet.paste(thumbnail, (x, y))
         draw.rectangle([left - 2, top - 2, left + THUMBNAIL + 1, top + THUMBNAIL + 1], outline=colour, width=3)
         if not entry.kept:
             # Not by colour alone.
@@ -61,19 +60,8 @@ def write_sheet(path: Path, entries: Sequence[Entry]) -> None:
 
 
 def _fitting(name: str, end: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    """A name and what follows, as wide as a thumbnail at most: the name loses its beginning, its ending tells more."""
+    """A name and the outcome, at most as wide as a thumbnail: a long name loses its beginning, which says less."""
     whole = name
     while name and font.getlength(("" if name == whole else "…") + name + end) > THUMBNAIL:
         name = name[1:]
     return ("" if name == whole else "…") + name + end
-
-
-def _thumbnail(path: Path) -> Image.Image:
-    """An image within the thumbnail's square; small drawings are enlarged without smoothing."""
-    with Image.open(path) as image:
-        picture = image.convert("RGB")
-    if max(picture.size) < THUMBNAIL:
-        factor = THUMBNAIL // max(picture.size)
-        return picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
-    picture.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
-    return picture

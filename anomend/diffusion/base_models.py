@@ -1,53 +1,21 @@
-"""The one table of supported base models, and how they are loaded."""
+"""How the supported base models are loaded; `bases` is their table."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from anomend.diffusion.bases import BASE_MODELS as BASE_MODELS
+from anomend.diffusion.bases import BaseModel as BaseModel
 from anomend.diffusion.latent_format import LatentFormat
 
-# Imported where they are used: they take seconds, and the report reads the table alone.
+# diffusers takes seconds, and is imported where it is used.
 if TYPE_CHECKING:
     import torch
     from diffusers import StableDiffusion3Pipeline
-
-
-@dataclass(frozen=True)
-class BaseModel:
-    """One supported base."""
-
-    source: str
-    """Folder in this repository, or repository on the Hugging Face hub."""
-    revision: str | None
-    """Pinned commit on the hub; None for a folder."""
-    licence: str
-
-
-BASE_MODELS = {
-    "mini": BaseModel("models/mini", None, "MIT"),
-    "sd3-medium": BaseModel(
-        "stabilityai/stable-diffusion-3-medium-diffusers",
-        "ea42f8cef0f178587cf766dc8129abd379c90671",
-        "Stability AI Community License",
-    ),
-    "sd3.5-medium": BaseModel(
-        "stabilityai/stable-diffusion-3.5-medium",
-        "b940f670f0eda2d07fbb75229e779da1ad11eb80",
-        "Stability AI Community License",
-    ),
-    "sd3.5-large": BaseModel(
-        "stabilityai/stable-diffusion-3.5-large",
-        "ceddf0a7fdf2064ea28e2213e3b84e4afa170a0f",
-        "Stability AI Community License",
-    ),
-    # Stable Diffusion 3 Medium's shapes with random weights: `make rehearsal` writes it.
-    "rehearsal": BaseModel("models/rehearsal", None, "none: random weights"),
-}
 
 
 def resolve_device(device: str) -> torch.device:

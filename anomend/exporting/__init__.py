@@ -1,1 +1,1 @@
-"""A LoRA in the layouts and with the papers that other programs and the hub expect."""
+"""A LoRA in the layouts, and with the documents, that other programs and the Hugging Face hub expect."""

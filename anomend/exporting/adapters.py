@@ -1,6 +1,6 @@
 """A LoRA as a mapping from diffusers' module names to adapters, read from diffusers' file and written to one.
 
-diffusers' keys are `transformer.<module>.lora_A.weight` and `.lora_B.weight`; rank, alpha and rsLoRA stand as JSON in
+diffusers' keys are `transformer.<module>.lora_A.weight` and `.lora_B.weight`; rank, alpha and rsLoRA are JSON in
 the file's metadata. Without them diffusers takes alpha = rank, so what is written here has its scale in lora_B.
 """
 
@@ -47,7 +47,7 @@ def lora_file(folder: Path) -> Path:
     """The weights of a LoRA folder.
 
     Raises:
-        FileNotFoundError: there are none.
+        FileNotFoundError: the folder has none.
     """
     path = folder / WEIGHT_NAME
     if not path.exists():
@@ -66,7 +66,7 @@ def read_diffusers(folder: Path) -> dict[str, Adapter]:
 def write_diffusers(adapters: Mapping[str, Adapter], folder: Path) -> None:
     """Write a folder for `StableDiffusion3Pipeline.load_lora_weights`."""
     folder.mkdir(parents=True, exist_ok=True)
-    # Not by `save_file`, which leaves a file that only its owner may read.
+    # Not by `save_file`, which makes a file that only its owner may read.
     (folder / WEIGHT_NAME).write_bytes(save(to_diffusers(adapters), {"format": "pt"}))
 
 
@@ -78,7 +78,7 @@ def from_diffusers(weights: Weights, metadata: Mapping[str, Any] | None = None) 
         metadata: peft's configuration with `transformer.` before each key; None: alpha = rank, as diffusers takes it.
 
     Raises:
-        ValueError: DoRA, or a key that is no plain LoRA on a linear layer of the transformer.
+        ValueError: DoRA, or a key that is not a plain LoRA on a linear layer of the transformer.
     """
     if any("lora_magnitude_vector" in key for key in weights):
         raise ValueError(NO_DORA)
@@ -106,17 +106,17 @@ def by_module(weights: Weights, pattern: str, needed: set[str]) -> dict[str, dic
 
     Args:
         weights: tensors by key.
-        pattern: what every key is; its groups are the module's name and the part.
-        needed: the parts, matrices all, that every module has.
+        pattern: matches every key; its groups are the module's name and the part.
+        needed: the parts that every module has; each is a matrix.
 
     Raises:
-        ValueError: another key, a part that is no matrix, or a module without one of its parts.
+        ValueError: another key, a part that is not a matrix, or a module without one of its parts.
     """
     modules: dict[str, dict[str, torch.Tensor]] = {}
     for key, value in weights.items():
         match = re.fullmatch(pattern, key)
         if not match or (match[2] in needed and value.ndim != 2):
-            raise ValueError(f"{key} is no LoRA on a linear layer of the transformer, and nothing else is converted")
+            raise ValueError(f"{key} is not a LoRA on a linear layer of the transformer, and nothing else is converted")
         modules.setdefault(match[1], {})[match[2]] = value
     for module, parts in modules.items():
         if not needed <= parts.keys():

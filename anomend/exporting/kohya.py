@@ -6,7 +6,7 @@ What each part follows:
   `.lora_down.weight`, `.lora_up.weight`, `.alpha` (sd-scripts `networks/lora_sd3.py`; ComfyUI `comfy/lora.py` builds
   the same keys from the model's own names).
 - Scale: both apply alpha / rows of lora_down. sd-scripts needs every `.alpha`. ComfyUI takes scale 1 without it, and so
-  it does for diffusers' own file, whose alpha stands in metadata that ComfyUI does not read.
+  it does for diffusers' own file, whose alpha is in metadata that ComfyUI does not read.
 - Fused projections: the original's `qkv` is q, k and v stacked by rows. Their adapters become one of rank
   r_q + r_k + r_v: lora_down stacked, lora_up block-diagonal, alpha such that alpha / rank stays. (sd-scripts'
   `split_qkv` writes the same blocks with alpha as it was, which loads with a third of the scale.)
@@ -32,7 +32,7 @@ def to_kohya(adapters: Mapping[str, Adapter]) -> dict[str, torch.Tensor]:
     """Weights by kohya's keys, from adapters by diffusers' module name.
 
     Raises:
-        ValueError: a module that the layout has no place for, or q, k and v that differ in shape.
+        ValueError: a module that the layout does not have, or q, k and v that differ in shape.
     """
     placed: dict[str, Adapter] = {}
     fused: dict[str, dict[int, Adapter]] = {}
@@ -55,10 +55,10 @@ def to_kohya(adapters: Mapping[str, Adapter]) -> dict[str, torch.Tensor]:
 def from_kohya(weights: Weights) -> dict[str, Adapter]:
     """Adapters by diffusers' module name, from weights in kohya's layout; the inverse of `to_kohya`.
 
-    Ranks of a fused adapter that do not reach q, k or v (zero columns of lora_up) are left out there.
+    Ranks of a fused adapter that do not affect q, k or v (zero columns of lora_up) are left out there.
 
     Raises:
-        ValueError: DoRA, another kind of adapter, or a module that is none of the transformer's.
+        ValueError: DoRA, another kind of adapter, or a module that the transformer does not have.
     """
     if any(key.endswith(".dora_scale") for key in weights):
         raise ValueError(NO_DORA)
@@ -79,9 +79,9 @@ def from_kohya(weights: Weights) -> dict[str, Adapter]:
 
 
 def _halves_swapped(module: str, adapter: Adapter) -> Adapter:
-    """Shift and scale changed round, where diffusers' module gives these two; its own inverse."""
+    """Swap shift and scale, where diffusers' module returns these two; the inverse is the same swap."""
     outputs, inputs = adapter.up.shape[0], adapter.down.shape[1]
-    # Six shifts, scales and gates in every block but the last.
+    # Every block except the last has six shifts, scales and gates.
     if module == "norm_out.linear" or (module.endswith("norm1_context.linear") and outputs == 2 * inputs):
         return Adapter(adapter.down, adapter.up.roll(outputs // 2, dims=0), adapter.scale)
     return adapter
@@ -92,7 +92,7 @@ def _fuse(original: str, parts: Mapping[int, Adapter]) -> Adapter:
     shapes = {(part.up.shape[0], part.down.shape[1]) for part in parts.values()}
     if len(shapes) > 1:
         raise ValueError(f"{original}: its q, k and v differ in shape, {sorted(shapes)}, and cannot be fused")
-    # alpha may be 0 in a file from elsewhere.
+    # alpha may be 0 in a file of another program.
     scale = max(part.scale for part in parts.values()) or 1.0
     none = next(iter(parts.values())).up[:, :0]
     ups = [parts[index].up * (parts[index].scale / scale) if index in parts else none for index in range(3)]

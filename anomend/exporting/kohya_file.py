@@ -1,4 +1,4 @@
-"""LoRA files in kohya's layout, with what the file is in the metadata that model browsers read.
+"""LoRA files in kohya's layout, with the metadata that model browsers read.
 
 The metadata follow Stability AI's ModelSpec 1.0.1 (https://github.com/Stability-AI/ModelSpec), with the names that
 sd-scripts gives to Stable Diffusion 3's variants (`library/sai_model_spec.py`, `library/sd3_utils.py`). There is no
@@ -7,7 +7,6 @@ date: two exports of one LoRA are the same file.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from safetensors.torch import load_file, save
 from anomend.diffusion.lora import sort_metadata
 from anomend.exporting.adapters import lora_file, read_diffusers, write_diffusers
 from anomend.exporting.kohya import from_kohya, to_kohya
+from anomend.project.files import sha256_of
 
 ARCHITECTURES = {
     "sd3-medium": "stable-diffusion-3-medium",
@@ -25,12 +25,12 @@ ARCHITECTURES = {
     "sd3.5-large": "stable-diffusion-3-5-large",
     "rehearsal": "stable-diffusion-3-medium",
 }
-"""ModelSpec's name of each base; the miniature has a shape of its own, and so a name of its own."""
+"""ModelSpec's name of each base; the miniature has its own shape, and so its own name."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Origin:
-    """What a LoRA was made for, as its file tells it."""
+    """What a LoRA was made for, as its file says."""
 
     base: str
     """Name in the table of supported bases."""
@@ -41,7 +41,7 @@ class Origin:
     """The target prompts."""
 
     def metadata(self) -> dict[str, str]:
-        """ModelSpec's entries but the hash."""
+        """ModelSpec's entries except the hash."""
         return {
             "modelspec.sai_model_spec": "1.0.1",
             "modelspec.architecture": f"{ARCHITECTURES.get(self.base, f'anomend-{self.base}')}/lora",
@@ -59,28 +59,29 @@ def export_kohya(folder: Path, file: Path, origin: Origin | None = None) -> str:
 
     Args:
         folder: with diffusers' file.
-        file: where to; its folder is made.
+        file: the file to write; its folder is made.
         origin: what the LoRA was made for; None: the file names only the LoRA that it was made from.
 
     Raises:
-        FileNotFoundError, ValueError: no LoRA there; the layout cannot carry it.
+        FileNotFoundError: there is no LoRA in `folder`.
+        ValueError: the layout cannot carry the LoRA.
     """
     weights = to_kohya(read_diffusers(folder))
-    metadata = {"diffusers_lora_sha256": hashlib.sha256(lora_file(folder).read_bytes()).hexdigest()}
+    metadata = {"diffusers_lora_sha256": sha256_of(lora_file(folder))}
     if origin:
         metadata |= origin.metadata() | {"modelspec.hash_sha256": f"0x{_content_sha256(weights)}"}
     file.parent.mkdir(parents=True, exist_ok=True)
     # Not by `save_file`, which leaves a file that only its owner may read.
     file.write_bytes(save(weights, metadata))
     sort_metadata(file)
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    return sha256_of(file)
 
 
 def import_kohya(file: Path, folder: Path) -> int:
     """Write a LoRA in kohya's layout as a folder for diffusers' `load_lora_weights`; returns how many modules it has.
 
     Raises:
-        ValueError: no safetensors file there; see `from_kohya`.
+        ValueError: `file` is not a safetensors file; or as `from_kohya` raises it.
     """
     try:
         weights = load_file(file)
@@ -94,4 +95,4 @@ def import_kohya(file: Path, folder: Path) -> int:
 def _content_sha256(weights: dict[str, torch.Tensor]) -> str:
     """SHA-256 of everything after the header, as ModelSpec asks for it."""
     content = save(weights)
-    return hashlib.sha256(content[8 + int.from_bytes(content[:8], "little") :]).hexdigest()
+    return sha256_of(content[8 + int.from_bytes(content[:8], "little") :])

@@ -1,4 +1,4 @@
-"""What a base's licence asks of an adapter that is passed on."""
+"""What a base's licence requires of an adapter that is passed on."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Licence:
-    """One licence, as the hub and a reader are told of it."""
+    """One licence, as the hub and a reader need to know it."""
 
     hub: Mapping[str, str]
     """Entries of the card's metadata: https://huggingface.co/docs/hub/repositories-licenses."""
     notice: str | None = None
-    """Text of the file NOTICE that has to go with every copy; None: none is asked for."""
+    """Text of the file NOTICE that has to go with every copy; None: not required."""
     duties: str = ""
-    """What whoever passes the adapter on has to do, in words."""
+    """The duties of people who pass the adapter on, in words."""
 
 
 _LICENCES = {
     "MIT": Licence({"license": "mit"}),
-    # From copies of the agreement in other projects, not compared with its own text: read that before passing one on.
+    # From copies of the agreement in other projects, not compared with the original: read that before passing one on.
     "Stability AI Community License": Licence(
         {
             "license": "other",
@@ -29,12 +29,12 @@ _LICENCES = {
         },
         "This Stability AI Model is licensed under the Stability AI Community License, "
         "Copyright © Stability AI Ltd. All Rights Reserved\n",
-        "Powered by Stability AI. Whoever passes the adapter on adds a copy of the licence and the file `NOTICE`, and "
-        "shows 'Powered by Stability AI'. Commercial use is free below a yearly revenue of 1,000,000 US dollars.",
+        "Powered by Stability AI. If you pass the adapter on, add a copy of the licence and the file `NOTICE`, and "
+        "show 'Powered by Stability AI'. Commercial use is free below a yearly revenue of 1,000,000 US dollars.",
     ),
 }
 
 
 def licence_of(name: str) -> Licence:
-    """The licence of that name in the table of bases; one without further facts where it is not known here."""
+    """The licence with this name in the table of bases; only its name if this table does not list it."""
     return _LICENCES.get(name) or Licence({"license": "other", "license_name": name})

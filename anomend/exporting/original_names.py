@@ -33,16 +33,16 @@ _OUTSIDE = {
     "final_layer.adaLN_modulation.1": "norm_out.linear",
     "final_layer.linear": "proj_out",
 }
-# Per table: the original's name, and the parts that it stands for.
+# Per table: the original's name, and diffusers' parts of it.
 _BLOCK_PARTS = _FUSED | {original: (name,) for original, name in _IN_BLOCK.items()}
 _OUTSIDE_PARTS = {original: (name,) for original, name in _OUTSIDE.items()}
 
 
 def original_name(module: str) -> tuple[str, int]:
-    """The original's module that holds diffusers' `module`, and which of its parts (0 to 2 in a `qkv`, else 0).
+    """The original's module that contains diffusers' `module`, and which of its parts (0 to 2 in a `qkv`, else 0).
 
     Raises:
-        ValueError: there is none for it.
+        ValueError: the original has none.
     """
     block = re.fullmatch(r"transformer_blocks\.(\d+)\.(.+)", module)
     name, prefix, table = (
@@ -52,7 +52,7 @@ def original_name(module: str) -> tuple[str, int]:
         if name in parts:
             return prefix + original, parts.index(name)
     raise ValueError(
-        f"{module} has an adapter, which the original layout has no place for: leave it out of train.target_modules"
+        f"{module} has an adapter, but the original layout has no place for it: leave it out of train.target_modules"
     )
 
 
@@ -60,7 +60,7 @@ def diffusers_names(key: str) -> tuple[str, ...]:
     """diffusers' modules in the original's module of that key (its name with `_` for `.`): q, k, v for a `qkv`.
 
     Raises:
-        ValueError: no such module.
+        ValueError: there is no such module.
     """
     block = re.fullmatch(r"joint_blocks_(\d+)_(.+)", key)
     name, prefix, table = (
@@ -69,4 +69,4 @@ def diffusers_names(key: str) -> tuple[str, ...]:
     for original, parts in table.items():
         if name == original.replace(".", "_"):
             return tuple(prefix + part for part in parts)
-    raise ValueError(f"{key} is no module of Stable Diffusion 3's transformer: check the file")
+    raise ValueError(f"{key} is not a module of Stable Diffusion 3's transformer: check the file")

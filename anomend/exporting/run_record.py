@@ -1,6 +1,6 @@
 """Whether a LoRA, the parameters and the results on disk belong to one run, by DVC's own record of it (dvc.lock).
 
-A card is worth only as much as this: after `dvc repro train` alone, say, the results are still those of another LoRA.
+After `dvc repro train` alone, for example, the results on disk are still those of the LoRA before.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ RESULTS = (
     *((f"measure@{model}", f"metrics/measure_{model}.json") for model in MODELS),
     ("measure@tuned", "metrics/plots/images_tuned.csv"),
 )
-"""What a card is written from: the stage that wrote it, and the path."""
+"""The files that a card is written from: the stage that wrote each, and its path."""
 PICTURE_LINKS = tuple((f"sample_{model}", f"data/samples/{model}", "report") for model in MODELS)
 
 
 def check_parameters(lock: Lock, resolved: Mapping[str, Any], stages: Iterable[str]) -> None:
-    """Refuse resolved parameters that are not those that the stages ran with.
+    """Refuse resolved parameters that differ from those that the stages ran with.
 
     Args:
         lock: content of dvc.lock.
@@ -55,18 +55,18 @@ def check_parameters(lock: Lock, resolved: Mapping[str, Any], stages: Iterable[s
 
 
 def check_links(lock: Lock, links: Iterable[tuple[str, str, str]] = LINKS) -> None:
-    """Refuse a record in which a stage read something else than is there now.
+    """Refuse a record in which a stage read another version of a path than the one that is there now.
 
     Raises:
         ValueError: a stage never ran, or ran on another version of the path.
     """
     for producer, path, consumer in links:
-        if _md5(lock, producer, "outs", path) != _md5(lock, consumer, "deps", path):
+        if _md5(lock, stage=producer, kind="outs", path=path) != _md5(lock, stage=consumer, kind="deps", path=path):
             raise ValueError(f"stage {consumer} ran on another {path} than stage {producer} wrote: run `dvc repro`")
 
 
 def check_files(lock: Lock, root: Path, files: Iterable[tuple[str, str]] = RESULTS) -> None:
-    """Refuse files that are not as their stages wrote them.
+    """Refuse files that differ from what their stages wrote.
 
     Args:
         lock: content of dvc.lock.
@@ -77,7 +77,7 @@ def check_files(lock: Lock, root: Path, files: Iterable[tuple[str, str]] = RESUL
         FileNotFoundError, ValueError: one is missing, or differs.
     """
     for stage, path in files:
-        recorded = _md5(lock, stage, "outs", path)
+        recorded = _md5(lock, stage=stage, kind="outs", path=path)
         if not (root / path).exists():
             raise FileNotFoundError(f"{path} is missing: run `dvc repro`, or check it out")
         if hashlib.md5((root / path).read_bytes(), usedforsecurity=False).hexdigest() != recorded:
@@ -88,10 +88,10 @@ def _stage(lock: Lock, stage: str) -> Mapping[str, Any]:
     try:
         entry: Mapping[str, Any] = lock["stages"][stage]
     except KeyError:
-        raise ValueError(f"dvc.lock holds no run of stage {stage}: run `dvc repro`") from None
+        raise ValueError(f"dvc.lock has no run of stage {stage}: run `dvc repro`") from None
     return entry
 
 
-def _md5(lock: Lock, stage: str, kind: str, path: str) -> str | None:
-    """The recorded hash of a stage's dependency or output; None where it has no such."""
+def _md5(lock: Lock, *, stage: str, kind: str, path: str) -> str | None:
+    """The recorded hash of a stage's dependency (`deps`) or output (`outs`); None if it does not have this path."""
     return next((entry["md5"] for entry in _stage(lock, stage).get(kind, []) if entry["path"] == path), None)

@@ -1,4 +1,4 @@
-"""Charts as SVG for inlining: transparent, in the page's own text colour, and the same bytes for the same figures."""
+"""Charts as SVG for inlining: transparent, in the page's own text colour, and the same bytes for the same data."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from anomend.statistics import Rate
 BASE_COLOUR, TUNED_COLOUR = "#c2620e", "#2a7fd4"
 """Each at least 3:1 against the light and the dark page; markers differ as well."""
 INK = "#010203"
-"""Stands for the page's text colour, by which it is replaced in the finished SVG."""
+"""A placeholder, which the finished SVG replaces by the page's text colour."""
 _WIDTH = 5.0
 """Inches. Narrow, so that the text stays readable when the chart is scaled to a phone."""
 
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "anomend",
-    "text.parse_math": False,  # A prompt may hold dollar signs.
+    "text.parse_math": False,  # A prompt may contain dollar signs.
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "text.color": INK,
@@ -47,12 +47,13 @@ def rate_chart(rates: Sequence[PromptRates], name: str = "rates") -> str:
         name: prefix of the ids in the SVG.
     """
     with matplotlib.rc_context(STYLE):
-        figure, axes = new_figure(0.9 + 0.52 * len(rates))
+        chart, axes = new_chart(0.9 + 0.52 * len(rates))
         for row, prompt in enumerate(rates):
             group = prompt.group.replace("_", "-")
             axes.text(0, row - 0.28, f"{_shortened(prompt.prompt)}  ({group})", va="bottom", ha="left")
-            _draw_rate(axes, prompt.base, row - 0.08, BASE_COLOUR, "o", "base" if row == 0 else "")
-            _draw_rate(axes, prompt.tuned, row + 0.16, TUNED_COLOUR, "s", "tuned" if row == 0 else "")
+            base_label, tuned_label = ("base", "tuned") if row == 0 else (None, None)
+            _draw_rate(axes, prompt.base, y=row - 0.08, colour=BASE_COLOUR, marker="o", label=base_label)
+            _draw_rate(axes, prompt.tuned, y=row + 0.16, colour=TUNED_COLOUR, marker="s", label=tuned_label)
         axes.set_xlim(-2, 102)
         axes.set_ylim(len(rates) - 0.5, -0.8)
         axes.set_yticks([])
@@ -61,20 +62,20 @@ def rate_chart(rates: Sequence[PromptRates], name: str = "rates") -> str:
         axes.set_xlabel("anomalous images, % (95% Wilson interval)")
         if any(rate for prompt in rates for rate in (prompt.base, prompt.tuned)):
             axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0)
-        return as_svg(figure, name)
+        return as_svg(chart, name)
 
 
-def _draw_rate(axes: Axes, rate: Rate | None, y: float, colour: str, marker: str, label: str) -> None:
+def _draw_rate(axes: Axes, rate: Rate | None, *, y: float, colour: str, marker: str, label: str | None) -> None:
     if rate is not None:
         axes.plot([100 * rate.ci_low, 100 * rate.ci_high], [y, y], color=colour, linewidth=1.6, solid_capstyle="butt")
-        axes.plot([100 * rate.value], [y], marker, color=colour, markersize=5, label=label or None, clip_on=False)
+        axes.plot([100 * rate.value], [y], marker, color=colour, markersize=5, label=label, clip_on=False)
 
 
-def new_figure(height: float) -> tuple[Figure, Axes]:
-    """A figure of the page's width and this height, in inches; to be used within `rc_context(STYLE)`."""
-    figure = Figure(figsize=(_WIDTH, height), layout="constrained")
-    FigureCanvasSVG(figure)
-    return figure, figure.add_subplot()
+def new_chart(height: float) -> tuple[Figure, Axes]:
+    """An empty chart of the page's width and this height, in inches; to be used within `rc_context(STYLE)`."""
+    chart = Figure(figsize=(_WIDTH, height), layout="constrained")
+    FigureCanvasSVG(chart)
+    return chart, chart.add_subplot()
 
 
 def _shortened(text: str, length: int = 56) -> str:
@@ -82,18 +83,19 @@ def _shortened(text: str, length: int = 56) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def as_svg(figure: Figure, name: str) -> str:
-    """The figure as an SVG element without prolog, metadata or fixed size; ids get a prefix."""
+def as_svg(chart: Figure, name: str) -> str:
+    """The chart as an SVG element without prolog, metadata or fixed size; `name` is the prefix of its ids."""
     buffer = io.StringIO()
     metadata = {"Date": None, "Creator": None, "Format": None, "Type": None}
-    figure.savefig(buffer, format="svg", transparent=True, metadata=metadata)
+    chart.savefig(buffer, format="svg", transparent=True, metadata=metadata)
     svg = buffer.getvalue()
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     svg = re.sub(r'^<svg[^>]*?(viewBox="[^"]*")[^>]*>', r'<svg \1 aria-hidden="true">', svg)
-    # Within tags only: a prompt may hold any text.
-    return re.sub(r"<[^>]+>", lambda tag: _own_tag(tag.group(), name), svg).strip() + "\n"
+    # Within tags only: a prompt may contain any text.
+    return re.sub(r"<[^>]+>", lambda tag: _tag_of_page(tag.group(), name), svg).strip() + "\n"
 
 
-def _own_tag(tag: str, name: str) -> str:
+def _tag_of_page(tag: str, name: str) -> str:
+    """A tag with prefixed ids, in the page's font and text colour."""
     tag = re.sub(r'\bid="', f'id="{name}-', tag).replace("xlink:href", "href").replace("'DejaVu Sans'", "inherit")
     return tag.replace('href="#', f'href="#{name}-').replace("url(#", f"url(#{name}-").replace(INK, "currentColor")

@@ -1,15 +1,16 @@
-"""What a report says, in its order, before it is written as Markdown or HTML."""
+"""The content of a report, in its order, before it is written as Markdown or HTML."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from anomend.reporting import evidence_tables, paper_tables, tables
-from anomend.reporting.formatting import figure_of
-from anomend.reporting.glance import Question, questions, subject
+from anomend.reporting.formatting import metric_text
+from anomend.reporting.glance import KeyAnswer, key_answers, subject
 from anomend.reporting.inputs import Metrics, ReportInputs
-from anomend.reporting.pairs import Pair, named_pairs
+from anomend.reporting.pairs import ImagePair, named_pairs
 from anomend.reporting.paper_figures import PaperFigure, paper_figures
 from anomend.reporting.rates import PromptRates
 from anomend.reporting.reproduction import COMMANDS, ROUNDING
@@ -39,7 +40,7 @@ VERDICTS = {"corrected": "✓ Corrected", "not_corrected": "✗ Not corrected", 
 
 @dataclass(frozen=True)
 class Content:
-    """What a report says, in its order; a table that is None was not part of the run."""
+    """The content of a report, in its order; a table that is None was not part of the run."""
 
     title: str
     profile: str
@@ -48,21 +49,22 @@ class Content:
     verdict_words: str
     reasons: Sequence[str]
     subject: str
-    questions: Sequence[Question]
+    key_answers: Sequence[KeyAnswer]
     clauses: Table
     advice: Sequence[str]
-    """How many images would settle what is not settled."""
+    """How many images would settle the clauses that are not settled."""
     contents: Sequence[tuple[str, str]]
-    pairs: Mapping[str, Mapping[Pair, str]]
+    pairs: Mapping[str, Mapping[ImagePair, str]]
     """By prompt; each pair with its caption."""
-    grid_image: str | None
+    picture: str | None
+    """Address of the side-by-side picture."""
     prompts: Table
     kinds: Table
     compare: Table
     sets: Table
     training: Table
     curves: Mapping[str, str]
-    """Charts of the training by what they show, as SVG."""
+    """Charts of the training by their titles, as SVG."""
     training_samples: Mapping[int, str]
     """By step, as `data:` URIs."""
     replication: Table | None
@@ -72,8 +74,8 @@ class Content:
     judge: Table | None
     survey: Table | None
     agreement: Table | None
-    disagreements: Mapping[Pair, str]
-    """Pairs on which raters differ most, and what each says."""
+    disagreements: Mapping[ImagePair, str]
+    """Pairs on which raters differ most, and each rater's choice in words."""
     contact_sheet: str | None
     """As a `data:` URI."""
     curated: str
@@ -87,11 +89,11 @@ class Content:
     parameters: Table
 
 
-def content_of(inputs: ReportInputs, pairs: Sequence[Pair], rates: Sequence[PromptRates]) -> Content:
-    """Gather it; `pairs` are shown, `rates` are the anomaly rates prompt by prompt."""
+def content_of(inputs: ReportInputs, rates: Sequence[PromptRates]) -> Content:
+    """The content of a run's report; `rates` are the anomaly rates prompt by prompt."""
     decision = inputs.verdict["verdict"]
-    by_prompt: dict[str, dict[Pair, str]] = {}
-    for pair in pairs:
+    by_prompt: dict[str, dict[ImagePair, str]] = {}
+    for pair in inputs.first_pairs:
         by_prompt.setdefault(pair.prompt, {})[pair] = f"seed {pair.seed}"
     evidence = evidence_tables
     return Content(
@@ -101,12 +103,12 @@ def content_of(inputs: ReportInputs, pairs: Sequence[Pair], rates: Sequence[Prom
         verdict_words=VERDICTS[decision],
         reasons=inputs.verdict["reasons"],
         subject=subject(inputs),
-        questions=questions(inputs, rates),
+        key_answers=key_answers(inputs, rates),
         clauses=tables.clause_table(inputs.verdict),
         advice=tables.sample_advice(inputs.verdict),
         contents=CONTENTS,
         pairs=by_prompt,
-        grid_image=inputs.grid_image,
+        picture=inputs.picture,
         prompts=tables.prompt_table(rates),
         kinds=tables.kind_table(inputs.measure_base, inputs.measure_tuned),
         compare=tables.compare_table(inputs.compare),
@@ -116,7 +118,12 @@ def content_of(inputs: ReportInputs, pairs: Sequence[Pair], rates: Sequence[Prom
         training_samples=training_samples(inputs.training_samples),
         replication=_table_1(inputs.replication, inputs),
         votes=None if inputs.replication is None else paper_tables.vote_table(inputs.replication),
-        preferences=paper_tables.preference_table(inputs.replication, inputs.paper_judges, inputs.judge, inputs.survey),
+        preferences=paper_tables.preference_table(
+            replication=inputs.replication,
+            paper_judges=inputs.paper_judges,
+            judges=inputs.judge,
+            survey=inputs.survey,
+        ),
         paper_figures=paper_figures(inputs, loss_chart_of(inputs, "figure-7")),
         judge=None if inputs.judge is None else evidence.judge_table(inputs.judge),
         survey=None if inputs.survey is None else evidence.survey_table(inputs.survey),
@@ -124,7 +131,7 @@ def content_of(inputs: ReportInputs, pairs: Sequence[Pair], rates: Sequence[Prom
         disagreements=_disagreements(inputs),
         contact_sheet=None if inputs.contact_sheet is None else picture_uri(inputs.contact_sheet, CONTACT_SHEET_WIDTH),
         curated=_curated(inputs.curate),
-        costs=evidence.cost_table(inputs.collect, inputs.curate, inputs.judge, inputs.resources),
+        costs=evidence.cost_table(collect=inputs.collect, curate=inputs.curate, judge=inputs.judge),
         commands=COMMANDS,
         rounding=ROUNDING,
         base_model=evidence.key_value_table(inputs.base_model),
@@ -134,26 +141,25 @@ def content_of(inputs: ReportInputs, pairs: Sequence[Pair], rates: Sequence[Prom
     )
 
 
-def _disagreements(inputs: ReportInputs) -> dict[Pair, str]:
-    """The first pairs of the list, and their scores in words."""
+def _disagreements(inputs: ReportInputs) -> dict[ImagePair, str]:
+    """The first pairs of the table, and their scores in words."""
     table = inputs.disagreements
     if table is None or table.empty:
         return {}
     raters = [column for column in table.columns if column not in ("prompt", "seed", "spread")]
-    said = {
+    captions = {
         (str(row["prompt"]), int(row["seed"])): f"{row['prompt']}, seed {row['seed']}. "
-        + _said({rater: float(row[rater]) for rater in raters})
+        + _preferences({rater: float(row[rater]) for rater in raters})
         for row in table.head(MOST_DISAGREEMENTS).to_dict("records")
     }
-    pairs = named_pairs(inputs.samples_base, inputs.samples_tuned, inputs.images_base, inputs.images_tuned, list(said))
-    return {pair: said[pair.prompt, pair.seed] for pair in pairs}
+    return {pair: captions[pair.prompt, pair.seed] for pair in named_pairs(inputs.pairs, list(captions))}
 
 
-def _said(scores: Mapping[str, float]) -> str:
-    """Who prefers which image; a rater who did not see the pair has no number."""
+def _preferences(scores: Mapping[str, float]) -> str:
+    """Which rater prefers which image; the score of a rater who did not see the pair is NaN."""
     sides: dict[str, list[str]] = {"Tuned": [], "Base": [], "Tie": []}
     for rater, score in scores.items():
-        if score == score:
+        if not math.isnan(score):
             side = "Tuned" if score > 0.5 else "Base" if score < 0.5 else "Tie"
             sides[side].append(evidence_tables.rater_label(rater))
     return " ".join(f"{side}: {', '.join(raters)}." for side, raters in sides.items() if raters)
@@ -162,7 +168,9 @@ def _said(scores: Mapping[str, float]) -> str:
 def _curated(curate: Metrics | None) -> str:
     if curate is None:
         return ""
-    return f"{figure_of(curate, 'kept', 'count')} kept, {figure_of(curate, 'rejected', 'count')} rejected by curation."
+    return (
+        f"{metric_text(curate, 'kept', 'count')} kept, {metric_text(curate, 'rejected', 'count')} rejected by curation."
+    )
 
 
 def _table_1(replication: Metrics | None, inputs: ReportInputs) -> Table | None:

@@ -1,11 +1,19 @@
-"""Tables of the evidence beside the verdict: judges, survey, agreement, training, costs, and what the run rests on."""
+"""Tables of the evidence next to the verdict: judges, survey, agreement, training, costs, and the run's inputs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from anomend.reporting.formatting import Unit, figure, figure_of, flatten, interval, reason_for, reasons_once
+from anomend.reporting.formatting import (
+    Unit,
+    flatten,
+    interval_text,
+    metric_text,
+    number_text,
+    reason_for,
+    reasons_once,
+)
 from anomend.reporting.inputs import Metrics
 from anomend.reporting.tables import Table
 
@@ -17,32 +25,32 @@ TRAINING = {
     "prior_loss_last_tenth": "loss on class images, mean of the last tenth",
     "reload_difference": "difference after saving and loading again",
 }
-"""Names of figures in metrics/train.json for the reader."""
+"""Names of metrics in metrics/train.json for the reader."""
 
 
 def judge_table(judges: Metrics) -> Table:
-    """One row a judge."""
+    """One row per judge."""
     rows = []
     for name, judge in judges.items():
         if name != "provenance" and isinstance(judge, Mapping):
             rows.append(
                 (
                     f"{judge.get('provider', name)}: {judge.get('model', '')}",
-                    figure_of(judge, "pairs", "count"),
-                    f"{figure_of(judge, 'win_rate_tuned', 'rate')}; interval {interval(judge, 'rate')}",
-                    figure_of(judge, "first_position_rate", "rate"),
-                    figure_of(judge, "consistency", "rate"),
-                    figure_of(judge, "unparsed", "count"),
+                    metric_text(judge, "pairs", "count"),
+                    f"{metric_text(judge, 'win_rate_tuned', 'rate')}; interval {interval_text(judge, 'rate')}",
+                    metric_text(judge, "first_position_rate", "rate"),
+                    metric_text(judge, "consistency", "rate"),
+                    metric_text(judge, "unparsed", "count"),
                 )
             )
-    note = "Blind pairs in both orders; a tie counts half. 50% for the first position means no liking for a place."
+    note = "Blind pairs in both orders; a tie counts half. 50% for the first position means no position bias."
     columns = ("Judge", "Pairs", "Prefers tuned", "Prefers first position", "Same in both orders", "Unparsed")
     return Table(columns, tuple(rows), note)
 
 
 def survey_table(survey: Metrics) -> Table:
-    """The survey's figures, one a row."""
-    figures: tuple[tuple[str, str, Unit], ...] = (
+    """The survey's metrics, one per row."""
+    metrics: tuple[tuple[str, str, Unit], ...] = (
         ("Participants", "n", "count"),
         ("Votes", "votes", "count"),
         ("Prefer the tuned image (unsure counts half)", "win_rate_tuned", "rate"),
@@ -52,34 +60,34 @@ def survey_table(survey: Metrics) -> Table:
         ("Krippendorff's alpha", "krippendorff_alpha", "number"),
     )
     if survey.get("n") == 0:
-        figures = figures[:3]
-    labelled = [(label, figure_of(survey, key, unit)) for label, key, unit in figures]
-    labelled.insert(3, ("95% interval of that", interval(survey, "rate")))
+        metrics = metrics[:3]
+    labelled = [(label, metric_text(survey, key, unit)) for label, key, unit in metrics]
+    labelled.insert(3, ("95% interval of that", interval_text(survey, "rate")))
     labels, values = zip(*labelled, strict=True)
     rows = zip(labels, reasons_once(values), strict=True)
     caution = survey.get("caution")
-    return Table(("Figure", "Value"), tuple(rows), f"Caution: {caution}." if caution else "")
+    return Table(("Metric", "Value"), tuple(rows), f"Caution: {caution}." if caution else "")
 
 
 def agreement_table(agreement: Metrics) -> Table:
     """One row for every two raters."""
     rows = []
-    for name, found in agreement.items():
+    for name, scores in agreement.items():
         if "__" in name:
-            kappa = figure_of(found, "kappa", "number")
+            kappa = metric_text(scores, "kappa", "number")
             rows.append(
                 (
                     " and ".join(rater_label(rater) for rater in name.split("__")),
-                    figure_of(found, "n", "count"),
-                    figure_of(found, "agreement", "rate"),
-                    f"{kappa}; interval {interval(found, 'number')}" if found.get("ci_low") is not None else kappa,
-                    figure_of(found, "rank_correlation", "number"),
+                    metric_text(scores, "n", "count"),
+                    metric_text(scores, "agreement", "rate"),
+                    kappa if scores.get("ci_low") is None else f"{kappa}; interval {interval_text(scores, 'number')}",
+                    metric_text(scores, "rank_correlation", "number"),
                 )
             )
     people = agreement.get("people", {})
     note = "Kappa (Cohen): 1 is full agreement, 0 chance. Rank correlation: Kendall's tau-b over the pairs' scores."
     if people.get("n") == 0:
-        note += f" People: {people.get('reason', 'nobody has answered')}."
+        note += f" People: {people.get('reason', 'no answers yet')}."
     return Table(("Raters", "Pairs", "Same choice", "Kappa", "Rank correlation"), tuple(rows), note)
 
 
@@ -89,33 +97,22 @@ def rater_label(rater: str) -> str:
     return f"{kind} {name.replace('_', ' ')}" if name else kind
 
 
-def cost_table(
-    collect: Metrics | None,
-    curate: Metrics | None,
-    judge: Metrics | None,
-    resources: Mapping[str, Metrics] | None,
-) -> Table:
-    """What the run cost: money, images and judges' answers, and where given time and memory of each stage."""
+def cost_table(*, collect: Metrics | None, curate: Metrics | None, judge: Metrics | None) -> Table:
+    """What the run cost: money, images and judges' answers."""
     rows: list[tuple[str, str]] = []
     if collect is not None:
         rows.append(("Spent on images", _usd(collect)))
-        rows.append(("Images collected", figure_of(collect, "images", "count")))
+        rows.append(("Images collected", metric_text(collect, "images", "count")))
         rows += _requests("Image requests", collect)
     if curate is not None:
-        rows.append(("Images kept for training", figure_of(curate, "kept", "count")))
-        rows.append(("Images rejected", figure_of(curate, "rejected", "count")))
+        rows.append(("Images kept for training", metric_text(curate, "kept", "count")))
+        rows.append(("Images rejected", metric_text(curate, "rejected", "count")))
     for name, answers in paid_judges(judge):
         rows.append((f"Spent on judge {name}", _usd(answers)))
         rows += _requests(f"Answers of judge {name}", answers)
-    if judge is not None and not any(paid_judges(judge)):
-        rows.append(("Spent on judges", "0.00 USD (no paid judge was asked)"))
-    for stage, used in (resources or {}).items():
-        peak = used.get("peak_memory_bytes")
-        memory = (
-            figure(None, reason=reason_for(used, "peak_memory_bytes")) if peak is None else f"{peak / 2**20:.0f} MiB"
-        )
-        rows.append((f"Stage {stage}", f"{figure_of(used, 'seconds')} s, {memory} at most"))
-    note = "" if resources else "Seconds and memory of each stage differ between runs: metrics/resources/."
+    if judge is not None and not list(paid_judges(judge)):
+        rows.append(("Spent on judges", "0.00 USD (no paid judge was used)"))
+    note = "Seconds and memory of each stage differ between runs: metrics/resources/."
     return Table(("Item", "Value"), tuple(rows), note)
 
 
@@ -128,14 +125,14 @@ def paid_judges(judge: Metrics | None) -> Iterator[tuple[str, Metrics]]:
 
 def _usd(part: Metrics) -> str:
     spent = part.get("spend_usd")
-    return figure(None, reason=reason_for(part, "spend_usd")) if spent is None else f"{spent:.2f} USD"
+    return number_text(None, reason=reason_for(part, "spend_usd")) if spent is None else f"{spent:.2f} USD"
 
 
 def _requests(label: str, part: Metrics) -> Iterator[tuple[str, str]]:
-    yield f"{label}: paid", figure_of(part, "requests_paid", "count")
-    yield f"{label}: from the store, paid before", figure_of(part, "requests_from_store", "count")
+    yield f"{label}: paid", metric_text(part, "requests_paid", "count")
+    yield f"{label}: from the store, paid before", metric_text(part, "requests_from_store", "count")
     if part.get("maybe_spent_usd"):
-        yield f"{label}: charged perhaps, without a usable answer", f"{part['maybe_spent_usd']:.2f} USD at most"
+        yield f"{label}: possibly charged, without a usable answer", f"{part['maybe_spent_usd']:.2f} USD at most"
 
 
 def training_table(train: Metrics | None) -> Table:
@@ -150,18 +147,18 @@ def key_value_table(values: Mapping[str, Any], key: str = "Item", value: str = "
 
 
 def _scalars(metrics: Metrics) -> Iterator[tuple[str, str]]:
-    for key in figure_keys(metrics):
+    for key in metric_names(metrics):
         value, label = metrics[key], TRAINING.get(key, key.replace("_", " "))
         if isinstance(value, bool):
             yield label, "yes" if value else "no"
         elif isinstance(value, str):
             yield label, value
         elif value is None or isinstance(value, float):
-            yield label, figure_of(metrics, key)
+            yield label, metric_text(metrics, key)
         elif isinstance(value, int):
             yield label, str(value) if key.endswith("seed") else f"{value:,}"
 
 
-def figure_keys(metrics: Metrics) -> list[str]:
-    """Names of a metric file's figures, without what explains them."""
+def metric_names(metrics: Metrics) -> list[str]:
+    """Names of a metric file's metrics, without their reasons and warnings."""
     return [key for key in metrics if not key.endswith(("reason", "warning"))]

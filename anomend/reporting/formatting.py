@@ -1,4 +1,4 @@
-"""How figures are written: fixed digits, a unit, and `n/a (reason)` where there is none."""
+"""How metrics are written: fixed digits, a unit, and `n/a (reason)` where there is no value."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any, Literal
 Unit = Literal["rate", "points", "number", "signed", "count", "p"]
 
 
-def figure(value: Any, unit: Unit = "number", reason: str | None = None) -> str:
-    """Write a figure.
+def number_text(value: Any, unit: Unit = "number", reason: str | None = None) -> str:
+    """Write a number.
 
     Args:
-        value: the figure; None or NaN is written as `n/a (reason)`, never as 0.
+        value: the number; None or NaN is written as `n/a (reason)`, never as 0.
         unit: rate (0 to 1, written in percent), points (a difference of rates), number, signed, count, or p.
-        reason: why there is none.
+        reason: why there is no value.
     """
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return f"n/a ({(reason or 'no reason given').rstrip('.')})"
@@ -29,13 +29,13 @@ def figure(value: Any, unit: Unit = "number", reason: str | None = None) -> str:
     if unit == "p":
         return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
     size = abs(value)
-    # Four significant digits or four decimals; more decimals for what would else read as 0.
+    # Four significant digits or four decimals; more decimals where the number would read as 0.
     digits = max(0, 3 - math.floor(math.log10(size))) if size >= 1 or 0 < size < 0.001 else 4
     return f"{value:+.{digits}f}" if unit == "signed" else f"{value:.{digits}f}"
 
 
 def reasons_once(cells: Iterable[str]) -> list[str]:
-    """The cells with a reason that was given before shortened, so that it does not drown the figures."""
+    """The cells, where a reason that an earlier cell gave is shortened, so that the numbers stay visible."""
     seen: set[str] = set()
     shortened = []
     for cell in cells:
@@ -50,20 +50,26 @@ def reason_for(metrics: Mapping[str, Any], key: str) -> str | None:
     return metrics.get(f"{key}_reason") or metrics.get("reason")
 
 
-def figure_of(metrics: Mapping[str, Any], key: str, unit: Unit = "number") -> str:
-    """Write a figure of a metrics object; a key that is not there reads `n/a (not measured)`."""
-    return figure(metrics.get(key), unit, reason_for(metrics, key) or "not measured")
+def metric_text(metrics: Mapping[str, Any], key: str, unit: Unit = "number") -> str:
+    """Write a metric of a metrics object; a key that is not there reads `n/a (not measured)`."""
+    return number_text(metrics.get(key), unit, reason_for(metrics, key) or "not measured")
 
 
-def interval(metrics: Mapping[str, Any], unit: Unit) -> str:
+def p_text(metrics: Mapping[str, Any]) -> str:
+    """Write a p-value after its letter: `p = 0.0123`, `p < 0.0001` or `p n/a (reason)`."""
+    p = metric_text(metrics, "p", "p")
+    return f"p = {p}" if p[0].isdigit() else f"p {p}"
+
+
+def interval_text(metrics: Mapping[str, Any], unit: Unit) -> str:
     """Write ci_low and ci_high as `low to high`, or `n/a (reason)`."""
     low, high = metrics.get("ci_low"), metrics.get("ci_high")
     if low is None or high is None:
-        return figure(None, unit, reason_for(metrics, "ci_low") or "no interval")
+        return number_text(None, unit, reason_for(metrics, "ci_low") or "no interval")
     if unit in ("rate", "points"):
         ends = [f"{100 * end:+.1f}" if unit == "points" else f"{100 * end:.1f}" for end in (low, high)]
         return f"{ends[0]} to {ends[1]}" + ("%" if unit == "rate" else " points")
-    return f"{figure(low, unit)} to {figure(high, unit)}"
+    return f"{number_text(low, unit)} to {number_text(high, unit)}"
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -76,5 +82,5 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, st
 
 
 def plain(value: Any) -> str:
-    """A value as text: strings as they are, all else as JSON."""
+    """A value as text: strings as they are, everything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

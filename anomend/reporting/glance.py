@@ -1,4 +1,4 @@
-"""The seven questions that a reader comes with, each answered in one or two sentences from the run's figures."""
+"""The seven questions that a reader comes with, each answered in one or two sentences from the run's metrics."""
 
 from __future__ import annotations
 
@@ -7,34 +7,38 @@ from dataclasses import dataclass
 from typing import Any
 
 from anomend.reporting.evidence_tables import paid_judges
-from anomend.reporting.formatting import figure, figure_of, interval
+from anomend.reporting.formatting import interval_text, metric_text, number_text, p_text
 from anomend.reporting.inputs import Metrics, ReportInputs
+from anomend.reporting.measures import caution_of, confidence_level, measure_label, measures_of, reading
 from anomend.reporting.rates import PromptRates
-from anomend.reporting.tables import caution_of, confidence_level, measure_label, measures_of, narrow, reading
+from anomend.reporting.tables import narrow
 from anomend.statistics.resampling import MIN_CLUSTERS
 
 
 @dataclass(frozen=True)
-class Question:
-    """A question, its answer, and the heading's id under which the evidence stands."""
+class KeyAnswer:
+    """The answer to one question of the reader."""
 
-    text: str
+    question: str
     answer: str
     anchor: str
+    """Id of the heading under which the evidence is."""
 
 
 def subject(inputs: ReportInputs) -> str:
-    """What was drawn by what, for a reader who comes from elsewhere."""
+    """Which model drew which images, for a reader who knows nothing about the run."""
     base, params = inputs.base_model.get("name", ""), inputs.parameters
     size = params.get("base", {}).get("resolution")
-    said = f"Profile {params.get('profile')}: images{f' of {size} px' if size else ''} by the base model {base}"
+    images = f"images of {size} px" if size else "images"
+    model = f"Profile {params.get('profile')}: {images} by the base model {base}"
     if base != "mini":
-        return f"{said}."
-    return f"{said}, the miniature: drawn people, no photographs. It shows the method, and says nothing of real models."
+        return f"{model}."
+    return f"{model}, the miniature: drawn people, not photographs. It shows the method, not how real models do."
 
 
-def questions(inputs: ReportInputs, rates: Sequence[PromptRates] = ()) -> tuple[Question, ...]:
-    """Is it corrected, by how much, how sure, at what cost elsewhere, by what change, for how much, and once more?
+def key_answers(inputs: ReportInputs, rates: Sequence[PromptRates] = ()) -> tuple[KeyAnswer, ...]:
+    """Is it corrected, by how much, how sure is that, at what cost elsewhere, by what change, at what price, and can it
+    be done again?
 
     Args:
         inputs: the run.
@@ -42,13 +46,13 @@ def questions(inputs: ReportInputs, rates: Sequence[PromptRates] = ()) -> tuple[
     """
     target = _measure(inputs.compare, "anomaly_rate_target")
     return (
-        Question("Is it corrected?", _corrected(inputs.verdict), "clauses"),
-        Question("By how much?", _by_how_much(target), "rates"),
-        Question("How sure is that?", _how_sure(target, inputs.compare), "measures"),
-        Question("What did it cost elsewhere?", _elsewhere(inputs, rates), "measures"),
-        Question("What was changed?", _changed(inputs), "training"),
-        Question("What was spent?", _spent(inputs), "costs"),
-        Question("Can I do it again?", _again(inputs), "reproduce"),
+        KeyAnswer("Is it corrected?", _corrected(inputs.verdict), "clauses"),
+        KeyAnswer("By how much?", _by_how_much(target), "rates"),
+        KeyAnswer("How sure is that?", _how_sure(target, inputs.compare), "measures"),
+        KeyAnswer("What did it cost elsewhere?", _elsewhere(inputs, rates), "measures"),
+        KeyAnswer("What was changed?", _changed(inputs), "training"),
+        KeyAnswer("What was spent?", _spent(inputs), "costs"),
+        KeyAnswer("Can I do it again?", _again(inputs), "reproduce"),
     )
 
 
@@ -57,41 +61,40 @@ def _corrected(verdict: Metrics) -> str:
     failed, unsettled = outcomes.count(False), outcomes.count(None)
     if verdict["verdict"] == "corrected":
         close = sum(narrow(clause) for clause in verdict["clauses"].values())
-        doubt = f" Of {close} the interval includes the threshold, so that other seeds may fail it." if close else ""
+        doubt = f" For {close} of them the interval includes the threshold: other seeds may fail." if close else ""
         return f"Yes: each of the {len(outcomes)} clauses of the verdict passed.{doubt}"
     if failed:
         return f"No: {failed} of {len(outcomes)} clauses failed."
-    return f"Undecided: no clause failed, and the figures do not settle {unsettled} of {len(outcomes)}."
+    return f"Undecided: no clause failed, and the metrics do not settle {unsettled} of {len(outcomes)}."
 
 
 def _by_how_much(target: Mapping[str, Any]) -> str:
     if target.get("delta") is None:
-        return f"Not known: {figure_of(target, 'delta')}."
-    said = (
-        f"On the target prompts {figure_of(target, 'base', 'rate')} of the base model's images are anomalous, and "
-        f"{figure_of(target, 'tuned', 'rate')} of the tuned model's: {figure_of(target, 'delta', 'points')}."
+        return f"Not known: {metric_text(target, 'delta')}."
+    change = (
+        f"On the target prompts {metric_text(target, 'base', 'rate')} of the base model's images are anomalous, and "
+        f"{metric_text(target, 'tuned', 'rate')} of the tuned model's: {metric_text(target, 'delta', 'points')}."
     )
-    return f"{said} {caution_of(target)}".rstrip()
+    return f"{change} {caution_of(target)}".rstrip()
 
 
 def _how_sure(target: Mapping[str, Any], compare: Metrics) -> str:
-    size = f"{figure_of(target, 'n', 'count')} pairs of images of the same prompt and seed"
-    p = figure_of(target, "p", "p")
-    found = f"{confidence_level(compare)} interval of the change {interval(target, 'points')}, "
-    found += f"p {p if p[0] in '<n' else '= ' + p}, from {size}."
+    size = f"{metric_text(target, 'n', 'count')} pairs of images of the same prompt and seed"
+    change = f"{confidence_level(compare)} interval of the change {interval_text(target, 'points')}"
+    answer = f"{change}, {p_text(target)}, from {size}."
     clusters = target.get("clusters")
     if clusters is not None and clusters < MIN_CLUSTERS:
-        found += f" It speaks about new seeds of these {clusters} prompts, not about other prompts."
-    return found
+        answer += f" It is about new seeds of these {clusters} prompts, not about other prompts."
+    return answer
 
 
 def _elsewhere(inputs: ReportInputs, rates: Sequence[PromptRates]) -> str:
     held_out = _measure(inputs.compare, "anomaly_rate_held_out")
-    base, tuned = figure_of(held_out, "base", "rate"), figure_of(held_out, "tuned", "rate")
-    change = f"{figure_of(held_out, 'delta', 'points')}, interval {interval(held_out, 'points')}"
+    base, tuned = metric_text(held_out, "base", "rate"), metric_text(held_out, "tuned", "rate")
+    change = f"{metric_text(held_out, 'delta', 'points')}, interval {interval_text(held_out, 'points')}"
     sentences = [f"Held-out prompts: {base} anomalous before, {tuned} after ({change})."]
     if held_out.get("delta") is None:
-        sentences = [f"On the held-out prompts it is not known: {figure_of(held_out, 'delta')}."]
+        sentences = [f"Not known for the held-out prompts: {metric_text(held_out, 'delta')}."]
     sentences += [*_worst_prompt(rates), *_preserved_prompts(inputs.parameters)]
     ratio, copies = inputs.verdict.get("diversity_ratio"), inputs.verdict.get("copy_rate")
     if ratio is not None:
@@ -101,9 +104,9 @@ def _elsewhere(inputs: ReportInputs, rates: Sequence[PromptRates]) -> str:
     diversity = _measure(inputs.compare, "diversity_held_out")
     if (ratio := diversity.get("ratio")) is not None:
         low, high = (diversity[f"ratio_ci_{end}"] for end in ("low", "high"))
-        sentences.append(f"Those on the held-out prompts are {ratio:.3f} times ({low:.3f} to {high:.3f}).")
+        sentences.append(f"On the held-out prompts: {ratio:.3f} times ({low:.3f} to {high:.3f}).")
     if copies is not None:
-        sentences.append(f"{figure(copies, 'rate')} of the target images copy a training image.")
+        sentences.append(f"{number_text(copies, 'rate')} of the target images copy a training image.")
     for word, start in (("worse", "Worse"), ("changed", "Changed, which is neither good nor bad by itself")):
         names = [measure_label(name) for name, measure in measures_of(inputs.compare) if reading(measure) == word]
         if names:
@@ -113,17 +116,17 @@ def _elsewhere(inputs: ReportInputs, rates: Sequence[PromptRates]) -> str:
 
 def _worst_prompt(rates: Sequence[PromptRates]) -> list[str]:
     """The held-out prompt that rose most, which the mean over prompts may hide."""
-    known = [(rate.tuned.value - rate.base.value, rate) for rate in rates if rate.base and rate.tuned]
-    risen = [(rise, rate) for rise, rate in known if rate.group != "target" and rise > 0]
-    if not risen:
-        return []
-    _, worst = max(risen, key=lambda found: found[0])
-    assert worst.base and worst.tuned
-    return [f"The prompt that rose most: {worst.prompt}, {worst.base.value:.1%} to {worst.tuned.value:.1%}."]
+    changes = [
+        (prompt.tuned.value - prompt.base.value, prompt.prompt, prompt.base.value, prompt.tuned.value)
+        for prompt in rates
+        if prompt.group != "target" and prompt.base and prompt.tuned
+    ]
+    rise, worst, base, tuned = max(changes, key=lambda change: change[0], default=(0.0, "", 0.0, 0.0))
+    return [f"The prompt that rose most: {worst}, {base:.1%} to {tuned:.1%}."] if rise > 0 else []
 
 
 def _preserved_prompts(parameters: Mapping[str, Any]) -> list[str]:
-    """Held-out prompts that training was told to leave as they are: how they fare says little about other prompts."""
+    """Held-out prompts that training preserves by class images: how they fare says little about other prompts."""
     held_out = parameters.get("prompts", {}).get("held_out", [])
     texts = parameters.get("class_images", {}).get("prompts", [])
     if not held_out or not parameters.get("train", {}).get("class_batch_size"):
@@ -131,7 +134,7 @@ def _preserved_prompts(parameters: Mapping[str, Any]) -> list[str]:
     shared = sum(any(text.endswith(prompt) for text in texts) for prompt in held_out)
     if not shared:
         return []
-    return [f"Of the {len(held_out)} held-out prompts {shared} have class images, by which training preserves them."]
+    return [f"{shared} of the {len(held_out)} held-out prompts have class images, by which training preserves them."]
 
 
 def _changed(inputs: ReportInputs) -> str:
@@ -140,12 +143,12 @@ def _changed(inputs: ReportInputs) -> str:
         return "Not recorded."
     provenance = train.get("provenance", {})
     method = {"dreambooth": "DreamBooth", "dpo": "Flow-DPO"}.get(str(params.get("method")), str(params.get("method")))
-    said = f"A LoRA of rank {params.get('rank')} on {inputs.base_model.get('name')}, by {method}: "
-    said += f"{figure_of(train, 'steps', 'count')} steps on {figure_of(provenance, 'n', 'count')} images"
+    change = f"A LoRA of rank {params.get('rank')} on {inputs.base_model.get('name')}, by {method}: "
+    change += f"{metric_text(train, 'steps', 'count')} steps on {metric_text(provenance, 'n', 'count')} images"
     if class_images := provenance.get("n_class"):
-        said += f", with {class_images:,} of the base's own right images to preserve the rest"
+        change += f", with {class_images:,} right images of the base itself to preserve the rest"
     kept = train.get("kept_step")
-    return said + (f"; the weights are those of step {kept:,}." if kept is not None else ".")
+    return change + (f"; the weights are those of step {kept:,}." if kept is not None else ".")
 
 
 def _spent(inputs: ReportInputs) -> str:
@@ -161,7 +164,7 @@ def _again(inputs: ReportInputs) -> str:
     environment = inputs.environment
     where = ", ".join(f"{key} {environment[key]}" for key in ("device", "python", "torch") if key in environment)
     made = f" This run: {where}." if where else ""
-    return f"Yes: 'make repro' in a fresh clone of this commit makes every image and figure anew.{made}"
+    return f"Yes: 'make repro' in a fresh clone of this commit makes every image and metric again.{made}"
 
 
 def _measure(compare: Metrics, name: str) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from anomend.reporting.pairs import ImagePair, first_pairs, join_pairs
+
 Metrics = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class JudgeExample:
-    """One answer of a judge, as it saw the pair."""
+    """One answer of a judge, with the pair as the judge saw it."""
 
     prompt: str
     seed: int
@@ -25,13 +28,13 @@ class JudgeExample:
     image_b: NDArray[np.uint8]
     first: str
     """Which model drew A: base or tuned."""
-    asked: str
-    """The question in words."""
+    question: str
+    """In words."""
     answer: str
     """The verdict in words, or why there is none."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ReportInputs:
     """Everything that a report shows. What is None was not part of the run, and the report says so."""
 
@@ -48,14 +51,14 @@ class ReportInputs:
     """Per-image findings: file_name, group, prompt, seed, anomalous (0 or 1), anomalies (words, or empty)."""
     images_tuned: pd.DataFrame
     pairs_per_prompt: int = 4
-    """Base | tuned pairs shown of each prompt."""
-    grid_image: str | None = None
-    """Address of the side-by-side grid as the Markdown report should link it; None leaves the picture out."""
+    """Base | tuned pairs shown per prompt."""
+    picture: str | None = None
+    """Address of the side-by-side picture as the Markdown report should link it; None leaves the picture out."""
     train: Metrics | None = None
     train_loss: pd.DataFrame | None = None
     """Columns step, loss and, where they were logged, prior_loss, validation_loss and anomaly_rate."""
     training_samples: Mapping[int, Path] = field(default_factory=dict)
-    """Pictures of the samples that were looked at while training, by step."""
+    """Pictures of the samples of each evaluation while training, by step."""
     collect: Metrics | None = None
     curate: Metrics | None = None
     judge: Metrics | None = None
@@ -68,12 +71,10 @@ class ReportInputs:
     contact_sheet: Path | None = None
     """Picture of the instance images that were kept and rejected."""
     curation: pd.DataFrame | None = None
-    """One row a collected image: file_name, path, kept (0 or 1), reasons, and what was seen: persons, area, ..."""
+    """One row per collected image: file_name, path, kept (0 or 1), reasons, and findings: persons, area, ..."""
     replication: Metrics | None = None
     paper_judges: pd.DataFrame | None = None
     """What the paper says of its LLM judges: judge, pairs, prefers_tuned."""
-    resources: Mapping[str, Metrics] | None = None
-    """Per stage `seconds`, `peak_memory_bytes`. They differ from run to run, and then so does the report."""
     base_model: Mapping[str, str] = field(default_factory=dict)
     """What was corrected: name, repository, revision, SHA-256 of weights."""
     data_hashes: Mapping[str, str] = field(default_factory=dict)
@@ -82,3 +83,18 @@ class ReportInputs:
     """Versions and machine."""
     parameters: Metrics = field(default_factory=dict)
     """The resolved parameters, section by section."""
+
+    @cached_property
+    def pairs(self) -> pd.DataFrame:
+        """As `join_pairs` returns them; raises as it does."""
+        return join_pairs(
+            samples_base=self.samples_base,
+            samples_tuned=self.samples_tuned,
+            images_base=self.images_base,
+            images_tuned=self.images_tuned,
+        )
+
+    @cached_property
+    def first_pairs(self) -> list[ImagePair]:
+        """The pairs that the report shows of every prompt."""
+        return first_pairs(self.pairs, self.pairs_per_prompt)

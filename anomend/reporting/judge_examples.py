@@ -1,4 +1,4 @@
-"""The first answers of each judge, with the images as it saw them."""
+"""The first answers of each judge, with the images as the judge saw them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ EXAMPLES = 2
 
 
 def judge_examples(
-    judgements: Path, judges: Sequence[str], samples_base: pd.DataFrame, samples_tuned: pd.DataFrame
+    judgements: Path, judges: Sequence[str], *, samples_base: pd.DataFrame, samples_tuned: pd.DataFrame
 ) -> dict[str, list[JudgeExample]]:
-    """The first answers of every judge, not chosen by what they say.
+    """The first answers of every judge, whatever they say.
 
     Args:
-        judgements: folder of stage `judge`, with a file of answers a judge.
+        judgements: folder of stage `judge`, with a file of answers per judge.
         judges: their names.
         samples_base, samples_tuned: the image sets that were judged: prompt, seed, path.
 
@@ -34,30 +34,35 @@ def judge_examples(
         {(prompt, seed): path for prompt, seed, path in zip(table["prompt"], table["seed"], table["path"], strict=True)}
         for table in (samples_base, samples_tuned)
     ]
-    found: dict[str, list[JudgeExample]] = {}
+    examples: dict[str, list[JudgeExample]] = {}
     for name in judges:
         answers = [answer for answer in read_answers(judgements / f"{name}.jsonl") if answer.part is None]
         shown = [answer for answer in answers if all((answer.prompt, answer.seed) in table for table in paths)]
-        found[name] = [
-            _example(name, answer, *(Path(table[answer.prompt, answer.seed]) for table in paths))
+        examples[name] = [
+            _example(name, answer, [Path(table[answer.prompt, answer.seed]) for table in paths])
             for answer in shown[:EXAMPLES]
         ]
-    return found
+    return examples
 
 
-def _example(name: str, answer: JudgeAnswer, base: Path, tuned: Path) -> JudgeExample:
-    pair = blind(
-        JudgeQuestion(
-            prompt=answer.prompt,
-            seed=answer.seed,
-            path_base=base,
-            path_tuned=tuned,
-            order=answer.order,
-            repeat=answer.repeat,
-        )
+def _example(name: str, answer: JudgeAnswer, base_and_tuned: Sequence[Path]) -> JudgeExample:
+    base, tuned = base_and_tuned
+    question = JudgeQuestion(
+        prompt=answer.prompt,
+        seed=answer.seed,
+        path_base=base,
+        path_tuned=tuned,
+        order=answer.order,
+        repeat=answer.repeat,
     )
-    asked = question_text(pair) if name in PAID_JUDGES else "it counts the anomalies in A and B."
+    pair = blind(question)
     verdict = answer.verdict
-    said = f"unparsed ({answer.unparsed})." if verdict is None else f"{verdict.overall} ({verdict.reason})."
-    first = answer.order.removesuffix("_first")
-    return JudgeExample(answer.prompt, answer.seed, pair.image_a, pair.image_b, first, asked, said)
+    return JudgeExample(
+        prompt=answer.prompt,
+        seed=answer.seed,
+        image_a=pair.image_a,
+        image_b=pair.image_b,
+        first=answer.order.removesuffix("_first"),
+        question=question_text(pair) if name in PAID_JUDGES else "it counts the anomalies in A and B.",
+        answer=f"unparsed ({answer.unparsed})." if verdict is None else f"{verdict.overall} ({verdict.reason}).",
+    )

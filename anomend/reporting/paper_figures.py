@@ -1,4 +1,4 @@
-"""The paper's Figures 1 to 7 in words, each with this run's counterpart. Its own pictures are not shown here.
+"""The paper's Figures 1 to 7 in words, each with this run's counterpart. The paper's pictures are not shown.
 
 "Fine Tuning Text-to-Image Diffusion Models for Correcting Anomalous Images" (Yoo), Appendix A and B.
 """
@@ -12,10 +12,10 @@ from typing import Any
 
 import pandas as pd
 
-from anomend.reporting.formatting import figure_of
+from anomend.reporting.formatting import metric_text
 from anomend.reporting.inputs import JudgeExample, ReportInputs
-from anomend.reporting.pairs import Pair, Shot, anomalous_pairs
-from anomend.reporting.tables import measures_of
+from anomend.reporting.measures import measures_of
+from anomend.reporting.pairs import AssessedImage, ImagePair, anomalous_pairs
 from anomend.reporting.thumbnails import still_uri
 
 PAPER = {
@@ -33,7 +33,7 @@ PAPER = {
 }  # fmt: skip
 """Number -> its caption, and what it shows by the paper's text."""
 VENDORS = {5: "openai", 6: "anthropic"}
-"""Which judge of this run stands next to a figure."""
+"""Which judge of this run is shown next to a figure."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class Picture:
     anomalous: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PaperFigure:
-    """A figure of the paper, and its counterpart."""
+    """A figure of the paper, and its counterpart in this run."""
 
     number: int
     caption: str
@@ -61,7 +61,7 @@ class PaperFigure:
 
 def paper_figures(inputs: ReportInputs, loss: str | None) -> tuple[PaperFigure, ...]:
     """All seven, in their order; `loss` is the chart of this run's training loss, if there is one."""
-    here = {
+    counterparts: dict[int, Counterpart] = {
         1: _rejected(inputs.curation),
         2: _kept(inputs.curation),
         **_outputs(inputs),
@@ -69,7 +69,14 @@ def paper_figures(inputs: ReportInputs, loss: str | None) -> tuple[PaperFigure, 
         7: ("The loss of this run." if loss else "No training curve was recorded.", ()),
     }
     return tuple(
-        PaperFigure(number, caption, shows, *here[number], chart=loss if number == 7 else None)
+        PaperFigure(
+            number=number,
+            caption=caption,
+            shows=shows,
+            here=counterparts[number][0],
+            pictures=counterparts[number][1],
+            chart=loss if number == 7 else None,
+        )
         for number, (caption, shows) in PAPER.items()
     )
 
@@ -101,43 +108,46 @@ def _kept(curation: pd.DataFrame | None) -> Counterpart:
 
 
 def _training_image(row: Mapping[Hashable, Any], outcome: str) -> Picture:
-    seen = []
+    findings = []
     if not pd.isna(row.get("persons")):
-        seen.append(f"{int(row['persons'])} person{'' if row['persons'] == 1 else 's'}")
+        findings.append(f"{int(row['persons'])} person{'' if row['persons'] == 1 else 's'}")
     for key, words in (("area", "{:.1%} of the picture"), ("background", "edges on {:.1%} of the background")):
         if not pd.isna(row.get(key)):
-            seen.append(words.format(row[key]))
-    caption = f"{row['file_name']}: {outcome}; {', '.join(seen)}" if seen else f"{row['file_name']}: {outcome}"
+            findings.append(words.format(row[key]))
+    caption = f"{row['file_name']}: {outcome}"
+    if findings:
+        caption += f"; {', '.join(findings)}"
     return Picture(still_uri(Path(row["path"])), f"training image {caption}", caption)
 
 
 def _outputs(inputs: ReportInputs) -> dict[int, Counterpart]:
-    tables = (inputs.samples_base, inputs.samples_tuned, inputs.images_base, inputs.images_tuned)
     target = dict(measures_of(inputs.compare)).get("anomaly_rate_target", {"reason": "not measured"})
-    wrong, still_wrong = anomalous_pairs(*tables, "base"), anomalous_pairs(*tables, "tuned")
-    rates = {model: figure_of(target, model, "rate") for model in ("base", "tuned")}
+    wrong, still_wrong = anomalous_pairs(inputs.pairs, "base"), anomalous_pairs(inputs.pairs, "tuned")
+    rates = {model: metric_text(target, model, "rate") for model in ("base", "tuned")}
     base: Counterpart = (_none_wrong("base", inputs.images_base), ())
     tuned: Counterpart = (_none_wrong("tuned", inputs.images_tuned), ())
     if wrong:
         words = f"The first anomalous image of the base model on a target prompt; {rates['base']} of them are."
         base = (words, (_output(wrong[0], wrong[0].base, "base"),))
-        tuned = (f"At the same prompt and seed; {rates['tuned']} of the tuned model's images are anomalous.", ())
-        tuned = (tuned[0], (_output(wrong[0], wrong[0].tuned, "tuned"),))
+        words = f"At the same prompt and seed; {rates['tuned']} of the tuned model's images are anomalous."
+        tuned = (words, (_output(wrong[0], wrong[0].tuned, "tuned"),))
     if still_wrong and still_wrong[:1] != wrong[:1]:
-        last = (_output(still_wrong[0], still_wrong[0].tuned, "tuned"),)
-        tuned = (f"{tuned[0]} Then the first that still is." if wrong else "The first anomalous one:", tuned[1] + last)
+        words = f"{tuned[0]} Then the first that still is." if wrong else "The first anomalous one:"
+        tuned = (words, (*tuned[1], _output(still_wrong[0], still_wrong[0].tuned, "tuned")))
     return {3: base, 4: tuned}
 
 
 def _none_wrong(model: str, images: pd.DataFrame) -> str:
     if images["anomalous"].isna().all():
-        return f"Nobody looked at the anatomy of the {model} model's images."
+        return f"No detector ran on the {model} model's images."
     return f"None of the {model} model's images on the target prompts is anomalous."
 
 
-def _output(pair: Pair, shot: Shot, model: str) -> Picture:
-    caption = f"{pair.prompt}, seed {pair.seed}: {shot.finding}"
-    return Picture(still_uri(shot.path), f"{model} image of {caption}", caption, bool(shot.anomalies))
+def _output(pair: ImagePair, image: AssessedImage, model: str) -> Picture:
+    caption = f"{pair.prompt}, seed {pair.seed}: {image.finding}"
+    return Picture(
+        uri=still_uri(image.path), alt=f"{model} image of {caption}", caption=caption, anomalous=bool(image.anomalies)
+    )
 
 
 def _judged(inputs: ReportInputs, number: int) -> Counterpart:
@@ -147,7 +157,7 @@ def _judged(inputs: ReportInputs, number: int) -> Counterpart:
     examples: Sequence[JudgeExample] = inputs.judge_examples.get(name, ())
     preface = f"The first question to {name}."
     if not examples:
-        # Others stand in, each order of a pair for itself, since that is how a pair is asked.
+        # Another judge takes its place: the first order of a pair for OpenAI's figure, the second for Anthropic's.
         name, examples = next(iter(inputs.judge_examples.items()))
         examples = examples[number - min(VENDORS) :]
         which = "The same pair in the other order" if number > min(VENDORS) else "The first question"
@@ -162,5 +172,5 @@ def _judged(inputs: ReportInputs, number: int) -> Counterpart:
         Picture(still_uri(image), f"image {letter} of the pair, drawn by the {models[letter]} model", f"{letter}")
         for letter, image in letters
     )
-    hidden = f"(A is the {models['A']} model's, B the {models['B']} model's; the judge was not told.)"
-    return f"{preface} {example.asked} Answer: {example.answer} {hidden}", pictures
+    hidden = f"(A is the {models['A']} model's, B the {models['B']} model's; the judge did not know.)"
+    return f"{preface} {example.question} Answer: {example.answer} {hidden}", pictures

@@ -5,7 +5,6 @@ from __future__ import annotations
 from anomend.reporting.charts import rate_chart
 from anomend.reporting.content import content_of
 from anomend.reporting.inputs import ReportInputs
-from anomend.reporting.pairs import first_pairs
 from anomend.reporting.rates import prompt_rates
 from anomend.reporting.templating import html_environment, markdown_environment
 from anomend.reporting.thumbnails import thumbnails
@@ -15,7 +14,7 @@ def render_report(inputs: ReportInputs) -> tuple[str, str]:
     """Render the report of a run.
 
     Args:
-        inputs: what was measured; see `ReportInputs`.
+        inputs: the run.
 
     Returns:
         The Markdown report, for a pull-request comment, and the HTML report, one page without any external request and
@@ -25,15 +24,12 @@ def render_report(inputs: ReportInputs) -> tuple[str, str]:
         ValueError: base and tuned images share no prompt and seed, or an image cannot be read.
     """
     rates = prompt_rates(inputs.measure_base, inputs.measure_tuned)
-    pairs = first_pairs(
-        inputs.samples_base, inputs.samples_tuned, inputs.images_base, inputs.images_tuned, inputs.pairs_per_prompt
-    )
-    content = content_of(inputs, pairs, rates)
-    shown = list(dict.fromkeys([*pairs, *content.disagreements]))
-    thumbs = dict(zip(shown, thumbnails(shown), strict=True))
+    content = content_of(inputs, rates)
+    shown = list(dict.fromkeys([*inputs.first_pairs, *content.disagreements]))
+    thumbnails_of = dict(zip(shown, thumbnails(shown), strict=True))
     html = html_environment().get_template("report.html.jinja")
     markdown = markdown_environment().get_template("report.md.jinja")
     return (
         markdown.render(c=content),
-        html.render(c=content, thumbnails=thumbs, rate_chart=rate_chart(rates)),
+        html.render(c=content, thumbnails=thumbnails_of, rate_chart=rate_chart(rates)),
     )

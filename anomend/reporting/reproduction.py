@@ -1,4 +1,4 @@
-"""How a run is made again, and the hashes by which one sees that it is the same."""
+"""How a run is reproduced, and the hashes that show whether the result is the same."""
 
 from __future__ import annotations
 
@@ -7,37 +7,40 @@ from typing import Any
 
 COMMANDS = (
     ("git log -1 --format=%H -- report/report.md", "the commit of this report and its run: check it out"),
-    ("make repro", "sets up the locked environment, and runs what is not done yet: nothing, or all in a fresh clone"),
-    ("git diff --stat -- dvc.lock metrics ':!metrics/resources'", "no line: the same data by hash, the same figures"),
-    ("source .venv/bin/activate", "the environment that was set up, for what follows"),
-    ("make pr-reproduce", "does all of it anew in a temporary clone, and names what comes out otherwise"),
+    ("make repro", "sets up the locked environment, and runs the stages that are not done yet: in a fresh clone, all"),
+    ("git diff --stat -- dvc.lock metrics ':!metrics/resources'", "no line: the same data by hash, the same metrics"),
+    ("source .venv/bin/activate", "activates that environment for the commands below"),
+    ("make pr-reproduce", "reproduces everything in a temporary clone, and lists the files that differ"),
     ("dvc params diff main --targets params.resolved.yaml", "which parameters differ from main's"),
-    ("dvc metrics diff main --targets metrics/verdict.json", "what decided, against main's: lower rates are better"),
+    (
+        "dvc metrics diff main --targets metrics/verdict.json",
+        "the deciding metrics, against main's: lower rates are better",
+    ),
     ("dvc plots diff main", "curves and anomaly rates by prompt, against main's"),
 )
 """From the commit to the comparison: each command, and what it does."""
-ROUNDING = "Another processor or a GPU may round differently: the verdict should be the same, figures need not be."
-IN_GIT = ("metrics/", "report/", "params.resolved.yaml")
-"""What stages write that git keeps: a difference shows there by itself."""
+ROUNDING = "Another processor or a GPU may round differently: the verdict should be the same, the metrics need not."
+IN_GIT = ("metrics/", "report/", "params.resolved.yaml", "run.resolved.yaml", "code.resolved.yaml")
+"""Outputs that git keeps, and so shows every difference of."""
 
 
 def locked_data(lock: Mapping[str, Any], made_by: str = "report") -> dict[str, str]:
-    """Images, weights and features of a run, path -> hash as DVC computes it; with the stages that wrote them.
+    """Images, weights and features of a run: path -> DVC's hash, size, and the stage that wrote it.
 
-    Sorted by path: the order of stages in dvc.lock is that in which they once ran.
+    Sorted by path, since the order of stages in dvc.lock is the order in which they happened to run.
 
     Args:
         lock: content of dvc.lock; it may be empty.
-        made_by: stage whose own record is left out, since it is still that of the run before.
+        made_by: stage that makes the report; its record is left out, because it is still that of the run before.
     """
-    found = {
+    hashes = {
         out["path"]: f"{out.get('md5', 'no hash')}, {_size(out)}, by {name}"
         for name, stage in lock.get("stages", {}).items()
         if name != made_by
         for out in stage.get("outs", [])
         if not out["path"].startswith(IN_GIT)
     }
-    return dict(sorted(found.items()))
+    return dict(sorted(hashes.items()))
 
 
 def _size(out: Mapping[str, Any]) -> str:

@@ -1,14 +1,22 @@
-"""The tables that say whether the correction worked, as rows of text that both templates print."""
+"""The tables that show whether the correction worked, as rows of text that both templates print."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from anomend.reporting.formatting import Unit, figure, figure_of, interval, reason_for, reasons_once
+from anomend.reporting.formatting import Unit, interval_text, metric_text, number_text, p_text, reason_for, reasons_once
 from anomend.reporting.inputs import Metrics
+from anomend.reporting.measures import (
+    caution_of,
+    confidence_level,
+    direction,
+    is_share,
+    measure_label,
+    measures_of,
+    reading,
+)
 from anomend.reporting.rates import PromptRates
 from anomend.statistics import Rate
 
@@ -21,29 +29,6 @@ CLAUSES: dict[str, tuple[str, Unit, str]] = {
     "diversity": ("Diversity, tuned over base", "number", "at least"),
     "memorisation": ("Share of tuned images that copy a training image", "rate", "at most"),
 }
-MEASURES = {
-    "anomaly_rate_target": "Anomaly rate, target prompts",
-    "anomaly_rate_held_out": "Anomaly rate, held-out prompts",
-    "ssim_within": "SSIM within the set",
-    "psnr_within": "PSNR within the set (dB)",
-    "diversity": "Diversity",
-    "nearest_instance_similarity": "Similarity to the nearest instance image",
-    "clip_score": "CLIPScore",
-}
-DISTANCES = {
-    "frechet": "Fréchet distance",
-    "kernel": "Kernel distance",
-    "perceptual": "Perceptual distance within the set",
-}
-HELD_OUT = "_held_out"
-"""End of a measure's name where it was taken on the held-out prompts."""
-BETTER = {
-    "higher": "higher is better",
-    "lower": "lower is better",
-    "closer": "neither direction is good by itself",
-}
-SHARES = frozenset({"rate", "rates", "share"})
-"""Words in a measure's name which say that its figures are shares of images, from 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -56,44 +41,42 @@ class Table:
 
 
 def clause_table(verdict: Metrics) -> Table:
-    """The clauses of the verdict, each with its outcome, figure and threshold."""
+    """The clauses of the verdict, each with its outcome, value and threshold."""
     rows = []
     for name, clause in verdict["clauses"].items():
         label, unit, bound = CLAUSES.get(name, (name.replace("_", " "), "number", "threshold"))
-        threshold = f"{bound} {figure(clause['threshold'], unit)}"
-        rows.append((label, outcome(clause), figure_of(clause, "figure", unit), threshold))
+        threshold = f"{bound} {number_text(clause['threshold'], unit)}"
+        rows.append((label, outcome(clause), metric_text(clause, "figure", unit), threshold))
     note = "The thresholds are parameters, set before the run. Changes are tuned minus base, in percentage points."
-    return Table(("Clause", "Outcome", "Figure", "Asked for"), tuple(rows), note)
+    return Table(("Clause", "Outcome", "Value", "Threshold"), tuple(rows), note)
 
 
 def narrow(clause: Mapping[str, Any]) -> bool:
-    """Whether a clause passed by its figure alone: its interval includes the threshold, and more images would tell."""
+    """Whether a clause passed by its value alone: its interval includes the threshold, so more images could fail it."""
     return clause["passed"] is True and bool(clause.get("advice"))
 
 
 def outcome(clause: Mapping[str, Any]) -> str:
     """A clause's outcome in words."""
-    return OUTCOMES[clause["passed"]] + (
-        " by its figure; its interval includes the threshold" if narrow(clause) else ""
-    )
+    return OUTCOMES[clause["passed"]] + (" by its value; its interval includes the threshold" if narrow(clause) else "")
 
 
 def sample_advice(verdict: Metrics) -> tuple[str, ...]:
-    """How many images would settle a clause, clause by clause, where the verdict knows."""
+    """How many images would settle each clause, where the verdict says so."""
     sentences = []
     for name, clause in verdict["clauses"].items():
         advice = clause.get("advice") or {}
-        amounts = {"seeds a prompt": advice.get("seeds_per_prompt"), "prompts": advice.get("prompts")}
+        amounts = {"seeds per prompt": advice.get("seeds_per_prompt"), "prompts": advice.get("prompts")}
         needed = " and ".join(f"{amount:,} {what}" for what, amount in amounts.items() if amount is not None)
         if needed:
             power = f", in {advice['power']:.0%} of repetitions" if "power" in advice else ""
             label = CLAUSES.get(name, (name.replace("_", " "),))[0]
-            sentences.append(f"{label}: {needed} would settle it{power}, if the truth is what was seen.")
+            sentences.append(f"{label}: {needed} would settle it{power}, if the true values are those measured.")
     return tuple(sentences)
 
 
 def compare_table(compare: Metrics) -> Table:
-    """Every measure on base and tuned images, with interval, p, n and the direction that is wanted."""
+    """Every measure on base and tuned images, with interval, p, n and the direction that is better."""
     rows: list[tuple[str, ...]] = []
     methods: dict[str, list[str]] = {}
     corrected = any(measure.get("p_holm") is not None for _, measure in measures_of(compare))
@@ -101,20 +84,20 @@ def compare_table(compare: Metrics) -> Table:
         share = is_share(name)
         unit: Unit = "rate" if share else "number"
         change: Unit = "points" if share else "signed"
-        figures = [
-            figure_of(measure, "base", unit),
-            figure_of(measure, "tuned", unit),
-            figure_of(measure, "delta", change),
-            interval(measure, change),
-            figure_of(measure, "p", "p"),
+        values = [
+            metric_text(measure, "base", unit),
+            metric_text(measure, "tuned", unit),
+            metric_text(measure, "delta", change),
+            interval_text(measure, change),
+            metric_text(measure, "p", "p"),
         ]
         if corrected:
-            held = reason_for(measure, "p_holm") or "not among the tests"
-            figures.append(figure(measure.get("p_holm"), "p", held))
-        size = figure_of(measure, "n", "count")
+            reason = reason_for(measure, "p_holm") or "not among the tests"
+            values.append(number_text(measure.get("p_holm"), "p", reason))
+        size = metric_text(measure, "n", "count")
         if measure.get("clusters") is not None:
-            size += f" in {figure_of(measure, 'clusters', 'count')} prompts"
-        rows.append((measure_label(name), *reasons_once(figures), size, f"{reading(measure)} ({direction(measure)})"))
+            size += f" in {metric_text(measure, 'clusters', 'count')} prompts"
+        rows.append((measure_label(name), *reasons_once(values), size, f"{reading(measure)} ({direction(measure)})"))
         if measure.get("method"):
             methods.setdefault(measure["method"], []).append(measure_label(name))
     notes = ["p by Holm is adjusted for all tests of this table."] if corrected else []
@@ -134,65 +117,6 @@ def compare_table(compare: Metrics) -> Table:
     return Table(columns, tuple(rows), " ".join(notes))
 
 
-def measures_of(compare: Metrics, prefix: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The measures of metrics/compare.json by name, whichever they are; those in groups as `group.name`."""
-    for name, measure in compare.items():
-        if name == "provenance" or not isinstance(measure, Mapping):
-            continue
-        if "delta" in measure:
-            yield f"{prefix}{name}", measure
-        else:
-            yield from measures_of(measure, f"{prefix}{name}.")
-
-
-def confidence_level(compare: Metrics) -> str:
-    """The level of the intervals, such as `95%`."""
-    return f"{100 * compare.get('provenance', {}).get('confidence', 0.95):.4g}%"
-
-
-def is_share(name: str) -> bool:
-    """Whether a measure's figures are shares of images, written in percent."""
-    return not SHARES.isdisjoint(re.split(r"[._]", name))
-
-
-def direction(measure: Mapping[str, Any]) -> str:
-    """Which way is better, in words."""
-    return BETTER.get(measure.get("better", ""), "no direction")
-
-
-def caution_of(measure: Mapping[str, Any]) -> str:
-    """A sentence on why anomaly rates are no proof; empty where they are."""
-    caution = measure.get("caution")
-    return f"These rates are no proof of right or wrong anatomy: {caution}." if caution else ""
-
-
-def reading(measure: Mapping[str, Any]) -> str:
-    """What a comparison shows: improved, worse, changed, or no clear change where the interval holds 0."""
-    low, high, better = measure.get("ci_low"), measure.get("ci_high"), measure.get("better")
-    if low is None or high is None or measure.get("caution"):
-        return "not settled"
-    if low <= 0 <= high:
-        return "no clear change"
-    if better not in ("higher", "lower"):
-        return "changed"
-    return "improved" if (low > 0) == (better == "higher") else "worse"
-
-
-def measure_label(name: str) -> str:
-    """A measure's name for the reader; that of a group stands behind, as in `fid (inception)`."""
-    group, _, own = name.rpartition(".")
-    if group:
-        return f"{measure_label(own)} ({group.replace('_', ' ').replace('.', ', ')})"
-    if name in MEASURES:
-        return MEASURES[name]
-    if name.endswith(HELD_OUT):
-        return f"{measure_label(name.removesuffix(HELD_OUT))}, held-out prompts"
-    kind, _, network = name.partition("_")
-    if kind in DISTANCES:
-        return f"{DISTANCES[kind]} ({network})"
-    return name.replace("_", " ")
-
-
 def prompt_table(rates: Sequence[PromptRates]) -> Table:
     """Anomaly rates prompt by prompt."""
     rows = [(rate.prompt, rate.group.replace("_", "-"), _rate(rate.base), _rate(rate.tuned)) for rate in rates]
@@ -201,23 +125,23 @@ def prompt_table(rates: Sequence[PromptRates]) -> Table:
 
 
 def set_table(measure_base: Metrics, measure_tuned: Metrics) -> Table:
-    """Every figure of the two sets by its dotted name, but for the anomaly rates, which have tables of their own."""
-    base, tuned = dict(figures_of(measure_base)), dict(figures_of(measure_tuned))
+    """Every metric of the two sets by its dotted name, except the anomaly rates, which have their own tables."""
+    base, tuned = dict(metrics_by_name(measure_base)), dict(metrics_by_name(measure_tuned))
     names = [name for name in {**base, **tuned} if not name.startswith("anomaly_")]
     rows = [
-        (name, *reasons_once([figure_of(found.get(name, {}), name.split(".")[-1]) for found in (base, tuned)]))
+        (name, *reasons_once([metric_text(metrics.get(name, {}), name.split(".")[-1]) for metrics in (base, tuned)]))
         for name in names
     ]
-    return Table(("Figure", "Base", "Tuned"), tuple(rows), "As in metrics/measure_base.json and measure_tuned.json.")
+    return Table(("Metric", "Base", "Tuned"), tuple(rows), "As in metrics/measure_base.json and measure_tuned.json.")
 
 
-def figures_of(metrics: Metrics, prefix: str = "") -> Iterator[tuple[str, Metrics]]:
-    """The figures of a metric file by dotted name, each with the object that it stands in, and its reason if null."""
+def metrics_by_name(metrics: Metrics, prefix: str = "") -> Iterator[tuple[str, Metrics]]:
+    """The metrics of a file by dotted name, each with the object that holds it and, where it is null, its reason."""
     for key, value in metrics.items():
         if key == "provenance":
             continue
         if isinstance(value, Mapping):
-            yield from figures_of(value, f"{prefix}{key}.")
+            yield from metrics_by_name(value, f"{prefix}{key}.")
         elif value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
             yield f"{prefix}{key}", metrics
 
@@ -226,7 +150,7 @@ def kind_table(measure_base: Metrics, measure_tuned: Metrics) -> Table:
     """Which anomalies there are, over all images of a model; kinds that neither has are left out."""
     base, tuned = (measure.get("anomaly_kinds", {}) for measure in (measure_base, measure_tuned))
     rows = [
-        (kind.replace("_", " "), figure_of(base, kind, "rate"), figure_of(tuned, kind, "rate"))
+        (kind.replace("_", " "), metric_text(base, kind, "rate"), metric_text(tuned, kind, "rate"))
         for kind in {**base, **tuned}
         if base.get(kind) or tuned.get(kind)
     ]
@@ -239,23 +163,23 @@ def headline(verdict: Metrics, compare: Metrics) -> tuple[str, ...]:
     sentences = []
     for name, prompts in (("anomaly_rate_target", "target"), ("anomaly_rate_held_out", "held-out")):
         measure = compare.get(name) or {"reason": "not measured"}
-        base, tuned = figure_of(measure, "base", "rate"), figure_of(measure, "tuned", "rate")
-        change, p = figure_of(measure, "delta", "points"), figure_of(measure, "p", "p")
+        base, tuned = metric_text(measure, "base", "rate"), metric_text(measure, "tuned", "rate")
+        change = metric_text(measure, "delta", "points")
         sentences.append(
             f"Anomalous images on the {prompts} prompts: {base} with the base model, {tuned} with the tuned one "
-            f"(change {change}, interval {interval(measure, 'points')}, p {p if p[0] in '<n' else '= ' + p})."
+            f"(change {change}, interval {interval_text(measure, 'points')}, {p_text(measure)})."
         )
     if caution := caution_of(compare.get("anomaly_rate_target") or {}):
         sentences.append(caution)
     reason = reason_for(compare.get("diversity") or {}, "delta") or "not measured"
-    ratio = figure(verdict.get("diversity_ratio"), "number", reason)
-    copies = figure(verdict.get("copy_rate"), "rate", "not measured")
+    ratio = number_text(verdict.get("diversity_ratio"), "number", reason)
+    copies = number_text(verdict.get("copy_rate"), "rate", "not measured")
     sentences.append(f"Diversity of the tuned images over the base's: {ratio}. Copied training images: {copies}.")
     return tuple(sentences)
 
 
 def _rate(rate: Rate | None) -> str:
     if rate is None:
-        return figure(None, "rate", "no image of this prompt was looked at")
+        return number_text(None, "rate", "no detector ran on images of this prompt")
     ends = f"{100 * rate.ci_low:.1f} to {100 * rate.ci_high:.1f}%"
-    return f"{figure(rate.value, 'rate')} ({rate.k} of {rate.n}; {ends})"
+    return f"{number_text(rate.value, 'rate')} ({rate.k} of {rate.n}; {ends})"

@@ -1,4 +1,4 @@
-"""The two template environments. Prompts and file names may hold markup, so both escape what they print."""
+"""The two template environments. Prompts and file names may contain markup, so both escape what they print."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def html_environment() -> Environment:
-    """Escapes everything but what a template marks as safe (the charts, drawn here)."""
+    """Escapes everything except what a template marks as safe: the charts, which this package draws."""
     return Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -22,10 +22,14 @@ def html_environment() -> Environment:
     )
 
 
-def markdown_environment() -> Environment:
-    """Without automatic escaping: templates print texts through `md`, addresses through `address`."""
+def markdown_environment(templates: Path = TEMPLATES) -> Environment:
+    """Without automatic escaping: templates print texts through `md`, addresses through `address`.
+
+    Args:
+        templates: folder of the templates.
+    """
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader(templates),
         autoescape=False,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -38,8 +42,8 @@ def markdown_environment() -> Environment:
 
 
 def escape_markdown(text: str) -> str:
-    """Text on one line that GitHub's Markdown shows as it is: no markup, no table cell of its own, no mention."""
+    """Text on one line that GitHub's Markdown shows as it is: without markup, table cells or mentions."""
     text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    # An underscore within a word is no markup; escaping it would only make keys hard to read.
+    # An underscore within a word is not markup; escaping it would only make keys hard to read.
     text = re.sub(r"([\\`*\[\]|~#!])|((?<!\w)_|_(?!\w))", r"\\\g<0>", text)
     return text.replace("@", "@\u200b")

@@ -1,4 +1,4 @@
-"""Images as `data:` URIs, which a page can hold without asking anybody for them."""
+"""Images as `data:` URIs, which a page holds in itself, so that it needs no other file."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anomend.pictures.image_sets import load_image
-from anomend.reporting.pairs import Pair
+from anomend.pictures.sheet import fitted
+from anomend.reporting.pairs import ImagePair
 
 THUMBNAIL_SIDES = (192, 160, 128, 96, 64)
-"""Sides in pixels, the first that keeps to the budget."""
+"""Sides in pixels; the first that keeps to the budget is used."""
 BYTE_BUDGET = 3_000_000
 """Thumbnails of a report in base64: with the rest, the page stays below 5 MB."""
 
 
-def thumbnails(pairs: Sequence[Pair], budget: int = BYTE_BUDGET) -> list[tuple[str, str]]:
+def thumbnails(pairs: Sequence[ImagePair], budget: int = BYTE_BUDGET) -> list[tuple[str, str]]:
     """The images of each pair, (base, tuned), as `data:` URIs of PNGs; as large as the budget (bytes) allows."""
     largest = THUMBNAIL_SIDES[0]
-    sources = [load_reduced(shot.path, largest) for pair in pairs for shot in (pair.base, pair.tuned)]
+    sources = [load_reduced(image.path, largest) for pair in pairs for image in (pair.base, pair.tuned)]
     for side in THUMBNAIL_SIDES:
-        uris = [_data_uri(resized(source, side), exact=max(source.size) < largest) for source in sources]
+        uris = [_data_uri(fitted(source, side), exact=max(source.size) < largest) for source in sources]
         if sum(len(uri) for uri in uris) <= budget:
             break
     return list(zip(uris[::2], uris[1::2], strict=True))
@@ -43,7 +44,7 @@ def picture_uri(path: Path, width: int) -> str:
 def still_uri(image: Path | NDArray[np.uint8], side: int = THUMBNAIL_SIDES[0]) -> str:
     """One image, a file or RGB of shape (H, W, 3), as `data:` URI of a PNG with `side` pixels at most."""
     loaded = load_reduced(image, side)
-    return _data_uri(resized(loaded, side), exact=max(loaded.size) < side)
+    return _data_uri(fitted(loaded, side), exact=max(loaded.size) < side)
 
 
 def load_reduced(image: Path | NDArray[np.uint8], largest: int) -> Image.Image:
@@ -51,16 +52,6 @@ def load_reduced(image: Path | NDArray[np.uint8], largest: int) -> Image.Image:
     loaded = Image.fromarray(load_image(image) if isinstance(image, Path) else image)
     loaded.thumbnail((largest, largest), Image.Resampling.LANCZOS)
     return loaded
-
-
-def resized(image: Image.Image, side: int) -> Image.Image:
-    """Small images are enlarged by a whole factor, without smoothing, so that a person can see them."""
-    factor = side // max(image.size)
-    if factor >= 1:
-        return image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
-    reduced = image.copy()
-    reduced.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return reduced
 
 
 def _data_uri(image: Image.Image, exact: bool) -> str:

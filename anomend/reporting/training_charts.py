@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from anomend.reporting.charts import BASE_COLOUR, INK, STYLE, TUNED_COLOUR, as_svg, new_figure
+from anomend.reporting.charts import BASE_COLOUR, INK, STYLE, TUNED_COLOUR, as_svg, new_chart
 from anomend.statistics import wilson_interval
 
 _HEIGHT = 2.6
@@ -29,7 +29,7 @@ def loss_chart(train_loss: pd.DataFrame, name: str = "loss") -> str:
         if column not in train_loss.columns or train_loss.empty:
             raise ValueError(f"the training curve has no {column}: run the train stage")
     with matplotlib.rc_context(STYLE):
-        figure, axes = new_figure(_HEIGHT)
+        chart, axes = new_chart(_HEIGHT)
         series = (("loss", "instance images", TUNED_COLOUR), ("prior_loss", "class images (prior)", BASE_COLOUR))
         for column, label, colour in series:
             if column in train_loss.columns and train_loss[column].notna().any():
@@ -41,48 +41,49 @@ def loss_chart(train_loss: pd.DataFrame, name: str = "loss") -> str:
         axes.set_ylabel("loss")
         axes.set_ylim(bottom=0)
         axes.legend(loc="upper right")
-        return as_svg(figure, name)
+        return as_svg(chart, name)
 
 
 def validation_chart(curves: pd.DataFrame, kept_step: int | None, name: str = "validation") -> str:
-    """The loss on fixed samples, noise and noise levels at each look, as SVG.
+    """The loss on fixed samples, noise and noise levels at each evaluation, as SVG.
 
     Args:
-        curves: columns step and validation_loss, which is missing between looks.
+        curves: columns step and validation_loss, which is missing between evaluations.
         kept_step: step whose weights were kept, marked; None: not known.
         name: prefix of the ids in the SVG.
     """
     rows = curves[["step", "validation_loss"]].dropna()
     with matplotlib.rc_context(STYLE):
-        figure, axes = new_figure(_HEIGHT)
+        chart, axes = new_chart(_HEIGHT)
         axes.plot(rows["step"], rows["validation_loss"], "-o", color=TUNED_COLOUR, linewidth=1.6, markersize=4)
         _mark(axes, kept_step)
         axes.set_xlabel("optimizer step")
         axes.set_ylabel("validation loss")
         axes.margins(y=0.25)
-        return as_svg(figure, name)
+        return as_svg(chart, name)
 
 
 def anomaly_chart(
     curves: pd.DataFrame,
     kept_step: int | None,
+    *,
     images: int | None = None,
     base_rate: float | None = None,
-    name: str = "looks",
+    name: str = "evaluations",
 ) -> str:
-    """The target prompts' anomaly rate at each look while training, as SVG.
+    """The target prompts' anomaly rate at each evaluation while training, as SVG.
 
     Args:
-        curves: columns step and anomaly_rate (0 to 1), which is missing between looks.
+        curves: columns step and anomaly_rate (0 to 1), which is missing between evaluations.
         kept_step: step whose weights were kept, marked; None: not known.
-        images: images of a look, for the 95% Wilson interval; None: no interval.
+        images: images per evaluation, for the 95% Wilson interval; None: no interval.
         base_rate: the base model's rate, drawn as a line; None: not known.
         name: prefix of the ids in the SVG.
     """
     rows = curves[["step", "anomaly_rate"]].dropna()
     steps, rates = rows["step"].to_numpy(dtype=float), rows["anomaly_rate"].to_numpy(dtype=float)
     with matplotlib.rc_context(STYLE):
-        figure, axes = new_figure(_HEIGHT)
+        chart, axes = new_chart(_HEIGHT)
         if base_rate is not None:
             axes.axhline(
                 100 * base_rate, color=BASE_COLOUR, linestyle="--", linewidth=1.6, label="base model, as judged"
@@ -96,7 +97,7 @@ def anomaly_chart(
         axes.set_ylabel("anomalous, %")
         axes.set_ylim(0, 100)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0)
-        return as_svg(figure, name)
+        return as_svg(chart, name)
 
 
 def has_curve(curves: pd.DataFrame | None, column: str) -> bool:

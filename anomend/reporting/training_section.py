@@ -1,4 +1,4 @@
-"""The training in pictures: its curves, and samples at its looks."""
+"""The training in pictures: its curves, and samples at its evaluations."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from anomend.reporting.inputs import Metrics, ReportInputs
 from anomend.reporting.thumbnails import picture_uri
 from anomend.reporting.training_charts import anomaly_chart, has_curve, loss_chart, validation_chart
 
-LOSS, VALIDATION, LOOKS = "Training loss", "Validation loss", "Anomaly rate while training"
+LOSS, VALIDATION, ANOMALIES = "Training loss", "Validation loss", "Anomaly rate while training"
 MOST_SAMPLES, SAMPLES_WIDTH = 8, 768
 
 
 def training_charts(inputs: ReportInputs) -> dict[str, str]:
-    """The charts of the training that its curves allow, by what they show."""
+    """The charts of the curves that the training logged, by title."""
     curves = inputs.train_loss
     charts: dict[str, str] = {}
     kept = (inputs.train or {}).get("kept_step")
@@ -24,7 +24,9 @@ def training_charts(inputs: ReportInputs) -> dict[str, str]:
         charts[VALIDATION] = validation_chart(curves, kept)
     if curves is not None and has_curve(curves, "anomaly_rate"):
         base = (inputs.compare.get("anomaly_rate_target") or {}).get("base")
-        charts[LOOKS] = anomaly_chart(curves, kept, _images_of_a_look(inputs.parameters), base)
+        charts[ANOMALIES] = anomaly_chart(
+            curves, kept, images=_images_per_evaluation(inputs.parameters), base_rate=base
+        )
     return charts
 
 
@@ -34,15 +36,15 @@ def loss_chart_of(inputs: ReportInputs, name: str) -> str | None:
     return None if curves is None or curves.empty else loss_chart(curves, name)
 
 
-def _images_of_a_look(parameters: Metrics) -> int | None:
+def _images_per_evaluation(parameters: Metrics) -> int | None:
     seeds = parameters.get("train", {}).get("monitor", {}).get("seeds_per_prompt")
     prompts = parameters.get("prompts", {}).get("target")
     return seeds * len(prompts) if seeds and prompts else None
 
 
 def training_samples(pictures: Mapping[int, Path]) -> dict[int, str]:
-    """At most `MOST_SAMPLES` of the looks, evenly spread, the last one among them."""
+    """At most `MOST_SAMPLES` of the evaluations, evenly spread, with the last one."""
     steps = sorted(pictures)
     count = min(MOST_SAMPLES, len(steps))
-    shown = [steps[(place + 1) * len(steps) // count - 1] for place in range(count)]
+    shown = [steps[(index + 1) * len(steps) // count - 1] for index in range(count)]
     return {step: picture_uri(pictures[step], SAMPLES_WIDTH) for step in shown}

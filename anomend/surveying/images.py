@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from anomend.pictures.image_sets import slug
 from anomend.project.files import sha256_of
 from anomend.project.seeding import numpy_generator
+from anomend.project.slugs import slug
 
 Image = NDArray[np.uint8]
 TILES = 4

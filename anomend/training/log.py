@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pillow
 
+from anomend.pictures.sheet import make_sheet
 from anomend.training.monitoring import Looks
 
 
@@ -120,11 +121,8 @@ def evenly_spread(images: tuple[np.ndarray, ...], count: int) -> tuple[np.ndarra
 
 def grid(images: tuple[np.ndarray, ...], columns: int = 8) -> Pillow.Image:
     """Images of one size side by side, at most `GRID_WIDTH` pixels wide."""
-    side = images[0].shape[0]
-    columns = min(columns, len(images))
-    sheet = Pillow.new("RGB", (columns * side, -(-len(images) // columns) * side))
-    for index, image in enumerate(images):
-        sheet.paste(Pillow.fromarray(image), (index % columns * side, index // columns * side))
+    pictures = [Pillow.fromarray(image) for image in images]
+    sheet, _ = make_sheet(pictures, columns=columns, side=images[0].shape[0], background="black")
     if sheet.width > GRID_WIDTH:
         sheet = sheet.resize((GRID_WIDTH, round(sheet.height * GRID_WIDTH / sheet.width)), Pillow.Resampling.LANCZOS)
     return sheet

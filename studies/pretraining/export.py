@@ -16,6 +16,7 @@ from anomend.diffusion.sampling import sample_images
 from anomend.miniature.anatomy import check
 from anomend.miniature.defects import DEFECTIVE
 from anomend.miniature.pipeline import T5_TOKENS, build_pipeline
+from anomend.pictures.sheet import make_sheet
 from anomend.statistics import wilson_interval
 from studies.pretraining.settings import load_settings, read_metrics, write_metrics
 
@@ -26,9 +27,8 @@ CARD = Path(__file__).with_name("model_card.md.jinja")
 
 def grid(images: list[NDArray[np.uint8]], columns: int) -> Image.Image:
     """Images in rows of `columns`, a white pixel between them, at twice their size."""
-    padded = [np.pad(image, ((1, 1), (1, 1), (0, 0)), constant_values=255) for image in images]
-    rows = [np.concatenate(padded[start : start + columns], axis=1) for start in range(0, len(padded), columns)]
-    sheet = Image.fromarray(np.concatenate(rows, axis=0))
+    pictures = [Image.fromarray(image) for image in images]
+    sheet, _ = make_sheet(pictures, columns=columns, side=images[0].shape[0], margin=1, background="white")
     return sheet.resize((sheet.width * 2, sheet.height * 2), Image.Resampling.NEAREST)
 
 

@@ -23,10 +23,11 @@ from PIL import Image
 from anomend.collecting.drawn_people import collect_drawn_people
 from anomend.params.params import Params
 from anomend.params.profiles import DEFAULT, merge, read_profile, validated
-from anomend.pictures.image_sets import ImageFolderWriter, slug
+from anomend.pictures.image_sets import ImageFolderWriter
 from anomend.pipeline.resolved_files import resolved_files, write_files
 from anomend.project.metric_files import METRICS, library_versions, resident_bytes, write_metrics
 from anomend.project.paths import PROFILES
+from anomend.project.slugs import slug
 from anomend.project.yaml_files import read_yaml
 from studies.rehearsal.random_base import SHAPES, parameter_counts
 

@@ -12,7 +12,7 @@ import torch
 from accelerate import Accelerator
 from PIL import Image
 
-from anomend.reporting.curves import read_curves
+from anomend.reporting.run_files import read_curves
 from anomend.training.flow_matching import FlowMatching
 from anomend.training.log import TrainingLog, grid
 from anomend.training.monitoring import (

@@ -13,9 +13,9 @@ import pytest
 import torch
 import yaml
 
-from anomend.diffusion.base_models import BASE_MODELS
+from anomend.diffusion.bases import BASE_MODELS
 from anomend.diffusion.lora import add_lora, save_lora
-from anomend.exporting.model_card import FinishedRun
+from anomend.exporting.finished_run import FinishedRun
 from anomend.project.metric_files import read_metrics, write_metrics
 from tests.conftest import ROOT
 from tests.diffusion.tiny import tiny_transformer
@@ -37,9 +37,9 @@ def train_lora(folder: Path, **kind: Any) -> str:
 
 def write_train_metrics(project: Path, **kind: Any) -> None:
     """Train into the project's models/lora, and write its metrics and record."""
-    figures = {"lora_sha256": train_lora(project / "models/lora", **kind), "steps": 500, "kept_step": 200}
+    metrics = {"lora_sha256": train_lora(project / "models/lora", **kind), "steps": 500, "kept_step": 200}
     provenance = {"n": 20, "base": "mini", "base_weights": "sha256:abc"}
-    write_metrics(project / "metrics/train.json", figures | {"stopped_early": True}, provenance)
+    write_metrics(project / "metrics/train.json", metrics | {"stopped_early": True}, provenance)
     write_lock(project)
 
 
@@ -101,8 +101,9 @@ def make_run(raw_params: dict[str, Any]) -> Callable[..., FinishedRun]:
         compare, verdict = (read_metrics(ROOT / "metrics" / f"{name}.json") for name in ("compare", "verdict"))
         train = {"lora_sha256": "ab12", "steps": 500, "kept_step": 200, "stopped_early": True}
         train |= {"provenance": {"n": 20, "base_weights": "sha256:abc"}}
+        params = params_of(raw_params)
         return FinishedRun(
-            params=params_of(raw_params),
+            params=params,
             base=BASE_MODELS[base],
             train=train,
             compare=compare,

@@ -17,10 +17,10 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from anomend.diffusion.lora import WEIGHT_NAME
+from anomend.exporting.finished_run import FinishedRun
 from anomend.exporting.hub import write_hub_folder
-from anomend.exporting.model_card import FinishedRun
 from anomend.project.metric_files import read_metrics, write_metrics
-from stages import export_lora
+from commands import export_lora
 from tests.conftest import ROOT
 from tests.diffusion.tiny import tiny_transformer
 from tests.exporting.conftest import train_lora, write_lock, write_train_metrics
@@ -66,9 +66,9 @@ def test_diffusers_finds_its_own_file_among_the_folders(project: Path) -> None:
 
 
 def test_what_the_licence_asks_for_goes_along(project: Path, make_run: Callable[..., FinishedRun]) -> None:
-    left = write_hub_folder(Path("models/lora"), Path("hub"), make_run("sd3.5-large"))
+    to_do = write_hub_folder(Path("models/lora"), Path("hub"), make_run("sd3.5-large"))
     assert "licensed under the Stability AI Community License, Copyright ©" in Path("hub/NOTICE").read_text()
-    assert left == ["Add a copy of the Stability AI Community License to hub before you upload it."]
+    assert to_do == ["Add a copy of the Stability AI Community License to hub before you upload it."]
     assert write_hub_folder(Path("models/lora"), Path("hub"), make_run()) == []
     assert not Path("hub/NOTICE").exists()
 
@@ -90,7 +90,7 @@ def test_a_picture_of_another_run_stays_behind(project: Path, capsys: pytest.Cap
     Path("report/side_by_side.png").write_bytes(b"another")
     export_lora.main(["--hub-folder", "hub"])
     assert not Path("hub/side_by_side.png").exists() and "![" not in Path("hub/README.md").read_text()
-    assert "without a picture: report/side_by_side.png is not what stage report wrote" in capsys.readouterr().err
+    assert "the card has no picture: report/side_by_side.png is not what stage report wrote" in capsys.readouterr().err
 
 
 def test_a_lora_without_a_run_is_written_without_base_and_licence(

@@ -149,5 +149,5 @@ def test_the_last_blocks_modulation_is_swapped_and_the_others_is_not() -> None:
 
 def test_a_file_without_alpha_has_scale_1_as_in_comfyui() -> None:
     key = "lora_unet_joint_blocks_0_x_block_mlp_fc1"
-    found = from_kohya({f"{key}.lora_down.weight": torch.ones(4, 8), f"{key}.lora_up.weight": torch.ones(8, 4)})
-    assert found["transformer_blocks.0.ff.net.0.proj"].scale == 1.0
+    adapters = from_kohya({f"{key}.lora_down.weight": torch.ones(4, 8), f"{key}.lora_up.weight": torch.ones(8, 4)})
+    assert adapters["transformer_blocks.0.ff.net.0.proj"].scale == 1.0

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from anomend.diffusion.base_models import BASE_MODELS
+from anomend.diffusion.bases import BASE_MODELS
 from anomend.diffusion.lora import save_lora
 from anomend.exporting.adapters import Adapter, from_diffusers, read_diffusers
 from anomend.exporting.kohya import from_kohya, to_kohya
@@ -32,10 +32,10 @@ def test_what_the_layout_cannot_carry_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"trained with DoRA.*train\.use_dora=false"):
         export_kohya(tmp_path, tmp_path / "out.safetensors")
     weights = diffusers_weights(adapted(SD3, ["to_q", "pos_embed.proj"]))
-    with pytest.raises(ValueError, match=r"pos_embed\.proj.* is no LoRA on a linear layer"):
+    with pytest.raises(ValueError, match=r"pos_embed\.proj.* is not a LoRA on a linear layer"):
         from_diffusers(weights)
     save_lora(adapted(SD3, ["to_q"], lora_bias=True), tmp_path)
-    with pytest.raises(ValueError, match=r"lora_B\.bias is no LoRA"):
+    with pytest.raises(ValueError, match=r"lora_B\.bias is not a LoRA"):
         export_kohya(tmp_path, tmp_path / "out.safetensors")
     unknown = Adapter(torch.ones(1, 2), torch.ones(2, 1), 1.0)
     with pytest.raises(ValueError, match=r"transformer_blocks\.0\.attn\.to_x has an adapter"):
@@ -47,7 +47,7 @@ def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
     down, up = torch.ones(1, 2), torch.ones(2, 1)
     key = "lora_unet_double_blocks_0_img_attn_qkv"
     save_file({f"{key}.lora_down.weight": down, f"{key}.lora_up.weight": up}, tmp_path / "flux.safetensors")
-    with pytest.raises(ValueError, match="is no module of Stable Diffusion 3's transformer"):
+    with pytest.raises(ValueError, match="is not a module of Stable Diffusion 3's transformer"):
         import_kohya(tmp_path / "flux.safetensors", tmp_path / "lora")
     (tmp_path / "text.safetensors").write_text("no tensors")
     for name in ("text", "nowhere"):
@@ -77,20 +77,26 @@ def metadata_of(file: Path) -> dict[str, str]:
 def test_the_file_says_what_it_is_by_modelspec(tmp_path: Path) -> None:
     sha256 = save_lora(adapted(SD3, ATTENTION), tmp_path)
     file = tmp_path / "out.safetensors"
-    origin = Origin("sd3.5-medium", "Stability AI Community License", 1024, ("lying on the grass", "a: 'b'"))
+    origin = Origin(
+        base="sd3.5-medium",
+        licence="Stability AI Community License",
+        resolution=1024,
+        prompts=("lying on the grass", "a: 'b'"),
+    )
     export_kohya(tmp_path, file, origin)
-    found = metadata_of(file)
-    assert list(found) == sorted(found) and found["diffusers_lora_sha256"] == sha256
+    metadata = metadata_of(file)
+    assert list(metadata) == sorted(metadata) and metadata["diffusers_lora_sha256"] == sha256
     required = {"sai_model_spec", "architecture", "implementation", "title"}
-    assert {f"modelspec.{name}" for name in required} <= found.keys()
-    assert found["modelspec.architecture"] == "stable-diffusion-3-5-medium/lora"
-    assert found["modelspec.resolution"] == "1024x1024" and "a: 'b'" in found["modelspec.usage_hint"]
+    assert {f"modelspec.{name}" for name in required} <= metadata.keys()
+    assert metadata["modelspec.architecture"] == "stable-diffusion-3-5-medium/lora"
+    assert metadata["modelspec.resolution"] == "1024x1024" and "a: 'b'" in metadata["modelspec.usage_hint"]
     content = file.read_bytes()
     tensors = content[8 + int.from_bytes(content[:8], "little") :]
-    assert found["modelspec.hash_sha256"] == f"0x{hashlib.sha256(tensors).hexdigest()}"
+    assert metadata["modelspec.hash_sha256"] == f"0x{hashlib.sha256(tensors).hexdigest()}"
     assert load_file(file).keys() == to_kohya(read_diffusers(tmp_path)).keys()
 
 
 def test_every_base_on_the_hub_has_its_architecture_and_the_miniature_is_no_sd3() -> None:
     assert {name for name, base in BASE_MODELS.items() if base.revision} <= ARCHITECTURES.keys()
-    assert Origin("mini", "MIT", 64, ("x",)).metadata()["modelspec.architecture"] == "anomend-mini/lora"
+    mini = Origin(base="mini", licence="MIT", resolution=64, prompts=("x",))
+    assert mini.metadata()["modelspec.architecture"] == "anomend-mini/lora"

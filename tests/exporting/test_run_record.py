@@ -24,14 +24,14 @@ stages:
     cmd: mkdir -p samples && cp models/lora/weights samples/image
     deps: [models/lora]
     outs: [samples]
-  look:
+  measure:
     matrix: {model: [tuned]}
     cmd: cp samples/image ${item.model}.csv
     deps: [samples]
     outs: [{'${item.model}.csv': {cache: false}}]
 """
-LINKS = [("train", "models/lora", "sample_tuned"), ("sample_tuned", "samples", "look@tuned")]
-FILES = [("train", "train.json"), ("look@tuned", "tuned.csv")]
+LINKS = [("train", "models/lora", "sample_tuned"), ("sample_tuned", "samples", "measure@tuned")]
+FILES = [("train", "train.json"), ("measure@tuned", "tuned.csv")]
 
 
 def dvc(*arguments: str) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def test_a_run_is_told_from_a_mixture_by_dvcs_own_record(tmp_path: Path, monkeyp
     first = write_params(4)
     dvc("init", "--no-scm")
     lock = dvc("repro")
-    check_parameters(lock, first, ["train", "sample_tuned", "look@tuned"])
+    check_parameters(lock, first, ["train", "sample_tuned", "measure@tuned"])
     check_links(lock, LINKS)
     check_files(lock, tmp_path, FILES)
 
@@ -74,7 +74,7 @@ def test_a_run_is_told_from_a_mixture_by_dvcs_own_record(tmp_path: Path, monkeyp
     check_links(dvc("repro"), LINKS)
 
     Path("tuned.csv").write_text("edited")
-    with pytest.raises(ValueError, match=r"tuned\.csv is not what stage look@tuned wrote"):
+    with pytest.raises(ValueError, match=r"tuned\.csv is not what stage measure@tuned wrote"):
         check_files(dvc("version"), tmp_path, FILES)
     Path("tuned.csv").unlink()
     with pytest.raises(FileNotFoundError, match=r"tuned\.csv is missing"):
@@ -84,7 +84,7 @@ def test_a_run_is_told_from_a_mixture_by_dvcs_own_record(tmp_path: Path, monkeyp
 def test_a_stage_that_never_ran_is_named() -> None:
     empty: list[dict[str, Any]] = [{}, {"stages": {}}]
     for lock in empty:
-        with pytest.raises(ValueError, match="holds no run of stage train: run `dvc repro`"):
+        with pytest.raises(ValueError, match="has no run of stage train: run `dvc repro`"):
             check_parameters(lock, {}, ["train"])
-        with pytest.raises(ValueError, match="holds no run of stage train"):
+        with pytest.raises(ValueError, match="has no run of stage train"):
             check_links(lock)

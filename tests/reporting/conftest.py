@@ -45,8 +45,8 @@ def draw_set(folder: Path, anomalous_seeds: int) -> tuple[pd.DataFrame, pd.DataF
             image = render(scene, rng, body)
             name = f"{posture}_{seed}.png"
             writer.add(name, image, text=prompt, prompt=prompt, seed=seed, group=group, source="drawn", model="none")
-            found = check(image).anomalies
-            findings.append((name, group, prompt, seed, int(bool(found)), " ".join(found)))
+            anomalies = check(image).anomalies
+            findings.append((name, group, prompt, seed, int(bool(anomalies)), " ".join(anomalies)))
     writer.close()
     columns = ["file_name", "group", "prompt", "seed", "anomalous", "anomalies"]
     table = pd.DataFrame(findings, columns=columns)
@@ -87,8 +87,9 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> ReportInputs:
         ),
     ).as_metrics()
     loss = pd.DataFrame({"step": range(1, 61), "loss": [1 / (1 + i / 20) for i in range(60)], "prior_loss": [0.5] * 60})
-    looks = loss["step"] % 20 == 0
-    loss["validation_loss"], loss["anomaly_rate"] = (1 / loss["step"]).where(looks), (4 / loss["step"]).where(looks)
+    evaluated = loss["step"] % 20 == 0
+    loss["validation_loss"] = (1 / loss["step"]).where(evaluated)
+    loss["anomaly_rate"] = (4 / loss["step"]).where(evaluated)
     return ReportInputs(
         title="A small run",
         verdict=verdict,
@@ -100,7 +101,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> ReportInputs:
         images_base=images_base,
         images_tuned=images_tuned,
         pairs_per_prompt=3,
-        grid_image="metrics/plots/base | tuned.png",
+        picture="metrics/plots/base | tuned.png",
         train={"lora_sha256": "ab12", "steps": 60, "stopped_early": False, "train_seed": 7, "loss_last_tenth": None}
         | {"reason": "not logged", "kept_step": 40, "provenance": {"n": 18, "n_class": 128}},
         train_loss=loss,
@@ -127,7 +128,7 @@ def complete(inputs: ReportInputs, tmp_path_factory: pytest.TempPathFactory) -> 
     """The same run with every part that a run can have: judge, survey, agreement, curation, the paper's tables."""
     folder = tmp_path_factory.mktemp("complete")
     Image.new("RGB", (600, 300), "white").save(folder / "sheet.jpg")
-    Image.new("RGB", (512, 64), "grey").save(folder / "look.png")
+    Image.new("RGB", (512, 64), "grey").save(folder / "samples.png")
     base, tuned = (table[table["group"] == "target"] for table in (inputs.samples_base, inputs.samples_tuned))
     judge = AnatomyJudge(lambda image: check(image).anomalies)
     answers = write_answers(
@@ -140,17 +141,19 @@ def complete(inputs: ReportInputs, tmp_path_factory: pytest.TempPathFactory) -> 
     return replace(
         inputs,
         judge={"anatomy": analyse(answers, seed=0), "provenance": {}},
-        judge_examples=judge_examples(folder, ["anatomy"], inputs.samples_base, inputs.samples_tuned),
+        judge_examples=judge_examples(
+            folder, ["anatomy"], samples_base=inputs.samples_base, samples_tuned=inputs.samples_tuned
+        ),
         survey=tally(no_responses(), seed=0),
         agreement={
-            "people": {"n": 0, "reason": "nobody yet"},
+            "people": {"n": 0, "reason": "no answers yet"},
             "__".join(raters): {"n": 5, "agreement": 0.6, "kappa": 0.2, "ci_low": -0.1, "ci_high": 0.5}
             | {"rank_correlation": 0.3, "rank_p": 0.2},
         },
         disagreements=pd.DataFrame([[prompt, seed, 1.0, 1.0, 0.0]], columns=["prompt", "seed", "spread", *raters]),
         contact_sheet=folder / "sheet.jpg",
         curation=kept.assign(persons=1, area=[0.1 + i / 100 for i in range(len(kept))], background=0.02),
-        training_samples=dict.fromkeys(range(100, 1300, 100), folder / "look.png"),
+        training_samples=dict.fromkeys(range(100, 1300, 100), folder / "samples.png"),
         replication=json.loads((ROOT / "metrics" / "replication.json").read_text()),
         paper_judges=pd.read_csv(ROOT / "data" / "paper" / "judges.csv"),
     )

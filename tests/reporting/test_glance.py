@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from anomend.reporting.glance import questions, subject
+from anomend.reporting.glance import key_answers, subject
 from anomend.reporting.inputs import ReportInputs
 from anomend.reporting.rates import PromptRates
 from anomend.statistics import Rate
 
 
 def answers(inputs: ReportInputs) -> list[str]:
-    return [question.answer for question in questions(inputs)]
+    return [key.answer for key in key_answers(inputs)]
 
 
-def test_a_corrected_run_is_told_in_figures(complete: ReportInputs) -> None:
+def test_a_corrected_run_in_numbers(complete: ReportInputs) -> None:
     yes, by_how_much, how_sure, elsewhere, changed, spent, again = answers(complete)
     assert yes == "Yes: each of the 5 clauses of the verdict passed."
     assert "80.0% of the base" in by_how_much and "20.0% of the tuned" in by_how_much
@@ -26,7 +26,7 @@ def test_a_corrected_run_is_told_in_figures(complete: ReportInputs) -> None:
     )
     assert "Worse: Diversity." in elsewhere
     assert "Changed, which is neither good nor bad by itself: SSIM within the set." in elsewhere
-    assert changed.startswith("A LoRA of rank 8 on mini, by DreamBooth: 60 steps on 18 images, with 128 of")
+    assert changed.startswith("A LoRA of rank 8 on mini, by DreamBooth: 60 steps on 18 images, with 128 right")
     assert changed.endswith("the weights are those of step 40.")
     assert spent == "0.00 USD, on images and judges together."
     assert "make repro" in again and "python 3.11" in again
@@ -38,11 +38,11 @@ def test_few_prompts_are_no_sample_of_prompts(inputs: ReportInputs) -> None:
     assert "new seeds of these 2 prompts, not about other prompts" in answers(replace(inputs, compare=few))[2]
 
 
-def test_a_loss_of_diversity_on_held_out_prompts_is_told(inputs: ReportInputs) -> None:
-    assert "held-out prompts are" not in answers(inputs)[3]
+def test_a_loss_of_diversity_on_held_out_prompts_is_named(inputs: ReportInputs) -> None:
+    assert "On the held-out prompts:" not in answers(inputs)[3]
     loss = inputs.compare["diversity"] | {"ratio": 0.8, "ratio_ci_low": 0.75, "ratio_ci_high": 0.85}
     elsewhere = answers(replace(inputs, compare={**inputs.compare, "diversity_held_out": loss}))[3]
-    assert "Those on the held-out prompts are 0.800 times (0.750 to 0.850)." in elsewhere
+    assert "On the held-out prompts: 0.800 times (0.750 to 0.850)." in elsewhere
     assert "Diversity, held-out prompts" in elsewhere
 
 
@@ -50,31 +50,31 @@ def test_the_held_out_prompt_that_rose_most_is_named(inputs: ReportInputs) -> No
     def rates(prompt: str, group: str, base: int, tuned: int) -> PromptRates:
         return PromptRates(prompt, group, Rate.of(base, 64), Rate.of(tuned, 64))
 
-    found = [rates("a", "target", 50, 64), rates("b", "held_out", 8, 9), rates("c", "held_out", 0, 8)]
-    assert "The prompt that rose most: c, 0.0% to 12.5%." in questions(inputs, found)[3].answer
+    prompts = [rates("a", "target", 50, 64), rates("b", "held_out", 8, 9), rates("c", "held_out", 0, 8)]
+    assert "The prompt that rose most: c, 0.0% to 12.5%." in key_answers(inputs, prompts)[3].answer
     none = [PromptRates("d", "held_out", None, Rate.of(1, 1)), rates("e", "held_out", 3, 2)]
-    assert "rose most" not in questions(inputs, none)[3].answer
+    assert "rose most" not in key_answers(inputs, none)[3].answer
 
 
-def test_held_out_prompts_with_class_images_are_told(inputs: ReportInputs) -> None:
+def test_held_out_prompts_with_class_images_are_named(inputs: ReportInputs) -> None:
     parameters = {
         **inputs.parameters,
         "prompts": {"held_out": ["standing on the beach", "sitting on the beach"]},
         "class_images": {"prompts": ["a photo of a person sitting on the beach", "a photo of a person on the snow"]},
         "train": {"class_batch_size": 4},
     }
-    told = "Of the 2 held-out prompts 1 have class images"
-    assert told in answers(replace(inputs, parameters=parameters))[3]
-    assert told not in answers(replace(inputs, parameters=parameters | {"train": {"class_batch_size": 0}}))[3]
+    sentence = "1 of the 2 held-out prompts have class images"
+    assert sentence in answers(replace(inputs, parameters=parameters))[3]
+    assert sentence not in answers(replace(inputs, parameters=parameters | {"train": {"class_batch_size": 0}}))[3]
 
 
-def test_a_clause_that_its_interval_leaves_open_is_told_at_the_top(inputs: ReportInputs) -> None:
+def test_a_clause_that_its_interval_leaves_open_is_named_at_the_top(inputs: ReportInputs) -> None:
     assert "includes the threshold" not in answers(inputs)[0]
     first = next(iter(inputs.verdict["clauses"]))
     clauses = {name: {"passed": True} for name in inputs.verdict["clauses"]}
     clauses[first] = {"passed": True, "advice": {"seeds_per_prompt": 99}}  # type: ignore[dict-item]
     narrow = replace(inputs, verdict={**inputs.verdict, "verdict": "corrected", "clauses": clauses})
-    assert answers(narrow)[0].endswith("Of 1 the interval includes the threshold, so that other seeds may fail it.")
+    assert answers(narrow)[0].endswith("For 1 of them the interval includes the threshold: other seeds may fail.")
 
 
 def test_the_miniature_is_called_what_it_is(inputs: ReportInputs) -> None:
@@ -84,7 +84,7 @@ def test_the_miniature_is_called_what_it_is(inputs: ReportInputs) -> None:
     assert subject(other) == "Profile paper: images by the base model sd3-medium."
 
 
-def test_other_verdicts_and_missing_figures(inputs: ReportInputs) -> None:
+def test_other_verdicts_and_missing_metrics(inputs: ReportInputs) -> None:
     def verdict(word: str, *outcomes: bool | None) -> dict[str, Any]:
         clauses = {str(i): {"passed": outcome} for i, outcome in enumerate(outcomes)}
         return {"verdict": word, "reasons": [], "clauses": clauses}
@@ -93,9 +93,9 @@ def test_other_verdicts_and_missing_figures(inputs: ReportInputs) -> None:
     assert answers(failed)[0] == "No: 1 of 3 clauses failed."
     unsettled = replace(inputs, verdict=verdict("inconclusive", True, None), compare={}, train=None, collect=None)
     undecided, by_how_much, _, elsewhere, changed, spent, _ = answers(unsettled)
-    assert undecided == "Undecided: no clause failed, and the figures do not settle 1 of 2."
+    assert undecided == "Undecided: no clause failed, and the metrics do not settle 1 of 2."
     assert by_how_much == "Not known: n/a (not measured)."
-    assert "not known" in elsewhere and "None" not in "".join(answers(unsettled))
+    assert "Not known" in elsewhere and "None" not in "".join(answers(unsettled))
     assert changed == spent == "Not recorded."
 
 

@@ -1,4 +1,4 @@
-"""The paper's seven figures, each with a counterpart that is what it says."""
+"""The paper's seven figures, each with the counterpart that its text describes."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_outputs_are_the_first_anomalous_ones_and_their_twins(complete: ReportIn
     assert len(by_number(clean)[4].pictures) == 1
 
 
-def test_judges_stand_next_to_their_figure_or_another_stands_in(complete: ReportInputs) -> None:
+def test_judges_are_next_to_their_figure_or_another_takes_the_place(complete: ReportInputs) -> None:
     figures = by_number(complete)
     assert "openai was not asked in this run. The first question, to the judge 'anatomy'" in figures[5].here
     assert "The same pair in the other order" in figures[6].here
@@ -78,7 +78,15 @@ def test_judges_stand_next_to_their_figure_or_another_stands_in(complete: Report
     np.testing.assert_array_equal(a, swapped_b)
     np.testing.assert_array_equal(b, swapped_a)
     assert "A is the base model's" in figures[5].here and "A is the tuned model's" in figures[6].here
-    example = JudgeExample("p", 1, a, b, "base", "Which one is better?", "B (its arms).")
+    example = JudgeExample(
+        prompt="p",
+        seed=1,
+        image_a=a,
+        image_b=b,
+        first="base",
+        question="Which one is better?",
+        answer="B (its arms).",
+    )
     asked = by_number(replace(complete, judge_examples={"openai": [example], **complete.judge_examples}))
     assert asked[5].here.startswith("The first question to openai. Which one is better? Answer: B (its arms).")
 

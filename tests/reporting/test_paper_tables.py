@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 REPLICATION = json.loads((ROOT / "metrics" / "replication.json").read_text())
 
 
-def test_table_1_stands_next_to_this_run() -> None:
+def test_table_1_is_next_to_this_run() -> None:
     replication: dict[str, Any] = {
         "published": {"psnr": {"tuned": 23.2820, "base": 23.1765}, "fid": {"tuned": 266.5844, "base": 366.9462}},
         "reproduced": {"fid": {"tuned": None, "base": None, "reason": "no Inception weights"}},
@@ -69,7 +69,8 @@ def test_preferences_of_the_paper_and_of_this_run() -> None:
         "anatomy": judge | {"provider": "anatomy", "model": "a checker"},
         "provenance": {"n": 32},
     }
-    rows = {row[0]: row[1:] for row in preference_table(REPLICATION, published, judges, None).rows}
+    table = preference_table(replication=REPLICATION, paper_judges=published, judges=judges, survey=None)
+    rows = {row[0]: row[1:] for row in table.rows}
     assert rows["People"] == ("94.0% of 100 votes (interval 81.0 to 100.0%)", "n/a (no survey in this run)")
     # "ChatGPT 4.0 evaluated all images ... as more natural when produced by the untuned model", Claude "all but one".
     assert rows["GPT-4o"] == ("0.0% of 10 pairs", "n/a (not asked in this run)")

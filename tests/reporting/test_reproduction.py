@@ -12,14 +12,14 @@ from tests.conftest import ROOT
 
 def test_hashes_are_those_of_the_committed_lock() -> None:
     text = (ROOT / "dvc.lock").read_text()
-    found = locked_data(yaml.safe_load(text))
+    hashes = locked_data(yaml.safe_load(text))
     # Independent of YAML: the lines under the LoRA's path; who reads it has the same hash as who wrote it.
     written = set(re.findall(r"- path: models/lora\n +hash: md5\n +md5: (\S+)\n", text))
-    assert [found["models/lora"].split(",")[0]] == list(written)
-    assert found["models/lora"].endswith("by train")
-    assert {"data/collected", "data/instance", "data/samples/base", "data/samples/tuned"} <= set(found)
-    assert not [path for path in found if path.startswith(("metrics/", "report/", "params"))]
-    assert list(found) == sorted(found) and locked_data({}) == {}
+    assert [hashes["models/lora"].split(",")[0]] == list(written)
+    assert hashes["models/lora"].endswith("by train")
+    assert {"data/collected", "data/instance", "data/samples/base", "data/samples/tuned"} <= set(hashes)
+    assert not [path for path in hashes if path.startswith(("metrics/", "report/", "params", "run.", "code."))]
+    assert list(hashes) == sorted(hashes) and locked_data({}) == {}
 
 
 def test_its_own_record_is_not_shown_since_it_is_still_the_last_runs() -> None:

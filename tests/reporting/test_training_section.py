@@ -35,10 +35,10 @@ def heights(svg: str, ids: str) -> list[float]:
     return [float(y) for y in re.findall(r"[ML] [\d.]+ ([\d.]+)", group)]
 
 
-def test_looks_have_wilson_intervals_on_a_scale_of_0_to_100() -> None:
+def test_evaluations_have_wilson_intervals_on_a_scale_of_0_to_100() -> None:
     curves = pd.DataFrame({"step": [100, 200], "anomaly_rate": [0.5, 0.1]})
     svg = anomaly_chart(curves, kept_step=200, images=20)
-    ends = np.array(heights(svg, "looks-LineCollection_1")).reshape(2, 2)
+    ends = np.array(heights(svg, "evaluations-LineCollection_1")).reshape(2, 2)
     expected = [binomtest(k, 20).proportion_ci(method="wilson") for k in (10, 2)]
     spans = np.array([interval.high - interval.low for interval in expected])
     drawn = ends[:, 0] - ends[:, 1]
@@ -56,7 +56,7 @@ def test_a_run_shows_the_curves_that_it_logged(inputs: ReportInputs) -> None:
     assert not has_curve(None, "loss")
 
 
-def test_many_looks_are_thinned_and_the_last_stays(complete: ReportInputs) -> None:
+def test_many_evaluations_are_thinned_and_the_last_stays(complete: ReportInputs) -> None:
     assert len(complete.training_samples) == 12
     assert list(training_samples(complete.training_samples)) == [100, 300, 400, 600, 700, 900, 1000, 1200]
     assert list(training_samples(dict(list(complete.training_samples.items())[:3]))) == [100, 200, 300]

@@ -1,4 +1,4 @@
-"""The two reports as a reader, a browser and a reviewer's e-mail client meet them."""
+"""The two reports as a reader, a browser and a reviewer's e-mail client see them."""
 
 from __future__ import annotations
 
@@ -98,9 +98,9 @@ def test_the_verdict_comes_first_then_seven_answers_then_what_decided(
     assert markdown.startswith("# ✓ Corrected: A small run\n\nProfile mini: images by the base model mini, the mini")
     assert markdown.splitlines()[4] == "| Question | Answer |"
     assert re.findall(r"^## (.*)$", markdown, flags=re.MULTILINE) == list(HEADINGS)
-    asked = page.of("dt")[:7]
-    assert asked[0] == "Is it corrected?" and all(text.endswith("?") for text in asked)
-    assert all(f"| **{text}** |" in markdown for text in asked)
+    questions = page.of("dt")[:7]
+    assert questions[0] == "Is it corrected?" and all(text.endswith("?") for text in questions)
+    assert all(f"| **{text}** |" in markdown for text in questions)
     for reason in complete.verdict["reasons"]:
         assert reason in page.of("li") and f"- {reason}" in markdown
     assert html.index("Is it corrected?") < html.index("Why this verdict") < html.index("<img")
@@ -117,7 +117,7 @@ def test_links_within_the_page_lead_somewhere(full: tuple[str, str]) -> None:
 def test_every_picture_says_what_it_shows(full: tuple[str, str]) -> None:
     page = Page(full[1])
     alts = [attributes.get("alt") or "" for tag, attributes in page.tags if tag == "img"]
-    # Two prompts, three pairs each, two images a pair.
+    # Two prompts, three pairs each, two images per pair.
     assert all(alt.startswith(("base image", "tuned image")) for alt in alts[:12])
     assert alts[0] == "base image of 'lying on the grass', seed 0: extra arm"
     assert alts[3] == "tuned image of 'lying on the grass', seed 1: no anomaly"
@@ -134,13 +134,13 @@ def test_every_picture_says_what_it_shows(full: tuple[str, str]) -> None:
 
 def test_anomalous_images_are_marked_by_frame_and_symbol(reports: tuple[str, str]) -> None:
     page = Page(reports[1])
-    shots = [
+    images = [
         attributes["class"]
         for tag, attributes in page.tags
-        if tag == "div" and "shot" in (attributes.get("class") or "")
+        if tag == "div" and "image" in (attributes.get("class") or "")
     ]
     # Of the first three seeds of the target prompt, all three base images and one tuned image have a planted anomaly.
-    assert shots.count("shot anomalous") == 4
+    assert images.count("image anomalous") == 4
     # The paper's Figures 3 and 4 show two of them again.
     stills = [attributes.get("class") for tag, attributes in page.tags if tag == "figure"]
     assert stills.count("still anomalous") == 2
@@ -159,7 +159,7 @@ def test_the_same_inputs_give_the_same_bytes(full: tuple[str, str], complete: Re
 
 def test_parts_that_did_not_run_are_named(reports: tuple[str, str], inputs: ReportInputs) -> None:
     assert [report.count("Not part of this run.") for report in reports] == [6, 6]
-    bare = replace(inputs, train=None, train_loss=None, collect=None, curate=None, parameters={}, grid_image=None)
+    bare = replace(inputs, train=None, train_loss=None, collect=None, curate=None, parameters={}, picture=None)
     markdown, html = render_report(bare)
     assert "No training curve was recorded." in html and "not recorded" in html
     assert "![" not in markdown

@@ -1,4 +1,4 @@
-"""The comment tells verdict, measures, and what changed; it fits into a comment."""
+"""The comment has verdict, measures and changes, and is short enough for GitHub."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from commands.pull_request_comment import LIMIT, comment
-from commands.reproduce import reproduce, verdicts
+from anomend.reporting.pull_request import LIMIT, pull_request_comment
 from tests.clones import clone, run, set_params
 from tests.conftest import ROOT
 
 
 @pytest.fixture(scope="module")
 def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone whose branch asks for another rank, with another verdict."""
+    """A clone whose branch has another rank and another verdict."""
     folder = clone(tmp_path_factory.mktemp("pull_request"))
     run(folder, "git", "branch", "-m", "main")
     set_params(folder, {"train": {"rank": 5}})
@@ -28,8 +27,8 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_it_tells_verdict_measures_and_changes(changed: Path) -> None:
-    text = comment(changed, "main", "https://images.example/abc/")
+def test_it_has_verdict_measures_and_changes(changed: Path) -> None:
+    text = pull_request_comment(changed, base="main", images="https://images.example/abc/")
     effect = json.loads((ROOT / "metrics" / "compare.json").read_text())["anomaly_rate_target"]
     assert text.startswith("## inconclusive\n")
     assert f"| {effect['base']:.4g} | {effect['tuned']:.4g} | {effect['delta']:.4g} |" in text
@@ -41,7 +40,7 @@ def test_it_tells_verdict_measures_and_changes(changed: Path) -> None:
 def test_an_unchanged_branch_says_so(changed: Path) -> None:
     run(changed, "git", "checkout", "-q", "-b", "same")
     run(changed, "git", "commit", "-qam", "other")
-    text = comment(changed, "HEAD", ".")
+    text = pull_request_comment(changed, base="HEAD", images=".")
     assert "are the same as on HEAD" in text and "No parameter changed." in text
 
 
@@ -50,7 +49,7 @@ def test_a_report_that_is_too_long_is_linked(changed: Path) -> None:
     before = report.read_text()
     report.write_text("x" * LIMIT)
     try:
-        assert "It is `report/report.md` of this commit." in comment(changed, "HEAD", ".")
+        assert "It is `report/report.md` of this commit." in pull_request_comment(changed, base="HEAD", images=".")
     finally:
         report.write_text(before)
 
@@ -65,14 +64,3 @@ def test_an_unknown_base_is_one_sentence(changed: Path) -> None:
     )
     assert done.returncode == 1
     assert len(done.stderr.strip().splitlines()) == 1 and "nowhere" in done.stderr
-
-
-@pytest.mark.slow
-def test_reproducing_in_a_clone_tells_what_came_out_otherwise(changed: Path, tmp_path: Path) -> None:
-    run(changed, "git", "add", "-A")
-    path = changed / "metrics" / "collect.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"images": 999}))
-    run(changed, "git", "add", "-A")
-    run(changed, "git", "commit", "-qm", "a figure by hand")
-    assert "metrics/collect.json" in reproduce(changed, tmp_path / "clone", ["collect"])
-    assert verdicts(changed, tmp_path / "clone") == ("inconclusive", "inconclusive")

@@ -1,4 +1,4 @@
-"""The model card is what the hub reads: metadata, results, and a text that no prompt can break."""
+"""The model card: metadata and results as the hub reads them, and a text that no prompt can break."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from huggingface_hub import ModelCard, ModelCardData
 
-from anomend.exporting.model_card import FinishedRun, model_card, seeds_of
+from anomend.exporting.finished_run import FinishedRun
+from anomend.exporting.hub_card import hub_card, seeds_of
 
 MakeRun = Callable[..., FinishedRun]
 
@@ -21,7 +22,7 @@ def data_of(card: ModelCard) -> ModelCardData:
 
 
 def test_the_hub_reads_the_card_of_a_released_base(make_run: MakeRun) -> None:
-    card = ModelCard(model_card(make_run("sd3-medium")))
+    card = ModelCard(hub_card(make_run("sd3-medium")))
     data = card.data.to_dict()
     assert data["base_model"] == "stabilityai/stable-diffusion-3-medium-diffusers"
     assert data["base_model_relation"] == "adapter"
@@ -36,16 +37,16 @@ def test_the_hub_reads_the_card_of_a_released_base(make_run: MakeRun) -> None:
 
 
 def test_a_base_that_is_not_on_the_hub_is_not_named_as_one(make_run: MakeRun) -> None:
-    card = ModelCard(model_card(make_run()))
+    card = ModelCard(hub_card(make_run()))
     data = data_of(card)
     assert data.base_model is None and data.license == "mit" and data.license_name is None
-    assert "Powered by" not in card.text and "no released model" in card.text
-    assert ModelCard(model_card(make_run("rehearsal"))).data.to_dict()["license_name"] == "none: random weights"
+    assert "Powered by" not in card.text and "not a released model" in card.text
+    assert ModelCard(hub_card(make_run("rehearsal"))).data.to_dict()["license_name"] == "none: random weights"
 
 
 def test_prompts_and_seeds_are_those_that_were_judged(make_run: MakeRun) -> None:
     run = make_run()
-    text = model_card(run)
+    text = hub_card(run)
     assert set(run.images_tuned["prompt"]) == {*run.params.prompts.target, *run.params.prompts.held_out}
     for prompt in set(run.images_tuned["prompt"]):
         rows = run.images_tuned[run.images_tuned["prompt"] == prompt]
@@ -57,7 +58,7 @@ def test_prompts_and_seeds_are_those_that_were_judged(make_run: MakeRun) -> None
     )
     assert "| instance images | 20, 64 x 64 px |" in text and f"| seed | {run.params.train.seed} |" in text
     assert "| steps | 500 of at most 700, stopped early; the weights are those of step 200 |" in text
-    assert "![" not in text and "(pairs.png)" in model_card(run, picture="pairs.png")
+    assert "![" not in text and "(pairs.png)" in hub_card(run, picture="pairs.png")
 
 
 def test_seeds_in_words() -> None:
@@ -67,41 +68,41 @@ def test_seeds_in_words() -> None:
 
 def test_results_are_read_back_as_eval_results(make_run: MakeRun) -> None:
     run = make_run()
-    card = ModelCard(model_card(run))
+    card = ModelCard(hub_card(run))
     assert data_of(card).model_name == "anomend-mini-lora"
     results = data_of(card).eval_results or []
-    figures = {(result.metric_type, result.dataset_split): result.metric_value for result in results}
+    values = {(result.metric_type, result.dataset_split): result.metric_value for result in results}
     for group in ("target", "held_out"):
         effect = run.compare[f"anomaly_rate_{group}"]
-        assert figures["anomaly_rate", group] == effect["tuned"]
-        assert figures["anomaly_rate_change", group] == effect["delta"]
-    assert figures["diversity_ratio", "target"] == run.verdict["diversity_ratio"]
-    assert figures["copy_rate", "target"] == run.verdict["copy_rate"]
+        assert values["anomaly_rate", group] == effect["tuned"]
+        assert values["anomaly_rate_change", group] == effect["delta"]
+    assert values["diversity_ratio", "target"] == run.verdict["diversity_ratio"]
+    assert values["copy_rate", "target"] == run.verdict["copy_rate"]
     assert {result.task_type for result in results} == {"text-to-image"}
 
 
 @pytest.mark.parametrize("verdict", ["corrected", "not_corrected", "inconclusive"])
 def test_the_card_claims_no_more_than_the_verdict(make_run: MakeRun, verdict: str) -> None:
     run = make_run()
-    text = ModelCard(model_card(replace(run, verdict=dict(run.verdict) | {"verdict": verdict}))).text
+    text = ModelCard(hub_card(replace(run, verdict=dict(run.verdict) | {"verdict": verdict}))).text
     assert f"**{verdict.replace('_', ' ').capitalize()}.**" in text
     assert "that corrects" not in text and text.lstrip().startswith("# LoRA trained to correct")
 
 
 def test_what_was_not_measured_is_left_out_of_the_metadata_and_said_in_the_text(make_run: MakeRun) -> None:
     run, nothing = make_run(), {"base": None, "tuned": None, "delta": None, "reason": "no detector"}
-    card = ModelCard(model_card(replace(run, compare=dict(run.compare) | {"anomaly_rate_held_out": nothing})))
+    card = ModelCard(hub_card(replace(run, compare=dict(run.compare) | {"anomaly_rate_held_out": nothing})))
     assert {result.dataset_split for result in data_of(card).eval_results or []} == {"target"}
     assert "n/a (no detector)" in card.text
     unmeasured = {f"anomaly_rate_{group}": nothing for group in ("target", "held_out")}
     verdict = dict(run.verdict) | {"diversity_ratio": None, "copy_rate": None}
-    card = ModelCard(model_card(replace(run, compare=dict(run.compare) | unmeasured, verdict=verdict)))
+    card = ModelCard(hub_card(replace(run, compare=dict(run.compare) | unmeasured, verdict=verdict)))
     assert data_of(card).eval_results is None and "model-index" not in card.data.to_dict()
 
 
 def test_prompts_cannot_break_the_card(make_run: MakeRun) -> None:
     hostile = ["a: 'b' # \"c\"\n--- | <b>\n```", "*lying*"]
-    card = ModelCard(model_card(make_run(prompts={"target": hostile})))
+    card = ModelCard(hub_card(make_run(prompts={"target": hostile})))
     assert [entry["text"] for entry in card.data.to_dict()["widget"]] == hostile
     assert "<b>" not in card.text.split("## Use")[0] and r"\*lying\*" in card.text
     code = card.text.split("```python\n")[1].split("\n```\n")[0]
@@ -118,7 +119,7 @@ def test_prompts_cannot_break_the_card(make_run: MakeRun) -> None:
     ],
 )
 def test_who_uses_another_program_is_warned(make_run: MakeRun, train: dict[str, object], sentence: str) -> None:
-    text = model_card(make_run(train=train))
+    text = hub_card(make_run(train=train))
     assert sentence in text
     if train.get("use_rslora"):
         assert "| rank, alpha | 4, 8.0: scale 4 |" in text and "dreambooth, rsLoRA" in text

@@ -1,21 +1,14 @@
-"""The tables of the report, and how figures are written."""
+"""The tables of the report, and how metrics are written."""
 
 from __future__ import annotations
 
 import pytest
 
 from anomend.reporting.evidence_tables import cost_table, survey_table, training_table
-from anomend.reporting.formatting import figure, reasons_once
+from anomend.reporting.formatting import number_text, p_text, reasons_once
 from anomend.reporting.inputs import ReportInputs
-from anomend.reporting.tables import (
-    compare_table,
-    direction,
-    is_share,
-    kind_table,
-    reading,
-    sample_advice,
-    set_table,
-)
+from anomend.reporting.measures import direction, is_share, reading
+from anomend.reporting.tables import compare_table, kind_table, sample_advice, set_table
 
 
 @pytest.mark.parametrize(
@@ -76,16 +69,16 @@ def test_measures_of_any_name_are_shown_with_their_direction_in_words() -> None:
 
 
 def test_costs(inputs: ReportInputs) -> None:
-    resources = {"train": {"seconds": 61.5, "peak_memory_bytes": 2**30}}
     paid = {"openai": {"spend_usd": 1.5, "requests_paid": 4, "requests_from_store": 2, "maybe_spent_usd": 0.25}}
-    rows = dict(cost_table(inputs.collect, inputs.curate, paid, resources).rows)
+    rows = dict(cost_table(collect=inputs.collect, curate=inputs.curate, judge=paid).rows)
     assert rows["Spent on images"] == "0.00 USD"
-    assert rows["Stage train"] == "61.50 s, 1024 MiB at most"
     assert rows["Spent on judge openai"] == "1.50 USD" and rows["Answers of judge openai: paid"] == "4"
-    assert rows["Answers of judge openai: charged perhaps, without a usable answer"] == "0.25 USD at most"
-    unbilled = dict(cost_table({"spend_usd": None, "reason": "no bill"}, None, {"anatomy": {}}, None).rows)
+    assert rows["Answers of judge openai: possibly charged, without a usable answer"] == "0.25 USD at most"
+    unbilled = dict(
+        cost_table(collect={"spend_usd": None, "reason": "no bill"}, curate=None, judge={"anatomy": {}}).rows
+    )
     assert unbilled["Spent on images"] == "n/a (no bill)"
-    assert unbilled["Spent on judges"] == "0.00 USD (no paid judge was asked)"
+    assert unbilled["Spent on judges"] == "0.00 USD (no paid judge was used)"
 
 
 def test_training(inputs: ReportInputs) -> None:
@@ -96,12 +89,12 @@ def test_training(inputs: ReportInputs) -> None:
     assert training_table(None).rows == ()
 
 
-def test_a_survey_that_nobody_answered_is_three_rows() -> None:
-    rows = dict(survey_table({"n": 0, "votes": 0, "win_rate_tuned": None, "reason": "nobody yet"}).rows)
-    assert list(rows.values()) == ["0", "0", "n/a (nobody yet)", "n/a (same reason)"]
+def test_a_survey_without_answers_is_three_rows() -> None:
+    rows = dict(survey_table({"n": 0, "votes": 0, "win_rate_tuned": None, "reason": "no answers yet"}).rows)
+    assert list(rows.values()) == ["0", "0", "n/a (no answers yet)", "n/a (same reason)"]
 
 
-def test_figures_of_a_set_have_their_dotted_names_and_reasons() -> None:
+def test_metrics_of_a_set_have_their_dotted_names_and_reasons() -> None:
     measured = {
         "diversity": 0.5,
         "anomaly_rate": {"a": 0.1},
@@ -120,12 +113,14 @@ def test_figures_of_a_set_have_their_dotted_names_and_reasons() -> None:
 def test_advice_on_the_number_of_images() -> None:
     advised = {"held_out": {"advice": {"seeds_per_prompt": 1200, "power": 0.8}}, "target_drop": {"passed": True}}
     (sentence,) = sample_advice({"clauses": advised})
-    assert sentence.startswith("Change of the held-out anomaly rate, upper bound: 1,200 seeds a prompt would settle it")
+    assert sentence.startswith(
+        "Change of the held-out anomaly rate, upper bound: 1,200 seeds per prompt would settle it"
+    )
     assert "in 80% of repetitions" in sentence
     assert "12 prompts would" in sample_advice({"clauses": {"x": {"advice": {"prompts": 12}}}})[0]
 
 
-def test_kinds_that_nobody_has_are_left_out() -> None:
+def test_kinds_that_neither_model_shows_are_left_out() -> None:
     base, tuned = ({"anomaly_kinds": kinds} for kinds in ({"extra_arm": 0.25, "missing_leg": 0.0}, {"extra_arm": 0.0}))
     assert kind_table(base, tuned).rows == (("extra arm", "25.0%", "0.0%"),)
 
@@ -146,11 +141,17 @@ def test_kinds_that_nobody_has_are_left_out() -> None:
         (float("nan"), "number", "n/a (no reason given)"),
     ],
 )
-def test_how_figures_are_written(value: float | None, unit: str, expected: str) -> None:
-    assert figure(value, unit) == expected  # type: ignore[arg-type]
+def test_how_numbers_are_written(value: float | None, unit: str, expected: str) -> None:
+    assert number_text(value, unit) == expected  # type: ignore[arg-type]
 
 
-def test_a_reason_is_given_once_a_row() -> None:
+def test_p_values_are_written_after_their_letter() -> None:
+    assert p_text({"p": 0.0123}) == "p = 0.0123"
+    assert p_text({"p": 1e-9}) == "p < 0.0001"
+    assert p_text({"p": None, "reason": "one image"}) == "p n/a (one image)"
+
+
+def test_a_reason_is_given_once_per_row() -> None:
     assert reasons_once(["1", "n/a (x)", "n/a (x)", "1", "n/a (y)"]) == [
         "1",
         "n/a (x)",

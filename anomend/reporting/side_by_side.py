@@ -8,15 +8,16 @@ from pathlib import Path
 import matplotlib
 from PIL import Image, ImageDraw, ImageFont
 
-from anomend.reporting.pairs import Pair
-from anomend.reporting.thumbnails import load_reduced, resized
+from anomend.pictures.image_sets import load_image
+from anomend.pictures.sheet import Corner, fitted, paste_in_rows
+from anomend.reporting.pairs import ImagePair
 
 ANOMALY_RED = (200, 44, 40)
 CELL = 128
 
 
-def save_side_by_side(path: Path, pairs: Sequence[Pair], cell: int = CELL) -> None:
-    """Write one PNG: a row a prompt, the base model's images in the left half, the tuned one's in the right half.
+def save_side_by_side(path: Path, pairs: Sequence[ImagePair], cell: int = CELL) -> None:
+    """Write one PNG: a row per prompt, the base model's images in the left half, the tuned one's in the right half.
 
     Args:
         path: the PNG file; its folder is made.
@@ -28,7 +29,8 @@ def save_side_by_side(path: Path, pairs: Sequence[Pair], cell: int = CELL) -> No
     """
     if not pairs:
         raise ValueError("there is no pair of images to show")
-    rows = [[pair for pair in pairs if pair.prompt == prompt] for prompt in dict.fromkeys(p.prompt for p in pairs)]
+    prompts = dict.fromkeys(pair.prompt for pair in pairs)
+    rows = [[pair for pair in pairs if pair.prompt == prompt] for prompt in prompts]
     columns = max(len(row) for row in rows)
     gap, text = 6, 22
     half = columns * (cell + gap)
@@ -45,18 +47,20 @@ def save_side_by_side(path: Path, pairs: Sequence[Pair], cell: int = CELL) -> No
     for index, row in enumerate(rows):
         top = text + gap + index * (text + cell + gap)
         draw.text((gap, top + 4), labels[index], "black", font)
-        for column, pair in enumerate(row):
-            for shot, left in ((pair.base, starts["base"]), (pair.tuned, starts["tuned"])):
-                corner = (left + column * (cell + gap), top + text)
-                image = resized(load_reduced(shot.path, cell), cell)
-                sheet.paste(image, (corner[0] + (cell - image.width) // 2, corner[1] + (cell - image.height) // 2))
-                if shot.anomalies:
+        for model, left in starts.items():
+            images = [pair.base if model == "base" else pair.tuned for pair in row]
+            pictures = [fitted(Image.fromarray(load_image(image.path)), cell) for image in images]
+            corners = paste_in_rows(
+                sheet, pictures, columns=columns, side=cell, start=(left, top + text), gaps=(gap, gap)
+            )
+            for image, corner in zip(images, corners, strict=True):
+                if image.anomalies:
                     _mark(draw, corner, cell)
     path.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(path)
 
 
-def _mark(draw: ImageDraw.ImageDraw, corner: tuple[int, int], side: int) -> None:
+def _mark(draw: ImageDraw.ImageDraw, corner: Corner, side: int) -> None:
     """A red frame, and a white cross on a red square in the upper right corner."""
     x, y = corner
     draw.rectangle([x, y, x + side - 1, y + side - 1], outline=ANOMALY_RED, width=4)

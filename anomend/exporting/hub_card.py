@@ -1,22 +1,19 @@
-"""The model card of a finished run in the Hugging Face hub's form: metadata in YAML, then Markdown.
+"""The model card of a finished run for the Hugging Face hub, with its results; it claims no more than they show.
 
-Stage `train` writes a card before anything is measured; this one has the results, and says no more than they do.
+Stage `train` writes a shorter card before anything is measured (`lora_card`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
-from huggingface_hub import EvalResult, ModelCardData
-from jinja2 import FileSystemLoader
+from huggingface_hub import EvalResult
 
-from anomend.diffusion.base_models import BaseModel
+from anomend.exporting.card_metadata import card_metadata
+from anomend.exporting.finished_run import FinishedRun
 from anomend.exporting.licences import licence_of
-from anomend.params.params import Params
 from anomend.reporting.inputs import Metrics
 from anomend.reporting.rates import prompt_rates
 from anomend.reporting.tables import clause_table, compare_table, headline, prompt_table
@@ -25,47 +22,22 @@ from anomend.reporting.templating import markdown_environment
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-@dataclass(frozen=True)
-class FinishedRun:
-    """What a card tells of; all of one run (`run_record`)."""
-
-    params: Params
-    base: BaseModel
-    train: Metrics
-    """Content of metrics/train.json; so on for the next two."""
-    compare: Metrics
-    verdict: Metrics
-    measure_base: Metrics
-    measure_tuned: Metrics
-    images_tuned: pd.DataFrame
-    """The tuned model's images: prompt, group ("target" | "held_out"), seed."""
-
-    @property
-    def name(self) -> str:
-        return f"anomend-{self.params.base.name}-lora"
-
-    @property
-    def repository(self) -> str | None:
-        """The base on the hub; None: it is not there."""
-        return self.base.source if self.base.revision else None
-
-
-def model_card(run: FinishedRun, comfyui: str | None = None, picture: str | None = None) -> str:
+def hub_card(run: FinishedRun, comfyui: str | None = None, picture: str | None = None) -> str:
     """The card's text.
 
     Args:
         run: the run.
-        comfyui: name of the file in kohya's layout that lies beside the card; None: there is none.
-        picture: name of the picture of base and tuned samples that lies beside the card; None: there is none.
+        comfyui: name of the file in kohya's layout in the card's folder; None: there is none.
+        picture: name of the picture of base and tuned samples in the card's folder; None: there is none.
     """
     train, licence = run.params.train, licence_of(run.base.licence)
-    environment = markdown_environment().overlay(loader=FileSystemLoader(TEMPLATES))
-    # Prompts stand in Python code too, where Markdown's escapes would be part of the string.
+    environment = markdown_environment(TEMPLATES)
+    # Prompts are also in Python code, where Markdown's escapes would be part of the string.
     environment.filters["literal"] = repr
-    body = environment.get_template("model_card.md.jinja").render(
+    body = environment.get_template("hub_card.md.jinja").render(
         p=run.params,
         train=run.train,
-        repository=run.repository,
+        repository=run.base.repository,
         licence=run.base.licence,
         duties=licence.duties,
         scale=train.alpha / (train.rank**0.5 if train.use_rslora else train.rank),
@@ -81,7 +53,8 @@ def model_card(run: FinishedRun, comfyui: str | None = None, picture: str | None
         comfyui=comfyui,
         picture=picture,
     )
-    return f"---\n{_metadata(run, licence.hub).to_yaml()}\n---\n\n{body}"
+    results = list(_eval_results(run.compare, run.verdict))
+    return f"{card_metadata(run.params, run.base, results)}\n{body}"
 
 
 def seeds_of(images: pd.DataFrame, group: str) -> str:
@@ -94,38 +67,23 @@ def seeds_of(images: pd.DataFrame, group: str) -> str:
     return ", ".join(map(str, seeds))
 
 
-def _metadata(run: FinishedRun, licence: Mapping[str, str]) -> ModelCardData:
-    results = list(_eval_results(run.compare, run.verdict))
-    content: dict[str, Any] = {
-        "base_model": run.repository,
-        "base_model_relation": "adapter" if run.repository else None,
-        "library_name": "diffusers",
-        "pipeline_tag": "text-to-image",
-        "tags": ["text-to-image", "diffusers", "stable-diffusion-3", "lora", run.params.train.method],
-        "instance_prompt": run.params.prompts.target[0],
-        "widget": [{"text": prompt} for prompt in run.params.prompts.target],
-        **licence,
-    }
-    return ModelCardData(**content, model_name=run.name if results else None, eval_results=results or None)
-
-
 def _eval_results(compare: Metrics, verdict: Metrics) -> Iterator[EvalResult]:
-    """Figures of the tuned model; what was not measured, or is no proof, has no place in `model-index`."""
+    """Metrics of the tuned model for `model-index`, except those that were not measured or that prove nothing."""
     for group in ("target", "held_out"):
         prompts = group.replace("_", "-")
         effect = compare.get(f"anomaly_rate_{group}") or {}
         effect = {} if effect.get("caution") else effect
         change = f"Change of the anomaly rate from the base, {prompts} prompts"
-        figures = [
+        metrics = [
             ("anomaly_rate", f"Anomaly rate, {prompts} prompts", effect.get("tuned")),
             ("anomaly_rate_change", change, effect.get("delta")),
         ]
         if group == "target":
-            figures += [
+            metrics += [
                 ("diversity_ratio", "Diversity over the base's", verdict.get("diversity_ratio")),
                 ("copy_rate", "Share of images that copy a training image", verdict.get("copy_rate")),
             ]
-        for kind, name, value in figures:
+        for kind, name, value in metrics:
             if value is not None:
                 yield EvalResult(
                     task_type="text-to-image",

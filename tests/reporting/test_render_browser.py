@@ -24,9 +24,9 @@ NASTY = "<img src=x onerror=\"document.title='injected'\"><script>document.title
 def report(complete: ReportInputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report with everything in it, and markup in its title and other texts."""
     both = {**(complete.agreement or {}), "people": {"n": 0, "reason": NASTY}}
-    found = replace(complete, title=NASTY, agreement=both, base_model={"name": NASTY})
+    nasty = replace(complete, title=NASTY, agreement=both, base_model={"name": NASTY})
     path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(render_report(found)[1], encoding="utf-8")
+    path.write_text(render_report(nasty)[1], encoding="utf-8")
     return path
 
 
@@ -36,11 +36,14 @@ def page(browser: Browser) -> Iterator[Page]:
     opened = context.new_page()
     errors: list[str] = []
     opened.on("pageerror", lambda error: errors.append(str(error)))
-    asked: list[str] = []
-    opened.on("request", lambda request: asked.append(request.url))
+    requested: list[str] = []
+    opened.on("request", lambda request: requested.append(request.url))
     yield opened
     assert not errors
-    assert all(url.startswith(("file://", "data:")) for url in asked) and sum(url[:5] == "file:" for url in asked) == 1
+    assert (
+        all(url.startswith(("file://", "data:")) for url in requested)
+        and sum(url[:5] == "file:" for url in requested) == 1
+    )
     context.close()
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from anomend.pictures.image_sets import METADATA, ImageFolderWriter, load_image, read_imagefolder, slug
+from anomend.pictures.image_sets import METADATA, ImageFolderWriter, load_image, read_imagefolder
+from anomend.project.slugs import slug
 
 
 def _write(folder: Path, text: str = "lying on the grass") -> None:
@@ -33,7 +34,9 @@ def test_a_truncated_image_is_named(tmp_path: Path) -> None:
 def test_sixteen_bits_are_named_and_not_made_white(tmp_path: Path) -> None:
     path = tmp_path / "0.png"
     Image.fromarray(np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)).save(path)
-    with pytest.raises(ValueError, match=r"0\.png has more than 8 bits a pixel \(mode I;16\): save it as 8-bit RGB"):
+    with pytest.raises(
+        ValueError, match=r"0\.png has more than 8 bits per channel \(mode I;16\): save it as 8-bit RGB"
+    ):
         load_image(path)
 
 

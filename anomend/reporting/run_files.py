@@ -1,0 +1,112 @@
+"""Reads a finished run from its files, for the report."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from anomend.diffusion.bases import BASE_MODELS
+from anomend.params.params import Params
+from anomend.pictures.image_sets import read_imagefolder
+from anomend.project.metric_files import library_versions, read_metrics
+from anomend.project.yaml_files import read_yaml
+from anomend.reporting.inputs import ReportInputs
+from anomend.reporting.judge_examples import judge_examples
+from anomend.reporting.reproduction import locked_data
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFiles:
+    """Where a run's files are."""
+
+    metrics: Path
+    """Folder of the metric files, with plots/ and training/."""
+    collected: Path
+    """Image set of stage `collect`."""
+    samples: Path
+    """Folder with an image set per model."""
+    judgements: Path
+    """Folder of stage `judge`, with a file of answers per judge."""
+    paper_judges: Path
+    """CSV with what the paper says of its judges."""
+    lock: Path
+    """dvc.lock; it may be missing."""
+
+
+def read_run(files: RunFiles, params: Params, *, picture: str | None = None) -> ReportInputs:
+    """Everything that the report shows.
+
+    Args:
+        files: where the run's files are.
+        params: the resolved parameters of the run.
+        picture: address of the side-by-side picture as the Markdown report should link it; None leaves it out.
+
+    Raises:
+        FileNotFoundError, ValueError: a file is missing or broken.
+    """
+    metrics, plots, training = files.metrics, files.metrics / "plots", files.metrics / "training"
+    samples_base, samples_tuned = (read_imagefolder(files.samples / model) for model in ("base", "tuned"))
+    curation = pd.read_csv(plots / "curation.csv")
+    curation["path"] = [files.collected / name for name in curation["file_name"]]
+    train, replication = read_metrics(metrics / "train.json"), metrics / "replication.json"
+    base = BASE_MODELS[params.base.name]
+    return ReportInputs(
+        title=params.report.title,
+        verdict=read_metrics(metrics / "verdict.json"),
+        compare=read_metrics(metrics / "compare.json"),
+        measure_base=read_metrics(metrics / "measure_base.json"),
+        measure_tuned=read_metrics(metrics / "measure_tuned.json"),
+        samples_base=samples_base,
+        samples_tuned=samples_tuned,
+        images_base=pd.read_csv(plots / "images_base.csv"),
+        images_tuned=pd.read_csv(plots / "images_tuned.csv"),
+        pairs_per_prompt=params.report.pairs_per_prompt,
+        picture=picture,
+        train=train,
+        train_loss=read_curves(training),
+        training_samples=samples_while_training(training),
+        collect=read_metrics(metrics / "collect.json"),
+        curate=read_metrics(metrics / "curate.json"),
+        judge=read_metrics(metrics / "judge.json"),
+        survey=read_metrics(metrics / "survey.json"),
+        agreement=read_metrics(metrics / "agreement.json"),
+        disagreements=pd.read_csv(plots / "disagreements.csv"),
+        judge_examples=judge_examples(
+            files.judgements, params.judge.judges, samples_base=samples_base, samples_tuned=samples_tuned
+        ),
+        contact_sheet=plots / "curation.jpg",
+        curation=curation,
+        replication=read_metrics(replication) if replication.exists() else None,
+        paper_judges=pd.read_csv(files.paper_judges),
+        base_model={
+            "name": params.base.name,
+            "source": params.base.local_folder or base.source,
+            "revision": base.revision or "in this repository",
+            "weights": train["provenance"]["base_weights"],
+            "licence": base.licence,
+        },
+        # DVC has written down every stage's outputs by now, except the report's.
+        data_hashes=locked_data(read_yaml(files.lock)) if files.lock.exists() else {},
+        environment={
+            "python": platform.python_version(),
+            "device": train["provenance"]["device"],
+            **library_versions("torch", "diffusers", "peft", "transformers", "dvc"),
+        },
+        parameters=params.model_dump(mode="json"),
+    )
+
+
+def read_curves(training: Path) -> pd.DataFrame:
+    """The curves that training logged, joined on `step`: loss, learning_rate, prior_loss and so on."""
+    paths = sorted((training / "plots" / "metrics").glob("*.tsv"))
+    curves = [pd.read_csv(path, sep="\t").set_index("step") for path in paths]
+    return pd.concat(curves, axis=1).sort_index().reset_index() if curves else pd.DataFrame(columns=["step"])
+
+
+def samples_while_training(training: Path) -> dict[int, Path]:
+    """Pictures of the evaluations by step: `samples/step_000100.png`."""
+    pictures = (training / "plots" / "images" / "samples").glob("step_*.png")
+    return {int(path.stem.removeprefix("step_")): path for path in sorted(pictures)}
