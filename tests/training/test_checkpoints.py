@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from anomend.diffusion import checkpoints
+from anomend.training import checkpoints
 from anomend.training.checkpoints import load_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
 
 
