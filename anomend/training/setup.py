@@ -95,9 +95,9 @@ def make_evaluate(params: Params, data: TrainingData, draw: Draw, detect: Detect
 
     def evaluate(transformer: SD3Transformer2DModel, accelerator: Accelerator) -> Evaluation:
         loss = validation_loss(transformer, fixed, flow)
-        rate, images = None, ()
-        if requests:
-            rate, images = shared_anomaly_rate(requests, sample=draw, detect=detect, accelerator=accelerator)
+        if not requests:
+            return Evaluation(anomaly_rate=None, validation_loss=loss)
+        rate, images = shared_anomaly_rate(requests, sample=draw, detect=detect, accelerator=accelerator)
         return Evaluation(anomaly_rate=rate, validation_loss=loss, images=images, sampled=len(requests))
 
     return evaluate

@@ -61,7 +61,11 @@ class TrainedWeights:
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """All three as named whole tensors, for a checkpoint; every process must call this."""
-        groups = {"lora": self.parameters, "average": self.average, "best": self.best}
+        groups: dict[str, Sequence[torch.Tensor]] = {
+            "lora": self.parameters,
+            "average": self.average,
+            "best": self.best,
+        }
         return {
             f"{name}/{index}": gathered(value.detach())
             for name, values in groups.items()

@@ -51,7 +51,7 @@ def compile_blocks(transformer: SD3Transformer2DModel) -> None:
         kind = _kind(block)
         if kind not in forwards:
             # Isolated: without guards on modules, torch could not tell the code of two kinds apart.
-            forwards[kind] = torch.compile(
+            forwards[kind] = torch.compile(  # type: ignore[call-overload]  # torch's overloads lack isolate_recompiles.
                 type(block).forward,
                 options=compile_options(transformer.device, _guards_to_keep),
                 isolate_recompiles=True,
