@@ -22,7 +22,7 @@ class QuirkParams(Section):
     """Mistakes of the paper's training script, one switch each; all are off in every recipe except `paper`."""
 
     skip_latent_shift: bool = Field(
-        description="Leave the VAE's shift out of the training latents. Wrong: sampling adds it back, so that everything "
+        description="Leave the VAE's shift out of the training latents. Wrong: sampling adds it back, so that what is "
         "learned is offset by shift x scale (0.093 for Stable Diffusion 3)."
     )
     edm_preconditioning: bool = Field(
@@ -42,23 +42,19 @@ class MonitorParams(Section):
     seeds_per_prompt: int = Field(
         ge=0,
         le=1000,
-        description="Images per target prompt at each evaluation, for the anomaly rate and the grid; 0: none.",
+        description="Images per target prompt at each evaluation; 0: none.",
     )
-    first_seed: Seed = Field(
-        description="Seed of the first of these images; separate from the seeds of stage `sample`."
-    )
+    first_seed: Seed = Field(description="Seed of the first of these; separate from the seeds of stage `sample`.")
     detector: AnatomyDetector = Field(description="Detector of anomalies, as measure.detector; none: no anomaly rate.")
-    patience: int = Field(
-        ge=0, description="Stop after this many evaluations since the best one; 0: train to the last step."
-    )
+    patience: int = Field(ge=0, description="Stop this many evaluations after the best one; 0: train to the last step.")
     keep: Literal["best", "last"] = Field(
-        description="Weights that become the LoRA: those of the best evaluation (lowest validation loss among the anomaly "
-        "rates within one standard error of the lowest), or the last ones."
+        description="Weights that become the LoRA: those of the best evaluation (lowest validation loss among the "
+        "anomaly rates within one standard error of the lowest), or the last ones."
     )
     validation_draws: int = Field(
         ge=0,
         le=1000,
-        description="Fixed (sample, noise, sigma) triples for the validation loss of each evaluation; 0: none.",
+        description="Fixed (sample, noise, sigma) triples of the validation loss; 0: no validation loss.",
     )
     trackers: list[Literal["tensorboard", "wandb"]] = Field(
         json_schema_extra=RUN_SETTING, description="Also log to these, through accelerate; each needs its package."
@@ -89,9 +85,7 @@ class TrainParams(Section):
     rank: int = Field(ge=1, le=1024, description="Rank of the LoRA.")
     alpha: float = Field(gt=0, description="LoRA scale is alpha / rank.")
     use_rslora: bool = Field(description="LoRA scale is alpha / sqrt(rank) (Kalajdzievski 2023, arXiv 2312.03732).")
-    use_dora: bool = Field(
-        description="Also train the magnitudes of the weights (DoRA: Liu et al. 2024, arXiv 2402.09353)."
-    )
+    use_dora: bool = Field(description="Also train weights' magnitudes (DoRA: Liu et al. 2024, arXiv 2402.09353).")
     target_modules: list[str] = Field(min_length=1, description="Projections that get an adapter.")
     quantise_base: Literal["none", "int8", "nf4"] = Field(
         description="Hold the frozen transformer in 8 or 4 bits (bitsandbytes; needs a CUDA GPU)."
@@ -116,9 +110,7 @@ class TrainParams(Section):
     warmup_steps: int = Field(ge=0, description="Steps of linear warm-up.")
     weight_decay: float = Field(ge=0, description="Decoupled weight decay.")
     max_grad_norm: float = Field(gt=0, description="Gradients are clipped to this norm.")
-    ema_decay: float = Field(
-        ge=0, lt=1, description="Decay of the LoRA's moving average, which is what is saved; 0: none."
-    )
+    ema_decay: float = Field(ge=0, lt=1, description="Decay of the LoRA's moving average, which is saved; 0: none.")
     sigma_scheme: Literal["logit_normal", "mode", "cosmap", "uniform"] = Field(
         description="Distribution of the noise levels."
     )
