@@ -1,7 +1,7 @@
 """What the processes of `studies.benchmarks.measures` do:
 `python -m studies.benchmarks.measure_works WORK OUT --repeat N FILE ...`.
 
-A work reads arrays from files, does its computation N times (0: it only imports and reads), and writes its figures as
+A work reads arrays from files, does its computation N times (0: it only imports and reads), and writes its metrics as
 JSON to OUT. The other side of each comparison uses nothing of this project but the images.
 """
 
@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-Figures = dict[str, Any]
+Metrics = dict[str, Any]
 
 
-def set_ours(images: NDArray[np.uint8]) -> Figures:
+def set_ours(images: NDArray[np.uint8]) -> Metrics:
     """SSIM and both forms of PSNR within a set, by this project."""
     from anomend.measuring.psnr import psnr_within, published_psnr_within
     from anomend.measuring.ssim import ssim_within
@@ -33,7 +33,7 @@ def set_ours(images: NDArray[np.uint8]) -> Figures:
     }
 
 
-def set_scikit_image(images: NDArray[np.uint8]) -> Figures:
+def set_scikit_image(images: NDArray[np.uint8]) -> Metrics:
     """SSIM and PSNR of each pair by scikit-image, which has no published form; greyscale is made once an image."""
     from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
@@ -45,8 +45,8 @@ def set_scikit_image(images: NDArray[np.uint8]) -> Figures:
     }
 
 
-def set_published(images: NDArray[np.uint8]) -> Figures:
-    """The paper's PSNR of each pair, as its formula stands."""
+def set_published(images: NDArray[np.uint8]) -> Metrics:
+    """The paper's PSNR of each pair, exactly by its formula."""
     pixels = images.shape[1] * images.shape[2]
     found = []
     for first, second in combinations(images, 2):
@@ -54,40 +54,40 @@ def set_published(images: NDArray[np.uint8]) -> Figures:
     return {"published psnr": float(np.mean(found))}
 
 
-def features(images: NDArray[np.uint8]) -> Figures:
-    """Features by the offline extractor, as the stage `measure` asks for them."""
+def features(images: NDArray[np.uint8]) -> Metrics:
+    """Features by the offline extractor, as stage `measure` computes them."""
     from anomend.measuring.features import get_extractor
 
     found = get_extractor("efficientnet_lite0").extract(images, 32)  # type: ignore[arg-type]
     return {"mean": float(found.mean())}
 
 
-def features_stored(images: NDArray[np.uint8]) -> Figures:
-    """The same through the store of features in the working directory; `looked_at`: images that the network saw."""
+def features_stored(images: NDArray[np.uint8]) -> Metrics:
+    """The same through the store of features in the working directory; `images_seen`: images that the network saw."""
     import hashlib
     from dataclasses import replace
 
     from anomend.measuring.feature_store import FeatureStore
     from anomend.measuring.features import get_extractor
 
-    looked_at, extractor = 0, get_extractor("efficientnet_lite0")
+    images_seen, extractor = 0, get_extractor("efficientnet_lite0")
 
     def counting(weights: Path) -> Callable[[Any], Any]:
         forward = extractor.load(weights)
 
         def counted(batch: Any) -> Any:
-            nonlocal looked_at
-            looked_at += len(batch)
+            nonlocal images_seen
+            images_seen += len(batch)
             return forward(batch)
 
         return counted
 
     found = FeatureStore(Path(".features")).features(replace(extractor, load=counting), list(images), 32)
     digest = hashlib.sha256(found.tobytes()).hexdigest()
-    return {"mean": float(found.mean()), "sha256": digest, "looked_at": looked_at}
+    return {"mean": float(found.mean()), "sha256": digest, "images_seen": images_seen}
 
 
-def copies(samples: NDArray[np.uint8], instances: NDArray[np.uint8]) -> Figures:
+def copies(samples: NDArray[np.uint8], instances: NDArray[np.uint8]) -> Metrics:
     """Copies by structure."""
     from anomend.measuring.memorisation import copies_by_structure
 
@@ -95,14 +95,14 @@ def copies(samples: NDArray[np.uint8], instances: NDArray[np.uint8]) -> Figures:
     return {"rate": found.rate}
 
 
-def polynomial_blocks(first: NDArray[np.float32], second: NDArray[np.float32]) -> Figures:
+def polynomial_blocks(first: NDArray[np.float32], second: NDArray[np.float32]) -> Metrics:
     """Kernel distance (KID's kernel), by this project."""
     from anomend.measuring.kernel_distance import kernel_distance
 
     return {"distance": kernel_distance(first, second)}
 
 
-def gaussian_blocks(first: NDArray[np.float32], second: NDArray[np.float32]) -> Figures:
+def gaussian_blocks(first: NDArray[np.float32], second: NDArray[np.float32]) -> Metrics:
     """Squared MMD by a Gaussian kernel, by this project."""
     from anomend.measuring.kernel_distance import kernel_distance
     from anomend.measuring.kernels import gaussian_kernel
@@ -110,13 +110,13 @@ def gaussian_blocks(first: NDArray[np.float32], second: NDArray[np.float32]) -> 
     return {"distance": kernel_distance(first, second, gaussian_kernel(_bandwidth(first)))}
 
 
-def polynomial_whole(first: NDArray[np.float32], second: NDArray[np.float32]) -> Figures:
+def polynomial_whole(first: NDArray[np.float32], second: NDArray[np.float32]) -> Metrics:
     """The same from whole matrices."""
     x, y = first.astype(np.float64), second.astype(np.float64)
     return _from_whole(*((a @ b.T / a.shape[1] + 1) ** 3 for a, b in ((x, x), (y, y), (x, y))))
 
 
-def gaussian_whole(first: NDArray[np.float32], second: NDArray[np.float32]) -> Figures:
+def gaussian_whole(first: NDArray[np.float32], second: NDArray[np.float32]) -> Metrics:
     """The same from whole matrices, with scipy's distances."""
     from scipy.spatial.distance import cdist
 
@@ -128,12 +128,12 @@ def _bandwidth(values: NDArray[np.float32]) -> float:
     return float(np.sqrt(values.shape[1]))
 
 
-def _from_whole(one: NDArray[np.float64], two: NDArray[np.float64], across: NDArray[np.float64]) -> Figures:
+def _from_whole(one: NDArray[np.float64], two: NDArray[np.float64], across: NDArray[np.float64]) -> Metrics:
     own = [(matrix.sum() - np.trace(matrix)) / (len(matrix) * (len(matrix) - 1)) for matrix in (one, two)]
     return {"distance": float(own[0] + own[1] - 2 * across.mean())}
 
 
-WORKS: dict[str, Callable[..., Figures]] = {
+WORKS: dict[str, Callable[..., Metrics]] = {
     work.__name__: work
     for work in (
         set_ours,
@@ -160,10 +160,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     work, arrays = WORKS[args.work], [np.load(path) for path in args.files]
     # What is imported and loaded at the first call is not the work: two tiny images or features first.
     work(*(array[:2, :16, :16] if array.ndim > 2 else array[:2] for array in arrays))
-    figures: Figures = {}
+    metrics: Metrics = {}
     for _ in range(args.repeat):
-        figures = work(*arrays)
-    args.out.write_text(json.dumps(figures))
+        metrics = work(*arrays)
+    args.out.write_text(json.dumps(metrics))
 
 
 if __name__ == "__main__":

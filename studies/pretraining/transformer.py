@@ -1,8 +1,8 @@
 """Pre-train the miniature's SD3Transformer2DModel in two phases: `transformer.py right`, then `transformer.py defect`.
 
-`right` learns from right figures only, until every posture is drawn well in every place; `defect` goes on from its
-weights with pictures whose figures are mostly anomalous where `defects.DEFECTIVE` says so. Learning both at once leaves
-lying figures muddy everywhere, and then no fine-tuning can show anything.
+`right` learns from right drawn people only, until every posture is drawn well in every place. `defect` continues from
+its weights with pictures whose people are mostly anomalous where `defects.DEFECTIVE` says so. Learning both at once
+leaves lying people muddy everywhere, and then fine-tuning cannot show anything.
 """
 
 from __future__ import annotations
