@@ -95,7 +95,7 @@ def _epoch_order(seed: int, kind: str, epoch: int, count: int) -> list[int]:
 
 
 def choose_samples(kind: str, *, seed: int, step: int, batch_size: int, count: int) -> list[int]:
-    """Rows of a step's samples: every epoch visits all `count` samples once, in an order of its own."""
+    """Rows of a step's samples: every epoch visits all `count` samples once, each in a different order."""
     rows = []
     for position in range(step * batch_size, (step + 1) * batch_size):
         epoch, place = divmod(position, count)

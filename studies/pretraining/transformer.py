@@ -31,7 +31,7 @@ BUILD = Path("studies/pretraining/build")
 
 @dataclass(frozen=True)
 class CaptionedLatents:
-    """The encoded pictures of a phase, in the VAE's own units."""
+    """The encoded pictures of a phase, in the VAE's units."""
 
     mean: torch.Tensor
     """Posterior means, (N, C, 16, 16), half precision."""
@@ -73,8 +73,8 @@ class Trainer:
         )
         self.curve: list[dict[str, float]] = []
         self.done = 0
-        if found := load_checkpoint(checkpoints):
-            self.done, tensors = found
+        if checkpoint := load_checkpoint(checkpoints):
+            self.done, tensors = checkpoint
             for name, model in (("model", self.transformer), ("average", self.average)):
                 prefix = f"{name}/"
                 model.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})

@@ -1,4 +1,4 @@
-"""Sampling on the embedded base: an image depends on its own seed alone, and equals diffusers' own call."""
+"""Sampling on the embedded base: an image depends only on its own seed, and equals diffusers' own call."""
 
 from __future__ import annotations
 

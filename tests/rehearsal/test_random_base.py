@@ -121,8 +121,8 @@ def test_words_are_tokens_of_t5_and_other_words_are_spelled() -> None:
 
 
 def test_the_latent_format_is_stable_diffusion_3s(base: Path) -> None:
-    found = load_latent_format("rehearsal", str(base))
-    assert (found.scaling_factor, found.shift_factor) == (1.5305, 0.0609)
+    latent_format = load_latent_format("rehearsal", str(base))
+    assert (latent_format.scaling_factor, latent_format.shift_factor) == (1.5305, 0.0609)
 
 
 @pytest.mark.slow

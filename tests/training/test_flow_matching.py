@@ -113,15 +113,15 @@ def test_edm_preconditioning_weights_the_velocity_error_by_sigma_squared() -> No
     latents, noise, velocity = (torch.randn(4, 2, 4, 4) for _ in range(3))
     sigma = torch.tensor([0.1, 0.4, 0.7, 1.0])
     expected = sigma**2 * ((velocity - (noise - latents)) ** 2).flatten(1).mean(1)
-    found = flow_matching_loss(velocity, latents, noise, sigma=sigma, preconditioning="edm")
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+    errors = flow_matching_loss(velocity, latents, noise, sigma=sigma, preconditioning="edm")
+    torch.testing.assert_close(errors, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_tabled_sigmas_are_entries_of_the_schedulers_table() -> None:
     scheduler = FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, shift=3.0)
-    found = sample_sigmas(torch.rand(300), "logit_normal", shift=3.0, levels=1000)
-    nearest = (found[:, None] - scheduler.sigmas[None, :1000]).abs().amin(1)
-    assert float(nearest.max()) < 1e-6 and float(found.max()) <= 1
+    sigmas = sample_sigmas(torch.rand(300), "logit_normal", shift=3.0, levels=1000)
+    nearest = (sigmas[:, None] - scheduler.sigmas[None, :1000]).abs().amin(1)
+    assert float(nearest.max()) < 1e-6 and float(sigmas.max()) <= 1
 
 
 @pytest.mark.parametrize("scheme", ["logit_normal", "mode", "cosmap", "uniform"])

@@ -80,8 +80,8 @@ def test_compiled_training_in_parts_resumes_to_the_same_file(tmp_path: Path) -> 
         cut.step()
         if cut.progress.done == 4:
             cut.save()
-    _, found = train(tmp_path / "cut", **changes)
-    assert found == expected
+    _, resumed = train(tmp_path / "cut", **changes)
+    assert resumed == expected
 
 
 @pytest.mark.parametrize("way", ["blocks", "whole"])
@@ -89,7 +89,7 @@ def test_compiling_without_a_compiler_ends_in_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    cpp_compiler_search.cache_clear()  # torch remembers one that an earlier test found
+    cpp_compiler_search.cache_clear()  # torch caches the result of an earlier test
     with pytest.raises(ValueError, match=r"train\.compile needs a C\+\+ compiler .* set it to none"):
         train(tmp_path, compile=way)
 

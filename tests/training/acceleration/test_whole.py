@@ -51,7 +51,7 @@ def adapted(use_dora: bool = False, **changes: Any) -> tuple[SD3Transformer2DMod
 
 def inputs(batch: int, dtype: torch.dtype = torch.float32) -> dict[str, Any]:
     draw = torch.Generator().manual_seed(batch)
-    found: dict[str, Any] = {
+    values: dict[str, Any] = {
         "hidden_states": torch.randn(batch, 4, 4, 4, generator=draw),
         "timestep": 1000 * torch.rand(batch, generator=draw),
         "encoder_hidden_states": torch.randn(batch, 3, 16, generator=draw),
@@ -59,7 +59,7 @@ def inputs(batch: int, dtype: torch.dtype = torch.float32) -> dict[str, Any]:
         "return_dict": False,
     }
     casts = ("hidden_states", "encoder_hidden_states", "pooled_projections")
-    return found | {name: found[name].to(dtype) for name in casts}
+    return values | {name: values[name].to(dtype) for name in casts}
 
 
 def velocity_and_gradient(
@@ -73,9 +73,9 @@ def velocity_and_gradient(
 
 
 def assert_same(model: torch.nn.Module, captured: torch.nn.Module, flat: torch.nn.Parameter, batch: int) -> None:
-    expected, found = velocity_and_gradient(model, flat, batch), velocity_and_gradient(captured, flat, batch)
+    expected, actual = velocity_and_gradient(model, flat, batch), velocity_and_gradient(captured, flat, batch)
     assert expected[1].abs().max() > 1e-3
-    torch.testing.assert_close(found, expected, atol=2e-5, rtol=1e-4)
+    torch.testing.assert_close(actual, expected, atol=2e-5, rtol=1e-4)
 
 
 @pytest.mark.slow
