@@ -18,6 +18,7 @@ def main() -> None:
             params.sample,
             Wanted(**settings.model_dump(include={"prompts", "per_prompt", "max_tries", "first_seed"})),
             detector=settings.detector,
+            detectors=params.detectors,
             anomalous=False,
             description="class images",
         )

@@ -25,6 +25,7 @@ def main() -> None:
             params.sample,
             wanted,
             detector=settings.detector,
+            detectors=params.detectors,
             anomalous=True,
             description="anomalous images",
         )

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from anomend.detectors.table import make_detector
+from anomend.params.detectors import DetectorParams
 from anomend.params.diffusion import BaseModelParams, SampleParams
 from anomend.pictures.image_sets import ImageFolderWriter
 
@@ -41,6 +43,7 @@ def sample_by_anatomy(
     wanted: Wanted,
     *,
     detector: str,
+    detectors: DetectorParams,
     anomalous: bool,
     description: str,
 ) -> tuple[list[Kept], int]:
@@ -50,7 +53,8 @@ def sample_by_anatomy(
         base: the base.
         sampling: how it is sampled.
         wanted: prompts, numbers and seeds; with `per_prompt` 0, no model is loaded.
-        detector: a detector of `anomend.detectors.anatomy`; "none" keeps every image.
+        detector: a detector of `anomend.detectors.table`; "none" finds no anomaly in any image.
+        detectors: the models that detectors load.
         anomalous: keep images with an anomaly; False: keep images without one.
         description: names the images in the progress bar.
 
@@ -62,12 +66,10 @@ def sample_by_anatomy(
     """
     if not wanted.per_prompt:
         return [], 0
-    from anomend.detectors.anatomy import assess
+    loaded = make_detector(detector, detectors)
 
     def accept(images: Sequence[Image]) -> list[bool]:
-        if detector == "none":
-            return [True] * len(images)
-        return [bool(anomalies) is anomalous for anomalies in assess(images, detector)]
+        return [bool(anomalies) is anomalous for anomalies in loaded.anomalies(images)]
 
     return sample_kept(wanted, base_sampler(base, sampling, wanted.prompts, description), accept)
 

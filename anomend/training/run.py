@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from anomend.detectors.anatomy import assess
+from anomend.detectors.table import make_detector
 from anomend.diffusion.base_models import fingerprint, resolve_device
 from anomend.diffusion.embeddings import load_texts
 from anomend.diffusion.lora import lora_layers, save_lora
@@ -88,15 +88,17 @@ def run_training(params: Params, folders: TrainingFolders, code: str) -> Trained
     pipeline = load_trained_parts(params)
     if params.train.quantise_base == "none":
         pipeline.transformer.to(accelerator.device)
-    detector, trackers = params.train.monitor.detector, params.train.monitor.trackers
+    monitor = params.train.monitor
     draw = make_draw(params, pipeline, load_texts(folders.encoded / "prompts.safetensors"))
 
+    detector = make_detector(monitor.detector if monitor.every else "none", params.detectors)
+
     def detect(images: Sequence[Image]) -> list[bool]:
-        return [bool(anomalies) for anomalies in assess(images, detector)]
+        return [bool(anomalies) for anomalies in detector.anomalies(images)]
 
     log = TrainingLog(
         folders.curves if accelerator.is_main_process else None,
-        (lambda metrics, step: accelerator.log(dict(metrics), step)) if trackers else None,
+        (lambda metrics, step: accelerator.log(dict(metrics), step)) if monitor.trackers else None,
     )
     trainer = LoraTrainer(
         pipeline.transformer,
@@ -104,7 +106,7 @@ def run_training(params: Params, folders: TrainingFolders, code: str) -> Trained
         data,
         checkpoints=folders.checkpoints
         / run_key(params, encoded=folders.encoded, base_weights=base_weights, code=code),
-        evaluate=make_evaluate(params, data, draw, None if detector == "none" else detect),
+        evaluate=make_evaluate(params, data, draw, None if monitor.detector == "none" else detect),
         log=log,
         accelerator=accelerator,
     )

@@ -61,7 +61,8 @@ def test_nothing_is_loaded_for_no_images() -> None:
     code = (
         "import sys; from anomend.diffusion.rejection import Wanted, sample_by_anatomy\n"
         "wanted = Wanted(prompts=['a'], per_prompt=0, max_tries=1, first_seed=0)\n"
-        "result = sample_by_anatomy(None, None, wanted, detector='figures', anomalous=True, description='')\n"
+        "choice = {'detector': 'drawn_people', 'detectors': None, 'anomalous': True, 'description': ''}\n"
+        "result = sample_by_anatomy(None, None, wanted, **choice)\n"
         "assert result == ([], 0) and 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -205,7 +205,7 @@ def test_an_optimizer_whose_package_or_gpu_is_missing_is_refused(
 
 def evaluated(folder: Path, rates: list[float], **monitor: Any) -> LoraTrainer:
     """Train with an evaluation every 2 steps, whose anomaly rates are given."""
-    settings = train_params(monitor={"every": 2, "seeds_per_prompt": 1, "detector": "figures"} | monitor)
+    settings = train_params(monitor={"every": 2, "seeds_per_prompt": 1, "detector": "drawn_people"} | monitor)
     remaining = iter(rates)
     trainer = LoraTrainer(
         tiny_transformer(),
