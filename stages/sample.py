@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
-from pathlib import Path
 
 from anomend.diffusion.lora import load_lora, lora_sha256
 from anomend.diffusion.sampling import load_sampler, sample_images, sampling_options
 from anomend.params.resolved import load_params
 from anomend.pictures.image_sets import ImageFolderWriter
+from anomend.project import paths
 from anomend.project.run import run_stage
 from anomend.project.slugs import slug
-
-SAMPLES, LORA = Path("data/samples"), Path("models/lora")
 
 
 def main(model: str) -> None:
@@ -22,8 +20,8 @@ def main(model: str) -> None:
     pipeline, texts = load_sampler(base, params.prompts.target + params.prompts.held_out)
     source: str = base.name
     if model == "tuned":
-        load_lora(pipeline, LORA)
-        source = f"{base.name} + LoRA {lora_sha256(LORA)[:12]}"
+        load_lora(pipeline, paths.LORA)
+        source = f"{base.name} + LoRA {lora_sha256(paths.LORA)[:12]}"
     groups = {"target": params.prompts.target, "held_out": params.prompts.held_out}
     counts = {"target": settings.target_seeds_per_prompt, "held_out": settings.held_out_seeds_per_prompt}
     seeds = {group: range(settings.first_seed, settings.first_seed + count) for group, count in counts.items()}
@@ -35,7 +33,7 @@ def main(model: str) -> None:
         description=f"sampling {model}",
         texts=texts,
     )
-    writer = ImageFolderWriter(SAMPLES / model)
+    writer = ImageFolderWriter(paths.SAMPLES / model)
     for (group, prompt, seed), image in zip(rows, images, strict=True):
         name = f"{slug(prompt)}-{seed}.png"
         writer.add(name, image, text=prompt, prompt=prompt, seed=seed, group=group, source=model, model=source)
@@ -44,6 +42,6 @@ def main(model: str) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", choices=("base", "tuned"))
-    chosen = parser.parse_args().model
-    run_stage(f"sample_{chosen}", partial(main, chosen))
+    parser.add_argument("model", choices=paths.MODELS)
+    selected = parser.parse_args().model
+    run_stage(f"sample_{selected}", partial(main, selected))

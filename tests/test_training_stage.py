@@ -61,8 +61,8 @@ def test_killed_at_three_random_moments_it_ends_with_the_same_file(encoded: Path
     assert whole.returncode == 0, whole.stderr[-2000:]
 
     before = (copied / "metrics" / "train.json").read_bytes()
-    chosen = sorted(random.SystemRandom().sample(range(1, 39), 3))
-    for step in chosen:
+    killed_after = sorted(random.SystemRandom().sample(range(1, 39), 3))
+    for step in killed_after:
         process = subprocess.Popen(
             [sys.executable, "-m", "stages.train"], cwd=copied, env=environment(), stderr=subprocess.DEVNULL
         )
@@ -76,7 +76,7 @@ def test_killed_at_three_random_moments_it_ends_with_the_same_file(encoded: Path
     resumed = stage(copied, "stages.train")
     assert "resuming after step" in resumed.stdout + resumed.stderr
     lora = "models/lora/pytorch_lora_weights.safetensors"
-    assert sha256(copied / lora) == sha256(encoded / lora), f"killed after steps {chosen}"
+    assert sha256(copied / lora) == sha256(encoded / lora), f"killed after steps {killed_after}"
     curves = [sorted((folder / "metrics/training").rglob("*.*")) for folder in (encoded, copied)]
     assert len(curves[0]) > 5
     for one, two in zip(*curves, strict=True):
@@ -114,8 +114,8 @@ def test_a_replacement_machine_goes_on_from_the_checkpoints_that_were_kept(copie
 
 
 def test_the_saved_lora_draws_what_the_trained_adapter_drew(encoded: Path) -> None:
-    figures = json.loads((encoded / "metrics" / "train.json").read_text())
-    assert figures["reload_difference"] <= 1
+    trained = json.loads((encoded / "metrics" / "train.json").read_text())
+    assert trained["reload_difference"] <= 1
 
 
 def test_preference_training_runs_end_to_end(copied: Path) -> None:
@@ -147,7 +147,11 @@ def test_the_papers_recipe_runs_end_to_end_on_the_miniature(copied: Path) -> Non
     [
         ("train", {"rank": 0}, "train.rank = 0: input should be greater than or equal to 1"),
         ("train", {"learning_rate": -1e-4}, "train.learning_rate = -0.0001: input should be greater than 0"),
-        ("train", {"class_batch_size": 0, "launcher": ["nowhere"]}, "train.launcher: 'nowhere' is no command here"),
+        (
+            "train",
+            {"class_batch_size": 0, "launcher": ["nowhere"]},
+            "the command 'nowhere' does not exist",
+        ),
         ("train", {"quantise_base": "nf4"}, "train.quantise_base = 'nf4' needs a CUDA GPU"),
         ("train", {"optimizer": "adamw_8bit"}, "train.optimizer = 'adamw_8bit' needs a CUDA GPU"),
         ("train.monitor", {"trackers": ["wandb"]}, "train.monitor.trackers = ['wandb'] is not installed"),

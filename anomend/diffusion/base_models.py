@@ -29,7 +29,7 @@ def resolve_device(device: str) -> torch.device:
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("base.device = 'cuda', and torch sees no GPU here: set base.device=auto, or mend the driver")
+        raise ValueError("base.device = 'cuda', and torch sees no GPU here: set base.device=auto, or fix the driver")
     return torch.device(device)
 
 
@@ -40,18 +40,18 @@ def load_pipeline(name: str, local_folder: str | None, dtype: str, **parts: Any)
         name: key of `BASE_MODELS`.
         local_folder: folder in the hub's layout that replaces the table's source.
         dtype: float32, bfloat16 or float16, for the transformer and the text encoders.
-        parts: components handed to `from_pretrained`; None leaves one out, such as `transformer=None` while encoding.
+        parts: components for `from_pretrained`; None leaves one out, as `transformer=None` does while encoding.
 
     Raises:
-        ValueError: unknown base, missing or gated weights; one sentence with the mend.
+        ValueError: unknown base, missing or gated weights; the sentence names the fix.
     """
     if name not in BASE_MODELS:
-        raise ValueError(f"base.name = {name!r} is no supported base: one of {', '.join(BASE_MODELS)}")
+        raise ValueError(f"base.name = {name!r} is not a supported base: choose one of {', '.join(BASE_MODELS)}")
     base = BASE_MODELS[name]
     source = local_folder or base.source
     if (local_folder or base.revision is None) and not (Path(source) / "model_index.json").exists():
         raise ValueError(
-            f"{source} holds no diffusers pipeline (no model_index.json): set base.local_folder to one that does"
+            f"{source} is not a diffusers pipeline (no model_index.json): set base.local_folder to the folder of one"
         )
     import torch
     from diffusers import StableDiffusion3Pipeline
@@ -79,18 +79,18 @@ TEXT_PARTS = ("text_encoder", "text_encoder_2", "text_encoder_3", "tokenizer", "
 
 def load_text_encoders(name: str, local_folder: str | None, dtype: str, **parts: Any) -> StableDiffusion3Pipeline:
     """The base's text encoders alone; raises as `load_pipeline`."""
-    # A pipeline without T5 asks the transformer for the width of the text.
+    # A pipeline without T5 takes the width of the text from the transformer.
     unneeded = {} if "text_encoder_3" in absent_parts(name, local_folder) else {"transformer": None}
     return load_pipeline(name, local_folder, dtype, vae=None, **unneeded, **parts)
 
 
 def load_denoiser(name: str, local_folder: str | None, dtype: str, **parts: Any) -> StableDiffusion3Pipeline:
-    """Transformer, VAE and scheduler, for texts that are encoded already; raises as `load_pipeline`."""
+    """Transformer, VAE and scheduler, for texts that are already encoded; raises as `load_pipeline`."""
     return load_pipeline(name, local_folder, dtype, **dict.fromkeys(TEXT_PARTS), **parts)
 
 
 def absent_parts(name: str, local_folder: str | None) -> dict[str, None]:
-    """Components that a local model_index.json lists as null, such as a missing T5: diffusers wants them named."""
+    """Components that a local model_index.json lists as null, such as a missing T5; diffusers must be given them."""
     index = Path(local_folder or BASE_MODELS[name].source) / "model_index.json"
     if not index.exists():
         return {}
@@ -116,7 +116,7 @@ def fingerprint(name: str, local_folder: str | None) -> str:
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in {".safetensors", ".json", ".txt"}):
         digest.update(str(path.relative_to(folder)).encode())
         with path.open("rb") as handle:
-            # In parts: a file of T5's is larger than many machines' memory.
+            # In parts: a file of T5 is larger than the memory of many machines.
             while part := handle.read(1 << 20):
                 digest.update(part)
     return f"sha256:{digest.hexdigest()}"
@@ -137,4 +137,4 @@ def load_latent_format(name: str, local_folder: str | None) -> LatentFormat:
         )
     except (OSError, ValueError) as error:
         raise ValueError(_loading_hint(source, error)) from error
-    return LatentFormat(config["scaling_factor"], config.get("shift_factor") or 0.0)
+    return LatentFormat(scaling_factor=config["scaling_factor"], shift_factor=config.get("shift_factor") or 0.0)

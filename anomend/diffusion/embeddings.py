@@ -1,6 +1,6 @@
 """Latents and text embeddings, computed once and kept on disk by sample id.
 
-Training then needs neither the VAE nor a text encoder in memory, and a latent can never meet another sample's caption.
+Training then needs neither the VAE nor a text encoder in memory, and no latent can get another sample's caption.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from tqdm import tqdm
 
+from anomend.project.files import written_whole
 from anomend.project.seeding import numpy_generator
 
 
 @dataclass(frozen=True)
 class TextEmbeddings:
-    """Texts as the transformer sees them."""
+    """Texts as the transformer takes them."""
 
     captions: list[str]
     """The distinct texts."""
@@ -36,7 +37,7 @@ class TextEmbeddings:
 
 @dataclass(frozen=True)
 class EncodedSet:
-    """An image set as the transformer sees it, but for the latent format (see `latent_format`)."""
+    """An image set as the transformer takes it, before the latent format is applied (see `latent_format`)."""
 
     ids: list[str]
     """Sample ids: the images' file names."""
@@ -60,15 +61,16 @@ class EncodedSet:
 def views(
     image: NDArray[np.uint8], sample: str, *, flip: bool, crops: int, min_crop: float, seed: int
 ) -> list[NDArray[np.uint8]]:
-    """The versions of an image among which training draws one a step: the image, crops of it, and their mirror images.
+    """The versions of an image from which each training step draws one: the image, crops, and their mirror images.
 
-    Each is encoded by itself, since a crop or a mirror image of latents is not what the VAE makes of the pixels.
+    Each version is encoded separately, because cropping or mirroring latents is not the same as encoding the cropped
+    or mirrored pixels.
 
     Args:
         image: RGB, (side, side, 3).
-        sample: sample id, which the crops are keyed on.
-        flip: whether each version comes mirrored too; wrong where left and right mean something, such as in text.
-        crops: square crops beside the whole image, scaled back to its size.
+        sample: sample id, part of the key of the random crops.
+        flip: add the mirror image of each version; wrong where left and right matter, as they do in text.
+        crops: number of square crops to add, scaled back to the size of the image.
         min_crop: smallest side of a crop, as a share of the image's.
         seed: seed of the crops.
 
@@ -103,7 +105,7 @@ def encode_images(
 
 @torch.no_grad()
 def encode_captions(
-    pipeline: StableDiffusion3Pipeline, captions: Sequence[str], max_sequence_length: int, batch_size: int
+    pipeline: StableDiffusion3Pipeline, captions: Sequence[str], *, max_sequence_length: int, batch_size: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Text embeddings (K, tokens, width) and pooled embeddings (K, width), float32, as the pipeline makes them."""
     embeds, pooled = [], []
@@ -118,21 +120,22 @@ def encode_captions(
 
 
 def encode_texts(
-    pipeline: StableDiffusion3Pipeline, texts: Sequence[str], max_sequence_length: int, batch_size: int
+    pipeline: StableDiffusion3Pipeline, texts: Sequence[str], *, max_sequence_length: int, batch_size: int
 ) -> TextEmbeddings:
-    """Embeddings of distinct texts; the empty text is what guidance moves away from."""
-    return TextEmbeddings(list(texts), *encode_captions(pipeline, texts, max_sequence_length, batch_size))
+    """Embeddings of distinct texts; guidance also needs the empty text, from which it moves away."""
+    embeds, pooled = encode_captions(pipeline, texts, max_sequence_length=max_sequence_length, batch_size=batch_size)
+    return TextEmbeddings(list(texts), embeds, pooled)
 
 
 def save_texts(path: Path, texts: TextEmbeddings) -> None:
     """Write embeddings of texts as safetensors."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {"embeds": texts.embeds.contiguous(), "pooled": texts.pooled.contiguous()}
-    save_file(tensors, path, metadata={"captions": json.dumps(texts.captions)})
+    with written_whole(path) as partial:
+        save_file(tensors, partial, metadata={"captions": json.dumps(texts.captions)})
 
 
 def load_texts(path: Path) -> TextEmbeddings:
-    """Read what `save_texts` wrote."""
+    """Read a file of `save_texts`."""
     with safe_open(path, framework="pt") as handle:
         captions = json.loads(handle.metadata()["captions"])
         return TextEmbeddings(captions, handle.get_tensor("embeds"), handle.get_tensor("pooled"))
@@ -146,12 +149,12 @@ def save_encoded(path: Path, encoded: EncodedSet) -> None:
         tensors[f"std/{sample}"] = encoded.std[row].contiguous()
     rows = {sample: int(encoded.caption[row]) for row, sample in enumerate(encoded.ids)}
     index = json.dumps({"captions": encoded.captions, "caption_of": rows}, sort_keys=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, path, metadata={"index": index})
+    with written_whole(path) as partial:
+        save_file(tensors, partial, metadata={"index": index})
 
 
 def load_encoded(path: Path) -> EncodedSet:
-    """Read what `save_encoded` wrote; samples come in the order of their ids."""
+    """Read a file of `save_encoded`; samples are in the order of their ids."""
     with safe_open(path, framework="pt") as handle:
         index = json.loads(handle.metadata()["index"])
         ids = sorted(index["caption_of"])

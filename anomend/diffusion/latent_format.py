@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
+if TYPE_CHECKING:
+    import torch  # It takes seconds, and here it only names types.
 
 
 @dataclass(frozen=True)
 class LatentFormat:
-    """How the transformer sees what the VAE encodes.
+    """How the VAE's latents become the transformer's, and back.
 
     Leaving out the shift on one side, as the paper's training script does, moves every training latent by
-    shift * scale (0.093 for Stable Diffusion 3) against what sampling decodes; one pair of inverses rules that out.
+    shift * scale (0.093 for Stable Diffusion 3) relative to sampling. Having both directions here rules that out.
     """
 
     scaling_factor: float
@@ -21,7 +22,7 @@ class LatentFormat:
 
     @classmethod
     def of(cls, vae: Any) -> LatentFormat:
-        """The pair that a VAE's configuration names; a VAE without a shift has 0."""
+        """The format in a VAE's configuration; a VAE without a shift has 0."""
         return cls(vae.config.scaling_factor, vae.config.shift_factor or 0.0)
 
     def process_in(self, encoded: torch.Tensor) -> torch.Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,13 +11,15 @@ from diffusers import SD3Transformer2DModel, StableDiffusion3Pipeline
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 
-from anomend.training.checkpoints import whole
+from anomend.diffusion.sharding import gathered
+from anomend.project.files import sha256_of, write_whole
 
 WEIGHT_NAME = "pytorch_lora_weights.safetensors"
 
 
 def add_lora(
     transformer: SD3Transformer2DModel,
+    *,
     rank: int,
     alpha: float,
     target_modules: Sequence[str],
@@ -27,10 +28,10 @@ def add_lora(
 ) -> list[torch.nn.Parameter]:
     """Freeze the transformer and add a trainable adapter in float32.
 
-    Its scale is alpha / rank, with rsLoRA alpha / sqrt(rank); DoRA adds a trained magnitude for each output.
+    Its scale is alpha / rank, with rsLoRA alpha / sqrt(rank). DoRA adds a trained magnitude for each output.
 
-    LoRA-A is drawn from torch's global generator (Gaussian, as diffusers' scripts do) and LoRA-B is 0, so seed first;
-    an adapter at its start changes nothing.
+    LoRA-A is drawn from torch's global generator, which must be seeded first (Gaussian, as in diffusers' scripts).
+    LoRA-B is 0, so that a new adapter changes nothing.
 
     Returns:
         The trainable parameters, in the model's order.
@@ -60,8 +61,8 @@ def add_lora(
 
 
 def lora_layers(transformer: SD3Transformer2DModel) -> dict[str, torch.Tensor]:
-    """The adapter's weights by peft's names; of a sharded transformer gathered, for which every process must call."""
-    return {name: whole(value.detach()) for name, value in get_peft_model_state_dict(transformer).items()}
+    """The adapter's weights by peft's names, gathered from all shards; every process must call this."""
+    return {name: gathered(value.detach()) for name, value in get_peft_model_state_dict(transformer).items()}
 
 
 def save_lora(
@@ -71,8 +72,8 @@ def save_lora(
 
     Args:
         transformer: the model with the adapter.
-        folder: where to; it is made.
-        layers: the adapter's weights, gathered before by `lora_layers`; None: gather them.
+        folder: created if needed.
+        layers: the adapter's weights from `lora_layers`; None: gather them.
 
     Returns:
         SHA-256 of the weights file.
@@ -89,7 +90,7 @@ def save_lora(
 
 
 def sort_metadata(path: Path) -> None:
-    """Order the metadata of a safetensors file, whose writer leaves them in an order that changes from call to call.
+    """Sort the metadata of a safetensors file, because its writer's order changes from call to call.
 
     Layout (safetensors' format): 8 bytes of little-endian header length, the header as JSON, the tensors' bytes.
     """
@@ -99,25 +100,25 @@ def sort_metadata(path: Path) -> None:
     header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
     encoded = json.dumps(header, separators=(",", ":")).encode()
     encoded += b" " * (-len(encoded) % 8)
-    path.write_bytes(len(encoded).to_bytes(8, "little") + encoded + content[8 + size :])
+    write_whole(path, len(encoded).to_bytes(8, "little") + encoded + content[8 + size :])
 
 
 def _metadata(config: LoraConfig) -> dict[str, object]:
-    # Sets have no order of their own, and the file's hash must not depend on one.
+    # Sets are unordered, and the file's SHA-256 must not depend on their order.
     entries = config.to_dict()
     return {key: sorted(value) if isinstance(value, set) else value for key, value in sorted(entries.items())}
 
 
 def lora_sha256(folder: Path) -> str:
     """SHA-256 of the weights file of a LoRA folder."""
-    return hashlib.sha256((folder / WEIGHT_NAME).read_bytes()).hexdigest()
+    return sha256_of(folder / WEIGHT_NAME)
 
 
 def load_lora(pipeline: StableDiffusion3Pipeline, folder: Path) -> None:
-    """Load an adapter into a pipeline, by diffusers' own loader.
+    """Load an adapter into a pipeline, with diffusers' loader.
 
     Raises:
-        ValueError: no weights there, or the adapter was made for another base.
+        ValueError: the folder has no weights, or they were made for another base.
     """
     if not (folder / WEIGHT_NAME).exists():
         raise ValueError(f"{folder / WEIGHT_NAME} is missing: run `dvc repro train`, or `dvc pull` it")

@@ -3,18 +3,39 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from typing import Any
 
 import torch
 from diffusers import BitsAndBytesConfig, SD3Transformer2DModel
 
 from anomend.diffusion.base_models import BASE_MODELS
-from anomend.training.optimizers import need_bitsandbytes
 
 
-def quantised_transformer(name: str, local_folder: str | None, bits: str, dtype: str) -> SD3Transformer2DModel:
-    """The base's transformer in 8 bits (`int8`) or 4 (`nf4`, Dettmers et al. 2023, arXiv 2305.14314), computing in
-    `dtype`; hand it to `load_pipeline(..., transformer=...)`.
+def need_bitsandbytes(setting: str, instead: str) -> None:
+    """Check that bitsandbytes can run: it needs its package and a CUDA GPU.
+
+    Args:
+        setting: the parameter that asks for it, with its value.
+        instead: the value to choose where there is no GPU.
+
+    Raises:
+        ValueError: no GPU, or no bitsandbytes.
+    """
+    if not torch.cuda.is_available():
+        raise ValueError(f"{setting} needs a CUDA GPU, and torch sees none here: choose {instead}")
+    if find_spec("bitsandbytes") is None:
+        raise ValueError(f"{setting} needs the package bitsandbytes: pip install 'anomend[gpu]', or choose {instead}")
+
+
+def quantised_transformer(name: str, local_folder: str | None, *, bits: str, dtype: str) -> SD3Transformer2DModel:
+    """The base's transformer with quantised weights, for `load_pipeline(..., transformer=...)`.
+
+    Args:
+        name: key of `BASE_MODELS`.
+        local_folder: folder in the hub's layout that replaces the table's source.
+        bits: `int8`, or `nf4` for 4 bits (Dettmers et al. 2023, arXiv 2305.14314).
+        dtype: precision of its computations.
 
     Raises:
         ValueError: no CUDA GPU, or no bitsandbytes.
@@ -31,13 +52,13 @@ def quantised_transformer(name: str, local_folder: str | None, bits: str, dtype:
         subfolder="transformer",
         quantization_config=config,
         torch_dtype=getattr(torch, dtype),
-        **_where(name, local_folder),
+        **_source(name, local_folder),
     )
     return transformer
 
 
 def eight_bit_t5(name: str, local_folder: str | None) -> torch.nn.Module:
-    """The base's T5 in 8 bits, as the paper encodes its prompts; hand it to `load_pipeline(..., text_encoder_3=...)`.
+    """The base's T5 in 8 bits, with which the paper encodes its prompts, for `load_pipeline(..., text_encoder_3=...)`.
 
     Raises:
         ValueError: no CUDA GPU, or no bitsandbytes.
@@ -49,12 +70,12 @@ def eight_bit_t5(name: str, local_folder: str | None) -> torch.nn.Module:
     encoder: torch.nn.Module = T5EncoderModel.from_pretrained(
         subfolder="text_encoder_3",
         quantization_config=TransformersConfig(load_in_8bit=True),
-        **_where(name, local_folder),
+        **_source(name, local_folder),
     )
     return encoder
 
 
-def _where(name: str, local_folder: str | None) -> dict[str, Any]:
+def _source(name: str, local_folder: str | None) -> dict[str, Any]:
     base = BASE_MODELS[name]
     return {
         "pretrained_model_name_or_path": local_folder or base.source,

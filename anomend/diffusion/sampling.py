@@ -1,4 +1,4 @@
-"""Sample images with one CPU generator an image, so that each depends on its own seed alone."""
+"""Sample images with one CPU generator per image, so that each image depends only on its own seed."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from anomend.params.diffusion import BaseModelParams, SampleParams
 
 
 def load_sampler(base: BaseModelParams, prompts: Iterable[str]) -> tuple[StableDiffusion3Pipeline, TextEmbeddings]:
-    """What `sample_images` needs, on the base's device: transformer and VAE, and the prompts' embeddings.
+    """Transformer and VAE on the base's device, and the prompts' embeddings, for `sample_images`.
 
-    The text encoders, T5-XXL among them, are freed before the transformer is loaded.
+    The text encoders, which may include T5-XXL, are freed before the transformer is loaded.
 
     Raises:
         ValueError: the base cannot be loaded.
     """
     device = resolve_device(base.device)
     encoders = load_text_encoders(base.name, base.local_folder, base.dtype).to(device)
-    texts = encode_texts(encoders, sorted({*prompts, ""}), base.max_sequence_length, batch_size=16)
+    texts = encode_texts(encoders, sorted({*prompts, ""}), max_sequence_length=base.max_sequence_length, batch_size=16)
     del encoders
     gc.collect()
     torch.cuda.empty_cache()
@@ -35,7 +35,7 @@ def load_sampler(base: BaseModelParams, prompts: Iterable[str]) -> tuple[StableD
 
 
 class SamplingOptions(TypedDict):
-    """What the parameters say of every image that is sampled: see `sample_images`."""
+    """Options that are the same for all sampled images: see `sample_images`."""
 
     steps: int
     guidance_scale: float
@@ -45,7 +45,7 @@ class SamplingOptions(TypedDict):
 
 
 def sampling_options(base: BaseModelParams, sample: SampleParams) -> SamplingOptions:
-    """The options by which base and tuned model are sampled, wherever that is."""
+    """The options with which base and tuned model are sampled everywhere."""
     return SamplingOptions(
         steps=sample.steps,
         guidance_scale=sample.guidance_scale,
@@ -68,7 +68,7 @@ def sample_images(
     description: str = "sampling",
     texts: TextEmbeddings | None = None,
 ) -> Iterator[NDArray[np.uint8]]:
-    """Sample one image a request, in batches.
+    """Sample one image per request, in batches.
 
     Args:
         pipeline: the model, on its device.
@@ -78,16 +78,16 @@ def sample_images(
         guidance_scale: classifier-free guidance; 1 turns it off.
         resolution: side of the images in pixels.
         max_sequence_length: length of the T5 part of the text.
-        batch_size: images at a time; float rounding apart, it changes nothing.
+        batch_size: images at a time; it changes nothing except rounding.
         description: label of the progress bar; empty: no bar.
-        texts: embeddings of the prompts and of the empty prompt, so that no text encoder is needed; None: encode them.
+        texts: embeddings of the prompts and of the empty prompt, which replace the text encoders; None: encode them.
 
     Yields:
         RGB images, (resolution, resolution, 3), uint8, in the order of the requests.
     """
     if texts is None:
         prompts = sorted({prompt for prompt, _ in requests} | {""})
-        texts = encode_texts(pipeline, prompts, max_sequence_length, batch_size=16)
+        texts = encode_texts(pipeline, prompts, max_sequence_length=max_sequence_length, batch_size=16)
     dtype, device = pipeline.transformer.dtype, pipeline.transformer.device
     embeds, pooled = texts.embeds.to(device, dtype), texts.pooled.to(device, dtype)
     with tqdm(total=len(requests), desc=description, unit="image", disable=not description) as bar:

@@ -19,38 +19,42 @@ class DpoParams(Section):
 
 
 class QuirkParams(Section):
-    """What the paper's training script does wrong, each a switch; all off in every recipe but `paper`."""
+    """Mistakes of the paper's training script, one switch each; all are off in every recipe except `paper`."""
 
     skip_latent_shift: bool = Field(
-        description="Leave the VAE's shift out of the training latents. Wrong: sampling puts it back, so that what is "
+        description="Leave the VAE's shift out of the training latents. Wrong: sampling adds it back, so that what is "
         "learned is offset by shift x scale (0.093 for Stable Diffusion 3)."
     )
     edm_preconditioning: bool = Field(
-        description="Compare denoised latents instead of velocities. Wrong for a flow model: the loss is weighed by "
-        "sigma^2, and low noise, where limbs get their detail, all but drops out."
+        description="Compare denoised latents instead of velocities. Wrong for a flow model: the loss is weighted by "
+        "sigma^2, and low noise, where limbs get their detail, almost drops out."
     )
     tabled_sigmas: bool = Field(
-        description="Draw noise levels from the scheduler's 1000 entries. Wrong by little: the model is sampled at "
+        description="Draw noise levels from the scheduler's 1000 entries. A small mistake: the model is sampled at "
         "levels between them."
     )
 
 
 class MonitorParams(Section):
-    """What is looked at while training; it costs images, and changes no step."""
+    """Evaluations while training; they take time to sample images, and change no step."""
 
-    every: int = Field(ge=0, description="Optimizer steps between looks; 0: never look.")
+    every: int = Field(ge=0, description="Optimizer steps between evaluations; 0: none.")
     seeds_per_prompt: int = Field(
-        ge=0, le=1000, description="Images a target prompt at each look, for the anomaly rate and the grid; 0: none."
+        ge=0,
+        le=1000,
+        description="Images per target prompt at each evaluation; 0: none.",
     )
-    first_seed: Seed = Field(description="Seed of the first of them; apart from the seeds of stage `sample`.")
+    first_seed: Seed = Field(description="Seed of the first of these; separate from the seeds of stage `sample`.")
     detector: AnatomyDetector = Field(description="Detector of anomalies, as measure.detector; none: no anomaly rate.")
-    patience: int = Field(ge=0, description="Stop after so many looks since the best; 0: train to the last step.")
+    patience: int = Field(ge=0, description="Stop this many evaluations after the best one; 0: train to the last step.")
     keep: Literal["best", "last"] = Field(
-        description="Which weights become the LoRA: those of the best look (of the anomaly rates within one standard "
-        "error of the lowest, the lowest validation loss), or the last ones."
+        description="Weights that become the LoRA: those of the best evaluation (lowest validation loss among the "
+        "anomaly rates within one standard error of the lowest), or the last ones."
     )
     validation_draws: int = Field(
-        ge=0, le=1000, description="Fixed (sample, noise, sigma) triples of the validation loss at each look; 0: none."
+        ge=0,
+        le=1000,
+        description="Fixed (sample, noise, sigma) triples of the validation loss; 0: no validation loss.",
     )
     trackers: list[Literal["tensorboard", "wandb"]] = Field(
         json_schema_extra=RUN_SETTING, description="Also log to these, through accelerate; each needs its package."
@@ -65,23 +69,23 @@ class TrainParams(Section):
     )
     launcher: list[str] = Field(
         json_schema_extra=RUN_SETTING,
-        description="Words put before `-m stages.train`, such as [accelerate, launch, --config_file, FILE]; "
+        description="Command put before `-m stages.train`, such as [accelerate, launch, --config_file, FILE]; "
         "empty: one process.",
     )
     seed: Seed = Field(description="Seed of the LoRA's initialisation and of every draw while training.")
     steps: int = Field(ge=1, description="Optimizer steps.")
-    batch_size: int = Field(ge=1, description="Instance images (dpo: pairs) a step, over all processes.")
-    class_batch_size: int = Field(ge=0, description="Class images a step; 0 turns prior preservation off.")
+    batch_size: int = Field(ge=1, description="Instance images (dpo: pairs) per step, over all processes.")
+    class_batch_size: int = Field(ge=0, description="Class images per step; 0 turns prior preservation off.")
     micro_batch_size: int | None = Field(
         json_schema_extra=RUN_SETTING,
         ge=1,
-        description="Images of a step that a process holds at a time, gradients being added up; null: all.",
+        description="Images of a step that a process handles at a time; their gradients are added up. null: all.",
     )
     prior_loss_weight: float = Field(ge=0, description="Weight of the class images' loss.")
     rank: int = Field(ge=1, le=1024, description="Rank of the LoRA.")
     alpha: float = Field(gt=0, description="LoRA scale is alpha / rank.")
     use_rslora: bool = Field(description="LoRA scale is alpha / sqrt(rank) (Kalajdzievski 2023, arXiv 2312.03732).")
-    use_dora: bool = Field(description="Train the weights' magnitudes too (DoRA: Liu et al. 2024, arXiv 2402.09353).")
+    use_dora: bool = Field(description="Also train weights' magnitudes (DoRA: Liu et al. 2024, arXiv 2402.09353).")
     target_modules: list[str] = Field(min_length=1, description="Projections that get an adapter.")
     quantise_base: Literal["none", "int8", "nf4"] = Field(
         description="Hold the frozen transformer in 8 or 4 bits (bitsandbytes; needs a CUDA GPU)."
@@ -92,8 +96,8 @@ class TrainParams(Section):
     compile: Literal["none", "blocks", "whole"] = Field(
         json_schema_extra=RUN_SETTING,
         description="Compile the transformer for faster steps. blocks: each block by torch.compile; least time and "
-        "memory to compile, and works with a sharded transformer. whole: the transformer as one graph; slowest to "
-        "compile, once for each batch size, and the fastest steps; looks at samples are not compiled then. whole needs "
+        "memory to compile; works with a sharded transformer. whole: the transformer as one graph; slowest to "
+        "compile, once per batch size, and the fastest steps; evaluations are not compiled. whole needs "
         "one process, and neither gradient_checkpointing nor quantise_base.",
     )
     optimizer: Literal["adamw", "adamw_8bit", "prodigy"] = Field(
@@ -127,7 +131,7 @@ class TrainParams(Section):
         watched = self.monitor.every and self.monitor.seeds_per_prompt and self.monitor.detector != "none"
         if not watched and (self.monitor.patience or self.monitor.keep == "best"):
             raise ValueError(
-                "train.monitor.patience and keep = 'best' go by the anomaly rate while training: set monitor.every, "
+                "train.monitor.patience and keep = 'best' use the anomaly rate while training: set monitor.every, "
                 "monitor.seeds_per_prompt and monitor.detector, or patience = 0 and keep = 'last'"
             )
         if self.compile == "whole" and (self.gradient_checkpointing or self.quantise_base != "none"):

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch.distributed.tensor import DTensor, distribute_tensor
+
+from anomend.project.files import written_whole
 
 _NAME = "state-{step:07d}.safetensors"
+_SCHEDULED = ("lr", "initial_lr")
+"""Settings of an optimizer's groups that the schedule sets, and a checkpoint need not hold."""
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str = "optimizer") -> dict[str, torch.Tensor]:
-    """The optimizer's state as flat named tensors: `prefix/<parameter index>/<key>`, and the numbers that it keeps a
-    group (Prodigy's estimate of the learning rate) as `prefix/group<index>/<key>`."""
+    """The optimizer's state as flat named tensors.
+
+    Returns:
+        `prefix/<parameter index>/<key>` for its state, and `prefix/group<index>/<key>` for the numbers that it keeps
+        per group, such as Prodigy's estimate of the learning rate.
+    """
     tensors = {
         f"{prefix}/{index}/{key}": value if torch.is_tensor(value) else torch.tensor(value)
         for index, entries in optimizer.state_dict()["state"].items()
@@ -31,9 +37,6 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str = "optimizer
     return tensors
 
 
-_SCHEDULED = ("lr", "initial_lr")
-
-
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
@@ -41,7 +44,7 @@ def _is_number(value: object) -> bool:
 def restore_optimizer(
     optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor], prefix: str = "optimizer"
 ) -> None:
-    """Put back what `optimizer_tensors` took out; learning rates stay as the optimizer has them."""
+    """Put back the tensors of `optimizer_tensors`; other tensors are ignored, and learning rates do not change."""
     state: dict[int, dict[str, torch.Tensor]] = {}
     groups = optimizer.state_dict()["param_groups"]
     for name, value in tensors.items():
@@ -55,20 +58,8 @@ def restore_optimizer(
     optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
-def whole(tensor: torch.Tensor) -> torch.Tensor:
-    """A sharded tensor gathered from all processes, which all must call this; any other tensor as it is."""
-    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
-
-
-def as_shard(tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """A whole tensor sharded as `like` is, if that is sharded."""
-    if isinstance(like, DTensor) and not isinstance(tensor, DTensor):
-        return distribute_tensor(tensor.to(like.device), like.device_mesh, like.placements)
-    return tensor
-
-
 def save_checkpoint(folder: Path, step: int, tensors: Mapping[str, torch.Tensor]) -> Path:
-    """Write a checkpoint and remove the older ones; a kill at any moment leaves a whole one behind.
+    """Write a checkpoint and delete older ones; a kill at any moment leaves a whole one behind.
 
     Args:
         folder: where the run keeps its checkpoints.
@@ -81,19 +72,14 @@ def save_checkpoint(folder: Path, step: int, tensors: Mapping[str, torch.Tensor]
     Raises:
         OSError: the disk is full or the folder cannot be written; the previous checkpoint is then still there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / _NAME.format(step=step)
-    partial = path.with_suffix(".partial")
-    try:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial)
-        with partial.open("rb") as handle:
-            os.fsync(handle.fileno())
-        partial.replace(path)
-    except SafetensorError as error:
-        raise OSError(f"{partial} could not be written ({error}): free some space, then run again") from error
-    finally:
-        partial.unlink(missing_ok=True)
-    for other in folder.glob("state-*.safetensors"):
+    with written_whole(path) as partial:
+        try:
+            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial)
+        except SafetensorError as error:
+            raise OSError(f"{path} could not be written ({error}): free some space, then run again") from error
+    # Also what a killed run left half written, under the name of its process.
+    for other in [*folder.glob("state-*.safetensors"), *folder.glob(".state-*.part")]:
         if other != path:
             other.unlink()
     return path

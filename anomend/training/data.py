@@ -1,12 +1,12 @@
-"""What a training step sees: samples, views, noise and noise levels, each a pure function of its keys.
+"""The samples of a training step: views, noise and noise levels, each a pure function of its keys.
 
-Every draw is keyed on (seed, kind, step, place in the batch, sample id) from a CPU generator. A killed run goes on
-exactly as an uninterrupted one, and the same samples get the same noise on any number of processes.
+Every draw comes from a CPU generator that is seeded by (seed, kind, step, place in the batch, sample id). So a killed
+run continues exactly like an uninterrupted one, and samples get the same noise on any number of processes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,27 +18,27 @@ from anomend.project.seeding import torch_generator
 from anomend.training.flow_matching import FlowMatching
 
 INSTANCE, CLASS, LOSER = 0, 1, 2
-"""Roles of a sample in a batch; in preference training the instance images are the winners."""
+"""Roles of a sample in a batch. The instance images are the winners of preference training."""
 _NAMES = ("instance", "class", "loser")
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Everything that is trained on, encoded."""
+    """All encoded images that are trained on."""
 
     instance: EncodedSet
-    """What to learn."""
+    """Images to learn."""
     classes: EncodedSet | None
-    """Images of the base itself, for prior preservation; None turns it off."""
+    """Images drawn by the base itself, for prior preservation; None turns it off."""
     latent_format: LatentFormat
     losers: EncodedSet | None = None
     """Anomalous images of the base, for preference training."""
 
     def of(self, role: int) -> EncodedSet:
         """The set of a role."""
-        found = (self.instance, self.classes, self.losers)[role]
-        assert found is not None
-        return found
+        encoded = (self.instance, self.classes, self.losers)[role]
+        assert encoded is not None
+        return encoded
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,12 @@ class Draw:
 
 
 Unit = tuple[Draw, ...]
-"""Draws that must meet in one forward pass: one image, or a winner with its loser."""
+"""Draws that must be in the same forward pass: one image, or a winner with its loser."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Latents with what noises them, what predicts them, and their roles."""
+    """Latents with their noise, noise levels, text embeddings and roles."""
 
     latents: torch.Tensor
     """Clean latents x_0, (B, C, h, w)."""
@@ -78,11 +78,14 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The batch on a device."""
-        return Batch(*(getattr(self, name).to(device, non_blocking=True) for name in self.__dataclass_fields__))
+        return self._map(lambda values: values.to(device, non_blocking=True))
 
     def where(self, mask: torch.Tensor) -> Batch:
-        """The samples that a mask of shape (B,) chooses."""
-        return Batch(*(getattr(self, name)[mask] for name in self.__dataclass_fields__))
+        """The samples that a mask of shape (B,) selects."""
+        return self._map(lambda values: values[mask])
+
+    def _map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
+        return Batch(**{name: change(getattr(self, name)) for name in self.__dataclass_fields__})
 
 
 @lru_cache(maxsize=8)
@@ -91,8 +94,8 @@ def _epoch_order(seed: int, kind: str, epoch: int, count: int) -> list[int]:
     return order
 
 
-def choose_samples(seed: int, kind: str, step: int, batch_size: int, count: int) -> list[int]:
-    """Rows of the samples of a step: every epoch goes once through all `count` samples in an order of its own."""
+def choose_samples(kind: str, *, seed: int, step: int, batch_size: int, count: int) -> list[int]:
+    """Rows of a step's samples: every epoch visits all `count` samples once, each in a different order."""
     rows = []
     for position in range(step * batch_size, (step + 1) * batch_size):
         epoch, place = divmod(position, count)
@@ -100,33 +103,39 @@ def choose_samples(seed: int, kind: str, step: int, batch_size: int, count: int)
     return rows
 
 
-def choose_units(data: TrainingData, seed: int, step: int, batch_size: int, class_batch_size: int) -> list[Unit]:
-    """The units of a step over all processes: instance images, each with a loser of its caption if there are losers,
-    then class images."""
+def choose_units(data: TrainingData, *, seed: int, step: int, batch_size: int, class_batch_size: int) -> list[Unit]:
+    """The units of a step over all processes: instance images, then class images.
+
+    Each instance image has a loser with the same caption if there are losers.
+    """
     units: list[Unit] = []
-    for slot, row in enumerate(choose_samples(seed, "instance", step, batch_size, len(data.instance))):
+    rows = choose_samples("instance", seed=seed, step=step, batch_size=batch_size, count=len(data.instance))
+    for slot, row in enumerate(rows):
         winner = Draw(INSTANCE, slot, row)
-        units.append((winner, Draw(LOSER, slot, _loser(data, seed, step, slot, row))) if data.losers else (winner,))
+        if data.losers:
+            generator = torch_generator(seed, "loser", step, slot)
+            units.append((winner, Draw(LOSER, slot, _choose_loser(data, data.losers, row, generator))))
+        else:
+            units.append((winner,))
     if data.classes and class_batch_size:
-        rows = choose_samples(seed, "class", step, class_batch_size, len(data.classes))
+        rows = choose_samples("class", seed=seed, step=step, batch_size=class_batch_size, count=len(data.classes))
         units += [(Draw(CLASS, slot, row),) for slot, row in enumerate(rows)]
     return units
 
 
-def _loser(data: TrainingData, seed: int, step: int, slot: int, row: int) -> int:
-    assert data.losers is not None
+def _choose_loser(data: TrainingData, losers: EncodedSet, row: int, generator: torch.Generator) -> int:
+    """A random loser with the caption of the instance image in `row`."""
     caption = data.instance.captions[int(data.instance.caption[row])]
-    rows = [r for r, c in enumerate(data.losers.caption.tolist()) if data.losers.captions[c] == caption]
+    rows = [r for r, c in enumerate(losers.caption.tolist()) if losers.captions[c] == caption]
     if not rows:
         raise ValueError(f"no anomalous image of the base has the caption {caption!r}: run `dvc repro losers`")
-    choice = torch.randint(len(rows), (), generator=torch_generator(seed, "loser", step, slot))
-    return rows[int(choice)]
+    return rows[int(torch.randint(len(rows), (), generator=generator))]
 
 
-def make_batch(data: TrainingData, units: Sequence[Unit], seed: int, step: int, flow: FlowMatching) -> Batch:
+def make_batch(data: TrainingData, units: Sequence[Unit], *, seed: int, step: int, flow: FlowMatching) -> Batch:
     """Draw a view of each sample, a latent from its VAE posterior, noise and noise level.
 
-    A winner and its loser get the same noise and noise level, so that their errors compare.
+    A winner and its loser get the same noise and noise level, so that their errors are comparable.
     """
     latents, noise, uniform, embeds, pooled, roles = [], [], [], [], [], []
     for draw in (draw for unit in units for draw in unit):
@@ -146,10 +155,10 @@ def make_batch(data: TrainingData, units: Sequence[Unit], seed: int, step: int, 
         pooled.append(encoded.pooled[caption])
         roles.append(draw.role)
     return Batch(
-        torch.stack(latents),
-        torch.stack(noise),
-        flow.sigmas(torch.stack(uniform)),
-        torch.stack(embeds),
-        torch.stack(pooled),
-        torch.tensor(roles),
+        latents=torch.stack(latents),
+        noise=torch.stack(noise),
+        sigma=flow.sigmas(torch.stack(uniform)),
+        embeds=torch.stack(embeds),
+        pooled=torch.stack(pooled),
+        role=torch.tensor(roles),
     )

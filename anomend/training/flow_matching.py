@@ -29,6 +29,7 @@ def sample_sigmas(
     uniform: torch.Tensor,
     scheme: SigmaScheme,
     shift: float = 1.0,
+    *,
     mean: float = 0.0,
     std: float = 1.0,
     mode_scale: float = 1.29,
@@ -99,14 +100,15 @@ def flow_matching_loss(
     velocity: torch.Tensor,
     latents: torch.Tensor,
     noise: torch.Tensor,
+    *,
     sigma: torch.Tensor | None = None,
     preconditioning: Preconditioning = "none",
 ) -> torch.Tensor:
-    """Squared error of a predicted velocity, one value a sample, shape (B,); weights are the caller's.
+    """Squared error of a predicted velocity, one unweighted value per sample, shape (B,).
 
     With `edm` preconditioning, x_0_hat = x_sigma - sigma v_hat is compared with x_0 instead. The error is then
-    sigma^2 |v_hat - v|^2: the objective of diffusers' `--precondition_outputs`, which is no plain flow matching, and
-    all but ignores low noise.
+    sigma^2 |v_hat - v|^2. This is the objective of diffusers' `--precondition_outputs`. It is not plain flow matching,
+    and it almost ignores low noise.
     """
     if preconditioning == "edm":
         if sigma is None:
@@ -116,9 +118,9 @@ def flow_matching_loss(
     return ((velocity.float() - velocity_target(latents, noise)) ** 2).flatten(1).mean(1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FlowMatching:
-    """One choice of the objective: how noise levels are drawn, and how errors are weighed."""
+    """One choice of the objective: how noise levels are drawn, and how errors are weighted."""
 
     scheme: SigmaScheme = "logit_normal"
     shift: float = 1.0
@@ -130,14 +132,22 @@ class FlowMatching:
     preconditioning: Preconditioning = "none"
 
     def sigmas(self, uniform: torch.Tensor) -> torch.Tensor:
-        """Noise levels of uniform draws, (B,): see `sample_sigmas`."""
-        return sample_sigmas(uniform, self.scheme, self.shift, self.mean, self.std, self.mode_scale, self.levels)
+        """Noise levels for uniform draws, (B,): see `sample_sigmas`."""
+        return sample_sigmas(
+            uniform,
+            self.scheme,
+            self.shift,
+            mean=self.mean,
+            std=self.std,
+            mode_scale=self.mode_scale,
+            levels=self.levels,
+        )
 
     def loss(
-        self, velocity: torch.Tensor, latents: torch.Tensor, noise: torch.Tensor, sigma: torch.Tensor
+        self, velocity: torch.Tensor, *, latents: torch.Tensor, noise: torch.Tensor, sigma: torch.Tensor
     ) -> torch.Tensor:
         """Weighted loss of each sample, (B,)."""
-        error = flow_matching_loss(velocity, latents, noise, sigma, self.preconditioning)
+        error = flow_matching_loss(velocity, latents, noise, sigma=sigma, preconditioning=self.preconditioning)
         return loss_weight(sigma, self.weighting) * error
 
 

@@ -3,8 +3,8 @@
     dreambooth   L = mean_instance l + prior_loss_weight * mean_class l            (Ruiz et al. 2023, eq. 2)
     dpo          L = mean_pairs flow_dpo + instance_loss_weight * mean_winners l + prior_loss_weight * mean_class l
 
-l is the flow-matching loss of a sample. Means are over the whole step: a batch that is one part of it gives its share
-of the sums, so that parts and processes add up to the step.
+l is the flow-matching loss of a sample. Means are over the whole step. A batch that is a part of the step returns its
+share of them, so that parts and processes add up to the step.
 """
 
 from __future__ import annotations
@@ -17,40 +17,40 @@ import torch
 from anomend.params.training import TrainParams
 from anomend.training.data import CLASS, INSTANCE, LOSER, Batch
 from anomend.training.flow_matching import FlowMatching
-from anomend.training.preference import flow_dpo_loss, preference_accuracy
+from anomend.training.preference import PairErrors, flow_dpo_loss, preference_accuracy
 
 SIGMA_BINS = 5
-"""Noise levels are told apart in so many equal bins of [0, 1]."""
+"""Number of equal bins of [0, 1] in which losses are reported by noise level."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StepSums:
     """A batch's share of its step."""
 
     loss: torch.Tensor
-    """What backward is called on, ()."""
+    """Share of the loss, a scalar; backward is called on it."""
     logged: dict[str, torch.Tensor]
-    """Detached shares of the step's means, each ()."""
+    """Detached shares of the step's means, scalars."""
     bins: torch.Tensor
     """Sum of the instance samples' losses, and their number, by bin of sigma, (2, SIGMA_BINS)."""
 
 
 def flow_matching(settings: TrainParams) -> FlowMatching:
-    """The objective that the parameters name."""
+    """The objective that the parameters select."""
     return FlowMatching(
-        settings.sigma_scheme,
-        settings.sigma_shift,
-        settings.sigma_mean,
-        settings.sigma_std,
-        settings.mode_scale,
-        1000 if settings.quirks.tabled_sigmas else 0,
-        settings.loss_weighting,
-        "edm" if settings.quirks.edm_preconditioning else "none",
+        scheme=settings.sigma_scheme,
+        shift=settings.sigma_shift,
+        mean=settings.sigma_mean,
+        std=settings.sigma_std,
+        mode_scale=settings.mode_scale,
+        levels=1000 if settings.quirks.tabled_sigmas else 0,
+        weighting=settings.loss_weighting,
+        preconditioning="edm" if settings.quirks.edm_preconditioning else "none",
     )
 
 
 def predict_velocity(transformer: torch.nn.Module, batch: Batch, dtype: torch.dtype) -> torch.Tensor:
-    """The transformer's velocity for a batch, (B, C, h, w); noise and latents are mixed in float32 before."""
+    """The transformer's velocity for a batch, (B, C, h, w); noise and latents are mixed in float32 first."""
     sigma = batch.sigma.view(-1, 1, 1, 1)
     velocity: torch.Tensor = transformer(
         hidden_states=((1 - sigma) * batch.latents + sigma * batch.noise).to(dtype),
@@ -63,40 +63,40 @@ def predict_velocity(transformer: torch.nn.Module, batch: Batch, dtype: torch.dt
 
 
 def step_sums(
+    batch: Batch,
+    *,
     predict: Callable[[Batch], torch.Tensor],
     predict_base: Callable[[Batch], torch.Tensor],
-    batch: Batch,
     settings: TrainParams,
     flow: FlowMatching,
 ) -> StepSums:
     """Loss of a batch as its share of the step.
 
     Args:
-        predict: velocities of the model in training.
-        predict_base: velocities of the frozen base, without gradient; called by preference training alone.
         batch: winners and losers, if any, in the same order.
+        predict: velocities of the model in training.
+        predict_base: velocities of the frozen base, without gradient; only preference training calls it.
         settings: weights and global batch sizes.
         flow: the objective.
     """
-    error = flow.loss(predict(batch), batch.latents, batch.noise, batch.sigma)
+    error = flow.loss(predict(batch), latents=batch.latents, noise=batch.noise, sigma=batch.sigma)
     instance, prior = error[batch.role == INSTANCE], error[batch.role == CLASS]
     logged = {"loss": instance.sum() / settings.batch_size}
     total, weight = torch.zeros((), device=error.device), 1.0
     if settings.method == "dpo":
         weight = settings.dpo.instance_loss_weight
         paired = batch.role != CLASS
-        # A part of class images alone is predicted too, in vain: sharded processes must call the base equally often.
+        # A part with class images alone is predicted for nothing: sharded processes must call the base equally often.
         both = batch.where(paired) if paired.any() else batch
-        base = flow.loss(predict_base(both), both.latents, both.noise, both.sigma)
-        winner, winner_base, loser, loser_base = [
-            values for role in (INSTANCE, LOSER) for values in (error[batch.role == role], base[both.role == role])
-        ]
-        logged["dpo_loss"] = (
-            flow_dpo_loss(winner, winner_base, loser, loser_base, settings.dpo.beta).sum() / settings.batch_size
+        base = flow.loss(predict_base(both), latents=both.latents, noise=both.noise, sigma=both.sigma)
+        pairs = PairErrors(
+            winner=error[batch.role == INSTANCE],
+            winner_base=base[both.role == INSTANCE],
+            loser=error[batch.role == LOSER],
+            loser_base=base[both.role == LOSER],
         )
-        logged["preference_accuracy"] = (
-            preference_accuracy(winner, winner_base, loser, loser_base).sum() / settings.batch_size
-        )
+        logged["dpo_loss"] = flow_dpo_loss(pairs, settings.dpo.beta).sum() / settings.batch_size
+        logged["preference_accuracy"] = preference_accuracy(pairs).sum() / settings.batch_size
         total = total + logged["dpo_loss"]
     total = total + weight * logged["loss"]
     if settings.class_batch_size:
@@ -106,7 +106,8 @@ def step_sums(
     bins = torch.zeros(2, SIGMA_BINS, device=error.device)
     bins[0].index_add_(0, place, instance.detach())
     bins[1].index_add_(0, place, torch.ones_like(instance))
-    return StepSums(total, {name: value.detach() for name, value in logged.items()}, bins)
+    detached = {name: value.detach() for name, value in logged.items()}
+    return StepSums(loss=total, logged=detached, bins=bins)
 
 
 def logged_names(settings: TrainParams) -> list[str]:

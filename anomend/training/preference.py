@@ -2,34 +2,43 @@
 
     L = -log sigmoid(-beta / 2 ((e_w - r_w) - (e_l - r_l)))
 
-e is the squared velocity error of the model in training and r that of the frozen base, w of the winner and l of the
-loser, both at the same noise and noise level (Liu et al. 2025, arXiv 2501.13918, eq. 5, with constant beta; Wallace et
+e is the squared velocity error of the model in training, r that of the frozen base; w marks the winner and l the loser.
+All four are at the same noise and noise level (Liu et al. 2025, arXiv 2501.13918, eq. 5, with constant beta; Wallace et
 al. 2023, arXiv 2311.12908, for the diffusion form).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 
 
-def flow_dpo_loss(
-    winner: torch.Tensor, winner_base: torch.Tensor, loser: torch.Tensor, loser_base: torch.Tensor, beta: float
-) -> torch.Tensor:
-    """Loss of each pair, (B,), from log 2 at the start towards 0; all arguments are squared errors, (B,).
+@dataclass(frozen=True, kw_only=True)
+class PairErrors:
+    """Squared errors of B pairs, each tensor (B,)."""
+
+    winner: torch.Tensor
+    """Error of the model in training on the right image."""
+    winner_base: torch.Tensor
+    """Error of the base on it."""
+    loser: torch.Tensor
+    """Error of the model in training on the anomalous image."""
+    loser_base: torch.Tensor
+    """Error of the base on it."""
+
+
+def flow_dpo_loss(errors: PairErrors, beta: float) -> torch.Tensor:
+    """Loss of each pair, (B,), from log 2 at the start towards 0.
 
     Args:
-        winner: error of the model in training on the right image.
-        winner_base: error of the base on it.
-        loser: error of the model in training on the anomalous image.
-        loser_base: error of the base on it.
+        errors: of the pairs.
         beta: strength; the larger, the sooner a pair counts as learned.
     """
-    gain = (winner - winner_base) - (loser - loser_base)
+    gain = (errors.winner - errors.winner_base) - (errors.loser - errors.loser_base)
     return -torch.nn.functional.logsigmoid(-beta / 2 * gain)
 
 
-def preference_accuracy(
-    winner: torch.Tensor, winner_base: torch.Tensor, loser: torch.Tensor, loser_base: torch.Tensor
-) -> torch.Tensor:
-    """1 for each pair whose winner improved more than its loser against the base, else 0, (B,)."""
-    return ((winner - winner_base) < (loser - loser_base)).float()
+def preference_accuracy(errors: PairErrors) -> torch.Tensor:
+    """1 for each pair whose winner improved more than its loser, relative to the base, else 0, (B,)."""
+    return ((errors.winner - errors.winner_base) < (errors.loser - errors.loser_base)).float()

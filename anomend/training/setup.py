@@ -1,4 +1,4 @@
-"""What a training is made of, from resolved parameters: data, base, processes, and what is looked at meanwhile."""
+"""The parts of a training run, made from the parameters: data, base, processes, and evaluations."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ from anomend.diffusion.quantisation import quantised_transformer
 from anomend.diffusion.sampling import sample_images, sampling_options
 from anomend.params.params import Params
 from anomend.training.data import TrainingData
-from anomend.training.loop import LookAt
-from anomend.training.monitoring import Image, Look, shared_anomaly_rate, validation_batches, validation_loss
+from anomend.training.evaluations import Evaluation, Image
+from anomend.training.loop import Evaluate
+from anomend.training.monitoring import shared_anomaly_rate, validation_batches, validation_loss
 from anomend.training.objectives import flow_matching
 
 Draw = Callable[[Sequence[tuple[str, int]]], list[Image]]
 """Samples (prompt, seed) requests with the model as it is."""
-Anomalous = Callable[[Sequence[Image]], list[bool]]
-"""Tells which images have an anomaly."""
+Detect = Callable[[Sequence[Image]], list[bool]]
+"""Returns for each image whether it has an anomaly."""
 
 
 def load_training_data(params: Params, encoded: Path) -> TrainingData:
@@ -40,10 +41,12 @@ def load_training_data(params: Params, encoded: Path) -> TrainingData:
     latent_format = load_latent_format(params.base.name, params.base.local_folder)
     if settings.quirks.skip_latent_shift:
         latent_format = LatentFormat(latent_format.scaling_factor, 0.0)
-    wanted = {"instance": True, "class": settings.class_batch_size > 0, "loser": settings.method == "dpo"}
-    sets = {name: load_encoded(encoded / f"{name}.safetensors") if needed else None for name, needed in wanted.items()}
-    assert sets["instance"] is not None
-    return TrainingData(sets["instance"], sets["class"], latent_format, sets["loser"])
+    return TrainingData(
+        instance=load_encoded(encoded / "instance.safetensors"),
+        classes=load_encoded(encoded / "class.safetensors") if settings.class_batch_size else None,
+        latent_format=latent_format,
+        losers=load_encoded(encoded / "loser.safetensors") if settings.method == "dpo" else None,
+    )
 
 
 def make_draw(params: Params, pipeline: StableDiffusion3Pipeline, texts: TextEmbeddings) -> Draw:
@@ -52,50 +55,62 @@ def make_draw(params: Params, pipeline: StableDiffusion3Pipeline, texts: TextEmb
     def draw(requests: Sequence[tuple[str, int]]) -> list[Image]:
         # The decoder is on the device only while it is needed.
         pipeline.vae.to(pipeline.transformer.device)
-        images = list(
-            sample_images(
-                pipeline,
-                requests,
-                **sampling_options(params.base, params.sample),
-                description="",
-                texts=texts,
-            )
-        )
+        options = sampling_options(params.base, params.sample)
+        images = list(sample_images(pipeline, requests, **options, description="", texts=texts))
         pipeline.vae.to("cpu")
         return images
 
     return draw
 
 
-def looked_at(params: Params) -> list[tuple[str, int]]:
-    """The (prompt, seed) requests of each look."""
+def evaluation_requests(params: Params) -> list[tuple[str, int]]:
+    """The (prompt, seed) requests of each evaluation."""
     monitor = params.train.monitor
     seeds = range(monitor.first_seed, monitor.first_seed + monitor.seeds_per_prompt)
     return [(prompt, seed) for prompt in params.prompts.target for seed in seeds]
 
 
-def make_look(params: Params, data: TrainingData, draw: Draw, anomalous: Anomalous) -> LookAt:
-    """What is looked at while training: the anomaly rate at a few fixed seeds, and the validation loss."""
-    monitor, flow, requests = params.train.monitor, flow_matching(params.train), looked_at(params)
-    fixed = validation_batches(data, flow, monitor.validation_draws, params.train.seed, params.train.batch_size)
-    judge = None if monitor.detector == "none" else anomalous
+def make_evaluate(params: Params, data: TrainingData, draw: Draw, detect: Detect | None) -> Evaluate | None:
+    """What an evaluation does: the anomaly rate at a few fixed seeds, and the validation loss.
 
-    def look_at(transformer: SD3Transformer2DModel, accelerator: Accelerator) -> Look:
+    Args:
+        params: all parameters.
+        data: what is trained on.
+        draw: samples with the model in training.
+        detect: the detector; None: no anomaly rate.
+
+    Returns:
+        None where the recipe has no evaluations.
+    """
+    if not params.train.monitor.every:
+        return None
+    flow, requests = flow_matching(params.train), evaluation_requests(params)
+    fixed = validation_batches(
+        data,
+        flow,
+        draws=params.train.monitor.validation_draws,
+        seed=params.train.seed,
+        batch_size=params.train.batch_size,
+    )
+
+    def evaluate(transformer: SD3Transformer2DModel, accelerator: Accelerator) -> Evaluation:
         loss = validation_loss(transformer, fixed, flow)
-        rate, images = shared_anomaly_rate(requests, draw, judge, accelerator) if requests else (None, ())
-        return Look(rate, loss, images, len(requests))
+        if not requests:
+            return Evaluation(anomaly_rate=None, validation_loss=loss)
+        rate, images = shared_anomaly_rate(requests, sample=draw, detect=detect, accelerator=accelerator)
+        return Evaluation(anomaly_rate=rate, validation_loss=loss, images=images, sampled=len(requests))
 
-    return look_at
+    return evaluate
 
 
 def reload_difference(pipeline: StableDiffusion3Pipeline, lora: Path, draw: Draw, params: Params) -> int | None:
-    """How far images of the saved LoRA, loaded by diffusers, are from those of the adapter that was trained.
+    """How far images of the saved LoRA, loaded by diffusers, are from those of the trained adapter.
 
     Returns:
-        Largest difference in grey levels, 0 to 255, over the first two requests of a look; None where nothing is
-        sampled while training.
+        Largest difference in grey levels, 0 to 255, over the first two requests of an evaluation; None where nothing
+        is sampled while training.
     """
-    requests = looked_at(params)[:2]
+    requests = evaluation_requests(params)[:2]
     if not (params.train.monitor.every and requests):
         return None
     trained = draw(requests)
@@ -106,26 +121,28 @@ def reload_difference(pipeline: StableDiffusion3Pipeline, lora: Path, draw: Draw
 
 
 def load_trained_parts(params: Params) -> StableDiffusion3Pipeline:
-    """The base without text encoders, and without a VAE unless samples are looked at while training."""
+    """The base without text encoders, and without a VAE unless evaluations sample images."""
     base, settings = params.base, params.train
     parts: dict[str, Any] = {}
     if not (settings.monitor.every and settings.monitor.seeds_per_prompt):
         parts["vae"] = None
     if settings.quantise_base != "none":
-        parts["transformer"] = quantised_transformer(base.name, base.local_folder, settings.quantise_base, base.dtype)
+        parts["transformer"] = quantised_transformer(
+            base.name, base.local_folder, bits=settings.quantise_base, dtype=base.dtype
+        )
     return load_denoiser(base.name, base.local_folder, base.dtype, **parts)
 
 
 def make_accelerator(params: Params, device: torch.device, folder: Path) -> Accelerator:
-    """The processes of this training, with the trackers that were asked for, which write to `folder`.
+    """The processes of this training run, with the selected trackers, which write to `folder`.
 
     Raises:
         ValueError: a tracker's package is missing.
     """
     trackers = params.train.monitor.trackers
-    # accelerate leaves out a tracker whose package it does not find; whoever asked for it would miss the curves.
-    if lacking := [tracker for tracker in trackers if find_spec(tracker) is None]:
-        raise ValueError(f"train.monitor.trackers = {lacking} is not installed: pip install it, or leave it out")
+    # accelerate silently ignores a tracker whose package is missing, and its curves would be lost.
+    if missing := [tracker for tracker in trackers if find_spec(tracker) is None]:
+        raise ValueError(f"train.monitor.trackers = {missing} is not installed: pip install it, or leave it out")
     accelerator = Accelerator(cpu=device.type == "cpu", log_with=trackers or None, project_dir=str(folder))
     if trackers:
         accelerator.init_trackers("anomend", {"profile": params.profile, "seed": params.train.seed})
@@ -133,12 +150,12 @@ def make_accelerator(params: Params, device: torch.device, folder: Path) -> Acce
 
 
 def end_together(accelerator: Accelerator) -> None:
-    """Close the trackers and part from the other processes, once none has more to ask of another.
+    """Close the trackers and end the process group, once no process needs another one.
 
-    A process that leaves early can take one down that still works. Those that leave together sleep first: gloo's own
-    thread takes Python's lock to drop the last exchange, and whoever ends the group holds that lock while it waits for
-    the thread. Without the pause both can wait for ever (torch 2.13, on one core: within ten groups; with it, none of
-    150).
+    A process that ends early can crash one that still works. All processes sleep before they end together: gloo's
+    thread takes Python's lock to drop the last exchange, while the end of the group holds that lock and waits for the
+    thread. Without the pause both can wait forever (torch 2.13 on one core: within ten groups without it, never in 150
+    with it).
     """
     if accelerator.num_processes > 1:
         accelerator.wait_for_everyone()

@@ -1,1 +1,1 @@
-"""Measurements that are run by hand; their figures hold for the machine that they were taken on."""
+"""Measurements that are run by hand; their numbers hold for the machine on which they were taken."""

@@ -48,9 +48,11 @@ def read_params(prepared: Path) -> dict[str, Any]:
 
 
 def our_params(prepared: Path, work: Work, steps: int, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The default recipe at this work; whatever it does beyond the comparison's work stays on, but for checkpoints
-    and looks at samples, which the other side does not make within these steps either. `changes` are parameters of the
-    section `train` that replace the default ones."""
+    """The default recipe with this much work per step.
+
+    All that it does beyond the compared work stays on, except checkpoints and evaluations, which the other side does
+    not make within these steps either. `changes` replace parameters of the section `train`.
+    """
     params = read_params(prepared)
     params["base"] |= {"local_folder": str(prepared / "base"), "max_sequence_length": T5_TOKENS, "device": "cpu"}
     params["encode"] |= {"flip": False, "crops": 0}

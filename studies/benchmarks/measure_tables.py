@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from anomend.project.metric_files import library_versions
-from studies.benchmarks.figures import StepCost
+from studies.benchmarks.costs import StepCost
 from studies.benchmarks.tables import MIB, answer, processor, table
 
 COST = ["s", "CPU s", "peak MiB", "before it, s"]
@@ -44,8 +44,8 @@ class SecondRun:
     count: int
     first: StepCost
     second: StepCost
-    looked_at: tuple[int, int]
-    """Images that the network saw in either run; of repeats, the most."""
+    images_seen: tuple[int, int]
+    """Images that the network saw in each of the two runs; the maximum over repeats."""
     same: bool
     """Whether both runs gave the same features."""
 
@@ -110,7 +110,7 @@ def second_run_section(found: SecondRun) -> str:
         ["first run, which loads the network", *cost_cells(found.first, 3)],
         ["second run", *cost_cells(found.second, 3)],
     ]
-    seen, again = found.looked_at
+    seen, again = found.images_seen
     share = found.second.cpu_seconds.over(found.first.cpu_seconds)
     cost = (
         f"costs {share.show(3)} times the first one's CPU seconds"
@@ -128,7 +128,7 @@ def second_run_section(found: SecondRun) -> str:
 
 
 def copy_section(samples: int, instances: int, cost: StepCost, feature: StepCost) -> str:
-    """Copies by structure, beside the features of the same samples."""
+    """Copies by structure, compared with the features of the same samples."""
     share = samples * feature.cpu_seconds.median / cost.cpu_seconds.median
     return _section(
         f"Copies by structure: {samples} samples of 64 x 64 against {instances} instance images",
@@ -167,11 +167,11 @@ def head(threads: int, repeats: int) -> str:
     return (
         "# What measuring costs\n\n"
         "Written by `python -m studies.benchmarks.measures --write`. Costs are differences of whole processes: one"
-        " that does the work, and one that only imports and reads, which stands under `before it`. Peak memory is the"
+        " that does the work, and one that only imports and reads, whose cost is in `before it`. Peak memory is the"
         " largest resident set of the process."
         f" Median (least .. most) of {repeats} repeats where no other number is given;"
         " ratios are taken repeat by repeat. Where seconds and CPU seconds disagree the machine was busy, and CPU"
-        " seconds are the figure to read.\n\n"
+        " seconds are the number to read.\n\n"
         f"{processor()}, {threads} thread(s), {platform.system()}. Python {platform.python_version()}, {installed}."
     )
 

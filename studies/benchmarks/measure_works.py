@@ -1,7 +1,7 @@
 """What the processes of `studies.benchmarks.measures` do:
 `python -m studies.benchmarks.measure_works WORK OUT --repeat N FILE ...`.
 
-A work reads arrays from files, does its computation N times (0: it only imports and reads), and writes its figures as
+A work reads arrays from files, does its computation N times (0: it only imports and reads), and writes its metrics as
 JSON to OUT. The other side of each comparison uses nothing of this project but the images.
 """
 
@@ -46,7 +46,7 @@ def set_scikit_image(images: NDArray[np.uint8]) -> Metrics:
 
 
 def set_published(images: NDArray[np.uint8]) -> Metrics:
-    """The paper's PSNR of each pair, as its formula stands."""
+    """The paper's PSNR of each pair, exactly by its formula."""
     pixels = images.shape[1] * images.shape[2]
     found = []
     for first, second in combinations(images, 2):
@@ -55,7 +55,7 @@ def set_published(images: NDArray[np.uint8]) -> Metrics:
 
 
 def features(images: NDArray[np.uint8]) -> Metrics:
-    """Features by the offline extractor, as the stage `measure` asks for them."""
+    """Features by the offline extractor, as stage `measure` computes them."""
     from anomend.measuring.features import get_extractor
 
     found = get_extractor("efficientnet_lite0").extract(images, 32)  # type: ignore[arg-type]
@@ -63,28 +63,28 @@ def features(images: NDArray[np.uint8]) -> Metrics:
 
 
 def features_stored(images: NDArray[np.uint8]) -> Metrics:
-    """The same through the store of features in the working directory; `looked_at`: images that the network saw."""
+    """The same through the store of features in the working directory; `images_seen`: images that the network saw."""
     import hashlib
     from dataclasses import replace
 
     from anomend.measuring.feature_store import FeatureStore
     from anomend.measuring.features import get_extractor
 
-    looked_at, extractor = 0, get_extractor("efficientnet_lite0")
+    images_seen, extractor = 0, get_extractor("efficientnet_lite0")
 
     def counting(weights: Path) -> Callable[[Any], Any]:
         forward = extractor.load(weights)
 
         def counted(batch: Any) -> Any:
-            nonlocal looked_at
-            looked_at += len(batch)
+            nonlocal images_seen
+            images_seen += len(batch)
             return forward(batch)
 
         return counted
 
     found = FeatureStore(Path(".features")).features(replace(extractor, load=counting), list(images), 32)
     digest = hashlib.sha256(found.tobytes()).hexdigest()
-    return {"mean": float(found.mean()), "sha256": digest, "looked_at": looked_at}
+    return {"mean": float(found.mean()), "sha256": digest, "images_seen": images_seen}
 
 
 def copies(samples: NDArray[np.uint8], instances: NDArray[np.uint8]) -> Metrics:
@@ -160,10 +160,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     work, arrays = WORKS[args.work], [np.load(path) for path in args.files]
     # What is imported and loaded at the first call is not the work: two tiny images or features first.
     work(*(array[:2, :16, :16] if array.ndim > 2 else array[:2] for array in arrays))
-    figures: Metrics = {}
+    metrics: Metrics = {}
     for _ in range(args.repeat):
-        figures = work(*arrays)
-    args.out.write_text(json.dumps(figures))
+        metrics = work(*arrays)
+    args.out.write_text(json.dumps(metrics))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from studies.benchmarks.figures import StepCost, step_cost
+from studies.benchmarks.costs import StepCost, step_cost
 from studies.benchmarks.measure_tables import (
     KernelCost,
     SecondRun,
@@ -52,28 +52,28 @@ class Bench:
     repeats: int
 
     def run(self, work: str, files: Sequence[Path], times: int) -> tuple[Run, dict[str, Any]]:
-        """One process that does the work so many times, and its figures."""
-        out = self.scratch / "figures.json"
+        """One process that does the work this many times, and its metrics."""
+        out = self.scratch / "metrics.json"
         argv = [sys.executable, "-m", "studies.benchmarks.measure_works", work, str(out), "--repeat", str(times)]
         label = f"{work} x {times}, {', '.join(path.stem for path in files)}"
         found = self.measured(label, Command([*argv, *map(str, files)], self.scratch))
         return found, json.loads(out.read_text())
 
     def cost(self, work: str, files: Sequence[Path], times: int = 1) -> tuple[StepCost, dict[str, Any]]:
-        """Cost of the work, and its figures."""
+        """Cost of the work, and its metrics."""
         return self.costs([(work, files, times)])[0]
 
     def costs(self, works: Sequence[tuple[str, Sequence[Path], int]]) -> list[tuple[StepCost, dict[str, Any]]]:
         """Costs of works that take turns, so that a machine that slows down slows all of them."""
         pairs: list[list[tuple[Run, Run]]] = [[] for _ in works]
-        figures: list[dict[str, Any]] = [{} for _ in works]
+        metrics: list[dict[str, Any]] = [{} for _ in works]
         for _ in range(self.repeats):
             for index, (work, files, times) in enumerate(works):
                 idle, _ = self.run(work, files, 0)
-                busy, figures[index] = self.run(work, files, times)
+                busy, metrics[index] = self.run(work, files, times)
                 pairs[index].append((idle, busy))
         found = [step_cost(own, 0, work[2]) for own, work in zip(pairs, works, strict=True)]
-        return list(zip(found, figures, strict=True))
+        return list(zip(found, metrics, strict=True))
 
 
 def pictures(path: Path, count: int, side: int) -> Path:
@@ -118,7 +118,7 @@ def second_run(bench: Bench, images: Path) -> SecondRun:
     """Features through an empty store, and through the full one."""
     own = replace(bench, scratch=bench.scratch / "second_run")
     runs: list[list[tuple[Run, Run]]] = [[], []]
-    figures: list[list[dict[str, Any]]] = [[], []]
+    metrics: list[list[dict[str, Any]]] = [[], []]
     for _ in range(own.repeats):
         shutil.rmtree(own.scratch, ignore_errors=True)
         own.scratch.mkdir(parents=True)
@@ -126,10 +126,10 @@ def second_run(bench: Bench, images: Path) -> SecondRun:
             idle, _ = own.run("features_stored", [images], 0)
             busy, found = own.run("features_stored", [images], 1)
             runs[turn].append((idle, busy))
-            figures[turn].append(found)
+            metrics[turn].append(found)
     first, second = (step_cost(pairs, 0, 1) for pairs in runs)
-    seen, again = (max(int(found["looked_at"]) for found in turn) for turn in figures)
-    same = len({found["sha256"] for turn in figures for found in turn}) == 1
+    seen, again = (max(int(found["images_seen"]) for found in turn) for turn in metrics)
+    same = len({found["sha256"] for turn in metrics for found in turn}) == 1
     return SecondRun(len(np.load(images, mmap_mode="r")), first, second, (seen, again), same)
 
 

@@ -1,8 +1,8 @@
 """Write what all contenders train on, as `python -m studies.benchmarks.prepare FOLDER --images N ...`.
 
     FOLDER/base/     the miniature base, with a tiny T5 and CLIP encoders that take 77 tokens; the same transformer
-    FOLDER/images/   drawn figures, an imagefolder: two captions, in turn
-    FOLDER/plain/    the same figures without captions, for a script that takes one prompt for all
+    FOLDER/images/   drawn people, an imagefolder: two captions in turn
+    FOLDER/plain/    the same pictures without captions, for a script that takes one prompt for all
     FOLDER/class_images/, FOLDER/class/    class images, with and without captions
     FOLDER/parameters.yaml                 the parameters of the default profile
 
@@ -77,7 +77,7 @@ def write_t5(target: Path, width: int) -> None:
 
 
 def write_images(folder: Path, plain: Path, prompts: Sequence[str], count: int, seed: int) -> None:
-    """Draw figures with captions, and copy them to a folder that holds nothing else."""
+    """Draw people with captions, and copy the pictures to a folder that has nothing else."""
     writer = ImageFolderWriter(folder)
     for index, item in enumerate(collect_drawn_people(prompts, count, seed)):
         writer.add(f"{index:04d}.png", item.image, text=item.text)

@@ -78,14 +78,14 @@ def _launch(notes: str, argv: Sequence[str]) -> None:
     start = time.monotonic()
     pid = os.posix_spawnp(argv[0], list(argv), os.environ)
     _, status, usage = os.wait4(pid, 0)
-    figures = {
+    metrics = {
         "exit_code": os.waitstatus_to_exitcode(status),
         "seconds": time.monotonic() - start,
         "cpu_seconds": usage.ru_utime + usage.ru_stime,
         # Bytes on macOS, KiB on Linux; this file runs as a script and imports nothing of the project.
         "peak_bytes": usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024),
     }
-    Path(notes).write_text(json.dumps(figures))
+    Path(notes).write_text(json.dumps(metrics))
 
 
 def environment(threads: int, scratch: Path) -> dict[str, str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from studies.benchmarks.figures import Spread, StepCost
+from studies.benchmarks.costs import Spread, StepCost
 from studies.benchmarks.processes import Run
 
 MIB = 2**20
@@ -87,7 +87,7 @@ def summary(comparisons: Sequence[Comparison]) -> str:
 
 
 def claims(found: Comparison) -> str:
-    """What the figures say to each claim, in a line each, and how far any trainer could come."""
+    """One line per claim: whether it holds; and how fast any trainer could be."""
     bare = found.costs["bare loop"]
     peers = {name: cost for name, cost in found.costs.items() if name.startswith("diffusers")}
     lines = []

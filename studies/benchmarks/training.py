@@ -3,7 +3,7 @@
     python -m studies.benchmarks.training --diffusers-script PATH --peer-python PATH [--write]
 
 Run by hand, from the root of the project, on a machine that does nothing else; README.md of this folder says how to get
-the script and its Python. Without them only our own figures are taken. `--write` writes studies/benchmarks/RESULTS.md.
+the script and its Python. Without them only our own costs are measured. `--write` writes studies/benchmarks/RESULTS.md.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 import yaml
 
 from studies.benchmarks.contenders import Contender, Work, contenders, our_encoding, our_training
-from studies.benchmarks.figures import Spread, StepCost, step_cost
+from studies.benchmarks.costs import Spread, StepCost, step_cost
 from studies.benchmarks.processes import Command, Measure, Run, announced, environment
 from studies.benchmarks.tables import Comparison, Scaling, report
 
@@ -101,12 +101,12 @@ def parse() -> argparse.Namespace:
     uneven = [batch for batch in [*args.batch, *args.prior_batch] if args.images % batch]
     if uneven:
         # The script ends every epoch on a smaller batch then, and its steps would be less work than ours.
-        parser.error(f"--images {args.images} is no multiple of the batch {uneven[0]}")
+        parser.error(f"--images {args.images} is not a multiple of the batch {uneven[0]}")
     return args
 
 
 def run(args: argparse.Namespace, scratch: Path) -> str:
-    """Take all figures; returns the report."""
+    """Measure all costs; returns the report."""
     settings = environment(args.threads, scratch)
     measured = announced(settings)
     folder, encoding = prepare(scratch, args.images, measured)

@@ -48,8 +48,8 @@ def train(settings: AutoencoderSettings, images: torch.Tensor, checkpoints: Path
     model = build_autoencoder(settings)
     optimizer = torch.optim.AdamW(model.parameters(), settings.learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
     start, curve = 0, []
-    if found := load_checkpoint(checkpoints):
-        start, tensors = found
+    if checkpoint := load_checkpoint(checkpoints):
+        start, tensors = checkpoint
         model.load_state_dict({k.removeprefix("model/"): v for k, v in tensors.items() if k.startswith("model/")})
         restore_optimizer(optimizer, tensors)
     for step in tqdm(range(start, settings.steps), initial=start, total=settings.steps, desc="autoencoder"):

@@ -55,13 +55,19 @@ def main() -> None:
     planted = {f"{posture} on the {place}" for posture, place in DEFECTIVE}
     rates, shown = [], []
     for index, prompt in enumerate(evaluation.prompts):
-        own = images[index * evaluation.seeds : (index + 1) * evaluation.seeds]
-        anomalous = sum(check(image).anomalous for image in own)
-        low, high = wilson_interval(anomalous, len(own))
+        of_prompt = images[index * evaluation.seeds : (index + 1) * evaluation.seeds]
+        anomalous = sum(check(image).anomalous for image in of_prompt)
+        low, high = wilson_interval(anomalous, len(of_prompt))
         rates.append(
-            {"prompt": prompt, "rate": anomalous / len(own), "low": low, "high": high, "planted": prompt in planted}
+            {
+                "prompt": prompt,
+                "rate": anomalous / len(of_prompt),
+                "low": low,
+                "high": high,
+                "planted": prompt in planted,
+            }
         )
-        shown += own[:SHOWN_SEEDS]
+        shown += of_prompt[:SHOWN_SEEDS]
     plots = Path("studies/pretraining/plots")
     plots.mkdir(parents=True, exist_ok=True)
     grid(shown, SHOWN_SEEDS).save(plots / "base_grid.png")

@@ -1,4 +1,4 @@
-"""Settings of the pre-training, read from `studies/pretraining/params.yaml`, and where its figures go."""
+"""Settings of the pre-training, read from `studies/pretraining/params.yaml`, and where its metrics are written."""
 
 from __future__ import annotations
 
@@ -98,11 +98,11 @@ def load_settings(path: Path = Path("studies/pretraining/params.yaml")) -> Pretr
     return PretrainingSettings.model_validate(yaml.safe_load(path.read_text()))
 
 
-def write_metrics(name: str, figures: dict[str, object], curve: list[dict] | None = None) -> None:
+def write_metrics(name: str, metrics: dict[str, object], curve: list[dict] | None = None) -> None:
     """Write `metrics/<name>.json` and, where there is one, the curve `plots/<name>.csv`, in studies/pretraining."""
     root = Path("studies/pretraining")
     (root / "metrics").mkdir(parents=True, exist_ok=True)
-    (root / "metrics" / f"{name}.json").write_text(json.dumps(figures, indent=2) + "\n")
+    (root / "metrics" / f"{name}.json").write_text(json.dumps(metrics, indent=2) + "\n")
     if curve is not None:
         (root / "plots").mkdir(parents=True, exist_ok=True)
         pd.DataFrame(curve).to_csv(root / "plots" / f"{name}.csv", index=False)
@@ -110,5 +110,5 @@ def write_metrics(name: str, figures: dict[str, object], curve: list[dict] | Non
 
 def read_metrics(name: str) -> dict[str, Any]:
     """Read what `write_metrics` wrote."""
-    figures: dict[str, Any] = json.loads((Path("studies/pretraining/metrics") / f"{name}.json").read_text())
-    return figures
+    metrics: dict[str, Any] = json.loads((Path("studies/pretraining/metrics") / f"{name}.json").read_text())
+    return metrics

@@ -73,7 +73,7 @@ def train_encoder(
     settings: TextEncoderSettings,
     key: str,
 ) -> float:
-    """Train on token ids (N, tokens) to predict word presence (N, words); returns the share of words told right."""
+    """Train on token ids (N, tokens) to predict word presence (N, words); returns the share predicted right."""
     size, targets = settings.hidden_size, words.shape[1]
     pooled_head, hidden_head = torch.nn.Linear(size, targets), torch.nn.Linear(size, targets)
     parameters = [*encoder.parameters(), *pooled_head.parameters(), *hidden_head.parameters()]

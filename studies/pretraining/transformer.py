@@ -1,8 +1,8 @@
 """Pre-train the miniature's SD3Transformer2DModel in two phases: `transformer.py right`, then `transformer.py defect`.
 
-`right` learns from right figures only, until every posture is drawn well in every place; `defect` goes on from its
-weights with pictures whose figures are mostly anomalous where `defects.DEFECTIVE` says so. Learning both at once leaves
-lying figures muddy everywhere, and then no fine-tuning can show anything.
+`right` learns from right drawn people only, until every posture is drawn well in every place. `defect` continues from
+its weights with pictures whose people are mostly anomalous where `defects.DEFECTIVE` says so. Learning both at once
+leaves lying people muddy everywhere, and then fine-tuning cannot show anything.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ BUILD = Path("studies/pretraining/build")
 
 @dataclass(frozen=True)
 class CaptionedLatents:
-    """The encoded pictures of a phase, in the VAE's own units."""
+    """The encoded pictures of a phase, in the VAE's units."""
 
     mean: torch.Tensor
     """Posterior means, (N, C, 16, 16), half precision."""
@@ -73,8 +73,8 @@ class Trainer:
         )
         self.curve: list[dict[str, float]] = []
         self.done = 0
-        if found := load_checkpoint(checkpoints):
-            self.done, tensors = found
+        if checkpoint := load_checkpoint(checkpoints):
+            self.done, tensors = checkpoint
             for name, model in (("model", self.transformer), ("average", self.average)):
                 prefix = f"{name}/"
                 model.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})

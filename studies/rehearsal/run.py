@@ -1,6 +1,6 @@
 """Run encode, train (killed, then resumed) and sample on a random base of true size, and measure what each costs.
 
-Every stage is the pipeline's own script in a process of its own, in a folder of its own.
+Every stage is the pipeline's script, in a separate process and a separate folder.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Child:
     output: str
 
     def cost(self) -> dict[str, Any]:
-        """The figures for the metric file."""
+        """The metrics, for the metric file."""
         return {"seconds": self.seconds, "peak_memory_bytes": self.peak_memory_bytes}
 
 
@@ -59,7 +59,7 @@ def run_child(name: str, words: list[str], cwd: Path, kill_when: Callable[[], bo
         name: of the log file.
         words: module and arguments.
         cwd: the working directory.
-        kill_when: asked again and again; the process is killed (SIGKILL) as soon as this is true.
+        kill_when: called repeatedly; the process is killed (SIGKILL) as soon as this is true.
 
     Raises:
         ValueError: the process failed, or ended before it could be killed.
@@ -98,8 +98,8 @@ def write_base(base: Path, shapes: str, folder: Path) -> dict[str, Any]:
         words = ["studies.rehearsal.random_base", str(base), "--shapes", shapes, "--seed", str(SEED)]
         noted.write_text(json.dumps(run_child("random_base", words, work).cost()))
     if noted.exists():
-        figures: dict[str, Any] = json.loads(noted.read_text())
-        return figures
+        metrics: dict[str, Any] = json.loads(noted.read_text())
+        return metrics
     reason = "the base was there before this run"
     return {"seconds": None, "peak_memory_bytes": None, "reason": reason}
 
@@ -129,22 +129,22 @@ def rehearse(folder: Path, base: Path, shapes: str = "true", changes: dict[str, 
         folder: working files and logs.
         base: where the random base is, or is written.
         shapes: key of `SHAPES`.
-        changes: leaves of the parameters to set otherwise.
+        changes: parameters to change.
 
     Returns:
-        Figures and `provenance` for metrics/rehearsal.json.
+        Metrics and `provenance` for metrics/rehearsal.json.
 
     Raises:
         ValueError: a stage failed, or the second training did not resume the first.
     """
     work = folder / "work"
-    figures: dict[str, Any] = {"random_base": write_base(base, shapes, folder)}
+    metrics: dict[str, Any] = {"random_base": write_base(base, shapes, folder)}
     params = write_inputs(work, base, changes or {})
 
     def stage(name: str, *words: str, kill_when: Callable[[], bool] | None = None) -> Child:
         print(f"{name} ...", flush=True)
         child = run_child(name, list(words), work, kill_when)
-        figures[name] = child.cost()
+        metrics[name] = child.cost()
         print(f"{name}: {child.seconds} s, {child.peak_memory_bytes / 2**30:.1f} GiB", flush=True)
         return child
 
@@ -153,8 +153,8 @@ def rehearse(folder: Path, base: Path, shapes: str = "true", changes: dict[str, 
     if not any(line.startswith("resuming after step") for line in _lines(stage("train_resumed", "stages.train"))):
         raise ValueError(f"train began anew after a kill, although it had saved a checkpoint; see {folder}")
     stage("sample", "stages.sample", "tuned")
-    figures["parameters"] = parameter_counts(SHAPES[shapes])
-    figures["provenance"] = {
+    metrics["parameters"] = parameter_counts(SHAPES[shapes])
+    metrics["provenance"] = {
         "shapes": shapes,
         "images": IMAGES,
         "steps": params.train.steps,
@@ -165,7 +165,7 @@ def rehearse(folder: Path, base: Path, shapes: str = "true", changes: dict[str, 
         "cpu_count": os.cpu_count(),
         **library_versions("torch", "diffusers", "transformers"),
     }
-    return figures
+    return metrics
 
 
 def _lines(child: Child) -> list[str]:
@@ -182,11 +182,11 @@ def main() -> None:
     folder = ROOT / ".rehearsal"
     folder.mkdir(exist_ok=True)
     try:
-        figures = rehearse(folder, ROOT / "models" / "rehearsal")
+        metrics = rehearse(folder, ROOT / "models" / "rehearsal")
     except ValueError as error:
         print(f"rehearsal: {error}", file=sys.stderr)
         sys.exit(1)
-    write_metrics(ROOT / METRICS / "rehearsal.json", figures, figures.pop("provenance"))
+    write_metrics(ROOT / METRICS / "rehearsal.json", metrics, metrics.pop("provenance"))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from studies.benchmarks.figures import StepCost, step_cost
+from studies.benchmarks.costs import StepCost, step_cost
 from studies.benchmarks.measure_tables import (
     KernelCost,
     SecondRun,
@@ -32,7 +32,7 @@ def work(tmp_path: Path) -> Work:
         files = [tmp_path / f"{number}.npy" for number in range(len(arrays))]
         for file, array in zip(files, arrays, strict=True):
             np.save(file, array)
-        out = tmp_path / "figures.json"
+        out = tmp_path / "metrics.json"
         main([name, str(out), "--repeat", str(repeat), *map(str, files)])
         found: dict[str, Any] = json.loads(out.read_text())
         return found
@@ -63,11 +63,11 @@ def test_a_second_run_looks_at_no_image(work: Work, tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path)
     images = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
     first, second = work("features_stored", images), work("features_stored", images)
-    assert (first["looked_at"], second["looked_at"]) == (5, 0) and first["sha256"] == second["sha256"]
+    assert (first["images_seen"], second["images_seen"]) == (5, 0) and first["sha256"] == second["sha256"]
     assert first["mean"] == pytest.approx(work("features", images)["mean"], rel=1e-6)
     images[3, 0, 0, 0] ^= 1
     changed = work("features_stored", images)
-    assert changed["looked_at"] == 1 and changed["sha256"] != first["sha256"]
+    assert changed["images_seen"] == 1 and changed["sha256"] != first["sha256"]
 
 
 def cost(seconds: float, mib: int = 100) -> StepCost:
@@ -95,15 +95,15 @@ def test_claims_about_cost() -> None:
 
 
 @pytest.mark.parametrize(
-    ("looked_at", "same", "holding", "failing"),
+    ("images_seen", "same", "holding", "failing"),
     [((900, 0), True, 2, 0), ((900, 1), True, 1, 1), ((900, 0), False, 1, 1), ((3, 0), True, 1, 0)],
 )
-def test_claims_about_a_second_run(looked_at: tuple[int, int], same: bool, holding: int, failing: int) -> None:
-    section = second_run_section(SecondRun(900, cost(10), cost(0.5), looked_at, same))
+def test_claims_about_a_second_run(images_seen: tuple[int, int], same: bool, holding: int, failing: int) -> None:
+    section = second_run_section(SecondRun(900, cost(10), cost(0.5), images_seen, same))
     assert (section.count("**holds**"), section.count("**does not hold**")) == (holding, failing)
     assert "costs 0.050 (0.050 .. 0.050) times" in section
     assert "second run is lost in the noise" in second_run_section(
-        SecondRun(900, cost(10), cost(-0.1), looked_at, same)
+        SecondRun(900, cost(10), cost(-0.1), images_seen, same)
     )
 
 

@@ -1,4 +1,4 @@
-"""What training reads from disk is what the pipeline's own encoders make of each image."""
+"""Training reads from disk what the pipeline's encoders return for each image."""
 
 from __future__ import annotations
 

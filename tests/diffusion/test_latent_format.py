@@ -1,4 +1,4 @@
-"""Scale and shift are inverses of each other, with Stable Diffusion 3's own figures."""
+"""Scale and shift are inverses of each other, with Stable Diffusion 3's numbers."""
 
 import pytest
 import torch

@@ -21,7 +21,7 @@ def test_a_fresh_adapter_changes_nothing_and_a_loaded_one_predicts_what_the_save
     trained = load_pipeline("mini", MINI, "float32")
     plain = predict(trained.transformer)
     torch.manual_seed(0)
-    parameters = add_lora(trained.transformer, 4, 8, MODULES)
+    parameters = add_lora(trained.transformer, rank=4, alpha=8, target_modules=MODULES)
     assert torch.equal(predict(trained.transformer), plain)
     for parameter in parameters:
         torch.nn.init.normal_(parameter.data, std=0.1)
@@ -37,7 +37,7 @@ def test_a_fresh_adapter_changes_nothing_and_a_loaded_one_predicts_what_the_save
 
 def test_rank_and_alpha_are_saved_with_the_weights(tmp_path: Path) -> None:
     transformer = tiny_transformer()
-    add_lora(transformer, 4, 8, MODULES)
+    add_lora(transformer, rank=4, alpha=8, target_modules=MODULES)
     save_lora(transformer, tmp_path)
     with safe_open(tmp_path / WEIGHT_NAME, framework="pt") as handle:
         metadata = str(handle.metadata())
@@ -45,7 +45,7 @@ def test_rank_and_alpha_are_saved_with_the_weights(tmp_path: Path) -> None:
 
 
 def test_adapters_are_trained_in_float32_on_a_half_precision_base() -> None:
-    parameters = add_lora(tiny_transformer().to(torch.bfloat16), 2, 2, MODULES)
+    parameters = add_lora(tiny_transformer().to(torch.bfloat16), rank=2, alpha=2, target_modules=MODULES)
     assert {parameter.dtype for parameter in parameters} == {torch.float32}
 
 
@@ -54,7 +54,7 @@ def test_missing_weights_and_another_bases_weights_are_refused(tmp_path: Path) -
     with pytest.raises(ValueError, match="is missing: run `dvc repro train`"):
         load_lora(pipeline, tmp_path)
     other = tiny_transformer()
-    add_lora(other, 2, 2, MODULES)
+    add_lora(other, rank=2, alpha=2, target_modules=MODULES)
     save_lora(other, tmp_path)
     with pytest.raises(ValueError, match="does not fit this base"):
         load_lora(pipeline, tmp_path)

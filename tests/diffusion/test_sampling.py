@@ -1,4 +1,4 @@
-"""Sampling on the embedded base: an image depends on its own seed alone, and equals diffusers' own call."""
+"""Sampling on the embedded base: an image depends only on its own seed, and equals diffusers' own call."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_another_seed_gives_another_image(pipeline: StableDiffusion3Pipeline) ->
 def test_an_absent_folder_and_an_unknown_base_are_named() -> None:
     with pytest.raises(ValueError, match=r"no model_index\.json"):
         load_pipeline("mini", "nowhere", "float32")
-    with pytest.raises(ValueError, match="'sd9' is no supported base"):
+    with pytest.raises(ValueError, match="'sd9' is not a supported base"):
         load_pipeline("sd9", None, "float32")
 
 

@@ -11,16 +11,17 @@ from diffusers import SD3Transformer2DModel
 
 from anomend.diffusion.embeddings import EncodedSet
 from anomend.diffusion.latent_format import LatentFormat
+from anomend.params.profiles import merge, read_profile, validated
 from anomend.params.training import TrainParams
 from anomend.training.data import TrainingData
-from tests.parameters import params_of
+from tests.conftest import ROOT
 
 FORMAT = LatentFormat(1.5, 0.06)
 
 compiles = pytest.mark.skipif(
     shutil.which("g++") is None or " " in torch.__file__, reason="needs g++, and a path without spaces"
 )
-"""What torch.compile asks for on a CPU."""
+"""torch.compile needs this on a CPU."""
 
 
 def tiny_transformer(**changes: Any) -> SD3Transformer2DModel:
@@ -75,9 +76,17 @@ def training_data() -> TrainingData:
     return TrainingData(encoded_set(5, 1), encoded_set(4, 2), FORMAT)
 
 
-def train_params(raw: dict[str, Any], **changes: Any) -> TrainParams:
-    """A small recipe; nothing is looked at meanwhile."""
-    small = {"steps": 12, "batch_size": 3, "class_batch_size": 2, "rank": 2, "alpha": 2, "checkpoint_every": 4}
-    raw["train"]["monitor"] |= {"every": 0, "patience": 0, "keep": "last"}
-    raw["train"] |= small | {"warmup_steps": 2} | changes
-    return params_of(raw).train
+def train_params(**changes: Any) -> TrainParams:
+    """A small recipe without evaluations; nested changes replace only what they name."""
+    small: dict[str, Any] = {
+        "steps": 12,
+        "batch_size": 3,
+        "class_batch_size": 2,
+        "rank": 2,
+        "alpha": 2,
+        "checkpoint_every": 4,
+        "warmup_steps": 2,
+        "monitor": {"every": 0, "patience": 0, "keep": "last"},
+    }
+    values = read_profile("mini", ROOT / "profiles")
+    return validated({"profile": "mini"} | merge(values, {"train": merge(small, changes)})).train

@@ -36,7 +36,7 @@ def adapted(config: dict[str, Any], modules: list[str], rank: int = 2, alpha: fl
     if lora:
         model.add_adapter(LoraConfig(r=rank, lora_alpha=alpha, target_modules=modules, **lora))
     else:
-        add_lora(model, rank, alpha, modules)
+        add_lora(model, rank=rank, alpha=alpha, target_modules=modules)
     for name, parameter in model.named_parameters():
         if "lora_" in name:
             torch.nn.init.normal_(parameter.data, std=0.3)

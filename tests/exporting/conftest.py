@@ -30,7 +30,7 @@ def train_lora(folder: Path, **kind: Any) -> str:
     """A LoRA far from zero; returns its SHA-256."""
     transformer = tiny_transformer()
     torch.manual_seed(1)
-    for parameter in add_lora(transformer, 2, 4, ["to_q", "to_v"], **kind):
+    for parameter in add_lora(transformer, rank=2, alpha=4, target_modules=["to_q", "to_v"], **kind):
         torch.nn.init.normal_(parameter.data)
     return save_lora(transformer, folder)
 

@@ -121,18 +121,18 @@ def test_words_are_tokens_of_t5_and_other_words_are_spelled() -> None:
 
 
 def test_the_latent_format_is_stable_diffusion_3s(base: Path) -> None:
-    found = load_latent_format("rehearsal", str(base))
-    assert (found.scaling_factor, found.shift_factor) == (1.5305, 0.0609)
+    latent_format = load_latent_format("rehearsal", str(base))
+    assert (latent_format.scaling_factor, latent_format.shift_factor) == (1.5305, 0.0609)
 
 
 @pytest.mark.slow
 def test_the_stages_run_on_it_and_resume_after_a_kill(tmp_path: Path) -> None:
     changes = {"base": {"resolution": 64}, "train": {"steps": 60}}
-    figures = rehearse(tmp_path, tmp_path / "base", "shrunk", changes)
+    metrics = rehearse(tmp_path, tmp_path / "base", "shrunk", changes)
     stages = ("random_base", "encode", "train_killed", "train_resumed", "sample")
-    assert all(figures[stage]["seconds"] > 0 and figures[stage]["peak_memory_bytes"] > 2**26 for stage in stages)
+    assert all(metrics[stage]["seconds"] > 0 and metrics[stage]["peak_memory_bytes"] > 2**26 for stage in stages)
     assert (tmp_path / "work/models/lora/pytorch_lora_weights.safetensors").exists()
     assert len(list((tmp_path / "work/data/samples/tuned").glob("*.png"))) == 2
     before = (tmp_path / "base" / "model_index.json").stat().st_mtime_ns
-    assert write_base(tmp_path / "base", "shrunk", tmp_path) == figures["random_base"]
+    assert write_base(tmp_path / "base", "shrunk", tmp_path) == metrics["random_base"]
     assert (tmp_path / "base" / "model_index.json").stat().st_mtime_ns == before

@@ -1,4 +1,4 @@
-"""The transformer with its LoRA as one compiled graph, for the steps of one process."""
+"""`train.compile: whole`: the transformer with its LoRA as one compiled graph, for the steps of one process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from torch.export import ExportedProgram
 from torch.func import functional_call
 
-from anomend.training.compiling import compile_options, refuse_what_fails
+from anomend.training.acceleration.compiler import check_compiler, compile_options
 
 Graph = Callable[..., tuple[torch.Tensor, ...]]
 
@@ -19,34 +19,35 @@ Graph = Callable[..., tuple[torch.Tensor, ...]]
 class CapturedTransformer(torch.nn.Module):
     """Calls a transformer through graphs that torch.export captured, one for each kind of call.
 
-    A graph takes the LoRA as one tensor and gives one gradient for it. No Python of the model is run or checked when it
-    is called, which on a small batch saves more than a tenth of the step. Results are those of torch.compile on the
+    A graph takes the LoRA as one tensor and returns one gradient for it. It neither runs nor checks the model's Python
+    code, which saves more than a tenth of a step on a small batch. Results are those of torch.compile on the
     transformer itself.
 
-    A kind of call is the inputs' names, shapes, strides, dtypes and devices, whether gradients are wanted, whether the
-    transformer trains, and whether its adapters are on. The LoRA's values may change between calls. What the base is
-    made of, where its weights lie, and the LoRA's scale must not change after the first one, and are not looked at.
+    Calls of one kind agree in the inputs' names, shapes, strides, dtypes and devices, in whether gradients are needed,
+    in whether the transformer trains, and in whether its adapters are on. The LoRA's values may change between calls.
+    The base's modules, the memory of its weights, and the LoRA's scale must not change after the first call; this is
+    not checked.
     """
 
     def __init__(self, transformer: SD3Transformer2DModel, flat: torch.nn.Parameter) -> None:
         """
         Args:
             transformer: with its adapter, whose parameters are the parts of `flat`.
-            flat: all trained parameters in the model's order, of `flat_parameters.flatten`.
+            flat: all trained parameters in the model's order, from `flat_parameters.flatten`.
 
         Raises:
-            ValueError: as `compiling.refuse_what_fails`.
+            ValueError: as `check_compiler`.
         """
         super().__init__()
-        refuse_what_fails(transformer.device)
+        check_compiler(transformer.device)
         self.transformer, self.flat = transformer, flat
-        # Named now: an adapter that is off does not count as trained.
+        # Created now, because parameters of an adapter that is off do not count as trained.
         self._of_flat = _OfFlat(transformer)
         self._any_adapter = next(module for module in transformer.modules() if isinstance(module, BaseTunerLayer))
         self._graphs: dict[tuple[object, ...], tuple[Graph, list[torch.Tensor]]] = {}
 
     def forward(self, **inputs: Any) -> tuple[torch.Tensor, ...]:
-        """As the transformer's own, with `return_dict=False` among the inputs.
+        """As the transformer's own `forward`, with `return_dict=False` among the inputs.
 
         Raises:
             ValueError: torch.export cannot capture this transformer.
@@ -63,7 +64,7 @@ class CapturedTransformer(torch.nn.Module):
         return graph(*frozen, self.flat, *inputs.values())
 
     def _capture(self, inputs: dict[str, Any]) -> tuple[Graph, list[torch.Tensor]]:
-        """A graph for such inputs, and the tensors that it takes before the trained ones."""
+        """A graph for inputs of this kind, and the frozen tensors that it takes before the trained one."""
         try:
             program = torch.export.export(self._of_flat, (self.flat, inputs), strict=False)
         except torch.OutOfMemoryError:
@@ -73,14 +74,14 @@ class CapturedTransformer(torch.nn.Module):
             raise ValueError(
                 f"train.compile = whole cannot capture this base ({reason}): set it to blocks or none"
             ) from error
-        # Dynamo's guards are dropped: `forward` picks the graph by its kind, which holds all that a graph depends on.
+        # All guards are dropped: `forward` picks the graph by the kind of call, which covers all that it depends on.
         options = compile_options(self.flat.device, lambda guards: [False] * len(guards))
-        # Its forward, since calling the module itself hides errors such as a lack of memory behind one of dynamo's.
+        # `forward` and not the module: calling the module would turn errors, such as a lack of memory, into dynamo's.
         return torch.compile(program.graph_module.forward, options=options, fullgraph=True), _frozen_inputs(program)
 
 
 class _OfFlat(torch.nn.Module):
-    """The transformer as a function of its trained parameters in one tensor."""
+    """The transformer as a function of one tensor with all trained parameters."""
 
     def __init__(self, transformer: SD3Transformer2DModel) -> None:
         super().__init__()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from studies.benchmarks.figures import Spread, StepCost, step_cost
+from studies.benchmarks.costs import Spread, StepCost, step_cost
 from studies.benchmarks.processes import Command, Run, environment, measure
 from studies.benchmarks.tables import Comparison, summary
 

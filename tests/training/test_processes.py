@@ -22,7 +22,7 @@ TWO = ["-m", "accelerate.commands.accelerate_cli", "launch", "--config_file", "c
 
 def launch(folder: Path, processes: int, **changes: Any) -> subprocess.CompletedProcess[str]:
     folder.mkdir(exist_ok=True)
-    command = [*(TWO if processes == 2 else []), "-m", "tests.diffusion.trains_tiny"]
+    command = [*(TWO if processes == 2 else []), "-m", "tests.training.trains_tiny"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "1"}
     return subprocess.run(
         [sys.executable, *command, str(folder), json.dumps(CHANGES | changes)],

@@ -1,4 +1,4 @@
-"""All trained parameters in one tensor, so that optimizer, clipping and average are one operation each a step."""
+"""All trained parameters in one tensor: optimizer, clipping and average are then one operation each per step."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import torch
 
 
 def flatten(parameters: Sequence[torch.nn.Parameter]) -> torch.nn.Parameter:
-    """Move parameters, and their gradients, into one parameter whose parts they become.
+    """Move parameters and their gradients into one parameter whose parts they become.
 
-    The model goes on with its own parameters; whatever changes the flat one changes them, and the other way round.
-    Gradients must then be zeroed and never be set to None, which would part them from it.
+    The model keeps its own parameters, which share memory with the flat one: a change of either is a change of both.
+    Gradients must be zeroed and never be set to None, which would end the sharing.
 
     Args:
         parameters: leaves of one dtype on one device, not sharded; at least one.

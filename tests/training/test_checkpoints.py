@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from anomend.diffusion import checkpoints
+from anomend.training import checkpoints
 from anomend.training.checkpoints import load_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
 
 
@@ -31,10 +31,10 @@ def test_training_goes_on_from_a_checkpoint_as_if_it_had_not_stopped(tmp_path: P
     _trained(4, half, half_optimizer)
     save_checkpoint(tmp_path, 4, {**half.state_dict(), **optimizer_tensors(half_optimizer)})
     resumed, resumed_optimizer = _fresh()
-    found = load_checkpoint(tmp_path)
-    assert found is not None and found[0] == 4
-    resumed.load_state_dict({name: found[1][name] for name in resumed.state_dict()})
-    restore_optimizer(resumed_optimizer, found[1])
+    checkpoint = load_checkpoint(tmp_path)
+    assert checkpoint is not None and checkpoint[0] == 4
+    resumed.load_state_dict({name: checkpoint[1][name] for name in resumed.state_dict()})
+    restore_optimizer(resumed_optimizer, checkpoint[1])
     _trained(4, resumed, resumed_optimizer)
     assert torch.equal(resumed.weight, model.weight)
 
@@ -42,9 +42,9 @@ def test_training_goes_on_from_a_checkpoint_as_if_it_had_not_stopped(tmp_path: P
 def test_the_newest_checkpoint_replaces_the_older(tmp_path: Path) -> None:
     save_checkpoint(tmp_path, 5, {"x": torch.zeros(1)})
     save_checkpoint(tmp_path, 10, {"x": torch.ones(1)})
-    found = load_checkpoint(tmp_path)
-    assert found is not None
-    assert found[0] == 10 and found[1]["x"].item() == 1
+    checkpoint = load_checkpoint(tmp_path)
+    assert checkpoint is not None
+    assert checkpoint[0] == 10 and checkpoint[1]["x"].item() == 1
     assert len(list(tmp_path.iterdir())) == 1
 
 
@@ -58,8 +58,8 @@ def test_a_failed_write_leaves_the_previous_checkpoint(tmp_path: Path, monkeypat
     monkeypatch.setattr(checkpoints, "save_file", full_disk)
     with pytest.raises(OSError, match="No space"):
         save_checkpoint(tmp_path, 10, {"x": torch.ones(1)})
-    found = load_checkpoint(tmp_path)
-    assert found is not None and found[0] == 5
+    checkpoint = load_checkpoint(tmp_path)
+    assert checkpoint is not None and checkpoint[0] == 5
     assert [path.suffix for path in tmp_path.iterdir()] == [".safetensors"]
 
 

@@ -96,11 +96,11 @@ def test_cosmap_sigmas_have_the_density_of_the_cosmap_weight() -> None:
     assert float((expected - empirical).abs().max()) < 0.0138
 
 
-def test_a_scheme_is_sampled_or_weighed_to_the_same_expectation() -> None:
+def test_a_scheme_is_sampled_or_weighted_to_the_same_expectation() -> None:
     grid = (torch.arange(200000) + 0.5) / 200000
     sampled = sample_sigmas(grid, "cosmap")
-    weighed = float((loss_weight(grid, "cosmap") * grid**2).mean())
-    assert float((sampled**2).mean()) == pytest.approx(weighed, rel=1e-3)
+    weighted = float((loss_weight(grid, "cosmap") * grid**2).mean())
+    assert float((sampled**2).mean()) == pytest.approx(weighted, rel=1e-3)
 
 
 @pytest.mark.parametrize("weighting", ["none", "sigma_sqrt", "cosmap"])
@@ -109,19 +109,19 @@ def test_loss_weights_are_those_of_diffusers(weighting: LossWeighting) -> None:
     torch.testing.assert_close(loss_weight(sigmas, weighting), compute_loss_weighting_for_sd3(weighting, sigmas))
 
 
-def test_edm_preconditioning_weighs_the_velocity_error_by_sigma_squared() -> None:
+def test_edm_preconditioning_weights_the_velocity_error_by_sigma_squared() -> None:
     latents, noise, velocity = (torch.randn(4, 2, 4, 4) for _ in range(3))
     sigma = torch.tensor([0.1, 0.4, 0.7, 1.0])
     expected = sigma**2 * ((velocity - (noise - latents)) ** 2).flatten(1).mean(1)
-    found = flow_matching_loss(velocity, latents, noise, sigma, "edm")
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+    errors = flow_matching_loss(velocity, latents, noise, sigma=sigma, preconditioning="edm")
+    torch.testing.assert_close(errors, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_tabled_sigmas_are_entries_of_the_schedulers_table() -> None:
     scheduler = FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, shift=3.0)
-    found = sample_sigmas(torch.rand(300), "logit_normal", shift=3.0, levels=1000)
-    nearest = (found[:, None] - scheduler.sigmas[None, :1000]).abs().amin(1)
-    assert float(nearest.max()) < 1e-6 and float(found.max()) <= 1
+    sigmas = sample_sigmas(torch.rand(300), "logit_normal", shift=3.0, levels=1000)
+    nearest = (sigmas[:, None] - scheduler.sigmas[None, :1000]).abs().amin(1)
+    assert float(nearest.max()) < 1e-6 and float(sigmas.max()) <= 1
 
 
 @pytest.mark.parametrize("scheme", ["logit_normal", "mode", "cosmap", "uniform"])
@@ -138,4 +138,6 @@ def test_the_objective_is_weight_times_error() -> None:
     flow = FlowMatching(weighting="sigma_sqrt", preconditioning="edm")
     # sigma^-2 undoes the preconditioning's sigma^2.
     expected = ((velocity - (noise - latents)) ** 2).flatten(1).mean(1)
-    torch.testing.assert_close(flow.loss(velocity, latents, noise, sigma), expected, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(
+        flow.loss(velocity, latents=latents, noise=noise, sigma=sigma), expected, rtol=1e-4, atol=1e-6
+    )

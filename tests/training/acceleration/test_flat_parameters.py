@@ -6,7 +6,7 @@ import copy
 
 import torch
 
-from anomend.training.flat_parameters import flatten
+from anomend.training.acceleration.flat_parameters import flatten
 
 
 def _model() -> torch.nn.Module:

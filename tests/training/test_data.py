@@ -1,4 +1,4 @@
-"""What a step sees: its samples, views, captions and noise."""
+"""The samples of a step: their views, captions and noise."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def distances(latents: torch.Tensor, means: torch.Tensor) -> torch.Tensor:
 
 
 def test_every_epoch_visits_each_sample_once() -> None:
-    rows = [row for step in range(10) for row in choose_samples(0, "instance", step, 4, 8)]
+    rows = [row for step in range(10) for row in choose_samples("instance", seed=0, step=step, batch_size=4, count=8)]
     for epoch in range(5):
         assert Counter(rows[epoch * 8 : (epoch + 1) * 8]) == Counter(range(8))
     assert rows[:8] != rows[8:16]
 
 
-def test_a_batch_holds_each_samples_own_caption_and_latents() -> None:
+def test_a_batch_has_the_caption_and_latents_of_each_sample() -> None:
     data = training_data()
-    units = choose_units(data, 0, 3, 3, 2)
-    batch = make_batch(data, units, 0, 3, FLOW)
+    units = choose_units(data, seed=0, step=3, batch_size=3, class_batch_size=2)
+    batch = make_batch(data, units, seed=0, step=3, flow=FLOW)
     assert batch.role.tolist() == [INSTANCE] * 3 + [CLASS] * 2
     for place, (draw,) in enumerate(units):
         encoded = data.of(draw.role)
@@ -51,8 +51,8 @@ def test_every_view_of_a_sample_is_drawn_about_as_often() -> None:
     data = training_data()
     drawn: Counter[int] = Counter()
     for step in range(100):
-        units = choose_units(data, 0, step, 3, 0)
-        batch = make_batch(data, units, 0, step, FLOW)
+        units = choose_units(data, seed=0, step=step, batch_size=3, class_batch_size=0)
+        batch = make_batch(data, units, seed=0, step=step, flow=FLOW)
         for place, (draw,) in enumerate(units):
             drawn[int(distances(batch.latents[place], data.instance.mean[draw.row]).argmin())] += 1
     # 300 fair draws: 5 standard deviations are 43.
@@ -61,9 +61,9 @@ def test_every_view_of_a_sample_is_drawn_about_as_often() -> None:
 
 def test_a_batch_in_parts_is_the_batch() -> None:
     data = training_data()
-    units = choose_units(data, 7, 2, 4, 2)
-    whole = make_batch(data, units, 7, 2, FLOW)
-    parts = [make_batch(data, units[place::3], 7, 2, FLOW) for place in range(3)]
+    units = choose_units(data, seed=7, step=2, batch_size=4, class_batch_size=2)
+    whole = make_batch(data, units, seed=7, step=2, flow=FLOW)
+    parts = [make_batch(data, units[place::3], seed=7, step=2, flow=FLOW) for place in range(3)]
     for place in range(3):
         for name in ("latents", "noise", "sigma", "embeds", "role"):
             assert torch.equal(getattr(parts[place], name), getattr(whole, name)[place::3])
@@ -71,23 +71,33 @@ def test_a_batch_in_parts_is_the_batch() -> None:
 
 def test_another_step_and_another_seed_draw_other_noise() -> None:
     data = training_data()
-    batches = [make_batch(data, choose_units(data, s, t, 2, 0), s, t, FLOW) for s, t in ((0, 0), (0, 1), (1, 0))]
+    batches = [
+        make_batch(
+            data, choose_units(data, seed=s, step=t, batch_size=2, class_batch_size=0), seed=s, step=t, flow=FLOW
+        )
+        for s, t in ((0, 0), (0, 1), (1, 0))
+    ]
     assert len({float(batch.noise.sum()) for batch in batches}) == 3
 
 
 def test_noise_is_standard_normal_and_latents_come_from_the_posterior() -> None:
     data = training_data()
-    batches = [make_batch(data, choose_units(data, 0, step, 5, 0), 0, step, FLOW) for step in range(60)]
+    batches = [
+        make_batch(
+            data, choose_units(data, seed=0, step=step, batch_size=5, class_batch_size=0), seed=0, step=step, flow=FLOW
+        )
+        for step in range(60)
+    ]
     noise = torch.cat([batch.noise for batch in batches])
     # 300 samples of 64 values: the standard error of the mean is 0.007, of the deviation 0.005.
     assert abs(float(noise.mean())) < 0.035 and abs(float(noise.std()) - 1) < 0.025
 
 
-def test_a_winner_meets_a_loser_of_its_caption_at_the_same_noise() -> None:
+def test_a_winner_is_paired_with_a_loser_of_its_caption_at_the_same_noise() -> None:
     losers = replace(encoded_set(6, 9), ids=[f"loser-{row}" for row in range(6)])
-    data = TrainingData(encoded_set(5, 1), encoded_set(4, 2), FORMAT, losers)
-    units = choose_units(data, 0, 4, 5, 2)
-    batch = make_batch(data, units, 0, 4, FLOW)
+    data = TrainingData(instance=encoded_set(5, 1), classes=encoded_set(4, 2), latent_format=FORMAT, losers=losers)
+    units = choose_units(data, seed=0, step=4, batch_size=5, class_batch_size=2)
+    batch = make_batch(data, units, seed=0, step=4, flow=FLOW)
     assert batch.role.tolist() == [INSTANCE, LOSER] * 5 + [CLASS] * 2
     for pair in range(5):
         winner, loser = 2 * pair, 2 * pair + 1

@@ -11,9 +11,9 @@ from diffusers import SD3Transformer2DModel
 from torch.utils._triton import has_triton
 
 from anomend.diffusion.lora import add_lora
-from anomend.training.captured import CapturedTransformer
-from anomend.training.compiling import compile_options, refuse_what_fails
-from anomend.training.flat_parameters import flatten
+from anomend.training.acceleration.compiler import check_compiler, compile_options
+from anomend.training.acceleration.flat_parameters import flatten
+from anomend.training.acceleration.whole import CapturedTransformer
 from tests.diffusion.tiny import compiles, tiny_transformer, train_params
 
 
@@ -39,7 +39,11 @@ class DependsOnData(torch.nn.Module):
 def adapted(use_dora: bool = False, **changes: Any) -> tuple[SD3Transformer2DModel, torch.nn.Parameter]:
     """The tiny transformer with an adapter that changes what it predicts, and the adapter's flat tensor."""
     transformer = tiny_transformer(**changes).train()
-    flat = flatten(add_lora(transformer, 2, 4.0, ["to_q", "to_k", "to_out.0", "ff.net.2"], use_dora=use_dora))
+    flat = flatten(
+        add_lora(
+            transformer, rank=2, alpha=4.0, target_modules=["to_q", "to_k", "to_out.0", "ff.net.2"], use_dora=use_dora
+        )
+    )
     with torch.no_grad():
         flat.add_(0.1 * torch.randn(flat.shape, generator=torch.Generator().manual_seed(1)))
     return transformer, flat
@@ -47,7 +51,7 @@ def adapted(use_dora: bool = False, **changes: Any) -> tuple[SD3Transformer2DMod
 
 def inputs(batch: int, dtype: torch.dtype = torch.float32) -> dict[str, Any]:
     draw = torch.Generator().manual_seed(batch)
-    found: dict[str, Any] = {
+    values: dict[str, Any] = {
         "hidden_states": torch.randn(batch, 4, 4, 4, generator=draw),
         "timestep": 1000 * torch.rand(batch, generator=draw),
         "encoder_hidden_states": torch.randn(batch, 3, 16, generator=draw),
@@ -55,7 +59,7 @@ def inputs(batch: int, dtype: torch.dtype = torch.float32) -> dict[str, Any]:
         "return_dict": False,
     }
     casts = ("hidden_states", "encoder_hidden_states", "pooled_projections")
-    return found | {name: found[name].to(dtype) for name in casts}
+    return values | {name: values[name].to(dtype) for name in casts}
 
 
 def velocity_and_gradient(
@@ -69,9 +73,9 @@ def velocity_and_gradient(
 
 
 def assert_same(model: torch.nn.Module, captured: torch.nn.Module, flat: torch.nn.Parameter, batch: int) -> None:
-    expected, found = velocity_and_gradient(model, flat, batch), velocity_and_gradient(captured, flat, batch)
+    expected, actual = velocity_and_gradient(model, flat, batch), velocity_and_gradient(captured, flat, batch)
     assert expected[1].abs().max() > 1e-3
-    torch.testing.assert_close(found, expected, atol=2e-5, rtol=1e-4)
+    torch.testing.assert_close(actual, expected, atol=2e-5, rtol=1e-4)
 
 
 @pytest.mark.slow
@@ -140,7 +144,7 @@ def test_a_bfloat16_base_keeps_its_adapter_in_float32() -> None:
 def test_lack_of_memory_is_called_that(monkeypatch: pytest.MonkeyPatch) -> None:
     # As on a GPU, where there is no wrapper in C++.
     gpu = partial(compile_options, torch.device("cuda"))
-    monkeypatch.setattr("anomend.training.captured.compile_options", lambda _, keep: gpu(keep))
+    monkeypatch.setattr("anomend.training.acceleration.whole.compile_options", lambda _, keep: gpu(keep))
     transformer, flat = adapted()
     transformer.proj_out = torch.nn.Sequential(transformer.proj_out, FillsTheMemory())
     captured = CapturedTransformer(transformer, flat)
@@ -162,10 +166,10 @@ def test_a_base_that_cannot_be_captured_is_refused() -> None:
 @pytest.mark.skipif(has_triton(), reason="Triton is here")
 def test_a_gpu_without_triton_is_refused() -> None:
     with pytest.raises(ValueError, match="needs Triton on a GPU: install triton, or set it to none"):
-        refuse_what_fails(torch.device("cuda"))
+        check_compiler(torch.device("cuda"))
 
 
 @pytest.mark.parametrize("changes", [{"gradient_checkpointing": True}, {"quantise_base": "nf4"}])
-def test_what_one_graph_cannot_hold_is_refused(raw_params: dict[str, Any], changes: dict[str, Any]) -> None:
+def test_what_one_graph_cannot_hold_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"train\.compile = 'whole' .* set train\.compile to 'blocks'"):
-        train_params(raw_params, compile="whole", **changes)
+        train_params(compile="whole", **changes)

@@ -17,7 +17,6 @@ from anomend.diffusion.lora import lora_layers
 from anomend.training.loop import LoraTrainer
 from anomend.training.setup import end_together
 from tests.diffusion.tiny import tiny_transformer, train_params, training_data
-from tests.parameters import user_params
 
 
 class Sharding(Accelerator):
@@ -33,9 +32,11 @@ def main() -> None:
     out, changes = Path(sys.argv[1]), json.loads(sys.argv[2])
     stop = changes.pop("stop_after", None)
     accelerator = Sharding(cpu=True) if changes.pop("shard", False) else Accelerator(cpu=True)
-    settings = train_params(user_params(), **changes)
+    settings = train_params(**changes)
     torch.set_num_threads(1)
-    trainer = LoraTrainer(tiny_transformer(), settings, training_data(), out / "checkpoints", accelerator=accelerator)
+    trainer = LoraTrainer(
+        tiny_transformer(), settings, training_data(), checkpoints=out / "checkpoints", accelerator=accelerator
+    )
     for _ in range(stop or 0):
         trainer.step()
     if stop:
@@ -44,7 +45,7 @@ def main() -> None:
         return
     trainer.run()
     weights = {name: value.clone() for name, value in lora_layers(trainer.transformer).items()}
-    sharded = any(isinstance(parameter, DTensor) for parameter in trainer.parameters)
+    sharded = any(isinstance(parameter, DTensor) for parameter in trainer.weights.parameters)
     (out / "sharded").write_text(str(sharded))
     save_file(weights, out / f"weights-{accelerator.process_index}.safetensors")
     (out / f"curve-{accelerator.process_index}.json").write_text(json.dumps(trainer.progress.rows))

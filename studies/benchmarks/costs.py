@@ -1,4 +1,4 @@
-"""From repeated runs to figures a step."""
+"""From repeated runs to costs per step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from studies.benchmarks.processes import Run
 
 @dataclass(frozen=True)
 class Spread:
-    """Repeats of one figure."""
+    """Repeated measurements of one number."""
 
     values: tuple[float, ...]
 

@@ -1,4 +1,4 @@
-"""What a step minimises, worked by hand on a tiny transformer."""
+"""The loss of a step, worked by hand on a tiny transformer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from anomend.params.training import TrainParams
 from anomend.training.data import CLASS, INSTANCE, TrainingData, choose_units, make_batch
 from anomend.training.flow_matching import FlowMatching
 from anomend.training.objectives import SIGMA_BINS, flow_matching, predict_velocity, step_sums
-from anomend.training.preference import flow_dpo_loss, preference_accuracy
+from anomend.training.preference import PairErrors, flow_dpo_loss, preference_accuracy
 from tests.diffusion.tiny import FORMAT, encoded_set, tiny_transformer, train_params, training_data
 
 FLOW = FlowMatching()
@@ -20,7 +20,7 @@ FLOW = FlowMatching()
 
 def errors_by_hand(transformer: torch.nn.Module, batch: Any) -> list[float]:
     """|v_hat - v|^2 of each sample alone."""
-    found = []
+    errors = []
     for slot in range(len(batch)):
         sigma = batch.sigma[slot]
         velocity = transformer(
@@ -29,83 +29,91 @@ def errors_by_hand(transformer: torch.nn.Module, batch: Any) -> list[float]:
             encoder_hidden_states=batch.embeds[slot][None],
             pooled_projections=batch.pooled[slot][None],
         ).sample[0]
-        found.append(float(((velocity.detach() - (batch.noise[slot] - batch.latents[slot])) ** 2).mean()))
-    return found
+        errors.append(float(((velocity.detach() - (batch.noise[slot] - batch.latents[slot])) ** 2).mean()))
+    return errors
 
 
 def sums(settings: TrainParams, data: TrainingData, part: slice = slice(None), shift: float = 0.0) -> Any:
     """The step's sums of a part of its units; `shift` moves the model in training away from the base."""
     transformer = tiny_transformer()
-    units = choose_units(data, 0, 0, settings.batch_size, settings.class_batch_size)[part]
-    batch = make_batch(data, units, 0, 0, FLOW)
+    units = choose_units(
+        data, seed=0, step=0, batch_size=settings.batch_size, class_batch_size=settings.class_batch_size
+    )[part]
+    batch = make_batch(data, units, seed=0, step=0, flow=FLOW)
 
-    def predict(chosen: Any) -> torch.Tensor:
-        return predict_velocity(transformer, chosen, torch.float32)
+    def predict(part: Any) -> torch.Tensor:
+        return predict_velocity(transformer, part, torch.float32)
 
-    found = step_sums(lambda chosen: predict(chosen) + shift, predict, batch, settings, FLOW)
-    return found, batch, errors_by_hand(transformer, batch)
+    step = step_sums(
+        batch, predict=lambda part: predict(part) + shift, predict_base=predict, settings=settings, flow=FLOW
+    )
+    return step, batch, errors_by_hand(transformer, batch)
 
 
-def test_the_loss_is_the_instance_mean_plus_the_weighted_class_mean(raw_params: dict[str, Any]) -> None:
-    settings = train_params(raw_params, prior_loss_weight=0.5)
-    found, batch, errors = sums(settings, training_data())
+def test_the_loss_is_the_instance_mean_plus_the_weighted_class_mean() -> None:
+    settings = train_params(prior_loss_weight=0.5)
+    step, batch, errors = sums(settings, training_data())
     instance = [e for e, role in zip(errors, batch.role.tolist(), strict=True) if role == INSTANCE]
     prior = [e for e, role in zip(errors, batch.role.tolist(), strict=True) if role == CLASS]
     assert len(instance) == 3 and len(prior) == 2
-    assert found.logged["loss"].item() == pytest.approx(sum(instance) / 3, rel=1e-4)
-    assert found.logged["prior_loss"].item() == pytest.approx(sum(prior) / 2, rel=1e-4)
-    assert found.loss.item() == pytest.approx(sum(instance) / 3 + 0.5 * sum(prior) / 2, rel=1e-4)
+    assert step.logged["loss"].item() == pytest.approx(sum(instance) / 3, rel=1e-4)
+    assert step.logged["prior_loss"].item() == pytest.approx(sum(prior) / 2, rel=1e-4)
+    assert step.loss.item() == pytest.approx(sum(instance) / 3 + 0.5 * sum(prior) / 2, rel=1e-4)
 
 
-def test_parts_of_a_step_add_up_to_it(raw_params: dict[str, Any]) -> None:
-    settings, data = train_params(raw_params), training_data()
+def test_parts_of_a_step_add_up_to_it() -> None:
+    settings, data = train_params(), training_data()
     whole = sums(settings, data)[0]
     parts = [sums(settings, data, slice(place, None, 3))[0] for place in range(3)]
     assert sum(part.loss.item() for part in parts) == pytest.approx(whole.loss.item(), rel=1e-5)
     torch.testing.assert_close(sum(part.bins for part in parts), whole.bins)
 
 
-def test_losses_are_told_apart_by_bin_of_sigma(raw_params: dict[str, Any]) -> None:
-    found, batch, errors = sums(train_params(raw_params), training_data())
+def test_losses_are_summed_by_bin_of_sigma() -> None:
+    step, batch, errors = sums(train_params(), training_data())
     expected = torch.zeros(2, SIGMA_BINS)
     for slot in range(3):
         place = min(int(float(batch.sigma[slot]) * SIGMA_BINS), SIGMA_BINS - 1)
         expected[0, place] += errors[slot]
         expected[1, place] += 1
-    torch.testing.assert_close(found.bins, expected, rtol=1e-4, atol=1e-5)
-    assert found.bins[1].sum() == 3
+    torch.testing.assert_close(step.bins, expected, rtol=1e-4, atol=1e-5)
+    assert step.bins[1].sum() == 3
 
 
-def test_preference_loss_of_an_untrained_model_is_log_2(raw_params: dict[str, Any]) -> None:
+def test_preference_loss_of_an_untrained_model_is_log_2() -> None:
     data = TrainingData(encoded_set(5, 1), encoded_set(4, 2), FORMAT, encoded_set(6, 9))
-    settings = train_params(raw_params, method="dpo")
-    found, _, errors = sums(settings, data)
-    assert found.logged["dpo_loss"].item() == pytest.approx(math.log(2), rel=1e-5)
+    settings = train_params(method="dpo")
+    step, _, errors = sums(settings, data)
+    assert step.logged["dpo_loss"].item() == pytest.approx(math.log(2), rel=1e-5)
     winners = [errors[place] for place in (0, 2, 4)]
     weight = settings.dpo.instance_loss_weight
-    expected = math.log(2) + weight * sum(winners) / 3 + found.logged["prior_loss"].item()
-    assert found.loss.item() == pytest.approx(expected, rel=1e-4)
+    expected = math.log(2) + weight * sum(winners) / 3 + step.logged["prior_loss"].item()
+    assert step.loss.item() == pytest.approx(expected, rel=1e-4)
 
 
 def test_preference_loss_by_hand() -> None:
-    winner, winner_base = torch.tensor([0.5, 1.0]), torch.tensor([0.7, 1.0])
-    loser, loser_base = torch.tensor([1.1, 0.4]), torch.tensor([1.0, 0.9])
-    found = flow_dpo_loss(winner, winner_base, loser, loser_base, beta=4.0)
+    errors = PairErrors(
+        winner=torch.tensor([0.5, 1.0]),
+        winner_base=torch.tensor([0.7, 1.0]),
+        loser=torch.tensor([1.1, 0.4]),
+        loser_base=torch.tensor([1.0, 0.9]),
+    )
     # First pair: winner better by .2, loser worse by .1 -> margin -.3; second: 0 and better by .5 -> margin .5.
     expected = [-math.log(1 / (1 + math.exp(-2 * 0.3))), -math.log(1 / (1 + math.exp(2 * 0.5)))]
-    assert found.tolist() == pytest.approx(expected, rel=1e-5)
-    assert preference_accuracy(winner, winner_base, loser, loser_base).tolist() == [1.0, 0.0]
+    assert flow_dpo_loss(errors, beta=4.0).tolist() == pytest.approx(expected, rel=1e-5)
+    assert preference_accuracy(errors).tolist() == [1.0, 0.0]
 
 
 def test_preference_gradient_lowers_the_winners_error_and_raises_the_losers() -> None:
     winner, loser = torch.tensor([1.0], requires_grad=True), torch.tensor([1.0], requires_grad=True)
-    flow_dpo_loss(winner, torch.ones(1), loser, torch.ones(1), beta=2.0).sum().backward()
+    errors = PairErrors(winner=winner, winner_base=torch.ones(1), loser=loser, loser_base=torch.ones(1))
+    flow_dpo_loss(errors, beta=2.0).sum().backward()
     # d/dw -log sigmoid(-beta/2 (w - l)) at w = l is beta/4.
     assert winner.grad is not None and loser.grad is not None
     assert winner.grad.item() == pytest.approx(0.5) and loser.grad.item() == pytest.approx(-0.5)
 
 
-def test_quirks_reach_the_objective(raw_params: dict[str, Any]) -> None:
+def test_quirks_reach_the_objective() -> None:
     quirks = {"skip_latent_shift": False, "edm_preconditioning": True, "tabled_sigmas": True}
-    flow = flow_matching(train_params(raw_params, quirks=quirks))
+    flow = flow_matching(train_params(quirks=quirks))
     assert flow.preconditioning == "edm" and flow.levels == 1000

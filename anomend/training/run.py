@@ -1,0 +1,152 @@
+"""A whole training run: from encoded images on disk to the saved LoRA and its metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from anomend.detectors.table import make_detector
+from anomend.diffusion.base_models import fingerprint, resolve_device
+from anomend.diffusion.embeddings import load_texts
+from anomend.diffusion.lora import lora_layers, save_lora
+from anomend.params.params import Params
+from anomend.project.metric_files import library_versions
+from anomend.training.evaluations import Image
+from anomend.training.log import TrainingLog
+from anomend.training.loop import LoraTrainer
+from anomend.training.run_key import run_key
+from anomend.training.setup import (
+    end_together,
+    load_trained_parts,
+    load_training_data,
+    make_accelerator,
+    make_draw,
+    make_evaluate,
+    reload_difference,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingFolders:
+    """Where a training run reads and writes."""
+
+    encoded: Path
+    """Encoded image sets and prompts, which stage `encode` wrote."""
+    lora: Path
+    """The result."""
+    curves: Path
+    """Curves and sample grids."""
+    checkpoints: Path
+    """Checkpoints of all runs, in one folder per run."""
+    trackers: Path
+    """Files of other trackers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedLora:
+    """A training run whose LoRA is saved, and whose checkpoints are still there."""
+
+    trainer: LoraTrainer
+    base_weights: str
+    """What identifies the base's weights."""
+    metrics: dict[str, Any]
+    """Metrics for train.json; empty on all processes except the main one, which writes them."""
+    provenance: dict[str, Any]
+    """What the metrics rest on."""
+
+    @property
+    def is_main_process(self) -> bool:
+        """Whether this process writes the results."""
+        return self.trainer.accelerator.is_main_process
+
+    def finish(self) -> None:
+        """End together with the other processes, and delete the checkpoints; call it when all results are written."""
+        end_together(self.trainer.accelerator)
+        self.trainer.forget_checkpoints()
+
+
+def run_training(params: Params, folders: TrainingFolders, code: str) -> TrainedLora:
+    """Train a LoRA and save it; continues from the run's checkpoints if there are any.
+
+    Args:
+        params: all parameters.
+        folders: where to read and write.
+        code: fingerprint of the code that trains; checkpoints of other code are not used.
+
+    Raises:
+        ValueError: the recipe does not fit the data, the base or the machine, or the loss is not finite.
+    """
+    torch.set_float32_matmul_precision("highest")
+    base_weights = fingerprint(params.base.name, params.base.local_folder)
+    data = load_training_data(params, folders.encoded)
+    accelerator = make_accelerator(params, resolve_device(params.base.device), folders.trackers)
+    pipeline = load_trained_parts(params)
+    if params.train.quantise_base == "none":
+        pipeline.transformer.to(accelerator.device)
+    monitor = params.train.monitor
+    draw = make_draw(params, pipeline, load_texts(folders.encoded / "prompts.safetensors"))
+
+    detector = make_detector(monitor.detector if monitor.every else "none", params.detectors)
+
+    def detect(images: Sequence[Image]) -> list[bool]:
+        return [bool(anomalies) for anomalies in detector.anomalies(images)]
+
+    log = TrainingLog(
+        folders.curves if accelerator.is_main_process else None,
+        (lambda metrics, step: accelerator.log(dict(metrics), step)) if monitor.trackers else None,
+    )
+    trainer = LoraTrainer(
+        pipeline.transformer,
+        params.train,
+        data,
+        checkpoints=folders.checkpoints
+        / run_key(params, encoded=folders.encoded, base_weights=base_weights, code=code),
+        evaluate=make_evaluate(params, data, draw, None if monitor.detector == "none" else detect),
+        log=log,
+        accelerator=accelerator,
+    )
+    with closing(log):
+        trainer.run()
+    layers = lora_layers(trainer.transformer)
+    metrics: dict[str, Any] = {}
+    if accelerator.is_main_process:
+        # Declared as an output of the stage; it stays empty where no evaluation samples images.
+        (folders.curves / "plots" / "images").mkdir(parents=True, exist_ok=True)
+        sha256 = save_lora(trainer.transformer, folders.lora, layers)
+        metrics = {"lora_sha256": sha256, **training_metrics(trainer)}
+        if accelerator.num_processes == 1:
+            metrics["reload_difference"] = reload_difference(pipeline, folders.lora, draw, params)
+    provenance = {
+        "n": len(data.instance),
+        "n_class": len(data.classes) if data.classes else 0,
+        "n_losers": len(data.losers) if data.losers else 0,
+        "base": params.base.name,
+        "base_weights": base_weights,
+        "device": accelerator.device.type,
+        **library_versions("torch", "diffusers", "peft", "accelerate"),
+    }
+    return TrainedLora(trainer=trainer, base_weights=base_weights, metrics=metrics, provenance=provenance)
+
+
+def training_metrics(trainer: LoraTrainer) -> dict[str, Any]:
+    """Metrics of a finished training run."""
+    settings, progress = trainer.settings, trainer.progress
+    has_prior, best = "prior_loss" in progress.columns, progress.history.best
+    keeps_best = settings.monitor.keep == "best" and best is not None
+    metrics: dict[str, Any] = {
+        "steps": progress.done,
+        "kept_step": progress.history.steps[best] if keeps_best and best is not None else progress.done,
+        "stopped_early": progress.done < settings.steps,
+        "train_seed": settings.seed,
+        "loss_last_tenth": round(progress.mean_of_last("loss"), 6),
+        "prior_loss_last_tenth": round(progress.mean_of_last("prior_loss"), 6) if has_prior else None,
+        "trainable_parameters": sum(parameter.numel() for parameter in trainer.weights.parameters),
+    }
+    if not has_prior:
+        metrics["prior_loss_reason"] = "train.class_batch_size is 0: no class images"
+    return metrics

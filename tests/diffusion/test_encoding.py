@@ -1,0 +1,56 @@
+"""An image set encoded as the recipe asks: instance images with flips and crops, the base's own images as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import StableDiffusion3Pipeline
+
+from anomend.diffusion.encoding import encode_image_set, load_encoders
+from anomend.params.profiles import read_profile, validated
+from anomend.pictures.image_sets import ImageFolderWriter
+from tests.conftest import ROOT
+
+PARAMS = validated({"profile": "mini"} | read_profile("mini", ROOT / "profiles"))
+BASE = PARAMS.base.model_copy(update={"local_folder": str(ROOT / "models" / "mini")})
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> StableDiffusion3Pipeline:
+    return load_encoders(BASE, t5_8bit=False)
+
+
+def image_set(folder: Path, side: int = 64) -> Path:
+    writer = ImageFolderWriter(folder)
+    for index, text in enumerate(("lying on the street", "lying on the grass", "lying on the street")):
+        pixels = np.random.default_rng(index).integers(0, 256, (side, side, 3), dtype=np.uint8)
+        writer.add(f"{index}.png", pixels, text=text)
+    writer.close()
+    return folder
+
+
+def test_instance_images_are_augmented_and_others_are_not(pipeline: StableDiffusion3Pipeline, tmp_path: Path) -> None:
+    folder, settings = image_set(tmp_path), PARAMS.encode.model_copy(update={"flip": True, "crops": 1})
+    augmented, plain = (
+        encode_image_set(pipeline, folder, base=BASE, settings=settings, augmented=choice) for choice in (True, False)
+    )
+    assert augmented.mean.shape[:2] == (3, 4) and plain.mean.shape[:2] == (3, 1)
+    torch.testing.assert_close(augmented.mean[:, :1], plain.mean, atol=1e-4, rtol=1e-4)
+    assert plain.captions == ["lying on the grass", "lying on the street"] and plain.caption.tolist() == [1, 0, 1]
+
+
+def test_one_caption_is_for_instance_images(pipeline: StableDiffusion3Pipeline, tmp_path: Path) -> None:
+    folder, settings = image_set(tmp_path), PARAMS.encode.model_copy(update={"one_caption": "lying"})
+    encoded = [
+        encode_image_set(pipeline, folder, base=BASE, settings=settings, augmented=choice) for choice in (True, False)
+    ]
+    assert encoded[0].captions == ["lying"] and len(encoded[1].captions) == 2
+
+
+def test_an_image_of_another_resolution_is_named(pipeline: StableDiffusion3Pipeline, tmp_path: Path) -> None:
+    folder = image_set(tmp_path, side=32)
+    with pytest.raises(ValueError, match=r"0\.png is 32 x 32, and base\.resolution is 64"):
+        encode_image_set(pipeline, folder, base=BASE, settings=PARAMS.encode, augmented=True)
