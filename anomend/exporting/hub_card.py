@@ -20,6 +20,8 @@ from anomend.reporting.tables import clause_table, compare_table, headline, prom
 from anomend.reporting.templating import markdown_environment
 
 TEMPLATES = Path(__file__).parent / "templates"
+READS = ("templates/hub_card.md.jinja",)
+"""Files that this module reads: a change of them is a change of its code."""
 
 
 def hub_card(run: FinishedRun, comfyui: str | None = None, picture: str | None = None) -> str:

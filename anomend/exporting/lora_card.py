@@ -9,6 +9,8 @@ from anomend.exporting.card_metadata import card_metadata
 from anomend.params.params import Params
 
 TEMPLATES = Path(__file__).parent / "templates"
+READS = ("templates/lora_card.md.jinja",)
+"""Files that this module reads: a change of them is a change of its code."""
 
 
 def lora_card(params: Params, base: BaseModel, *, base_weights: str, instance_images: int) -> str:

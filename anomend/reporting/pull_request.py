@@ -11,6 +11,8 @@ from typing import Any
 from anomend.project.dvc_command import dvc
 from anomend.reporting.templating import TEMPLATES, markdown_environment
 
+READS = ("templates/pull_request.md.jinja",)
+"""Files that this module reads: a change of them is a change of its code."""
 LIMIT = 65_000
 """Characters; GitHub refuses comments of more than 65,536."""
 SHOWN = re.compile(r"anomaly_rate_|diversity$|ssim_within$|psnr_within$")

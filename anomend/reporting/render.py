@@ -9,6 +9,9 @@ from anomend.reporting.rates import prompt_rates
 from anomend.reporting.templating import html_environment, markdown_environment
 from anomend.reporting.thumbnails import thumbnails
 
+READS = ("templates/report.*.jinja", "templates/macros.html.jinja", "templates/style.css")
+"""Files that this module reads: a change of them is a change of its code."""
+
 
 def render_report(inputs: ReportInputs) -> tuple[str, str]:
     """Render the report of a run.

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from anomend.pipeline.fingerprints import LEFT_OUT, stage_closure, stage_fingerprints, stage_modules
-from anomend.pipeline.imports import Reader
+from anomend.pipeline.imports import Reader, read_module
 from anomend.pipeline.libraries import library_versions_of
 from anomend.pipeline.plugins import plugins
 from anomend.pipeline.syntax import code_digest
@@ -154,12 +154,10 @@ def test_the_versions_are_public_ones_and_every_import_is_classified() -> None:
 
 
 def test_every_file_that_is_not_python_belongs_to_a_module_that_declares_it() -> None:
-    declared = {path for name in FINGERPRINTED for path in stage_closure(READER, STAGES[name]).reads}
-    others = {path for path in (ROOT / "anomend").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
-    # Templates of what is exported by hand belong to no stage.
-    assert (
-        others - declared == {path for path in others if path.is_relative_to(ROOT / "anomend" / "exporting")} - declared
-    )
+    files = [path for path in (ROOT / "anomend").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    modules = [path for path in files if path.suffix == ".py"]
+    declared = {read for path in modules for read in read_module(path, ROOT).reads}
+    assert set(files) - set(modules) == declared
 
 
 def test_a_template_counts(code: Path) -> None:
