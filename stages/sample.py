@@ -36,7 +36,9 @@ def main(model: str) -> None:
     writer = ImageFolderWriter(paths.SAMPLES / model)
     for (group, prompt, seed), image in zip(rows, images, strict=True):
         name = f"{slug(prompt)}-{seed}.png"
-        writer.add(name, image, text=prompt, prompt=prompt, seed=seed, group=group, source=model, model=source)
+        row = {"text": prompt, "prompt": prompt, "seed": seed, "group": group, "source": model, "model": source}
+        # Nothing runs again for another device, which rounds differently: so each image says what it was drawn on.
+        writer.add(name, image, **row, device=pipeline.device.type)
     writer.close()
 
 

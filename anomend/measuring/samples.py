@@ -93,5 +93,6 @@ def measure_samples(
         **extractor.provenance(),
         **networks,
         "batch_size": settings.batch_size,
+        **({"sampled_on": sorted(set(samples["device"]))} if "device" in samples else {}),
     }
     return Measured(metrics=metrics, provenance=provenance, per_image=per_image, features=features, instances=instances)
