@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from scipy.stats import binom, binomtest
-
 
 def sign_test(wins: int, losses: int) -> float:
     """Two-sided exact sign test, by scipy: are wins and losses equally likely? The caller leaves out ties.
@@ -19,6 +17,8 @@ def sign_test(wins: int, losses: int) -> float:
     if wins < 0 or losses < 0:
         raise ValueError(f"a sign test needs counts of 0 or more, got {wins} wins and {losses} losses")
     # scipy refuses a test without trials.
+    from scipy.stats import binomtest  # A second, which a stage that only reads results need not wait for.
+
     return float(binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0
 
 
@@ -61,6 +61,8 @@ def mcnemar_mid_p(only_base: int, only_tuned: int) -> float:
         raise ValueError(f"a McNemar test needs counts of 0 or more, got {only_base} and {only_tuned}")
     fewer, pairs = min(only_base, only_tuned), only_base + only_tuned
     # Rounding must not leave 1 + 1e-16.
+    from scipy.stats import binom
+
     return min(1.0, float(2 * binom.cdf(fewer, pairs, 0.5) - binom.pmf(fewer, pairs, 0.5)))
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import nct, t
 
 from anomend.statistics.resampling import MIN_CLUSTERS
 
@@ -80,6 +79,8 @@ def power_to_settle(
     error = spread.standard_error(seeds_per_prompt, prompts)
     if error == 0:
         return 1.0
+    from scipy.stats import nct, t  # A second, which a stage that only reads results need not wait for.
+
     return float(nct.sf(t.ppf(0.5 + confidence / 2, freedom), freedom, min(distance / error, 30.0)))
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from scipy.stats import binomtest
-
 
 def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval of a rate, by scipy; stays within 0 to 1 and keeps a width at 0 and n successes.
@@ -19,6 +17,8 @@ def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[f
     """
     if n < 1 or not 0 <= successes <= n:
         raise ValueError(f"an interval of a rate needs 0 <= successes <= n and n >= 1, got {successes} of {n}")
+    from scipy.stats import binomtest  # A second, which a stage that only reads results need not wait for.
+
     interval = binomtest(successes, n).proportion_ci(confidence, method="wilson")
     return float(interval.low), float(interval.high)
 

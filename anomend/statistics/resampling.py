@@ -8,7 +8,6 @@ from itertools import chain, combinations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm, t
 
 from anomend.project.seeding import numpy_generator
 
@@ -90,6 +89,8 @@ def small_sample_stretch(units: int, strata: int = 1, confidence: float = 0.95) 
     if freedom < 1:
         return 1.0
     level = 0.5 + confidence / 2
+    from scipy.stats import norm, t  # A second, which a stage that only reads results need not wait for.
+
     return math.sqrt(units / freedom) * float(t.ppf(level, freedom) / norm.ppf(level))
 
 

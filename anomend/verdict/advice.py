@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-
-from scipy.stats import norm
+from statistics import NormalDist
 
 from anomend.statistics import prompts_to_settle, seeds_to_settle
 from anomend.statistics.effect import MIN_PAIRS
@@ -91,7 +90,7 @@ def images_for_a_ratio(ratio: Ratio, threshold: float, confidence: float = 0.95)
     if ratio.value is None or end is None or ratio.value == threshold or ratio.seeds_per_prompt < 1:
         return None
     # Half the interval plus the quantile of the power: (1.96 + 0.84) / 1.96 at 95%.
-    longer = 1 + float(norm.ppf(POWER) / norm.ppf(0.5 + confidence / 2))
+    longer = 1 + float(NormalDist().inv_cdf(POWER) / NormalDist().inv_cdf(0.5 + confidence / 2))
     times = longer * (end - ratio.value) / (ratio.value - threshold)
     needed = ratio.seeds_per_prompt * times * times
     return math.ceil(needed) if needed < 10_000 else None
@@ -99,6 +98,6 @@ def images_for_a_ratio(ratio: Ratio, threshold: float, confidence: float = 0.95)
 
 def _seeds_without_a_difference(margin: float, clusters: int, confidence: float) -> int:
     # Wilson's upper end at 0 of n is z^2 / (n + z^2).
-    z = float(norm.ppf(0.5 + confidence / 2))
+    z = float(NormalDist().inv_cdf(0.5 + confidence / 2))
     pairs = math.floor(z**2 * (1 / margin - 1)) + 1
     return math.ceil(max(MIN_PAIRS, pairs) / clusters)
