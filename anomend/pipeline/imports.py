@@ -144,16 +144,25 @@ def _imports(tree: ast.Module, package: tuple[str, ...]) -> tuple[frozenset[str]
     return frozenset(own), frozenset(libraries), _declared_reads(tree)
 
 
-def _running(tree: ast.AST) -> Iterator[ast.AST]:
-    """All nodes except what stands under `if TYPE_CHECKING:`."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            for other in node.orelse:
-                yield other
-                yield from _running(other)
-            continue
-        yield node
-        yield from _running(node)
+def _running(tree: ast.Module) -> Iterator[ast.stmt]:
+    """All statements except those under `if TYPE_CHECKING:`."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        for name in _BLOCKS:
+            statements = getattr(node, name, None)
+            if not isinstance(statements, list):
+                continue
+            if name == "body" and isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+                continue
+            for statement in statements:
+                if isinstance(statement, ast.stmt):
+                    yield statement
+                waiting.append(statement)
+
+
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+"""Fields of statements that hold statements, or parts that hold some."""
 
 
 def _declared_reads(tree: ast.Module) -> tuple[str, ...]:

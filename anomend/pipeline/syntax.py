@@ -27,27 +27,33 @@ def code_digest(path: Path) -> str:
 def _digest(tree: ast.Module) -> str:
     parts: list[str] = []
     _describe(tree, parts)
-    return sha256_of("".join(parts))
+    return sha256_of("\x1f".join(parts))
 
 
 def _describe(value: object, parts: list[str]) -> None:
-    """Append the texts that say what a node, a list of nodes, or a plain value is."""
+    """Append the texts that say what a node, a list of nodes, or a plain value is.
+
+    Whether a name is read or written (`ctx`) follows from its place, and is left out.
+    """
     if isinstance(value, ast.AST):
-        parts.append(f"({type(value).__name__}")
+        parts.append(value.__class__.__name__)
         for name in value._fields:
             field = getattr(value, name, None)
-            if name == "body" and isinstance(field, list):
+            if field is None or field == [] or name == "ctx":
+                continue
+            if name == "body" and field.__class__ is list:
                 field = [statement for statement in field if not _is_text(statement)]
-            if field is not None and field != []:
-                parts.append(f" {name}=")
-                _describe(field, parts)
+            parts.append(name)
+            _describe(field, parts)
         parts.append(")")
-    elif isinstance(value, list):
-        for item in value:
+    elif value.__class__ is list:
+        parts.append("[")
+        for item in value:  # type: ignore[attr-defined]
             _describe(item, parts)
-            parts.append(",")
+        parts.append("]")
     else:
-        parts.append(f"{type(value).__name__}:{value!r}")
+        parts.append(value.__class__.__name__)
+        parts.append(repr(value))
 
 
 def _is_text(statement: ast.AST) -> bool:
