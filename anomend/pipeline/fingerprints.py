@@ -8,6 +8,7 @@ depends by itself.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
@@ -83,7 +84,14 @@ def module_fingerprints(root: Path, modules: Mapping[str, Iterable[str]]) -> dic
     """The fingerprint of each name's modules."""
     reader, locked = Reader(root), locked_versions(root)
     digests: dict[Path, str] = {}
-    return {
-        name: fingerprint(root, reader.closure(sorted(starts), LEFT_OUT), locked, digests)
-        for name, starts in modules.items()
-    }
+    # Syntax trees are many small objects without cycles: collecting garbage meanwhile costs a third of the time.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return {
+            name: fingerprint(root, reader.closure(sorted(starts), LEFT_OUT), locked, digests)
+            for name, starts in modules.items()
+        }
+    finally:
+        if collecting:
+            gc.enable()
