@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from anomend.reporting.charts import BASE_COLOUR, INK, STYLE, TUNED_COLOUR, as_svg, new_chart
-from anomend.statistics import wilson_interval
+from anomend.statistics import Rate
 
 _HEIGHT = 2.6
 _MAX_POINTS = 400
@@ -67,7 +69,7 @@ def anomaly_chart(
     curves: pd.DataFrame,
     kept_step: int | None,
     *,
-    images: int | None = None,
+    rates: Mapping[int, Rate] | None = None,
     base_rate: float | None = None,
     name: str = "evaluations",
 ) -> str:
@@ -76,22 +78,22 @@ def anomaly_chart(
     Args:
         curves: columns step and anomaly_rate (0 to 1), which is missing between evaluations.
         kept_step: step whose weights were kept, marked; None: not known.
-        images: images per evaluation, for the 95% Wilson interval; None: no interval.
+        rates: by step, for their intervals; None: no intervals.
         base_rate: the base model's rate, drawn as a line; None: not known.
         name: prefix of the ids in the SVG.
     """
     rows = curves[["step", "anomaly_rate"]].dropna()
-    steps, rates = rows["step"].to_numpy(dtype=float), rows["anomaly_rate"].to_numpy(dtype=float)
+    steps, shares = rows["step"].to_numpy(dtype=float), rows["anomaly_rate"].to_numpy(dtype=float)
     with matplotlib.rc_context(STYLE):
         chart, axes = new_chart(_HEIGHT)
         if base_rate is not None:
             axes.axhline(
                 100 * base_rate, color=BASE_COLOUR, linestyle="--", linewidth=1.6, label="base model, as judged"
             )
-        if images:
-            ends = np.array([wilson_interval(round(rate * images), images) for rate in rates])
-            axes.vlines(steps, 100 * ends[:, 0], 100 * ends[:, 1], color=TUNED_COLOUR, linewidth=1.4)
-        axes.plot(steps, 100 * rates, "-o", color=TUNED_COLOUR, linewidth=1.6, markersize=4, label="while training")
+        if rates:
+            low, high = ([100 * getattr(rate, end) for rate in rates.values()] for end in ("ci_low", "ci_high"))
+            axes.vlines(list(rates), low, high, color=TUNED_COLOUR, linewidth=1.4)
+        axes.plot(steps, 100 * shares, "-o", color=TUNED_COLOUR, linewidth=1.6, markersize=4, label="while training")
         _mark(axes, kept_step)
         axes.set_xlabel("optimizer step")
         axes.set_ylabel("anomalous, %")

@@ -8,6 +8,7 @@ from pathlib import Path
 from anomend.reporting.inputs import Metrics, ReportInputs
 from anomend.reporting.thumbnails import picture_uri
 from anomend.reporting.training_charts import anomaly_chart, has_curve, loss_chart, validation_chart
+from anomend.statistics import Rate
 
 LOSS, VALIDATION, ANOMALIES = "Training loss", "Validation loss", "Anomaly rate while training"
 MOST_SAMPLES, SAMPLES_WIDTH = 8, 768
@@ -24,9 +25,7 @@ def training_charts(inputs: ReportInputs) -> dict[str, str]:
         charts[VALIDATION] = validation_chart(curves, kept)
     if curves is not None and has_curve(curves, "anomaly_rate"):
         base = (inputs.compare.get("anomaly_rate_target") or {}).get("base")
-        charts[ANOMALIES] = anomaly_chart(
-            curves, kept, images=_images_per_evaluation(inputs.parameters), base_rate=base
-        )
+        charts[ANOMALIES] = anomaly_chart(curves, kept, rates=evaluation_rates(inputs.train), base_rate=base)
     return charts
 
 
@@ -36,10 +35,9 @@ def loss_chart_of(inputs: ReportInputs, name: str) -> str | None:
     return None if curves is None or curves.empty else loss_chart(curves, name)
 
 
-def _images_per_evaluation(parameters: Metrics) -> int | None:
-    seeds = parameters.get("train", {}).get("monitor", {}).get("seeds_per_prompt")
-    prompts = parameters.get("prompts", {}).get("target")
-    return seeds * len(prompts) if seeds and prompts else None
+def evaluation_rates(train: Metrics | None) -> dict[int, Rate]:
+    """The anomaly rates of the evaluations by step, as stage `train` stored them; empty where no detector ran."""
+    return {row["step"]: Rate.from_dict(row) for row in (train or {}).get("evaluations", [])}
 
 
 def training_samples(pictures: Mapping[int, Path]) -> dict[int, str]:

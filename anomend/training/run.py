@@ -16,7 +16,8 @@ from anomend.diffusion.embeddings import load_texts
 from anomend.diffusion.lora import lora_layers, save_lora
 from anomend.params.params import Params
 from anomend.project.metric_files import library_versions
-from anomend.training.evaluations import Image
+from anomend.statistics import Rate
+from anomend.training.evaluations import EvaluationHistory, Image
 from anomend.training.log import TrainingLog
 from anomend.training.loop import LoraTrainer
 from anomend.training.run_key import run_key
@@ -133,6 +134,18 @@ def run_training(params: Params, folders: TrainingFolders, code: str) -> Trained
     return TrainedLora(trainer=trainer, base_weights=base_weights, metrics=metrics, provenance=provenance)
 
 
+def evaluation_rates(history: EvaluationHistory) -> list[dict[str, Any]]:
+    """The anomaly rate of each evaluation that a detector saw, with its interval: what the report draws.
+
+    A list, which `dvc metrics diff` leaves out: the curves have the same rates.
+    """
+    return [
+        {"step": step, **Rate.of(round(evaluation.anomaly_rate * evaluation.sampled), evaluation.sampled).as_dict()}
+        for step, evaluation in zip(history.steps, history.evaluations, strict=True)
+        if evaluation.anomaly_rate is not None and evaluation.sampled
+    ]
+
+
 def training_metrics(trainer: LoraTrainer) -> dict[str, Any]:
     """Metrics of a finished training run."""
     settings, progress = trainer.settings, trainer.progress
@@ -147,6 +160,8 @@ def training_metrics(trainer: LoraTrainer) -> dict[str, Any]:
         "prior_loss_last_tenth": round(progress.mean_of_last("prior_loss"), 6) if has_prior else None,
         "trainable_parameters": sum(parameter.numel() for parameter in trainer.weights.parameters),
     }
+    if evaluations := evaluation_rates(progress.history):
+        metrics["evaluations"] = evaluations
     if not has_prior:
         metrics["prior_loss_reason"] = "train.class_batch_size is 0: no class images"
     return metrics

@@ -13,6 +13,7 @@ from anomend.reporting.charts import rate_chart
 from anomend.reporting.inputs import ReportInputs
 from anomend.reporting.rates import prompt_rates
 from anomend.reporting.training_charts import anomaly_chart, loss_chart, validation_chart
+from anomend.statistics import Rate
 
 
 def test_rates_match_scipys_wilson_interval(inputs: ReportInputs) -> None:
@@ -28,7 +29,7 @@ def test_charts_are_wellformed_follow_the_theme_and_hold_what_was_measured(input
     curves = inputs.train_loss
     assert curves is not None
     rates = prompt_rates(inputs.measure_base, inputs.measure_tuned)
-    evaluations = validation_chart(curves, 40), anomaly_chart(curves, 40, images=10, base_rate=0.8)
+    evaluations = validation_chart(curves, 40), anomaly_chart(curves, 40, rates={20: Rate.of(3, 10)}, base_rate=0.8)
     for svg in (rate_chart(rates), loss_chart(curves), *evaluations):
         root = ElementTree.fromstring(svg)
         assert "viewBox" in root.attrib and "width" not in root.attrib

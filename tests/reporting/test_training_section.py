@@ -13,6 +13,7 @@ from scipy.stats import binomtest
 from anomend.reporting.inputs import ReportInputs
 from anomend.reporting.training_charts import anomaly_chart, has_curve, loss_chart
 from anomend.reporting.training_section import training_charts, training_samples
+from anomend.statistics import Rate
 
 
 def test_a_run_without_class_images_has_one_curve(inputs: ReportInputs) -> None:
@@ -37,7 +38,8 @@ def heights(svg: str, ids: str) -> list[float]:
 
 def test_evaluations_have_wilson_intervals_on_a_scale_of_0_to_100() -> None:
     curves = pd.DataFrame({"step": [100, 200], "anomaly_rate": [0.5, 0.1]})
-    svg = anomaly_chart(curves, kept_step=200, images=20)
+    rates = {100: Rate.of(10, 20), 200: Rate.of(2, 20)}
+    svg = anomaly_chart(curves, kept_step=200, rates=rates)
     ends = np.array(heights(svg, "evaluations-LineCollection_1")).reshape(2, 2)
     expected = [binomtest(k, 20).proportion_ci(method="wilson") for k in (10, 2)]
     spans = np.array([interval.high - interval.low for interval in expected])

@@ -6,8 +6,10 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from anomend.training.evaluations import Evaluation, EvaluationHistory, standard_error
+from anomend.training.run import evaluation_rates
 
 BINS = [0.1, 0.2, float("nan"), 0.4, 0.5]
 
@@ -55,3 +57,13 @@ def test_evaluations_survive_a_checkpoint() -> None:
     last = after.evaluations[3]
     assert last.validation_loss is None and np.array_equal(last.images[1], picture)
     assert np.allclose(after.loss_by_sigma, before.loss_by_sigma, equal_nan=True)
+
+
+def test_the_rates_of_evaluations_have_the_intervals_of_their_images() -> None:
+    history = EvaluationHistory()
+    history.add(100, Evaluation(anomaly_rate=0.25, validation_loss=None, sampled=32), [])
+    history.add(200, Evaluation(anomaly_rate=None, validation_loss=0.1), [])
+    (row,) = evaluation_rates(history)
+    expected = binomtest(8, 32).proportion_ci(method="wilson")
+    assert (row["step"], row["k"], row["n"], row["value"]) == (100, 8, 32, 0.25)
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx((expected.low, expected.high))
