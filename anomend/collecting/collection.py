@@ -73,7 +73,7 @@ def collect(prompts: Sequence[str], params: CollectParams, settings: SourceSetti
     skipped: list[dict[str, str]] = []
     for source, count in _counts(params).items():
         before = len(writer.rows)
-        for item in _from_source(source, prompts, count, settings):
+        for item in _from_source(source=source, prompts=prompts, count=count, settings=settings):
             if isinstance(item, Skipped):
                 skipped.append({"source": source, "name": item.name, "reason": item.reason})
                 continue

@@ -92,7 +92,7 @@ def load_detect(models: RtDetrParams) -> Callable[[Image], Observation]:
         if not len(boxes) or sizes.max() < 1:
             return Observation(persons=0)
         box = boxes[sizes.argmax()]
-        points, scores = _key_points(estimator, cropping, image, box)
+        points, scores = _key_points(estimator=estimator, cropping=cropping, image=image, box=box)
         inside = np.all((points >= 0) & (points < [width, height]), axis=1)
         hands = [float(scores[wrist]) for wrist in WRISTS if inside[wrist]]
         return Observation(

@@ -71,7 +71,9 @@ def sample_by_anatomy(
     def accept(images: Sequence[Image]) -> list[bool]:
         return [bool(anomalies) is anomalous for anomalies in loaded.anomalies(images)]
 
-    return sample_kept(wanted, base_sampler(base, sampling, wanted.prompts, description), accept)
+    return sample_kept(
+        wanted, base_sampler(base=base, settings=sampling, prompts=wanted.prompts, description=description), accept
+    )
 
 
 def base_sampler(base: BaseModelParams, settings: SampleParams, prompts: Sequence[str], description: str) -> Sample:

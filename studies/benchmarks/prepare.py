@@ -96,8 +96,14 @@ def main() -> None:
     args = parser.parse_args()
     args.folder.mkdir(parents=True)
     write_base(args.project / "models" / "mini", args.folder / "base")
-    write_images(args.folder / "images", args.folder / "plain", TARGET, args.images, 7)
-    write_images(args.folder / "class_images", args.folder / "class", (CLASS_PROMPT,), args.class_images, 8)
+    write_images(folder=args.folder / "images", plain=args.folder / "plain", prompts=TARGET, count=args.images, seed=7)
+    write_images(
+        folder=args.folder / "class_images",
+        plain=args.folder / "class",
+        prompts=(CLASS_PROMPT,),
+        count=args.class_images,
+        seed=8,
+    )
     params = resolve(read_yaml(args.project / "params.yaml"), args.project / PROFILES)
     (args.folder / "parameters.yaml").write_text(to_yaml(params.model_dump(mode="json")))
 

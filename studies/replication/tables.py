@@ -143,7 +143,12 @@ def main() -> int:
         metrics = {"published": table1, **image_metrics(images, seed, progress=True)}
         metrics["reproduced"]["fid"] = fid_metrics(images, ROOT / params["inception"], table1["fid"])
         metrics["distances"] = feature_metrics(
-            images, extractor, params["batch_size"], seed, table1["fid"], progress=True
+            images=images,
+            extractor=extractor,
+            batch_size=params["batch_size"],
+            seed=seed,
+            table=table1["fid"],
+            progress=True,
         )
         metrics["table2"] = table2(DATA / "table2.csv", seed)
         detector, reason = photograph_detector(params["networks"])
