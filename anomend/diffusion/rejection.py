@@ -26,7 +26,7 @@ Sample = Callable[[Sequence[tuple[str, int]], int], Sequence[Image]]
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """How many images are kept, and how long they are looked for."""
+    """How many images are kept, and how many rounds are sampled at most."""
 
     prompts: Sequence[str]
     per_prompt: int

@@ -59,13 +59,13 @@ _BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below", "mul
 
 def bounds(field: FieldInfo) -> str:
     """What a number may be, such as "at least 1, at most 1024"; empty where nothing bounds it."""
-    found = [
+    limits = [
         f"{words} {getattr(bound, name)}"
         for bound in [*field.metadata, *_within(field.annotation)]
         for name, words in _BOUNDS.items()
         if getattr(bound, name, None) is not None
     ]
-    return ", ".join(dict.fromkeys(found))
+    return ", ".join(dict.fromkeys(limits))
 
 
 def _within(annotation: Any) -> list[Any]:

@@ -25,7 +25,7 @@ class Work:
     """What one optimizer step does."""
 
     batch: int
-    """Instance images a step."""
+    """Instance images per step."""
     prior: bool
     """As many class images again, for prior preservation."""
 
@@ -163,7 +163,7 @@ def contenders(
     ]
     if python is None or script is None:
         return found
-    # With one prompt for all images, the script's prior preservation fails at more than one image a step.
+    # With one prompt for all images, the script's prior preservation fails at more than one image per step.
     for captions in (True, False) if not work.prior else (True,):
         for cached in (False, True):
             name = ("diffusers, captions" if captions else "diffusers, one prompt") + (", cached" if cached else "")

@@ -142,7 +142,7 @@ def second_run(bench: Bench, images: Path) -> SecondRun:
 
 
 def kernels(bench: Bench, counts: Sequence[int], whole: int, dimension: int) -> list[KernelCost]:
-    """Kernel distances in blocks, and from whole matrices up to `whole` images a set."""
+    """Kernel distances in blocks, and from whole matrices up to `whole` images per set."""
     found = []
     for count in counts:
         files = [
@@ -193,7 +193,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--pair-images", type=int, default=1000)
     parser.add_argument("--kernel-images", type=int, nargs="+", default=[2000, 10_000])
     parser.add_argument("--large-repeats", type=int, default=3, help="of kernel distances and of all pairs")
-    parser.add_argument("--whole", type=int, default=2000, help="images a set up to which whole matrices are tried")
+    parser.add_argument("--whole", type=int, default=2000, help="images per set up to which whole matrices are tried")
     parser.add_argument("--scratch", type=Path, help="folder for working files; default: a temporary one")
     parser.add_argument("--write", action="store_true", help=f"write {RESULTS}")
     return parser.parse_args()

@@ -92,7 +92,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--diffusers-script", type=Path, help="examples/dreambooth/train_dreambooth_lora_sd3.py")
     parser.add_argument("--peer-python", type=Path, help="Python of the environment that can run it")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of every contender")
-    parser.add_argument("--batch", type=int, nargs="+", default=[4, 8], help="instance images a step")
+    parser.add_argument("--batch", type=int, nargs="+", default=[4, 8], help="instance images per step")
     parser.add_argument("--prior-batch", type=int, nargs="*", default=[4], help="the same with class images")
     parser.add_argument("--images", type=int, default=16, help="instance images; a multiple of every batch")
     parser.add_argument("--steps", type=int, nargs=2, default=[20, 220], metavar=("SHORT", "LONG"))

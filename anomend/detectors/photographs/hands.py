@@ -1,6 +1,6 @@
 """How clearly a person's hands can be made out.
 
-Clasped hands look like one, so nothing here counts them; and a detectable hand need not be a right one.
+Clasped hands appear as one, so nothing here counts hands. A detected hand may still be anatomically wrong.
 """
 
 from __future__ import annotations
