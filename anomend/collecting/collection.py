@@ -106,7 +106,7 @@ def _counts(params: CollectParams) -> dict[str, int]:
 
 
 def _from_source(
-    source: str, prompts: Sequence[str], count: int, settings: SourceSettings
+    *, source: str, prompts: Sequence[str], count: int, settings: SourceSettings
 ) -> Iterator[SourceImage | Skipped]:
     """The images of one source, with a progress bar and a line about each that was changed or left out."""
     with tqdm(total=count, desc=f"collecting ({source})", unit="image") as bar:

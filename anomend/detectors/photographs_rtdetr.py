@@ -106,7 +106,7 @@ def load_detect(models: RtDetrParams) -> Callable[[Image], Observation]:
 
 
 def _key_points(
-    estimator: VitPoseForPoseEstimation, cropping: VitPoseImageProcessorPil, image: Image, box: NDArray
+    *, estimator: VitPoseForPoseEstimation, cropping: VitPoseImageProcessorPil, image: Image, box: NDArray
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Key points of the person in a box, (K, 2) in the image's pixels, and their scores, (K,)."""
     left, top, right, bottom = box.tolist()

@@ -76,7 +76,7 @@ def sample_by_anatomy(
     )
 
 
-def base_sampler(base: BaseModelParams, settings: SampleParams, prompts: Sequence[str], description: str) -> Sample:
+def base_sampler(*, base: BaseModelParams, settings: SampleParams, prompts: Sequence[str], description: str) -> Sample:
     """A sampler of the base model for `sample_kept`; `description` names the images in the progress bar."""
     from anomend.diffusion.sampling import load_sampler, sample_images, sampling_options
 

@@ -96,7 +96,9 @@ def _llm_settings(params: JudgeParams, purchase: PurchaseSettings) -> LlmSetting
     )
 
 
-def _answers(name: str, settings: JudgeSettings, questions: Sequence[JudgeQuestion], path: Path) -> list[JudgeAnswer]:
+def _answers(
+    *, name: str, settings: JudgeSettings, questions: Sequence[JudgeQuestion], path: Path
+) -> list[JudgeAnswer]:
     """The answers of one judge, written to a file as they come."""
     judge = make_judge(name, settings)
     if isinstance(judge, LlmJudge):

@@ -70,7 +70,7 @@ def plant(body: Body, anomaly: str, rng: random.Random, side: int | None = None)
     return body
 
 
-def _add_limb(body: Body, part: str, side: int, rng: random.Random) -> None:
+def _add_limb(*, body: Body, part: str, side: int, rng: random.Random) -> None:
     """A third arm or leg from the middle of the torso's side; its neighbours make room for it."""
     for limb in body.limbs:
         if limb.side == side and limb.part == "arm":

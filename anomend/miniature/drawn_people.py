@@ -146,7 +146,7 @@ def place_in_picture(scene: Scene, rng: random.Random) -> tuple[float, float, fl
     return 32 + rng.uniform(-8, 8), y, math.radians(rng.uniform(-5, 5))
 
 
-def draw_person(image: Image.Image, scene: Scene, body: Body, centre: tuple[float, float], rotation: float) -> None:
+def draw_person(*, image: Image.Image, scene: Scene, body: Body, centre: tuple[float, float], rotation: float) -> None:
     """Draw a body into an oversampled picture, limbs behind the torso, the head on top."""
     draw = ImageDraw.Draw(image)
     scale = scene.individual.scale

@@ -130,7 +130,7 @@ def _patiently(call: Callable[[], T], poll_s: float) -> T:
     return retrying(call)
 
 
-def _results(api: BatchApi, batch: str, poll_s: float, checked: Callable[[], None]) -> list[Result]:
+def _results(*, api: BatchApi, batch: str, poll_s: float, checked: Callable[[], None]) -> list[Result]:
     """The results of a batch, as soon as it has ended."""
     try:
         while not _patiently(lambda: api.ended(batch), poll_s):

@@ -125,7 +125,7 @@ def choose_units(data: TrainingData, *, seed: int, step: int, batch_size: int, c
     return units
 
 
-def _choose_loser(data: TrainingData, losers: EncodedSet, row: int, generator: torch.Generator) -> int:
+def _choose_loser(*, data: TrainingData, losers: EncodedSet, row: int, generator: torch.Generator) -> int:
     """A random loser with the caption of the instance image in `row`."""
     caption = data.instance.captions[int(data.instance.caption[row])]
     rows = [r for r, c in enumerate(losers.caption.tolist()) if losers.captions[c] == caption]

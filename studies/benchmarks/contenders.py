@@ -147,7 +147,7 @@ def diffusers_training(
 
 
 def contenders(
-    prepared: Path, work: Work, python: Path | None, script: Path | None, changes: Mapping[str, Any]
+    *, prepared: Path, work: Work, python: Path | None, script: Path | None, changes: Mapping[str, Any]
 ) -> list[Contender]:
     """Ours without and with `train.compile`, the bare loop, and diffusers' script in every mode that runs at this
     work; ours comes first."""

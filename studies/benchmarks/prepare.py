@@ -76,7 +76,7 @@ def write_t5(target: Path, width: int) -> None:
     T5EncoderModel(config).save_pretrained(target / "text_encoder_3")
 
 
-def write_images(folder: Path, plain: Path, prompts: Sequence[str], count: int, seed: int) -> None:
+def write_images(*, folder: Path, plain: Path, prompts: Sequence[str], count: int, seed: int) -> None:
     """Draw people with captions, and copy the pictures to a folder that has nothing else."""
     writer = ImageFolderWriter(folder)
     for index, item in enumerate(collect_drawn_people(prompts, count, seed)):

@@ -67,6 +67,7 @@ def build_encoder(
 
 
 def train_encoder(
+    *,
     encoder: CLIPTextModelWithProjection,
     ids: torch.Tensor,
     words: torch.Tensor,

@@ -39,7 +39,7 @@ class Shapes:
     vae: Mapping[str, Any]
 
 
-def _clip(hidden: int, layers: int, heads: int, activation: str, vocabulary: int = 49408) -> dict[str, Any]:
+def _clip(*, hidden: int, layers: int, heads: int, activation: str, vocabulary: int = 49408) -> dict[str, Any]:
     return {
         "hidden_size": hidden,
         "num_hidden_layers": layers,

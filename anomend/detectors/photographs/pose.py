@@ -78,7 +78,7 @@ def body_confidence(body: Body, height: int, width: int) -> float:
     return float(body.visibility[inside].mean()) if inside.any() else 0.0
 
 
-def visible_points(body: Body, shape: tuple[int, ...], indices: Iterable[int], least: float) -> Points:
+def visible_points(*, body: Body, shape: tuple[int, ...], indices: Iterable[int], least: float) -> Points:
     """Those of some key points that lie inside a picture of shape (H, W, ...), with a visibility of `least` or more.
 
     Returns:
@@ -88,7 +88,7 @@ def visible_points(body: Body, shape: tuple[int, ...], indices: Iterable[int], l
     return body.points[[index for index in indices if seen[index]]]
 
 
-def _warp(image: Image.Image, turn: NDArray, shift: NDArray, size: tuple[int, int]) -> Image.Image:
+def _warp(*, image: Image.Image, turn: NDArray, shift: NDArray, size: tuple[int, int]) -> Image.Image:
     """An image whose pixel p shows the given image at turn p + shift; black beyond its edges."""
     (a, b), (d, e) = turn
     return image.transform(size, Image.Transform.AFFINE, (a, b, shift[0], d, e, shift[1]), Image.Resampling.BILINEAR)
