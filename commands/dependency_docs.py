@@ -26,8 +26,8 @@ own licences. The extras `gpu`, `s3`, `torchvision` and `trackers` have one lock
 `make setup EXTRAS="gpu trackers"` installs them.
 
 `make lock` writes the lock files, and `make lock-check` resolves them for Linux with and without CUDA and for macOS.
-`make audit` looks up the locked versions among the known vulnerabilities (pip-audit, in an environment of its own; it
-needs the network, and fails where a package could not be looked up). The workflow on pull requests runs it.
+`make audit` checks the locked versions against the known vulnerabilities (pip-audit, in an environment of its own; it
+needs the network, and fails where a package could not be checked). The workflow on pull requests runs it.
 `configs/audit_ignored.txt` lists the findings that it leaves out, each with the reason.
 """
 

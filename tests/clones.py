@@ -78,7 +78,7 @@ def clone(folder: Path, changes: dict[str, dict[str, Any]] = SHRUNK) -> Path:
 
 
 def reproduce_without_network(folder: Path) -> None:
-    """`dvc repro` in a clone; who tried to reach another machine stands in `TRIED` beside it."""
+    """`dvc repro` in a clone; attempts to reach another machine are listed in `TRIED` next to it."""
     guard = [f"PYTHONPATH={ROOT / 'tests' / 'no_network'}", f"TRIED_NETWORK={folder.parent / TRIED}"]
     run(folder, "env", *guard, "dvc", "repro")
 

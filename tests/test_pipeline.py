@@ -25,11 +25,11 @@ RANK_STAGES |= {"judge", "survey", "agreement", "verdict", "report"}
 
 @pytest.fixture(scope="module")
 def reproduced(reproduced_copy: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone reproduced with the network cut; who tried to reach it stands in `TRIED`."""
+    """A clone reproduced with the network cut; attempts to reach it are listed in `TRIED`."""
     return reproduced_copy(tmp_path_factory.mktemp("first") / "clone")
 
 
-def test_the_whole_run_calls_nobody(reproduced: Path) -> None:
+def test_the_whole_run_reaches_no_other_machine(reproduced: Path) -> None:
     notes = reproduced.parent / TRIED
     assert not notes.exists(), notes.read_text()
 
@@ -49,7 +49,7 @@ def test_the_contracts_hold(reproduced: Path) -> None:
     assert all("provenance" in content for content in found.values())
 
 
-def test_the_report_is_there_and_calls_nobody(reproduced: Path) -> None:
+def test_the_report_is_there_and_loads_nothing_from_elsewhere(reproduced: Path) -> None:
     html = (reproduced / "report" / "report.html").read_text()
     assert len(html) < 5_000_000 and 'src="http' not in html
     assert (reproduced / "report" / "report.md").read_text().startswith("#")

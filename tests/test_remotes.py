@@ -24,9 +24,9 @@ def mine(tmp_path: Path) -> Path:
     stages = {
         "train": {"cmd": f'python -c "{TRAIN}"', "deps": ["steps.txt"], "outs": ["weights.bin"]},
         "measure": {
-            "cmd": "cp weights.bin metrics/figure.txt",
+            "cmd": "cp weights.bin metrics/metric.txt",
             "deps": ["weights.bin"],
-            "plots": [{"metrics/figure.txt": {"cache": False}}],
+            "plots": [{"metrics/metric.txt": {"cache": False}}],
         },
     }
     (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
@@ -126,5 +126,5 @@ def test_two_branches_merge_and_repro_settles_the_lock(mine: Path) -> None:
     run(mine, "git", "commit", "-qm", "merged")
     assert yaml.safe_load(run(mine, "dvc", "status", "--json").stdout) == {}
     assert parameters.read_text() == "steps: 900\n\n\n\nrank: 8\n"
-    assert (mine / "weights.bin").read_text() == (mine / "metrics" / "figure.txt").read_text()
+    assert (mine / "weights.bin").read_text() == (mine / "metrics" / "metric.txt").read_text()
     assert (mine / "weights.bin").read_text() == parameters.read_text() * 9

@@ -78,13 +78,13 @@ def test_feature_distances_have_their_known_values(images: PaperImages, publishe
 
 
 @pytest.mark.slow
-def test_committed_figures_are_those_of_the_images(images: PaperImages) -> None:
+def test_committed_metrics_are_those_of_the_images(images: PaperImages) -> None:
     committed = json.loads((ROOT / "metrics" / "replication.json").read_text())
     found = tables.image_metrics(images, seed=0)
     for part in ("reproduced", "corrected"):
-        for measure, figures in found[part].items():
+        for measure, metrics in found[part].items():
             for name in ("tuned", "base", "delta", "ci_low", "ci_high", "p"):
-                assert committed[part][measure][name] == pytest.approx(figures[name], abs=2e-6), (part, measure, name)
+                assert committed[part][measure][name] == pytest.approx(metrics[name], abs=2e-6), (part, measure, name)
     assert committed["provenance"]["images"]["sha256"] == images.sha256
     assert committed["published"] == tables.published(DATA / "table1.csv")
     assert committed["table2"] == table2(DATA / "table2.csv")
@@ -103,7 +103,7 @@ def psnr_by_hand(first: np.ndarray, second: np.ndarray) -> float:
 @pytest.mark.parametrize("rows", [(0, 13), (4, 9, 21), (2, 11, 12, 24)])
 def test_any_subset_agrees_with_scikit_image_pair_by_pair(images: PaperImages, rows: tuple[int, ...]) -> None:
     """Sets that the paper never compared, across models and with instance images, so that nothing is fitted to its
-    figures."""
+    numbers."""
     everything = [*images.tuned, *images.base, *images.instance]
     chosen = [everything[row] for row in rows]
     similar, published_psnr, proper = [], [], []
@@ -138,23 +138,23 @@ def test_p_of_published_images_by_listing_every_split(images: PaperImages) -> No
     assert found.p == pytest.approx(np.mean(np.array(differences) >= observed - 1e-12))
 
 
-def test_the_page_and_its_paragraph_are_the_figures_own() -> None:
+def test_the_page_and_its_paragraph_agree_with_the_metrics() -> None:
     committed = json.loads((ROOT / "metrics" / "replication.json").read_text())
     assert committed["explanation"] == explanation(committed), AGAIN
     assert (ROOT / "studies" / "replication" / "figures.md").read_text() == page(committed), AGAIN
 
 
-def test_the_paragraph_turns_with_the_figures() -> None:
-    figures = json.loads((ROOT / "metrics" / "replication.json").read_text())
-    before = " ".join(explanation(figures))
+def test_the_paragraph_changes_with_the_metrics() -> None:
+    metrics = json.loads((ROOT / "metrics" / "replication.json").read_text())
+    before = " ".join(explanation(metrics))
     assert "come out to all four published digits" in before and "turns around" in before
-    figures["published"]["ssim"]["tuned"] = 0.5
-    figures["corrected"]["psnr"] |= {"delta": 0.3, "p": 0.001}
-    figures["reproduced"]["ssim"] |= {"tuned": 0.1, "base": 0.2}
-    figures["anatomy"] = {"rates": None, "confidence": None, "reason": "no detector ran", "note": ""}
+    metrics["published"]["ssim"]["tuned"] = 0.5
+    metrics["corrected"]["psnr"] |= {"delta": 0.3, "p": 0.001}
+    metrics["reproduced"]["ssim"] |= {"tuned": 0.1, "base": 0.2}
+    metrics["anatomy"] = {"rates": None, "confidence": None, "reason": "no detector ran", "note": ""}
     candidate = {"meaning": "mean over pairs", "tuned": 1.0, "base": 2.0, "ratio": 0.5, "matches": True}
-    figures["reproduced"]["fid"] = {"tuned": 1.0, "base": 2.0, "protocol": "x", "candidates": {"x": candidate}}
-    after = " ".join(explanation(figures))
+    metrics["reproduced"]["fid"] = {"tuned": 1.0, "base": 2.0, "protocol": "x", "candidates": {"x": candidate}}
+    after = " ".join(explanation(metrics))
     assert "the other does not" in after and "two stays, with a difference that is beyond chance (p = 0.0010)" in after
     assert "less alike than the base's" in after and "which is more variety" in after
     assert "FID is reproduced as the mean over pairs" in after and "not run: no detector ran" in after
@@ -165,7 +165,7 @@ def test_every_fid_protocol_by_plain_loops() -> None:
     features = {name: rng.normal(size=(n, 3)) for name, n in (("tuned", 4), ("base", 4), ("instance", 5))}
     nothing = {"tuned": 0.0, "base": 0.0}
     found = candidates(features, nothing)
-    assert not any(figures["matches"] for figures in found.values())
+    assert not any(metrics["matches"] for metrics in found.values())
     instance = features["instance"]
     for model in ("tuned", "base"):
         own = features[model]
@@ -178,7 +178,7 @@ def test_every_fid_protocol_by_plain_loops() -> None:
         sets += np.trace(np.cov(own.T) + np.cov(instance.T) - 2 * root)
         expected = {"within_pairs": np.mean(pairs), "pairs_to_instance": np.mean(cross)}
         expected |= {"image_to_instance": np.mean(alone), "to_instance": sets}
-        assert {name: figures[model] for name, figures in found.items()} == pytest.approx(expected)
+        assert {name: metrics[model] for name, metrics in found.items()} == pytest.approx(expected)
 
 
 def test_the_protocol_that_gives_the_published_digits_is_the_reproduced_one() -> None:
@@ -261,15 +261,15 @@ def test_committed_anatomy_is_what_the_networks_see(images: PaperImages) -> None
 
 
 def test_table_2() -> None:
-    figures = table2(DATA / "table2.csv")
-    assert (figures["votes"], figures["votes_tuned"]) == (100, 94)
+    metrics = table2(DATA / "table2.csv")
+    assert (metrics["votes"], metrics["votes_tuned"]) == (100, 94)
     # Prompt 2 is tied five to five, the other nine are won: p = 2 / 2^9.
-    assert (figures["pairs_tuned"], figures["pairs_tied"], figures["pairs_base"]) == (9, 1, 0)
-    assert figures["p_sign"] == pytest.approx(2 / 2**9, abs=1e-6)
-    assert figures["left_choice_rate"] == figures["win_rate_tuned"] == 0.94
+    assert (metrics["pairs_tuned"], metrics["pairs_tied"], metrics["pairs_base"]) == (9, 1, 0)
+    assert metrics["p_sign"] == pytest.approx(2 / 2**9, abs=1e-6)
+    assert metrics["left_choice_rate"] == metrics["win_rate_tuned"] == 0.94
     # By pair: nine of ten 22 / 2^10, five of ten 1, ten of ten 2 / 2^10.
-    assert [pair["p_sign"] for pair in figures["by_pair"].values()] == [0.021484, 1.0, *[0.001953] * 8]
-    assert "cannot be told apart" in figures["confound"] and "cannot be told apart" in figures["caution"]
+    assert [pair["p_sign"] for pair in metrics["by_pair"].values()] == [0.021484, 1.0, *[0.001953] * 8]
+    assert "cannot be told apart" in metrics["confound"] and "cannot be told apart" in metrics["caution"]
 
 
 def test_bad_votes_are_named(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def collect(prompts: Sequence[str], params: CollectParams, settings: SourceSetti
     skipped: list[dict[str, str]] = []
     for source, count in _counts(params).items():
         before = len(writer.rows)
-        for item in _from_source(source, prompts, count, settings):
+        for item in _from_source(source=source, prompts=prompts, count=count, settings=settings):
             if isinstance(item, Skipped):
                 skipped.append({"source": source, "name": item.name, "reason": item.reason})
                 continue
@@ -106,7 +106,7 @@ def _counts(params: CollectParams) -> dict[str, int]:
 
 
 def _from_source(
-    source: str, prompts: Sequence[str], count: int, settings: SourceSettings
+    *, source: str, prompts: Sequence[str], count: int, settings: SourceSettings
 ) -> Iterator[SourceImage | Skipped]:
     """The images of one source, with a progress bar and a line about each that was changed or left out."""
     with tqdm(total=count, desc=f"collecting ({source})", unit="image") as bar:

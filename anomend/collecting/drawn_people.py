@@ -34,7 +34,7 @@ def collect_drawn_people(prompts: Sequence[str], count: int, seed: int) -> Itera
     for index in range(count):
         prompt, posture, place = scenes[index % len(scenes)]
         rng = python_random(seed, "instance", index)
-        scene = sample_scene(rng, posture, place, individual)
+        scene = sample_scene(rng=rng, posture=posture, place=place, individual=individual)
         yield SourceImage(
             image=render(scene, rng),
             text=prompt,

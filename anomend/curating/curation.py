@@ -85,7 +85,7 @@ def curate(
     criteria = {name: detector.criteria.overlaid(changes) for name, detector in loaded.items()}
     bar = tqdm(candidates, desc="curating", unit="image")
     examinations = [examine(load_image(candidate.path), loaded[candidate.detector]) for candidate in bar]
-    selections = select(candidates, examinations, criteria, by_hand)
+    selections = select(candidates=candidates, examinations=examinations, criteria=criteria, decisions=by_hand)
     return Curation(candidates=candidates, examinations=examinations, selections=selections)
 
 
@@ -94,7 +94,7 @@ def write_curation(curation: Curation, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     curation.table().to_csv(folder / "curation.csv", index=False)
     entries = [
-        Entry(c.path, c.path.stem if c.original is None else c.original, s.kept, s.text)
+        Entry(path=c.path, title=c.path.stem if c.original is None else c.original, kept=s.kept, text=s.text)
         for c, s in zip(curation.candidates, curation.selections, strict=True)
     ]
     write_sheet(folder / "curation.jpg", entries)

@@ -22,7 +22,7 @@ def check(argument: str, settings: DetectorParams) -> None:
 
 def make(argument: str, settings: DetectorParams) -> Detector:
     """The detector, which loads nothing."""
-    # scikit-image takes a second to import, which those who only look up the detector need not wait for.
+    # scikit-image takes a second to import: callers that only need the table of detectors do not wait for it.
     from anomend.miniature.anatomy import EXPECTED
 
     kinds = tuple(

@@ -92,7 +92,7 @@ def load_detect(models: RtDetrParams) -> Callable[[Image], Observation]:
         if not len(boxes) or sizes.max() < 1:
             return Observation(persons=0)
         box = boxes[sizes.argmax()]
-        points, scores = _key_points(estimator, cropping, image, box)
+        points, scores = _key_points(estimator=estimator, cropping=cropping, image=image, box=box)
         inside = np.all((points >= 0) & (points < [width, height]), axis=1)
         hands = [float(scores[wrist]) for wrist in WRISTS if inside[wrist]]
         return Observation(
@@ -106,7 +106,7 @@ def load_detect(models: RtDetrParams) -> Callable[[Image], Observation]:
 
 
 def _key_points(
-    estimator: VitPoseForPoseEstimation, cropping: VitPoseImageProcessorPil, image: Image, box: NDArray
+    *, estimator: VitPoseForPoseEstimation, cropping: VitPoseImageProcessorPil, image: Image, box: NDArray
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Key points of the person in a box, (K, 2) in the image's pixels, and their scores, (K,)."""
     left, top, right, bottom = box.tolist()

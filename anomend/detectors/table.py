@@ -78,13 +78,13 @@ def check_detectors(params: Params) -> None:
     Raises:
         ValueError: one cannot be used; the sentence begins with its parameter and value.
     """
-    chosen: list[tuple[str, str, Use]] = [
+    uses: list[tuple[str, str, Use]] = [
         (parameter, name, "anomalies") for parameter, name in params.anatomy_detectors().items()
     ]
-    chosen.append(("judge.parts", params.judge.parts, "parts"))
+    uses.append(("judge.parts", params.judge.parts, "parts"))
     if params.curate.detector != "auto":
-        chosen.append(("curate.detector", params.curate.detector, "curation"))
-    for parameter, name, use in chosen:
+        uses.append(("curate.detector", params.curate.detector, "curation"))
+    for parameter, name, use in uses:
         try:
             check_detector(name, params.detectors, use)
         except ValueError as error:

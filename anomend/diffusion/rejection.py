@@ -26,7 +26,7 @@ Sample = Callable[[Sequence[tuple[str, int]], int], Sequence[Image]]
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """How many images are kept, and how long they are looked for."""
+    """How many images are kept, and how many rounds are sampled at most."""
 
     prompts: Sequence[str]
     per_prompt: int
@@ -71,10 +71,12 @@ def sample_by_anatomy(
     def accept(images: Sequence[Image]) -> list[bool]:
         return [bool(anomalies) is anomalous for anomalies in loaded.anomalies(images)]
 
-    return sample_kept(wanted, base_sampler(base, sampling, wanted.prompts, description), accept)
+    return sample_kept(
+        wanted, base_sampler(base=base, settings=sampling, prompts=wanted.prompts, description=description), accept
+    )
 
 
-def base_sampler(base: BaseModelParams, settings: SampleParams, prompts: Sequence[str], description: str) -> Sample:
+def base_sampler(*, base: BaseModelParams, settings: SampleParams, prompts: Sequence[str], description: str) -> Sample:
     """A sampler of the base model for `sample_kept`; `description` names the images in the progress bar."""
     from anomend.diffusion.sampling import load_sampler, sample_images, sampling_options
 

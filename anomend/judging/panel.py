@@ -72,7 +72,7 @@ def judge_pairs(
         settings = JudgeSettings(detector=detector, detectors=detectors, llm=llm)
         # The anatomy detector counts the parts of a whole body, and cannot assess one part.
         questions = [*about_whole, *about_parts] if name in PAID_JUDGES else about_whole
-        answers = _answers(name, settings, questions, folder / f"{name}.jsonl")
+        answers = _answers(name=name, settings=settings, questions=questions, path=folder / f"{name}.jsonl")
         metrics[name] = analyse(answers, params.seed)
         if llm is not None:
             metrics[name] |= asdict(llm.purchase.counts)
@@ -96,7 +96,9 @@ def _llm_settings(params: JudgeParams, purchase: PurchaseSettings) -> LlmSetting
     )
 
 
-def _answers(name: str, settings: JudgeSettings, questions: Sequence[JudgeQuestion], path: Path) -> list[JudgeAnswer]:
+def _answers(
+    *, name: str, settings: JudgeSettings, questions: Sequence[JudgeQuestion], path: Path
+) -> list[JudgeAnswer]:
     """The answers of one judge, written to a file as they come."""
     judge = make_judge(name, settings)
     if isinstance(judge, LlmJudge):

@@ -30,7 +30,7 @@ def radii(features: Floats, k: int) -> Floats:
 
 
 def inside(features: Floats, centres: Floats, k: int) -> NDArray[np.bool_]:
-    """Which images lie in which balls: (n, m), true where image i is no farther from centre j than j's radius.
+    """Which images lie in which balls: (n, m), true where image i is not farther from centre j than j's radius.
 
     Balls are closed, as in Kynkaanniemi et al. and unlike in the code of Naeem et al.: so identical images lie in each
     other's balls of radius 0.

@@ -66,11 +66,11 @@ def plant(body: Body, anomaly: str, rng: random.Random, side: int | None = None)
         limb.offset = (distance * math.sin(limb.angles[0]), distance * math.cos(limb.angles[0]))
         limb.lengths = (limb.lengths[0] * 0.75, limb.lengths[1] * 0.75)
     else:
-        _add_limb(body, part, side, rng)
+        _add_limb(body=body, part=part, side=side, rng=rng)
     return body
 
 
-def _add_limb(body: Body, part: str, side: int, rng: random.Random) -> None:
+def _add_limb(*, body: Body, part: str, side: int, rng: random.Random) -> None:
     """A third arm or leg from the middle of the torso's side; its neighbours make room for it."""
     for limb in body.limbs:
         if limb.side == side and limb.part == "arm":
@@ -79,7 +79,16 @@ def _add_limb(body: Body, part: str, side: int, rng: random.Random) -> None:
             limb.angles = _angles(side, rng.uniform(12, 18), rng.uniform(-6, 4))
     width, lengths, height = (4.2, (6.0, 5.4), 8.2) if part == "arm" else (4.2, (7.0, 6.4), 5.4)
     angles = _angles(side, rng.uniform(78, 90), rng.uniform(-4, 8))
-    body.limbs.append(Limb(part, (side * (body.half_width - 0.8), height), lengths, angles, width, side))
+    body.limbs.append(
+        Limb(
+            part=part,
+            anchor=(side * (body.half_width - 0.8), height),
+            lengths=lengths,
+            angles=angles,
+            width=width,
+            side=side,
+        )
+    )
 
 
 def _angles(side: int, upper: float, bend: float) -> tuple[float, float]:

@@ -119,12 +119,21 @@ def pose(scene: Scene, rng: random.Random) -> Body:
             lower = upper + rng.uniform(-8, 6)
             anchor, lengths, width = (side * (half_width - 1.3), TORSO_LENGTH - 0.8), (8.0, 7.6), 4.6
         angles = (side * degrees(upper), side * degrees(lower))
-        body.limbs.append(Limb("leg", anchor, lengths, angles, width, side))
+        body.limbs.append(Limb(part="leg", anchor=anchor, lengths=lengths, angles=angles, width=width, side=side))
     for side in (-1, 1):
         upper = rng.uniform(60, 95)
         lower = upper + rng.uniform(-25, 35)
         angles = (side * degrees(upper), side * degrees(lower))
-        body.limbs.append(Limb("arm", (side * (half_width - 0.8), 2.2), (5.6, 5.4), angles, 4.2, side))
+        body.limbs.append(
+            Limb(
+                part="arm",
+                anchor=(side * (half_width - 0.8), 2.2),
+                lengths=(5.6, 5.4),
+                angles=angles,
+                width=4.2,
+                side=side,
+            )
+        )
     return body
 
 
@@ -137,7 +146,7 @@ def place_in_picture(scene: Scene, rng: random.Random) -> tuple[float, float, fl
     return 32 + rng.uniform(-8, 8), y, math.radians(rng.uniform(-5, 5))
 
 
-def draw_person(image: Image.Image, scene: Scene, body: Body, centre: tuple[float, float], rotation: float) -> None:
+def draw_person(*, image: Image.Image, scene: Scene, body: Body, centre: tuple[float, float], rotation: float) -> None:
     """Draw a body into an oversampled picture, limbs behind the torso, the head on top."""
     draw = ImageDraw.Draw(image)
     scale = scene.individual.scale
@@ -195,7 +204,7 @@ def render(scene: Scene, rng: random.Random, body: Body | None = None) -> NDArra
     body = body or pose(scene, rng)
     x, y, rotation = place_in_picture(scene, rng)
     image = draw_place(scene.place, scene.light, rng)
-    draw_person(image, scene, body, (x, y), rotation)
+    draw_person(image=image, scene=scene, body=body, centre=(x, y), rotation=rotation)
     reduced = image.reduce(OVERSAMPLING)
     assert reduced.size == (SIZE, SIZE)
     return np.asarray(reduced)

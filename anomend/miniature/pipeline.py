@@ -15,7 +15,7 @@ Training and sampling must use the same length."""
 
 
 def build_transformer(
-    layers: int, heads: int, head_dim: int, text_width: int, latent_channels: int
+    *, layers: int, heads: int, head_dim: int, text_width: int, latent_channels: int
 ) -> SD3Transformer2DModel:
     """A Stable Diffusion 3 transformer over 16 x 16 latents in patches of 2.
 

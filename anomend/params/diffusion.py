@@ -13,13 +13,15 @@ class BaseModelParams(Section):
     """The model to correct."""
 
     name: Literal["mini", "sd3-medium", "sd3.5-medium", "sd3.5-large", "rehearsal"] = Field(
-        description="Row of the table of supported bases."
+        description="Base model: a row of the table of supported bases."
     )
-    local_folder: str | None = Field(None, description="Folder with the base in diffusers' layout; null: the table's.")
+    local_folder: str | None = Field(
+        None, description="Folder with the base in diffusers' layout; null: the model named in the table."
+    )
     resolution: int = Field(ge=16, le=2048, multiple_of=16, description="Side of training and sampled images, pixels.")
-    max_sequence_length: int = Field(ge=1, le=512, description="Length of the T5 part of the text, everywhere.")
+    max_sequence_length: int = Field(ge=1, le=512, description="Length of the T5 part of the text, in tokens.")
     device: Literal["auto", "cpu", "cuda"] = Field(
-        json_schema_extra=RUN_SETTING, description="Where models run; auto takes a GPU where there is one."
+        json_schema_extra=RUN_SETTING, description="Device that models run on; auto: a GPU if there is one."
     )
     dtype: Literal["float32", "bfloat16", "float16"] = Field(description="Precision of the frozen base.")
 
@@ -30,22 +32,22 @@ class ClassImageParams(Section):
     prompts: list[Prompt] = Field(
         min_length=1, description="Prompts of the class images; none may equal a held-out prompt word for word."
     )
-    per_prompt: int = Field(ge=0, description="Images kept a prompt; 0: no class images.")
-    max_tries: int = Field(ge=1, description="Images sampled for each one kept, at most, before the stage gives up.")
+    per_prompt: int = Field(ge=0, description="Images kept per prompt; 0: no class images.")
+    max_tries: int = Field(ge=1, description="Most images sampled per kept image before the stage stops with an error.")
     first_seed: Seed = Field(description="Seed of the first image; the next ones count up.")
     detector: AnatomyDetector = Field(
-        description="Detector that sorts out anomalous class images, as measure.detector; none keeps all."
+        description="Detector that removes anomalous class images; choices as in measure.detector; none: keep all."
     )
 
 
 class LoserParams(Section):
     """Anomalous images of the base for the target prompts: the losers of `train.method: dpo`."""
 
-    per_prompt: int = Field(ge=1, description="Anomalous images kept a target prompt.")
-    max_tries: int = Field(ge=1, description="Images sampled for each one kept, at most, before the stage gives up.")
-    first_seed: Seed = Field(description="Seed of the first image; apart from the seeds of stage `sample`.")
+    per_prompt: int = Field(ge=1, description="Anomalous images kept per target prompt.")
+    max_tries: int = Field(ge=1, description="Most images sampled per kept image before the stage stops with an error.")
+    first_seed: Seed = Field(description="Seed of the first image; separate from the seeds of stage `sample`.")
     detector: AnatomyDetector = Field(
-        description="Detector that finds the anomalies, as measure.detector; none where train.method needs no losers."
+        description="Detector of the anomalies; choices as in measure.detector; none if train.method needs no losers."
     )
 
 
@@ -53,14 +55,16 @@ class EncodeParams(Section):
     """Latents and text embeddings, computed once."""
 
     batch_size: int = Field(json_schema_extra=RUN_SETTING, ge=1, description="Images or captions encoded at a time.")
-    flip: bool = Field(description="Instance images are shown mirrored in half of the steps.")
-    crops: int = Field(ge=0, le=64, description="Random crops of an instance image shown beside the whole; 0: none.")
+    flip: bool = Field(description="Mirror instance images in half of the steps.")
+    crops: int = Field(
+        ge=0, le=64, description="Random crops per instance image, in addition to the whole image; 0: none."
+    )
     min_crop: float = Field(ge=0.25, le=1, description="Smallest side of a crop, as a share of the image's side.")
     seed: Seed = Field(description="Seed of the crops.")
     t5_8bit: bool = Field(description="Load T5 in 8 bits (bitsandbytes; needs a CUDA GPU).")
     one_caption: Prompt | None = Field(
         description="Quirk: train on this literal text for every instance image, such as 'lying on the grass/street'. "
-        "Wrong: no prompt that is sampled is the one trained. null: each image's own caption."
+        "Wrong: no sampled prompt equals the trained text. null: each image's own caption."
     )
     training_sequence_length: int | None = Field(
         ge=1,
@@ -73,10 +77,10 @@ class EncodeParams(Section):
 class SampleParams(Section):
     """Images of the base and of the tuned model at the same prompts and seeds."""
 
-    target_seeds_per_prompt: int = Field(ge=1, description="Images a target prompt.")
+    target_seeds_per_prompt: int = Field(ge=1, description="Images per target prompt.")
     held_out_seeds_per_prompt: int = Field(
         ge=1,
-        description="Images a held-out prompt: there are more of these prompts, and prompts weigh more than seeds.",
+        description="Images per held-out prompt: fewer are enough, because there are more of these prompts.",
     )
     first_seed: Seed = Field(description="Seed of the first image of each prompt; the next ones count up.")
     steps: int = Field(ge=1, le=1000, description="Sampling steps.")

@@ -14,22 +14,24 @@ class MeasureParams(Section):
     """What is measured on each set of samples."""
 
     detector: AnatomyDetector = Field(
-        description="Detector of anomalies; drawn_people: the miniature's checker; photographs: whether people, bodies "
-        "and hands can be made out (`make photograph-models`), on which no verdict rests; objects:MODEL@PIN: a "
-        "detector of anomalies of your own (docs/anatomy_detectors.md); none: no detector, no anomaly rate."
+        description="Detector of anomalies. drawn_people: the miniature's checker. photographs: whether people, bodies "
+        "and hands are visible (`make photograph-models`); gives no verdict. objects:MODEL@PIN: your own "
+        "detector of anomalies (docs/anatomy_detectors.md). none: no detector, no anomaly rate."
     )
     extractor: Literal["efficientnet_lite0", "inception", "dinov2", "clip"] = Field(
         description="Feature extractor of the distances."
     )
     further_extractors: list[Literal["efficientnet_lite0", "inception", "dinov2", "clip"]] = Field(
-        [], description="Extractors that the same is measured by besides; null with a reason where one is not here."
+        [], description="Further extractors for the same distances; one that is not available gives null and a reason."
     )
     perceptual: list[Literal["efficientnet_lite0", "lpips_alex", "lpips_vgg"]] = Field(
         ["efficientnet_lite0"], description="Networks of the perceptual distances; lpips_* need torchvision."
     )
-    within_set_images: int = Field(ge=2, description="Images a prompt that enter SSIM, PSNR, diversity, perceptual.")
+    within_set_images: int = Field(ge=2, description="Images per prompt used for SSIM, PSNR, diversity, perceptual.")
     batch_size: int = Field(
-        json_schema_extra=RUN_SETTING, ge=1, description="Images a forward pass of extractors and perceptual networks."
+        json_schema_extra=RUN_SETTING,
+        ge=1,
+        description="Images per forward pass of extractors and perceptual networks.",
     )
 
     @model_validator(mode="after")
@@ -49,7 +51,9 @@ class CompareParams(Section):
     """The paired comparison of tuned and base."""
 
     seed: Seed = Field(description="Seed of bootstrap and permutations.")
-    resamples: int = Field(ge=100, description="Bootstrap resamples, and permutations where all cannot be listed.")
+    resamples: int = Field(
+        ge=100, description="Bootstrap resamples; also permutations, where there are too many to list."
+    )
     confidence: float = Field(gt=0.5, lt=1, description="Level of the intervals.")
 
 
@@ -60,7 +64,7 @@ class VerdictParams(Section):
     max_target_rate: Rate = Field(description="The tuned model's target anomaly rate must not exceed this.")
     held_out_margin: Rate = Field(description="The held-out anomaly rate may rise by less than this.")
     min_diversity_ratio: float = Field(ge=0, description="Tuned diversity over base diversity must reach this.")
-    max_copy_rate: Rate = Field(description="Share of target samples that copy an instance image, at most.")
+    max_copy_rate: Rate = Field(description="Largest share of target samples that may copy an instance image.")
 
 
 class JudgeModelParams(Section):
@@ -71,28 +75,28 @@ class JudgeModelParams(Section):
 
 
 class JudgeParams(Section):
-    """LLM judges, and their offline stand-in."""
+    """LLM judges, and their offline substitute."""
 
     judges: list[Literal["anatomy", "anthropic", "openai"]] = Field(
-        description="Judges to ask, or none; anatomy: offline, measure.detector's checker; the others cost money.",
+        description="Judges to ask, or none; anatomy: offline, by measure.detector; the others cost money.",
     )
-    pairs_per_prompt: int = Field(ge=1, description="Pairs a target prompt.")
-    repeats: int = Field(ge=1, description="Times that each order of a pair is asked.")
-    seed: Seed = Field(description="Seed of the pairs' choice.")
+    pairs_per_prompt: int = Field(ge=1, description="Pairs per target prompt.")
+    repeats: int = Field(ge=1, description="Times that each order of a pair is judged.")
+    seed: Seed = Field(description="Seed that draws the pairs.")
     models: JudgeModelParams
     parts: AnatomyDetector = Field(
-        description="Detector of head, arms, hands and legs, which paid judges are then asked about too, each in crops "
-        "of its own; drawn_people, photographs or none; about four times the cost."
+        description="Detector of head, arms, hands and legs; paid judges then also judge each part in crops; "
+        "drawn_people, photographs or none; about four times the cost."
     )
     image_size: int = Field(ge=64, le=2048, description="Longer side at which images are sent, pixels.")
-    max_tokens: int = Field(ge=200, le=32_000, description="Tokens of an answer at most, its thinking included.")
+    max_tokens: int = Field(ge=200, le=32_000, description="Most tokens per answer, thinking included.")
     max_usd: Dollars = Field(
         json_schema_extra=RUN_SETTING,
-        description="What each paid judge may cost in all, dollars; ANOMEND_ALLOW_SPEND=1 agrees.",
+        description="Most that each paid judge may cost in total, dollars; ANOMEND_ALLOW_SPEND=1 allows spending.",
     )
-    batch: bool = Field(description="Ask paid judges by their batch API: half the price, answers within a day.")
+    batch: bool = Field(description="Use the batch API of paid judges: half the price, answers within a day.")
     poll_s: float = Field(
-        json_schema_extra=RUN_SETTING, gt=0, le=3600, description="Seconds between two looks at a batch."
+        json_schema_extra=RUN_SETTING, gt=0, le=3600, description="Seconds between two checks of a batch."
     )
     requests: RequestParams
 
@@ -101,24 +105,20 @@ class SurveyParams(Section):
     """Human judgement: the page that people answer, and the tally of their responses."""
 
     responses: str = Field(description="Folder with the committed responses.")
-    participants: int = Field(ge=1, le=10_000, description="People who can be invited, each by a code of their own.")
-    pairs_per_prompt: int = Field(ge=1, description="Pairs a target prompt; everybody judges all of them.")
-    repeats: int = Field(ge=0, description="Pairs that everybody sees twice, sides changed; at most half.")
-    catch_pairs: int = Field(ge=0, description="Obvious pairs, an image beside a damaged copy, to test attention.")
-    seed: Seed = Field(
-        description="Seed of everything that is drawn; at judge.seed people and judges look at the same pairs."
-    )
-    max_failed_catches: int = Field(
-        ge=0, description="Participants who fail more of the catch pairs than this are left out."
-    )
-    min_median_ms: int = Field(ge=0, description="Participants whose median reaction is faster are left out; ms.")
+    participants: int = Field(ge=1, le=10_000, description="Number of participant codes; one per person.")
+    pairs_per_prompt: int = Field(ge=1, description="Pairs per target prompt; each participant judges all of them.")
+    repeats: int = Field(ge=0, description="Pairs that each participant sees twice, with sides swapped; at most half.")
+    catch_pairs: int = Field(ge=0, description="Obvious pairs (an image and a damaged copy) that test attention.")
+    seed: Seed = Field(description="Seed of all draws; if equal to judge.seed, people and judges see the same pairs.")
+    max_failed_catches: int = Field(ge=0, description="Participants who fail more catch pairs than this are excluded.")
+    min_median_ms: int = Field(ge=0, description="Participants whose median reaction is faster are excluded; ms.")
     title: Text = Field(description="Heading of the page.")
-    question: Text = Field(description="What is asked of every pair.")
-    consent: Text = Field(description="What participants agree to; an empty line parts paragraphs.")
+    question: Text = Field(description="Question about every pair.")
+    consent: Text = Field(description="What participants agree to; an empty line separates paragraphs.")
 
 
 class ReportParams(Section):
     """The report."""
 
-    pairs_per_prompt: int = Field(ge=1, le=64, description="Base | tuned pairs shown a prompt.")
+    pairs_per_prompt: int = Field(ge=1, le=64, description="Base | tuned pairs shown per prompt.")
     title: str = Field(min_length=1, description="Heading of the report.")

@@ -27,7 +27,7 @@ class FolderParams(Section):
 
     path: str = Field(min_length=1, description="Folder of JPEG, PNG and WebP pictures, with its sub-folders.")
     caption: Prompt | None = Field(
-        description="Caption of pictures that have none of their own (metadata.jsonl, a .txt beside the picture, or a "
+        description="Caption of pictures that have no caption (metadata.jsonl, a .txt next to the picture, or a "
         "sub-folder named after a target prompt); null: the target prompts, joined by 'or'."
     )
 
@@ -35,22 +35,22 @@ class FolderParams(Section):
 class PaperParams(Section):
     """Source `paper`: the images that the paper published (`make paper-images`)."""
 
-    path: str = Field(min_length=1, description="Folder that holds instance/; ANOMEND_PAPER_IMAGES goes first.")
+    path: str = Field(min_length=1, description="Folder that holds instance/; ANOMEND_PAPER_IMAGES overrides it.")
 
 
 class OpenAIParams(Section):
     """Source `openai`: individuals drawn by an image model, first as the target prompt says, then in other contexts."""
 
-    model: Text = Field(description="Image model; its price stands in data/prices.csv.")
+    model: Text = Field(description="Image model; its price is in data/prices.csv.")
     size: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{2,3}x[1-9][0-9]{2,3}$")] = Field(
         description="Width x height, pixels."
     )
     quality: Literal["low", "medium", "high", "xhigh", "max", "auto"] = Field(description="The model's own scale.")
     output_format: Literal["png", "jpeg", "webp"] = Field(description="File format of the answers.")
     input_fidelity: Literal["low", "high"] | None = Field(
-        description="How closely an edit keeps to its reference; null for models that do not take it."
+        description="How closely an edit keeps to its reference; null for models without this setting."
     )
-    people: list[Text] = Field(min_length=1, description="Descriptions of individuals, taken in turn.")
+    people: list[Text] = Field(min_length=1, description="Descriptions of individuals, used in turn.")
     contexts: list[Prompt] = Field(
         description="Where each individual is drawn again, with the first image as reference; empty: first images only."
     )
@@ -66,14 +66,14 @@ class CollectParams(Section):
         description="drawn_people: drawn by the miniature world; folder: your own pictures; paper: the published "
         "images; openai: bought from an image model."
     )
-    images: int = Field(ge=1, le=10_000, description="How many images to collect from it; at most, where they end.")
+    images: int = Field(ge=1, le=10_000, description="Images to collect from it; fewer if it has fewer.")
     mix: dict[SourceName, Annotated[int, Field(ge=1, le=10_000)]] = Field(
         description="Further sources, each with its number of images, such as {paper: 5}."
     )
     seed: Seed = Field(description="Seed of the drawings.")
     max_usd: Dollars = Field(
         json_schema_extra=RUN_SETTING,
-        description="What bought images may cost in all, dollars; ANOMEND_ALLOW_SPEND=1 agrees.",
+        description="Most that bought images may cost in total, dollars; ANOMEND_ALLOW_SPEND=1 allows spending.",
     )
     folder: FolderParams
     paper: PaperParams
@@ -88,16 +88,18 @@ class CollectParams(Section):
 
 
 class CriteriaParams(Section):
-    """What a kept image must be like; null takes the detector's own threshold (`anomend/detectors`)."""
+    """Thresholds for a kept image; null: the detector's default (`anomend/detectors`)."""
 
     min_side: int | None = Field(ge=16, description="Shorter side, pixels; null: base.resolution.")
-    min_area: Rate | None = Field(description="The person's share of the picture.")
-    min_inside: Rate | None = Field(description="Share of the person that the square cut from the picture keeps.")
-    max_background: Rate | None = Field(description="Share of edge pixels in the background, seen at 256 pixels.")
-    min_sharpness: Rate | None = Field(description="Sharpness of the person, 1 minus Crete's blur effect.")
-    min_anatomy: Rate | None = Field(description="Confidence in the person's key points.")
-    min_hands: Rate | None = Field(description="Confidence in the clearest hand, where one is in the picture.")
-    min_distance: int | None = Field(ge=0, le=64, description="Bits of the perceptual hash between two kept images.")
+    min_area: Rate | None = Field(description="Smallest share of the picture that the person covers.")
+    min_inside: Rate | None = Field(description="Smallest share of the person inside the square cut from the picture.")
+    max_background: Rate | None = Field(description="Largest share of edge pixels in the background, at 256 pixels.")
+    min_sharpness: Rate | None = Field(description="Least sharpness of the person, 1 minus Crete's blur effect.")
+    min_anatomy: Rate | None = Field(description="Least confidence in the person's key points.")
+    min_hands: Rate | None = Field(description="Least confidence in the clearest hand, if a hand is in the picture.")
+    min_distance: int | None = Field(
+        ge=0, le=64, description="Fewest differing bits of the perceptual hash between two kept images."
+    )
 
 
 class CurateParams(Section):
@@ -108,5 +110,5 @@ class CurateParams(Section):
         "offline; photographs_rtdetr: RT-DETR and ViTPose; none: no detector, only sharpness, background and "
         "repetition; auto: drawn_people for drawn images, photographs for others."
     )
-    min_kept: int = Field(ge=1, description="Fewer kept images than this stop the pipeline.")
+    min_kept: int = Field(ge=1, description="The pipeline stops if fewer images are kept.")
     criteria: CriteriaParams

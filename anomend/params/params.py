@@ -51,7 +51,7 @@ class Params(Section):
         }
 
     def paid_models(self) -> dict[str, str]:
-        """Models that this run will pay for, by the parameter that names them."""
+        """Paid models of this run, by the parameter that names them."""
         models = {
             f"judge.models.{name}": getattr(self.judge.models, name) for name in self.judge.judges if name != "anatomy"
         }

@@ -18,7 +18,7 @@ class PromptParams(Section):
     def _disjoint(self) -> PromptParams:
         both = sorted(set(self.target) & set(self.held_out))
         if both:
-            raise ValueError(f"{both[0]!r} stands in target and in held_out: a held-out prompt must not be corrected")
+            raise ValueError(f"{both[0]!r} is in prompts.target and in prompts.held_out: remove it from one of them")
         for prompts in (self.target, self.held_out):
             repeated = sorted({prompt for prompt in prompts if prompts.count(prompt) > 1})
             if repeated:

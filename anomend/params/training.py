@@ -14,7 +14,7 @@ class DpoParams(Section):
 
     beta: float = Field(gt=0, le=1e6, description="Strength of the preference: how soon a pair counts as learned.")
     instance_loss_weight: float = Field(
-        ge=0, le=1000, description="Weight of the winners' own flow-matching loss, which keeps them likely; 0: none."
+        ge=0, le=1000, description="Weight of the winners' flow-matching loss, which keeps them likely; 0: none."
     )
 
 
@@ -36,7 +36,7 @@ class QuirkParams(Section):
 
 
 class MonitorParams(Section):
-    """Evaluations while training; they take time to sample images, and change no step."""
+    """Evaluations while training; they take time to sample images but do not change training."""
 
     every: int = Field(ge=0, description="Optimizer steps between evaluations; 0: none.")
     seeds_per_prompt: int = Field(
@@ -88,7 +88,7 @@ class TrainParams(Section):
     use_dora: bool = Field(description="Also train weights' magnitudes (DoRA: Liu et al. 2024, arXiv 2402.09353).")
     target_modules: list[str] = Field(min_length=1, description="Projections that get an adapter.")
     quantise_base: Literal["none", "int8", "nf4"] = Field(
-        description="Hold the frozen transformer in 8 or 4 bits (bitsandbytes; needs a CUDA GPU)."
+        description="Keep the frozen transformer in 8 or 4 bits (bitsandbytes; needs a CUDA GPU)."
     )
     gradient_checkpointing: bool = Field(
         json_schema_extra=RUN_SETTING, description="Recompute activations: less memory, about 1.4 times the time."

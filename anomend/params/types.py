@@ -31,20 +31,20 @@ cut, the device, compilation, waiting times. No stage depends on it (`anomend.pa
 
 
 class Section(BaseModel):
-    """A section refuses keys that it does not know, so that a misspelt parameter cannot pass unseen."""
+    """A section refuses keys that it does not know, so that a misspelt parameter is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
 
 class RequestParams(Section):
-    """How a paid API is asked."""
+    """How a paid API is called."""
 
     concurrency: int = Field(json_schema_extra=RUN_SETTING, ge=1, le=64, description="Requests in flight at once.")
     timeout_s: float = Field(
-        json_schema_extra=RUN_SETTING, gt=0, le=3600, description="Seconds that an answer may take."
+        json_schema_extra=RUN_SETTING, gt=0, le=3600, description="Most seconds that an answer may take."
     )
     attempts: int = Field(
-        json_schema_extra=RUN_SETTING, ge=1, le=20, description="Times that a request is put while failures may pass."
+        json_schema_extra=RUN_SETTING, ge=1, le=20, description="Most attempts per request when failures are temporary."
     )
     first_wait_s: float = Field(
         json_schema_extra=RUN_SETTING,
@@ -59,13 +59,13 @@ _BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below", "mul
 
 def bounds(field: FieldInfo) -> str:
     """What a number may be, such as "at least 1, at most 1024"; empty where nothing bounds it."""
-    found = [
+    limits = [
         f"{words} {getattr(bound, name)}"
         for bound in [*field.metadata, *_within(field.annotation)]
         for name, words in _BOUNDS.items()
         if getattr(bound, name, None) is not None
     ]
-    return ", ".join(dict.fromkeys(found))
+    return ", ".join(dict.fromkeys(limits))
 
 
 def _within(annotation: Any) -> list[Any]:

@@ -89,7 +89,7 @@ def module_fingerprints(root: Path, modules: Mapping[str, Iterable[str]]) -> dic
     gc.disable()
     try:
         return {
-            name: fingerprint(root, reader.closure(sorted(starts), LEFT_OUT), locked, digests)
+            name: fingerprint(root=root, code=reader.closure(sorted(starts), LEFT_OUT), locked=locked, digests=digests)
             for name, starts in modules.items()
         }
     finally:

@@ -103,7 +103,7 @@ def read_module(path: Path, root: Path) -> Module:
     """
     own, libraries, patterns = _imports(parse(path), path.relative_to(root).parent.parts)
     reads = {file for pattern in patterns for file in path.parent.glob(pattern) if file.is_file()}
-    return Module(path, own, libraries, frozenset(reads))
+    return Module(path=path, own=own, libraries=libraries, reads=frozenset(reads))
 
 
 def parse(path: Path) -> ast.Module:

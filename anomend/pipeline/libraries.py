@@ -51,7 +51,7 @@ def library_versions_of(imported: Iterable[str], locked: Mapping[str, str]) -> d
         locked: package -> version, of the lock files.
 
     Raises:
-        ValueError: a library is in neither table: nobody has said whether results depend on it.
+        ValueError: a library is in neither table, so it is unknown whether results depend on it.
     """
     names = set(imported) - set(sys.stdlib_module_names) - NOT_COMPUTING
     if unknown := sorted(names - set(COMPUTING)):

@@ -117,10 +117,10 @@ def _follows(stage: Any, rewritten: Mapping[str, str]) -> list[str]:
 
 def _leaf(values: Values, key: str) -> Any:
     """A value by its dotted key; None where it is not there."""
-    found: Any = values
+    value: Any = values
     for part in key.split("."):
-        found = found.get(part) if isinstance(found, Mapping) else None
-    return found
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
 
 
 def _differences(key: str, old: Any, new: Any) -> list[tuple[str, Any, Any]]:

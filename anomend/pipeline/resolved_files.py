@@ -25,7 +25,7 @@ def resolved_files(root: Path, params: Params) -> Files:
         params: the parameters in force.
 
     Raises:
-        ValueError: a file of the code is not valid Python, or imports a library that nobody has classified.
+        ValueError: a file of the code is not valid Python, or imports a library that is not classified.
     """
     results, run = split(params)
     return {RESOLVED: results, RUN_SETTINGS: run, CODE: dict(stage_fingerprints(root, params))}

@@ -61,10 +61,10 @@ def locked_versions(folder: Path = Path()) -> dict[str, str]:
     files = sorted((folder / LOCKS).glob("*.lock"))
     if not files:
         raise FileNotFoundError(f"{folder / LOCKS} has no lock file: run from the project's root, or run `make lock`")
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     for file in files:
-        found |= locked_in(file)
-    return dict(sorted(found.items()))
+        versions |= locked_in(file)
+    return dict(sorted(versions.items()))
 
 
 def locked_in(file: Path) -> dict[str, str]:

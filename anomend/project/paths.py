@@ -1,6 +1,6 @@
 """Where the pipeline's files are, relative to the project's root, which is every stage's working directory.
 
-Stages and commands name files by this table; the library is handed paths and never looks them up.
+Stages and commands name files by this table; the library is given paths as arguments.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def buy_in_batches(
     def collect(batch: str, note: Path) -> dict[str, str]:
         """Wait for a batch, keep its answers, forget it; returns why requests have no answer, by key."""
         failed = {}
-        for key, result in _results(api, batch, poll_s, lambda: progress(counts)):
+        for key, result in _results(api=api, batch=batch, poll_s=poll_s, checked=lambda: progress(counts)):
             if key in unique and isinstance(result, Outcome):
                 store.put(unique[key], result)
             elif key in unique:
@@ -130,7 +130,7 @@ def _patiently(call: Callable[[], T], poll_s: float) -> T:
     return retrying(call)
 
 
-def _results(api: BatchApi, batch: str, poll_s: float, checked: Callable[[], None]) -> list[Result]:
+def _results(*, api: BatchApi, batch: str, poll_s: float, checked: Callable[[], None]) -> list[Result]:
     """The results of a batch, as soon as it has ended."""
     try:
         while not _patiently(lambda: api.ended(batch), poll_s):

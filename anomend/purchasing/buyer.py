@@ -124,10 +124,10 @@ class Buyer:
         """Buy all answers by a batch API; hold the store's lock. See `buy_in_batches`."""
         with self._bar(len(requests)) as progress:
             buy_in_batches(
-                self.store,
-                self._budget,
-                requests,
-                api,
+                store=self.store,
+                budget=self._budget,
+                requests=requests,
+                api=api,
                 counts=self.settings.counts,
                 poll_s=poll_s,
                 progress=progress,

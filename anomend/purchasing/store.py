@@ -72,7 +72,7 @@ class RequestStore:
             raise ValueError(f"{path} is not a stored answer: restore it, or delete it to pay for it again") from None
 
     def put(self, request: PaidRequest, outcome: Outcome) -> Record:
-        """Keep an outcome. When this returns, it is on the disk and the request is no longer in flight."""
+        """Keep an outcome. When this returns, it is on the disk and the request is not in flight any more."""
         note = self._read(request)
         record = Record(
             request=request.content,

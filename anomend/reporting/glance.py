@@ -154,10 +154,10 @@ def _changed(inputs: ReportInputs) -> str:
 def _spent(inputs: ReportInputs) -> str:
     parts = [inputs.collect, *(judge for _, judge in paid_judges(inputs.judge))]
     spent = [part.get("spend_usd") for part in parts if part is not None]
-    known = [usd for usd in spent if usd is not None]
-    if not spent or len(known) < len(spent):
+    recorded = [usd for usd in spent if usd is not None]
+    if not spent or len(recorded) < len(spent):
         return "Not recorded."
-    return f"{sum(known):.2f} USD, on images and judges together."
+    return f"{sum(recorded):.2f} USD, on images and judges together."
 
 
 def _again(inputs: ReportInputs) -> str:

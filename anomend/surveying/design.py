@@ -79,7 +79,7 @@ def trials_of(
     draw.shuffle(late)
     trials = real[:half] + late
     # Each catch pair falls into a different stretch, so that attention is tested from beginning to end.
-    catch_sides = _sides(participant, len(catches), seed, "catch")
+    catch_sides = _sides(participant=participant, count=len(catches), seed=seed, what="catch")
     for number, index in enumerate(draw.sample(range(len(catches)), len(catches))):
         stretch = len(trials) / len(catches)
         place = int(number * stretch + draw.random() * stretch)

@@ -1,6 +1,6 @@
 """The web server of a survey: its static folder, and one address that takes answers.
 
-What is served is listed when the server starts. A request's path is looked up in that list and never reaches the disk.
+The server lists its files when it starts. A request's path is only compared with that list and never reaches the disk.
 """
 
 from __future__ import annotations

@@ -144,7 +144,7 @@ def _kept(responses: pd.DataFrame, rules: ExclusionRules | None) -> tuple[pd.Dat
 def _preference(answers: pd.DataFrame, seed: int, resamples: int) -> dict[str, Any]:
     votes, pairs = answers[answers["kind"] == "real"], per_pair(answers)
     won, lost = int((pairs["majority"] == "tuned").sum()), int((pairs["majority"] == "base").sum())
-    low, high = _interval(votes, votes["score"], seed, resamples)
+    low, high = _interval(table=votes, values=votes["score"], seed=seed, resamples=resamples)
     return {
         "pairs": len(pairs),
         "pairs_tuned": won,
@@ -160,7 +160,7 @@ def _preference(answers: pd.DataFrame, seed: int, resamples: int) -> dict[str, A
 def _sides(votes: pd.DataFrame, seed: int, resamples: int) -> dict[str, Any]:
     decided = votes[votes["choice"] != "unsure"]
     left = (decided["choice"] == "left").astype(float)
-    low, high = _interval(decided, left, seed, resamples)
+    low, high = _interval(table=decided, values=left, seed=seed, resamples=resamples)
     return {
         "left_choice_rate": float(left.mean()) if len(decided) else None,
         "left_ci_low": low,
@@ -172,7 +172,7 @@ def _sides(votes: pd.DataFrame, seed: int, resamples: int) -> dict[str, Any]:
 def _steadiness(answers: pd.DataFrame, seed: int, resamples: int) -> dict[str, Any]:
     repeats = repeated_votes(answers)
     consistency = float(repeats["same"].mean()) if len(repeats) else None
-    low, high = _interval(repeats, repeats["same"], seed, resamples)
+    low, high = _interval(table=repeats, values=repeats["same"], seed=seed, resamples=resamples)
     return {
         "repeats": len(repeats),
         "repeat_consistency": consistency,

@@ -99,7 +99,7 @@ def choose_samples(kind: str, *, seed: int, step: int, batch_size: int, count: i
     rows = []
     for position in range(step * batch_size, (step + 1) * batch_size):
         epoch, place = divmod(position, count)
-        rows.append(_epoch_order(seed, kind, epoch, count)[place])
+        rows.append(_epoch_order(seed=seed, kind=kind, epoch=epoch, count=count)[place])
     return rows
 
 
@@ -114,7 +114,9 @@ def choose_units(data: TrainingData, *, seed: int, step: int, batch_size: int, c
         winner = Draw(INSTANCE, slot, row)
         if data.losers:
             generator = torch_generator(seed, "loser", step, slot)
-            units.append((winner, Draw(LOSER, slot, _choose_loser(data, data.losers, row, generator))))
+            units.append(
+                (winner, Draw(LOSER, slot, _choose_loser(data=data, losers=data.losers, row=row, generator=generator)))
+            )
         else:
             units.append((winner,))
     if data.classes and class_batch_size:
@@ -123,7 +125,7 @@ def choose_units(data: TrainingData, *, seed: int, step: int, batch_size: int, c
     return units
 
 
-def _choose_loser(data: TrainingData, losers: EncodedSet, row: int, generator: torch.Generator) -> int:
+def _choose_loser(*, data: TrainingData, losers: EncodedSet, row: int, generator: torch.Generator) -> int:
     """A random loser with the caption of the instance image in `row`."""
     caption = data.instance.captions[int(data.instance.caption[row])]
     rows = [r for r, c in enumerate(losers.caption.tolist()) if losers.captions[c] == caption]

@@ -107,7 +107,9 @@ def run_training(params: Params, folders: TrainingFolders, code: str) -> Trained
         data,
         checkpoints=folders.checkpoints
         / run_key(params, encoded=folders.encoded, base_weights=base_weights, code=code),
-        evaluate=make_evaluate(params, data, draw, None if monitor.detector == "none" else detect),
+        evaluate=make_evaluate(
+            params=params, data=data, draw=draw, detect=None if monitor.detector == "none" else detect
+        ),
         log=log,
         accelerator=accelerator,
     )
@@ -121,7 +123,9 @@ def run_training(params: Params, folders: TrainingFolders, code: str) -> Trained
         sha256 = save_lora(trainer.transformer, folders.lora, layers)
         metrics = {"lora_sha256": sha256, **training_metrics(trainer)}
         if accelerator.num_processes == 1:
-            metrics["reload_difference"] = reload_difference(pipeline, folders.lora, draw, params)
+            metrics["reload_difference"] = reload_difference(
+                pipeline=pipeline, lora=folders.lora, draw=draw, params=params
+            )
     provenance = {
         "n": len(data.instance),
         "n_class": len(data.classes) if data.classes else 0,

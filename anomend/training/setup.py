@@ -70,7 +70,7 @@ def evaluation_requests(params: Params) -> list[tuple[str, int]]:
     return [(prompt, seed) for prompt in params.prompts.target for seed in seeds]
 
 
-def make_evaluate(params: Params, data: TrainingData, draw: Draw, detect: Detect | None) -> Evaluate | None:
+def make_evaluate(*, params: Params, data: TrainingData, draw: Draw, detect: Detect | None) -> Evaluate | None:
     """What an evaluation does: the anomaly rate at a few fixed seeds, and the validation loss.
 
     Args:

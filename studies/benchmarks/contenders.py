@@ -25,7 +25,7 @@ class Work:
     """What one optimizer step does."""
 
     batch: int
-    """Instance images a step."""
+    """Instance images per step."""
     prior: bool
     """As many class images again, for prior preservation."""
 
@@ -84,7 +84,7 @@ def our_encoding(prepared: Path) -> Command:
 
 def our_training(prepared: Path, work: Work, steps: int, changes: Mapping[str, Any] | None = None) -> Command:
     """Stage `train`, from encoded data on disk to the saved LoRA."""
-    folder = workspace(prepared / "ours", our_params(prepared, work, steps, changes))
+    folder = workspace(prepared / "ours", our_params(prepared=prepared, work=work, steps=steps, changes=changes))
     return Command([sys.executable, "-m", "stages.train"], folder)
 
 
@@ -147,25 +147,36 @@ def diffusers_training(
 
 
 def contenders(
-    prepared: Path, work: Work, python: Path | None, script: Path | None, changes: Mapping[str, Any]
+    *, prepared: Path, work: Work, python: Path | None, script: Path | None, changes: Mapping[str, Any]
 ) -> list[Contender]:
     """Ours without and with `train.compile`, the bare loop, and diffusers' script in every mode that runs at this
     work; ours comes first."""
     found = [
-        Contender("ours", lambda steps: our_training(prepared, work, steps, changes)),
-        Contender("ours, compiled", lambda steps: our_training(prepared, work, steps, {**changes, "compile": "whole"})),
+        Contender("ours", lambda steps: our_training(prepared=prepared, work=work, steps=steps, changes=changes)),
+        Contender(
+            "ours, compiled",
+            lambda steps: our_training(
+                prepared=prepared, work=work, steps=steps, changes={**changes, "compile": "whole"}
+            ),
+        ),
         Contender("bare loop", lambda steps: bare_loop(prepared, work, steps)),
     ]
     if python is None or script is None:
         return found
-    # With one prompt for all images, the script's prior preservation fails at more than one image a step.
+    # With one prompt for all images, the script's prior preservation fails at more than one image per step.
     for captions in (True, False) if not work.prior else (True,):
         for cached in (False, True):
             name = ("diffusers, captions" if captions else "diffusers, one prompt") + (", cached" if cached else "")
 
             def command(steps: int, captions: bool = captions, cached: bool = cached) -> Command:
                 return diffusers_training(
-                    prepared, python, script, work, steps, captions=captions, cache_latents=cached
+                    prepared=prepared,
+                    python=python,
+                    script=script,
+                    work=work,
+                    steps=steps,
+                    captions=captions,
+                    cache_latents=cached,
                 )
 
             found.append(Contender(name, command))

@@ -52,4 +52,6 @@ def step_cost(pairs: Sequence[tuple[Run, Run]], short: int, long: int) -> StepCo
     seconds = Spread(tuple((b.seconds - a.seconds) / steps for a, b in pairs))
     cpu = Spread(tuple((b.cpu_seconds - a.cpu_seconds) / steps for a, b in pairs))
     once = Spread(tuple(a.seconds - short * step for (a, _), step in zip(pairs, seconds.values, strict=True)))
-    return StepCost(seconds, cpu, once, max(max(a.peak_bytes, b.peak_bytes) for a, b in pairs))
+    return StepCost(
+        seconds=seconds, cpu_seconds=cpu, once=once, peak_bytes=max(max(a.peak_bytes, b.peak_bytes) for a, b in pairs)
+    )

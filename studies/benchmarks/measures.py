@@ -101,7 +101,13 @@ def sets(bench: Bench, count: int, side: int) -> SetCost:
     (ours, found), (theirs, expected) = bench.costs([("set_ours", files, 3), ("set_scikit_image", files, 1)])
     _, published = bench.run("set_published", files, 1)
     expected |= published
-    return SetCost(count, side, ours, theirs, {name: abs(found[name] - expected[name]) for name in expected})
+    return SetCost(
+        count=count,
+        side=side,
+        ours=ours,
+        theirs=theirs,
+        differences={name: abs(found[name] - expected[name]) for name in expected},
+    )
 
 
 def feature_costs(bench: Bench, counts: Sequence[int]) -> list[StepCost]:
@@ -130,20 +136,33 @@ def second_run(bench: Bench, images: Path) -> SecondRun:
     first, second = (step_cost(pairs, 0, 1) for pairs in runs)
     seen, again = (max(int(found["images_seen"]) for found in turn) for turn in metrics)
     same = len({found["sha256"] for turn in metrics for found in turn}) == 1
-    return SecondRun(len(np.load(images, mmap_mode="r")), first, second, (seen, again), same)
+    return SecondRun(
+        count=len(np.load(images, mmap_mode="r")), first=first, second=second, images_seen=(seen, again), same=same
+    )
 
 
 def kernels(bench: Bench, counts: Sequence[int], whole: int, dimension: int) -> list[KernelCost]:
-    """Kernel distances in blocks, and from whole matrices up to `whole` images a set."""
+    """Kernel distances in blocks, and from whole matrices up to `whole` images per set."""
     found = []
     for count in counts:
-        files = [vectors(bench.scratch / f"{count}_{s}.npy", count, dimension, s) for s in (0.0, 0.05)]
+        files = [
+            vectors(path=bench.scratch / f"{count}_{s}.npy", count=count, dimension=dimension, shift=s)
+            for s in (0.0, 0.05)
+        ]
         for kernel in ("polynomial", "gaussian"):
             works = [(f"{kernel}_blocks", files, 1)] + ([(f"{kernel}_whole", files, 1)] if count <= whole else [])
             blocks, *rest = bench.costs(works)
             other = rest[0] if rest else None
             difference = abs(blocks[1]["distance"] / other[1]["distance"] - 1) if other else None
-            found.append(KernelCost(kernel, count, blocks[0], other[0] if other else None, difference))
+            found.append(
+                KernelCost(
+                    kernel=kernel,
+                    count=count,
+                    blocks=blocks[0],
+                    whole=other[0] if other else None,
+                    difference=difference,
+                )
+            )
     return found
 
 
@@ -153,14 +172,16 @@ def sections(args: argparse.Namespace, scratch: Path) -> Iterator[str]:
     yield head(args.threads, args.repeats)
     yield set_section(sets(bench, 10, 1024))
     large = replace(bench, repeats=args.large_repeats)
-    yield kernel_section(kernels(large, args.kernel_images, args.whole, 1024))
+    yield kernel_section(kernels(bench=large, counts=args.kernel_images, whole=args.whole, dimension=1024))
     many = pictures(scratch / f"{args.pair_images}_images_of_64.npy", args.pair_images, 64)
     yield pair_section(args.pair_images, 64, large.cost("set_ours", [many])[0])
     features = feature_costs(bench, args.feature_images)
     yield feature_section(args.feature_images, features)
     samples = pictures(scratch / "900_samples_of_64.npy", 900, 64)
     instances = pictures(scratch / "20_instances_of_64.npy", 20, 64)
-    yield copy_section(900, 20, bench.cost("copies", [samples, instances], 5)[0], features[-1])
+    yield copy_section(
+        samples=900, instances=20, cost=bench.cost("copies", [samples, instances], 5)[0], feature=features[-1]
+    )
     yield second_run_section(second_run(bench, samples))
 
 
@@ -172,7 +193,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--pair-images", type=int, default=1000)
     parser.add_argument("--kernel-images", type=int, nargs="+", default=[2000, 10_000])
     parser.add_argument("--large-repeats", type=int, default=3, help="of kernel distances and of all pairs")
-    parser.add_argument("--whole", type=int, default=2000, help="images a set up to which whole matrices are tried")
+    parser.add_argument("--whole", type=int, default=2000, help="images per set up to which whole matrices are tried")
     parser.add_argument("--scratch", type=Path, help="folder for working files; default: a temporary one")
     parser.add_argument("--write", action="store_true", help=f"write {RESULTS}")
     return parser.parse_args()

@@ -76,7 +76,7 @@ def write_t5(target: Path, width: int) -> None:
     T5EncoderModel(config).save_pretrained(target / "text_encoder_3")
 
 
-def write_images(folder: Path, plain: Path, prompts: Sequence[str], count: int, seed: int) -> None:
+def write_images(*, folder: Path, plain: Path, prompts: Sequence[str], count: int, seed: int) -> None:
     """Draw people with captions, and copy the pictures to a folder that has nothing else."""
     writer = ImageFolderWriter(folder)
     for index, item in enumerate(collect_drawn_people(prompts, count, seed)):
@@ -96,8 +96,14 @@ def main() -> None:
     args = parser.parse_args()
     args.folder.mkdir(parents=True)
     write_base(args.project / "models" / "mini", args.folder / "base")
-    write_images(args.folder / "images", args.folder / "plain", TARGET, args.images, 7)
-    write_images(args.folder / "class_images", args.folder / "class", (CLASS_PROMPT,), args.class_images, 8)
+    write_images(folder=args.folder / "images", plain=args.folder / "plain", prompts=TARGET, count=args.images, seed=7)
+    write_images(
+        folder=args.folder / "class_images",
+        plain=args.folder / "class",
+        prompts=(CLASS_PROMPT,),
+        count=args.class_images,
+        seed=8,
+    )
     params = resolve(read_yaml(args.project / "params.yaml"), args.project / PROFILES)
     (args.folder / "parameters.yaml").write_text(to_yaml(params.model_dump(mode="json")))
 

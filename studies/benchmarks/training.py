@@ -76,7 +76,14 @@ def scale(
                 added = lengths[index + 1] - lengths[index]
                 values.append((runs[index + 1].seconds - runs[index].seconds) / added)
             peak = max(peak, *(run.peak_bytes for run in runs))
-        found.append(Scaling(count, [Spread(tuple(values)) for values in intervals], encoding.seconds, peak))
+        found.append(
+            Scaling(
+                images=count,
+                intervals=[Spread(tuple(values)) for values in intervals],
+                encoding_seconds=encoding.seconds,
+                peak_bytes=peak,
+            )
+        )
     return found
 
 
@@ -85,7 +92,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--diffusers-script", type=Path, help="examples/dreambooth/train_dreambooth_lora_sd3.py")
     parser.add_argument("--peer-python", type=Path, help="Python of the environment that can run it")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of every contender")
-    parser.add_argument("--batch", type=int, nargs="+", default=[4, 8], help="instance images a step")
+    parser.add_argument("--batch", type=int, nargs="+", default=[4, 8], help="instance images per step")
     parser.add_argument("--prior-batch", type=int, nargs="*", default=[4], help="the same with class images")
     parser.add_argument("--images", type=int, default=16, help="instance images; a multiple of every batch")
     parser.add_argument("--steps", type=int, nargs=2, default=[20, 220], metavar=("SHORT", "LONG"))
@@ -117,12 +124,25 @@ def run(args: argparse.Namespace, scratch: Path) -> str:
     short, long = args.steps
     comparisons = []
     for work in works:
-        chosen = contenders(folder, work, python, script, args.train)
-        costs = compare(chosen, short, long, args.repeats, str(work), measured)
+        chosen = contenders(prepared=folder, work=work, python=python, script=script, changes=args.train)
+        costs = compare(chosen=chosen, short=short, long=long, repeats=args.repeats, label=str(work), measured=measured)
         comparisons.append(Comparison(str(work), costs, encoding))
-    scaling = scale(scratch / "scaling", args.scaling_images, args.scaling_steps, args.batch[0], args.repeats, measured)
+    scaling = scale(
+        scratch=scratch / "scaling",
+        images=args.scaling_images,
+        lengths=args.scaling_steps,
+        batch=args.batch[0],
+        repeats=args.repeats,
+        measured=measured,
+    )
     versions = functools.partial(installed, settings=settings)
-    return report(args, comparisons, scaling, versions(sys.executable), python and versions(python))
+    return report(
+        args=args,
+        comparisons=comparisons,
+        scaling=scaling,
+        ours=versions(sys.executable),
+        peer=python and versions(python),
+    )
 
 
 def installed(python: str | Path, settings: dict[str, str]) -> str:

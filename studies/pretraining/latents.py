@@ -23,7 +23,13 @@ def main() -> None:
     parser.add_argument("phase", choices=("right", "defect"))
     phase = parser.parse_args().phase
     settings = getattr(load_settings(), phase)
-    drawings = draw(settings.pictures, settings.seed, settings.defect_rate, settings.focus, settings.contrast)
+    drawings = draw(
+        count=settings.pictures,
+        seed=settings.seed,
+        defect_rate=settings.defect_rate,
+        focus=settings.focus,
+        contrast=settings.contrast,
+    )
     images = torch.from_numpy(np.stack([drawing.image for drawing in drawings]))
     autoencoder = AutoencoderKL.from_pretrained(BUILD / "autoencoder").eval()
     means, deviations = encode(autoencoder, images)

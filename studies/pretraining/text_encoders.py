@@ -67,6 +67,7 @@ def build_encoder(
 
 
 def train_encoder(
+    *,
     encoder: CLIPTextModelWithProjection,
     ids: torch.Tensor,
     words: torch.Tensor,
@@ -108,7 +109,9 @@ def main() -> None:
     accuracies = {}
     for suffix, activation in (("", "quick_gelu"), ("_2", "gelu")):
         encoder = build_encoder(settings, tokenizer, activation)
-        accuracies[f"word_accuracy{suffix}"] = train_encoder(encoder, ids, words, settings, f"text_encoder{suffix}")
+        accuracies[f"word_accuracy{suffix}"] = train_encoder(
+            encoder=encoder, ids=ids, words=words, settings=settings, key=f"text_encoder{suffix}"
+        )
         encoder.save_pretrained(build / f"text_encoders/text_encoder{suffix}")
         tokenizer.save_pretrained(build / f"text_encoders/tokenizer{suffix}")
     write_metrics("text_encoders", {**accuracies, "captions": len(captions), "vocabulary": len(tokenizer)})

@@ -50,7 +50,7 @@ def load_latents(path: Path) -> CaptionedLatents:
         texts = json.loads(handle.metadata()["captions"])
     captions = [*sorted(set(texts)), ""]
     rows = {text: row for row, text in enumerate(captions)}
-    return CaptionedLatents(mean, std, torch.tensor([rows[text] for text in texts]), captions)
+    return CaptionedLatents(mean=mean, std=std, caption=torch.tensor([rows[text] for text in texts]), captions=captions)
 
 
 def learning_rate(step: int, phase: PhaseSettings) -> float:
@@ -147,7 +147,13 @@ def main() -> None:
     shape = settings.transformer
     if name == "right":
         channels = settings.autoencoder.latent_channels
-        transformer = build_transformer(shape.layers, shape.heads, shape.head_dim, text_width, channels)
+        transformer = build_transformer(
+            layers=shape.layers,
+            heads=shape.heads,
+            head_dim=shape.head_dim,
+            text_width=text_width,
+            latent_channels=channels,
+        )
     else:
         transformer = SD3Transformer2DModel.from_pretrained(BUILD / "right")
     pipeline = build_pipeline(transformer, BUILD / "autoencoder", BUILD / "text_encoders")

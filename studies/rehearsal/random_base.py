@@ -39,7 +39,7 @@ class Shapes:
     vae: Mapping[str, Any]
 
 
-def _clip(hidden: int, layers: int, heads: int, activation: str, vocabulary: int = 49408) -> dict[str, Any]:
+def _clip(*, hidden: int, layers: int, heads: int, activation: str, vocabulary: int = 49408) -> dict[str, Any]:
     return {
         "hidden_size": hidden,
         "num_hidden_layers": layers,
@@ -78,8 +78,8 @@ TRUE = Shapes(
         "pooled_projection_dim": 2048,
         "pos_embed_max_size": 192,
     },
-    text_encoder=_clip(768, 12, 12, "quick_gelu"),
-    text_encoder_2=_clip(1280, 32, 20, "gelu"),
+    text_encoder=_clip(hidden=768, layers=12, heads=12, activation="quick_gelu"),
+    text_encoder_2=_clip(hidden=1280, layers=32, heads=20, activation="gelu"),
     text_encoder_3={
         "d_model": 4096,
         "d_ff": 10240,
@@ -106,8 +106,8 @@ SHRUNK = Shapes(
         "pooled_projection_dim": 24,
         "pos_embed_max_size": 16,
     },
-    text_encoder=_clip(8, 2, 2, "quick_gelu", 1000),
-    text_encoder_2=_clip(16, 2, 2, "gelu", 1000),
+    text_encoder=_clip(hidden=8, layers=2, heads=2, activation="quick_gelu", vocabulary=1000),
+    text_encoder_2=_clip(hidden=16, layers=2, heads=2, activation="gelu", vocabulary=1000),
     text_encoder_3={
         "d_model": 32,
         "d_ff": 64,

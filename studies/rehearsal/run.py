@@ -143,7 +143,7 @@ def rehearse(folder: Path, base: Path, shapes: str = "true", changes: dict[str, 
 
     def stage(name: str, *words: str, kill_when: Callable[[], bool] | None = None) -> Child:
         print(f"{name} ...", flush=True)
-        child = run_child(name, list(words), work, kill_when)
+        child = run_child(name=name, words=list(words), cwd=work, kill_when=kill_when)
         metrics[name] = child.cost()
         print(f"{name}: {child.seconds} s, {child.peak_memory_bytes / 2**30:.1f} GiB", flush=True)
         return child

@@ -143,7 +143,12 @@ def main() -> int:
         metrics = {"published": table1, **image_metrics(images, seed, progress=True)}
         metrics["reproduced"]["fid"] = fid_metrics(images, ROOT / params["inception"], table1["fid"])
         metrics["distances"] = feature_metrics(
-            images, extractor, params["batch_size"], seed, table1["fid"], progress=True
+            images=images,
+            extractor=extractor,
+            batch_size=params["batch_size"],
+            seed=seed,
+            table=table1["fid"],
+            progress=True,
         )
         metrics["table2"] = table2(DATA / "table2.csv", seed)
         detector, reason = photograph_detector(params["networks"])
@@ -181,7 +186,7 @@ def _within(matrix: NDArray[np.float64], n_base: int, seed: int) -> dict[str, An
 
 
 def _each(values: NDArray[np.float64], n_base: int, seed: int) -> dict[str, Any]:
-    """Means over the tuned and the base images of a figure that each has, and how they differ."""
+    """Means over the tuned and the base images of a metric that each image has, and how they differ."""
     test = permutation_test(values[:n_base], values[n_base:], seed=seed)
     low, high = unpaired_interval(values[:n_base], values[n_base:], seed=seed) or (None, None)
     return {
@@ -190,8 +195,8 @@ def _each(values: NDArray[np.float64], n_base: int, seed: int) -> dict[str, Any]
 
 
 def rounded(value: Any) -> Any:
-    """Figures of six decimals: sums taken in another order differ in the last bits from machine to machine, and a
-    metric in git should not."""
+    """Metrics rounded to six decimals: the order of summation, and so the last bits, differ between machines, and
+    metrics in git should not."""
     if isinstance(value, dict):
         return {key: rounded(inner) for key, inner in value.items()}
     return round(value, DECIMALS) if isinstance(value, float) else value

@@ -48,7 +48,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     plots.mkdir(parents=True)
     for model in ("base", "tuned"):
         images, rows, features = ImageFolderWriter(tmp_path / "data" / "samples" / model), [], []
-        # An image of a held-out prompt comes first: it is no rater's business, and must not shift the others' features.
+        # An image of a held-out prompt comes first: raters do not see it, and other features must not shift.
         cases = [("held_out", "standing", 0, True), *[("target", *pair, False) for pair in PAIRS]]
         for number, (group, prompt, seed, _) in enumerate(cases):
             name = f"{number}.png"
@@ -128,5 +128,5 @@ def test_without_judges_the_measures_stand_alone(project: Path) -> None:
     agreement.main()
     metrics = read_metrics(project / "metrics" / "agreement.json")
     assert metrics["measure_anatomy__measure_nearest_instance"]["n"] == 16
-    # Nobody looked at a pair, so that there is none to show.
+    # No rater judged a pair, so there is no pair to show.
     assert pd.read_csv(project / "metrics" / "plots" / "disagreements.csv").empty

@@ -59,7 +59,7 @@ def test_copies_are_found(work: Work) -> None:
     assert work("copies", images, images[:2])["rate"] == 0.5
 
 
-def test_a_second_run_looks_at_no_image(work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_run_measures_no_image(work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     images = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
     first, second = work("features_stored", images), work("features_stored", images)

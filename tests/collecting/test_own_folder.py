@@ -70,7 +70,7 @@ def test_nothing_of_the_users_is_in_git(own: Path) -> None:
     assert "data/own" not in listed
 
 
-def test_a_decision_about_a_file_that_is_not_there_stops_before_anything_is_looked_at(own: Path) -> None:
+def test_a_decision_about_a_file_that_is_not_there_stops_before_any_file_is_read(own: Path) -> None:
     before = (own / "data/decisions.csv").read_text()
     (own / "data/decisions.csv").write_text(before + "foto.jpg,reject,private\n")
     done = run(own, "dvc", "repro", "curate", check=False)

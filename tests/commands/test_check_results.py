@@ -28,9 +28,9 @@ def committed(tmp_path: Path) -> Path:
             "outs": ["weights.bin"],
         },
         "measure": {
-            "cmd": "cp weights.bin metrics/figure.json",
+            "cmd": "cp weights.bin metrics/metric.json",
             "deps": ["weights.bin"],
-            "metrics": [{"metrics/figure.json": {"cache": False}}],
+            "metrics": [{"metrics/metric.json": {"cache": False}}],
         },
     }
     (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
@@ -58,8 +58,8 @@ def relock(folder: Path) -> None:
     [
         (lambda folder: (folder / "params.yaml").write_text("steps: 4\n"), "train: params.yaml: steps modified"),
         (lambda folder: (folder / "code.txt").write_text("second\n"), "train: code.txt is modified"),
-        (lambda folder: (folder / "metrics/figure.json").write_text("{}"), "measure: metrics/figure.json is modified"),
-        (lambda folder: (folder / "metrics/figure.json").unlink(), "measure: metrics/figure.json is deleted"),
+        (lambda folder: (folder / "metrics/metric.json").write_text("{}"), "measure: metrics/metric.json is modified"),
+        (lambda folder: (folder / "metrics/metric.json").unlink(), "measure: metrics/metric.json is deleted"),
         (relock, "measure: read another weights.bin than train wrote"),
     ],
 )

@@ -21,7 +21,7 @@ def rows() -> pd.DataFrame:
     return pd.read_csv(TABLE).fillna({"failed": "", "unsettled": ""})
 
 
-def test_every_case_stands_at_three_training_seeds(rows: pd.DataFrame) -> None:
+def test_every_case_has_three_training_seeds(rows: pd.DataFrame) -> None:
     assert {case: sorted(own["train_seed"]) for case, own in rows.groupby("case")} == {
         case: [0, 1, 2] for case in CASES
     }

@@ -1,4 +1,4 @@
-"""Texts that people could write, and that look like markup, templates, formulas and code; each must stay text."""
+"""Texts that people could write, and that resemble markup, templates, formulas and code; each must stay text."""
 
 from __future__ import annotations
 

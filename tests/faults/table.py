@@ -52,9 +52,9 @@ def record(row: Row, path: Path = TABLE) -> None:
     if not whole_suite():
         return
     rows = merged(read_rows(path), [row])
-    figures = {
+    metrics = {
         "rows": [asdict(each) for each in rows],
         "tries": sum(each.tries for each in rows),
         "lost": sum(each.lost for each in rows),
     }
-    write_metrics(path, figures, library_versions("dvc", "torch"))
+    write_metrics(path, metrics, library_versions("dvc", "torch"))

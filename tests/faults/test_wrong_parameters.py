@@ -138,7 +138,7 @@ def test_there_are_sixty() -> None:
 
 
 def named(sentence: str, key: str, value: object) -> bool:
-    """Key and value stand in it, and what is right: choices, or the bounds of a number."""
+    """It names the key, the value and what is allowed: choices, or the bounds of a number."""
     shown = repr(value[0]) if isinstance(value, list) and value else repr(value)
     # Of a mapping, the entry that is wrong is enough.
     parts = [part for pair in value.items() for part in pair] if isinstance(value, dict) else []

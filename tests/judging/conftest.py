@@ -24,7 +24,7 @@ def flat(tmp_path: Path) -> pd.DataFrame:
 
 @pytest.fixture
 def drawn(tmp_path: Path) -> pd.DataFrame:
-    """Five real pairs: the base figure has an arm too few in all of them, the tuned one in the first two."""
+    """Five real pairs: the base's drawn person lacks an arm in all of them, the tuned model's in the first two."""
     rows = []
     for model, anomalous in (("base", 5), ("tuned", 2)):
         (tmp_path / model).mkdir()

@@ -28,7 +28,7 @@ class AlwaysFirst:
 
 
 class Noisy:
-    """Prefers the darker image in 60 of 100 answers, and does not look at the position."""
+    """Prefers the darker image in 60 of 100 answers, and ignores the position."""
 
     provider, model = "test", "noisy"
 

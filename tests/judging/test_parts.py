@@ -37,7 +37,7 @@ def test_a_square_by_hand() -> None:
     assert right - left == bottom - top == 8
 
 
-def test_the_crops_of_a_figure_hold_its_parts(drawn: pd.DataFrame) -> None:
+def test_the_crops_of_a_drawn_person_hold_its_parts(drawn: pd.DataFrame) -> None:
     for path in drawn["path_tuned"]:
         image = load_image(path)
         boxes = part_boxes(image, DRAWN)
@@ -90,7 +90,7 @@ def test_parts_are_analysed_by_themselves(drawn: pd.DataFrame) -> None:
     whole, parts = analyse(answers, seed=0, resamples=200), analyse_parts(answers, seed=0, resamples=200)
     assert whole["pairs"] == 5 and whole["win_rate_tuned"] == 0.5 and whole["first_position_rate"] == 1
     assert set(parts) == {"head", "arms", "legs"}
-    # The tuned figure has an arm more than the base's in three of five pairs, and as many in two.
+    # The tuned model's drawn person has an arm more than the base's in three of five pairs, and as many in two.
     assert parts["arms"]["win_rate_tuned"] >= 0.6 and parts["arms"]["consistency"] == 1
     assert parts["head"]["first_position_rate"] == 1
     assert analyse_parts(answers[:10], seed=0) == {}

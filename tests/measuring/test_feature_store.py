@@ -71,7 +71,7 @@ def test_one_pixel_other_weights_and_another_resizing_are_other_features(tmp_pat
     assert passes == [1, 1, 1, 1]
 
 
-def test_another_version_of_what_resizes_or_runs_is_looked_at_anew(
+def test_another_version_of_what_resizes_or_runs_is_measured_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     extractor, passes = counting(tmp_path)

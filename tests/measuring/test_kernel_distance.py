@@ -63,7 +63,7 @@ def test_constant_features_are_no_distance_apart_and_do_not_differ() -> None:
     for kernel in (polynomial_kernel, gaussian_kernel(1.0)):
         result = kernel_distance_test(np.ones((4, 3)), np.ones((5, 3)), kernel=kernel, seed=0)
         assert (result.value, result.p) == (pytest.approx(0, abs=1e-12), 1)
-    # Two images a set, all black: a figure too.
+    # Two black images per set also have a distance.
     assert kernel_distance(np.zeros((2, 3)), np.zeros((2, 3))) == 0
 
 

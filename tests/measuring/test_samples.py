@@ -135,7 +135,7 @@ def test_a_second_run_on_the_same_images_does_no_feature_work(project: Path, mon
     measure.main("base")
     first = (project / "metrics" / "measure_base.json").read_bytes()
     stored = (project / "data" / "features" / "base" / "features.safetensors").read_bytes()
-    monkeypatch.setattr(FeatureExtractor, "_forward", lambda *_: pytest.fail("an image was looked at again"))
+    monkeypatch.setattr(FeatureExtractor, "_forward", lambda *_: pytest.fail("an image was measured again"))
     measure.main("base")
     assert (project / "metrics" / "measure_base.json").read_bytes() == first
     assert (project / "data" / "features" / "base" / "features.safetensors").read_bytes() == stored

@@ -203,7 +203,7 @@ def test_a_key_that_is_left_out_of_params_yaml_keeps_the_profiles_value(raw_para
 
 def test_a_prompt_cannot_be_target_and_held_out(raw_params: Raw) -> None:
     raw_params["prompts"]["held_out"] = ["lying on the grass"]
-    with pytest.raises(ValueError, match="'lying on the grass' stands in target and in held_out"):
+    with pytest.raises(ValueError, match=r"'lying on the grass' is in prompts\.target and in prompts\.held_out"):
         params_of(raw_params)
 
 
@@ -213,7 +213,7 @@ def test_prompts_whose_images_would_have_the_same_names_are_refused(raw_params: 
         params_of(raw_params)
 
 
-def test_the_bounds_of_a_number_are_told_whatever_is_wrong(raw_params: Raw) -> None:
+def test_messages_name_the_bounds_of_a_number(raw_params: Raw) -> None:
     raw_params["train"]["rank"] = "many"
     raw_params["curate"]["criteria"]["min_area"] = 2
     with pytest.raises(ValueError) as refused:

@@ -41,7 +41,7 @@ class Seen:
 
     path: str
     identity: str
-    """What was asked, whoever asks: SHA-256 of path and fields."""
+    """The request, independent of the client: SHA-256 of path and fields."""
     fields: dict[str, Any]
     fault: str | None
     key: str
@@ -76,7 +76,7 @@ class ApiServer(ThreadingHTTPServer):
             self.seen.append(seen)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that was killed is no news."""
+        """A killed client is not reported as an error."""
 
 
 def image_answer(seen: Seen) -> dict[str, Any]:

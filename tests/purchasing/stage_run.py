@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 from tests.purchasing.api_server import ApiServer
 
 KEY = "a-key-that-opens-nothing"
-"""No vendor would take it; tests look for it in files and logs, where no key may be."""
+"""No vendor accepts it. Tests search files and logs for it, because no key may be in them."""
 NOWHERE = "http://127.0.0.1:9"
 
 
@@ -60,7 +60,7 @@ def run_here(
     measured: bool = True,
     **changes: str,
 ) -> tuple[int, str]:
-    """Exit code and output of the stage, run in this process; an exception that is no user's mistake comes through."""
+    """Exit code and output of the stage, run in this process; an exception that is not a user's mistake is raised."""
     output, code = io.StringIO(), 0
     with (
         contextlib.chdir(project),

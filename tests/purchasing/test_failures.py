@@ -38,7 +38,7 @@ def status_error(status: int, body: object = None, **headers: str) -> openai.API
         (529, {"error": {"type": "overloaded_error"}}, TransientRequestError),
     ],
 )
-def test_failures_are_told_apart(status: int, body: object, kind: type[Exception]) -> None:
+def test_failures_are_distinguished(status: int, body: object, kind: type[Exception]) -> None:
     assert type(classify(status_error(status, body), "OpenAI", "OPENAI_API_KEY")) is kind
 
 

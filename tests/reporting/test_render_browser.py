@@ -89,7 +89,7 @@ def test_every_text_can_be_read_in_light_and_dark(report: Path, page: Page, sche
 
 
 @pytest.mark.parametrize("width", [1280, 700, 360])
-def test_it_fits_a_desk_and_a_phone_and_asks_nobody(report: Path, page: Page, width: int) -> None:
+def test_it_fits_a_desk_and_a_phone_and_requests_nothing(report: Path, page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})
     page.goto(report.as_uri())
     assert page.evaluate("document.documentElement.scrollWidth") <= width

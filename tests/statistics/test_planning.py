@@ -55,7 +55,7 @@ def test_advised_seeds_have_the_power_they_say(
     seeds = seeds_to_settle(bound - delta, spread)
     assert seeds is not None and 10 < seeds < 400
     assert 0.73 < share_settled(bound, delta, sd_prompts, discordant, clusters, seeds) < 0.87
-    # Half of it is clearly too few, so the number is no mere upper bound.
+    # Half of it is clearly too few, so the number is not only an upper bound.
     assert share_settled(bound, delta, sd_prompts, discordant, clusters, seeds // 2) < 0.68
 
 

@@ -45,7 +45,7 @@ def test_rater_noise_is_recovered() -> None:
     assert np.mean([each["rater_noise"] for each in results]) == pytest.approx(NOISY.noise, abs=0.02)
 
 
-def test_random_clickers_are_caught_and_nobody_else() -> None:
+def test_only_random_clickers_are_caught() -> None:
     # Of eight catch pairs a random clicker fails at most one with chance 9 / 256.
     caught = [each["excluded_by_catch"] for each in surveys(LEANING)]
     assert max(caught) <= LEANING.careless

@@ -39,7 +39,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def photograph(page: Page, name: str) -> None:
-    """Keep a screenshot where ANOMEND_SCREENSHOTS names a folder, to be looked at."""
+    """Keep a screenshot where ANOMEND_SCREENSHOTS names a folder, for inspection."""
     if folder := os.environ.get("ANOMEND_SCREENSHOTS"):
         page.screenshot(path=Path(folder) / f"{name}.png")
 

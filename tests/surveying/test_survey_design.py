@@ -61,7 +61,7 @@ def test_sides_are_balanced_within_and_between_participants(plans: list[list[Tri
     assert len({tuple(sorted(chosen.items())) for chosen in sides}) == PARTICIPANTS
 
 
-def test_the_sides_decide_which_image_stands_where(plans: list[list[Trial]]) -> None:
+def test_the_sides_decide_where_each_image_is(plans: list[list[Trial]]) -> None:
     for trial in plans[0]:
         shown = (trial.pair.image_tuned, trial.pair.image_base)
         assert (trial.left, trial.right) == (shown if trial.left_model == "tuned" else shown[::-1])

@@ -60,7 +60,7 @@ def chunks(png: bytes) -> list[int]:
     return places
 
 
-def test_the_page_asks_nobody_else_and_jspsych_is_the_published_file(survey: Survey) -> None:
+def test_the_page_requests_nothing_elsewhere_and_jspsych_is_the_published_file(survey: Survey) -> None:
     for name in ("index.html", "style.css", "plugins.js", "results.js", "survey.js"):
         text = (survey.site / name).read_text()
         assert "//" not in text.replace("// ", "") and "innerHTML" not in text and "eval(" not in text

@@ -133,7 +133,7 @@ def test_when_everybody_is_left_out_the_reason_says_so(table_2: pd.DataFrame) ->
     assert all(metrics[name] is None for name in WHY_NOT)
 
 
-def test_unknown_reaction_times_exclude_nobody(table_2: pd.DataFrame) -> None:
+def test_unknown_reaction_times_exclude_no_participant(table_2: pd.DataFrame) -> None:
     unknown = table_2.assign(reaction_ms="")
     assert tally(unknown, seed=0, rules=ExclusionRules(max_failed_catches=0, min_median_ms=5000)) == tally(
         table_2, seed=0

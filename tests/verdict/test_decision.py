@@ -30,7 +30,7 @@ GOOD: dict[str, dict[str, Any]] = {
 
 CASES = {
     "all well": ({}, 0.0, "corrected", {}),
-    "exactly at the threshold, but for rounding": (
+    "exactly at the threshold, except for rounding": (
         {"anomaly_rate_target": measure(0.55, 0.25, -0.6, -0.2) | {"delta": 0.4 - 0.7}},
         0.02,
         "corrected",
@@ -100,7 +100,7 @@ CASES = {
     "diversity not measured": ({"diversity": null("one image")}, 0.0, "inconclusive", {"diversity": None}),
     "base without diversity": ({"diversity": measure(0, 0.1, 0, 0.2)}, 0.0, "inconclusive", {"diversity": None}),
     "copies not measured": ({}, None, "inconclusive", {"memorisation": None}),
-    "anomalies that are no proof": (
+    "anomalies that are not proof": (
         {
             "anomaly_rate_target": GOOD["anomaly_rate_target"] | {"caution": "the detector only counts people"},
             "anomaly_rate_held_out": GOOD["anomaly_rate_held_out"] | {"caution": "the detector only counts people"},
@@ -156,7 +156,7 @@ def test_reason_of_a_missing_copy_rate_is_carried_through() -> None:
     assert "no instance images" in verdict.clauses["memorisation"].sentence
 
 
-def test_a_warning_on_the_copy_rate_is_told() -> None:
+def test_a_warning_on_the_copy_rate_is_reported() -> None:
     verdict = reach_verdict(GOOD, {"copy_rate": 0.0, "copy_rate_warning": "copies go unnoticed"}, THRESHOLDS)
     assert "Warning: copies go unnoticed." in verdict.clauses["memorisation"].sentence
 

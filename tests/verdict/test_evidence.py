@@ -167,7 +167,7 @@ def ones(count: int, n: int) -> np.ndarray:
 
 
 def test_few_images_are_never_enough() -> None:
-    """A perfect correction without any harm, on one image to sixty: nobody can know that from so few."""
+    """A perfect correction without any harm, on one image to sixty: so few images cannot show that."""
     for n in (1, 2, 5, 6, 12, 60):
         perfect = judged((ones(n, n), ones(0, n)), (ones(0, n), ones(0, n)), 1, 1)
         assert perfect.outcome == "inconclusive"
@@ -239,7 +239,7 @@ def test_a_ratio_whose_interval_includes_the_threshold_keeps_the_rule_and_says_s
     verdict = reach_verdict(compare, tuned, THRESHOLDS)
     assert verdict.outcome == "corrected"
     clause = verdict.clauses["diversity"]
-    # 24 images a prompt now, 1.43 * .1 / .05 = 2.86 times as narrow: 24 * 2.86^2 = 196.3.
+    # 24 images per prompt now, 1.43 * .1 / .05 = 2.86 times as narrow: 24 * 2.86^2 = 196.3.
     assert (
         "(interval 0.650 to 0.860)" in clause.sentence
         and "197 images per prompt would tell (now 24;" in clause.sentence

@@ -62,7 +62,7 @@ class Detection:
     def moved(self, x: float, y: float) -> Detection:
         """The same thing seen from an image of which this one was cut out at (x, y)."""
         offset = np.array([x, y], dtype=np.float64)
-        return Detection(self.score, self.centre + offset, self.size, self.points + offset)
+        return Detection(score=self.score, centre=self.centre + offset, size=self.size, points=self.points + offset)
 
 
 def anchors(shape: DetectorShape) -> Points:
@@ -102,7 +102,9 @@ def detect(network: Network, shape: DetectorShape, image: NDArray[np.uint8], lea
         numbers = predictions[row].astype(np.float64).reshape(-1, 2)
         # Centre, size, key points; all but the size are offsets from the anchor.
         points = (np.concatenate([numbers[:1], numbers[2:]]) + centre - bars) / scale
-        detections.append(Detection(float(scores[row]), points[0], numbers[1] / scale, points[1:]))
+        detections.append(
+            Detection(score=float(scores[row]), centre=points[0], size=numbers[1] / scale, points=points[1:])
+        )
     return merge_overlapping(detections)
 
 
@@ -120,7 +122,7 @@ def merge_overlapping(detections: list[Detection]) -> list[Detection]:
             np.tensordot(weights, np.stack([getattr(other, name) for other in group]), axes=1)
             for name in ("centre", "size", "points")
         )
-        merged.append(Detection(best.score, centre, size, points))
+        merged.append(Detection(score=best.score, centre=centre, size=size, points=points))
     return merged
 
 

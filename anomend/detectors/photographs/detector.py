@@ -112,7 +112,10 @@ def load_detect(folder: Path) -> Callable[[Image], Observation]:
             # A face without a body is a person, but not one to learn a body from.
             return with_anomalies(Observation(persons=len(people)))
         body = max(bodies, key=lambda body: body.region.sum())
-        points = {name: visible_points(body, image.shape, indices, VISIBLE) for name, indices in PARTS.items()}
+        points = {
+            name: visible_points(body=body, shape=image.shape, indices=indices, least=VISIBLE)
+            for name, indices in PARTS.items()
+        }
         return with_anomalies(
             Observation(
                 persons=len(people),

@@ -1,6 +1,6 @@
 """How clearly a person's hands can be made out.
 
-Clasped hands look like one, so nothing here counts them; and a detectable hand need not be a right one.
+Clasped hands appear as one, so nothing here counts hands. A detected hand may still be anatomically wrong.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ def clearest_hand(networks: Mapping[str, Network], image: NDArray[np.uint8], bod
     ]
     if not expected:
         return None
-    scores = [0.0, *(palm.score for palm in detect(networks["palms"], SHAPES["palms"], image, 0.1))]
+    scores = [
+        0.0,
+        *(palm.score for palm in detect(network=networks["palms"], shape=SHAPES["palms"], image=image, least=0.1)),
+    ]
     for elbow, wrist in expected:
         forearm = body.points[wrist] - body.points[elbow]
         middle = body.points[wrist] + BEYOND * forearm
@@ -45,7 +48,9 @@ def clearest_hand(networks: Mapping[str, Network], image: NDArray[np.uint8], bod
         right, bottom = np.minimum(np.round(middle + reach).astype(int), [width, height])
         if right - left > 16 and bottom - top > 16:
             part = np.ascontiguousarray(image[top:bottom, left:right])
-            scores += [palm.score for palm in detect(networks["palms"], SHAPES["palms"], part, 0.1)]
+            scores += [
+                palm.score for palm in detect(network=networks["palms"], shape=SHAPES["palms"], image=part, least=0.1)
+            ]
     return max(scores)
 
 

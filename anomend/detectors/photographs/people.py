@@ -44,16 +44,24 @@ def find_people(networks: Mapping[str, Network], image: NDArray[np.uint8]) -> li
     """Everyone in an RGB picture (H, W, 3): first those whose bodies are seen in the whole, then those in its parts."""
     height, width = image.shape[:2]
     people: list[Person] = []
-    for body in _bodies(networks, image, detect(networks["people"], SHAPES["people"], image, WHOLE_SCORE)):
+    for body in _bodies(
+        networks, image, detect(network=networks["people"], shape=SHAPES["people"], image=image, least=WHOLE_SCORE)
+    ):
         person = Person(body.nose, body.head, body)
         if not any(_same_head(person, other) for other in people):
             people.append(person)
     in_parts: list[Detection] = []
-    faces = detect(networks["faces"], SHAPES["faces"], image, FACE_SCORE)
+    faces = detect(network=networks["faces"], shape=SHAPES["faces"], image=image, least=FACE_SCORE)
     for left, top, side in parts(height, width):
         part = np.ascontiguousarray(image[top : top + side, left : left + side])
-        in_parts += [d.moved(left, top) for d in detect(networks["people"], SHAPES["people"], part, PART_SCORE)]
-        faces += [d.moved(left, top) for d in detect(networks["faces"], SHAPES["faces"], part, FACE_SCORE)]
+        in_parts += [
+            d.moved(left, top)
+            for d in detect(network=networks["people"], shape=SHAPES["people"], image=part, least=PART_SCORE)
+        ]
+        faces += [
+            d.moved(left, top)
+            for d in detect(network=networks["faces"], shape=SHAPES["faces"], image=part, least=FACE_SCORE)
+        ]
     for body in _bodies(networks, image, sorted(in_parts, key=lambda detection: -detection.score)):
         if not any(_holds(person, body.nose) for person in people):
             people.append(Person(body.nose, body.head, body))

@@ -53,14 +53,19 @@ def find_body(network: Network, image: NDArray[np.uint8], person: Detection) -> 
     angle = np.pi / 2 - np.arctan2(-up[1], up[0])
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) * max(size, 1) / SIDE
     shift = hips - turn @ np.array([SIDE / 2, SIDE / 2])
-    square = _warp(Image.fromarray(image), turn, shift, (SIDE, SIDE))
+    square = _warp(image=Image.fromarray(image), turn=turn, shift=shift, size=(SIDE, SIDE))
     landmarks, flag, mask, _, _ = network(np.asarray(square, dtype=np.float32) / 255)
     landmarks = landmarks.reshape(-1, 5)[:KEY_POINTS].astype(np.float64)
     back = np.linalg.inv(turn)
     person_mask = Image.fromarray((_sigmoid(mask[..., 0]) * 255).astype(np.uint8))
     height, width = image.shape[:2]
-    region = np.asarray(_warp(person_mask, back, -back @ shift, (width, height))) > 127
-    return Body(float(flag[0]), landmarks[:, :2] @ turn.T + shift, _sigmoid(landmarks[:, 3]), region)
+    region = np.asarray(_warp(image=person_mask, turn=back, shift=-back @ shift, size=(width, height))) > 127
+    return Body(
+        presence=float(flag[0]),
+        points=landmarks[:, :2] @ turn.T + shift,
+        visibility=_sigmoid(landmarks[:, 3]),
+        region=region,
+    )
 
 
 def body_confidence(body: Body, height: int, width: int) -> float:
@@ -73,7 +78,7 @@ def body_confidence(body: Body, height: int, width: int) -> float:
     return float(body.visibility[inside].mean()) if inside.any() else 0.0
 
 
-def visible_points(body: Body, shape: tuple[int, ...], indices: Iterable[int], least: float) -> Points:
+def visible_points(*, body: Body, shape: tuple[int, ...], indices: Iterable[int], least: float) -> Points:
     """Those of some key points that lie inside a picture of shape (H, W, ...), with a visibility of `least` or more.
 
     Returns:
@@ -83,7 +88,7 @@ def visible_points(body: Body, shape: tuple[int, ...], indices: Iterable[int], l
     return body.points[[index for index in indices if seen[index]]]
 
 
-def _warp(image: Image.Image, turn: NDArray, shift: NDArray, size: tuple[int, int]) -> Image.Image:
+def _warp(*, image: Image.Image, turn: NDArray, shift: NDArray, size: tuple[int, int]) -> Image.Image:
     """An image whose pixel p shows the given image at turn p + shift; black beyond its edges."""
     (a, b), (d, e) = turn
     return image.transform(size, Image.Transform.AFFINE, (a, b, shift[0], d, e, shift[1]), Image.Resampling.BILINEAR)

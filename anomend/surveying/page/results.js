@@ -69,12 +69,12 @@ async function finish(plan, progress, display) {
     progress.keep();
     show("Thank you", thanks);
   } else if (outcome === "refused") {
-    show("Not accepted", "The server did not accept these answers: somebody has used this code before, or the survey has"
-      + " changed since. Save them as a file, and hand it to whoever invited you.", download());
+    show("Not accepted", "The server did not accept these answers: this code was used before, or the survey has"
+      + " changed since. Save them as a file, and give it to the person who invited you.", download());
   } else if (location.protocol.startsWith("http")) {
-    show("Nearly done", "Your answers could not be sent. Try again, or save them as a file and hand it to whoever"
+    show("Nearly done", "Your answers could not be sent. Try again, or save them as a file and give it to the person who"
       + " invited you.", button("Try again", () => finish(plan, progress, display)), download());
   } else {
-    show("Nearly done", "Save your answers as a file, and hand it to whoever invited you.", download());
+    show("Nearly done", "Save your answers as a file, and give it to the person who invited you.", download());
   }
 }

@@ -31,12 +31,12 @@ function askForCode(problem = "") {
 }
 
 async function open(code) {
-  if (!CODE.test(code)) return askForCode(code && "That is no participant code: it has 13 letters and digits.");
+  if (!CODE.test(code)) return askForCode(code && "That is not a participant code: a code has 13 letters and digits.");
   try {
     await run(await loadPlan(code));
   } catch (error) {
     if (error.message !== "no such plan") throw error;
-    askForCode("This code is not known: check it, or ask whoever invited you.");
+    askForCode("This code is not known: check it, or ask the person who invited you.");
   }
 }
 
