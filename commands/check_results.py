@@ -23,6 +23,8 @@ from anomend.project.yaml_files import read_yaml, to_yaml
 
 NOT_PULLED = ("deleted", "not in cache")
 """DVC's words for data that is not on this machine."""
+OWN_PICTURES = "data/own"
+"""The user's own pictures. Git ignores them, so no other checkout has them; what was collected is in the lock."""
 
 
 def changed_files(status: Mapping[str, list[Any]], not_in_git: set[str]) -> Iterator[str]:
@@ -41,7 +43,7 @@ def changed_files(status: Mapping[str, list[Any]], not_in_git: set[str]) -> Iter
                 for path, how in paths.items():
                     if isinstance(how, dict):
                         yield f"{stage}: {path}: {', '.join(f'{key} {word}' for key, word in how.items())}"
-                    elif not (how in NOT_PULLED and path in not_in_git):
+                    elif path != OWN_PICTURES and not (how in NOT_PULLED and path in not_in_git):
                         yield f"{stage}: {path} is {how}"
 
 
@@ -99,13 +101,14 @@ def check_results(folder: Path) -> list[str]:
         raise ValueError(f"{folder / LOCK} is missing: run `dvc repro` and commit its dvc.lock")
     lock = read_yaml(folder / LOCK)["stages"]
     pipeline = read_yaml(folder / "dvc.yaml")["stages"]
+    frozen = [f"{name}: it is frozen, so DVC does not compare it" for name in pipeline if pipeline[name].get("frozen")]
     status = json.loads(dvc("status", "--json", "dvc.yaml", cwd=folder))
     outdated: list[str] = []
     if RESOLVE in pipeline:
         # DVC compares the files of the code, comments included; what counts is what the stage makes of them.
         status.pop(RESOLVE, None)
         outdated = list(outdated_files(folder))
-    return [*outdated, *changed_files(status, kept_by_dvc_alone(pipeline, lock)), *broken_links(lock)]
+    return [*frozen, *outdated, *changed_files(status, kept_by_dvc_alone(pipeline, lock)), *broken_links(lock)]
 
 
 def main() -> None:

@@ -23,6 +23,8 @@ def main() -> None:
     if params.train.launcher and LAUNCHED not in os.environ:
         os.environ[LAUNCHED] = "1"
         replace_by_launcher(params.train.launcher, "stages.train")
+    if (precision := os.environ.get("ACCELERATE_MIXED_PRECISION", "no")) != "no":
+        raise ValueError(f"the launcher asks for mixed precision {precision!r}: leave it out, and set base.dtype")
     # Imported only now: torch takes seconds, which a launcher need not wait for.
     from anomend.training.run import TrainingFolders, run_training
 

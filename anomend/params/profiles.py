@@ -25,12 +25,21 @@ NULL = "none"
 Values = dict[str, Any]
 
 
-def merge(values: Mapping[str, Any], changes: Mapping[str, Any]) -> Values:
-    """Put nested changes over nested values; lists and scalars replace."""
+def merge(values: Mapping[str, Any], changes: Mapping[str, Any], section: Any = Params) -> Values:
+    """Put changes over values, section by section. A parameter is replaced whole, also where it is a list or a mapping.
+
+    Args:
+        values: of a section.
+        changes: the ones that replace them.
+        section: the model of the section.
+    """
     merged = dict(values)
     for key, change in changes.items():
+        field = section.model_fields.get(key)
         inner = merged.get(key)
-        merged[key] = merge(inner, change) if isinstance(inner, Mapping) and isinstance(change, Mapping) else change
+        nested = field is not None and is_section(field.annotation)
+        both = isinstance(inner, Mapping) and isinstance(change, Mapping)
+        merged[key] = merge(inner, change, field.annotation) if nested and both else change  # type: ignore[arg-type, union-attr]
     return merged
 
 

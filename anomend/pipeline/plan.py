@@ -17,6 +17,8 @@ from anomend.project.paths import CODE
 from anomend.project.yaml_files import to_yaml
 
 Values = Mapping[str, Any]
+ABSENT = "(absent)"
+"""Where a parameter is not there; null is a value."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ def _planned(stages: list[Any], files: Mapping[Path, Values]) -> list[Planned]:
     planned: list[Planned] = []
     rewritten: dict[str, str] = {}
     for stage in stages:
-        if stage.name == RESOLVE:
+        # A frozen stage keeps its outputs, whatever changed.
+        if stage.name == RESOLVE or stage.frozen:
             continue
         reasons = [*_changes(stage, files, rewritten), *_follows(stage, rewritten)]
         if reasons:
@@ -94,7 +97,7 @@ def _changes(stage: Any, files: Mapping[Path, Values], rewritten: Mapping[str, s
         elif not hasattr(dep, "params"):
             # The stage reads the whole file.
             digest = hashlib.md5(to_yaml(files[path]).encode(), usedforsecurity=False).hexdigest()
-            reasons += [f"{path} is modified"] if dep.hash_info and dep.hash_info.value != digest else []
+            reasons += [f"{path} is modified"] if not dep.hash_info or dep.hash_info.value != digest else []
         else:
             reasons += _value_changes(path, dep, files[path])
     return reasons + [f"{name} is {how}" for out in stage.outs for name, how in out.status().items()]
@@ -102,7 +105,9 @@ def _changes(stage: Any, files: Mapping[Path, Values], rewritten: Mapping[str, s
 
 def _value_changes(path: Path, dep: Any, values: Values) -> list[str]:
     recorded = dep.hash_info.value or {}
-    differences = [each for key in dep.params for each in _differences(key, recorded.get(key), _leaf(values, key))]
+    differences = [
+        each for key in dep.params for each in _differences(key, recorded.get(key, ABSENT), _leaf(values, key))
+    ]
     if path == CODE:
         return ["its code"] if differences else []
     return [f"{key}: {old} -> {new}" for key, old, new in differences]
@@ -116,10 +121,10 @@ def _follows(stage: Any, rewritten: Mapping[str, str]) -> list[str]:
 
 
 def _leaf(values: Values, key: str) -> Any:
-    """A value by its dotted key; None where it is not there."""
+    """A value by its dotted key; `ABSENT` where it is not there, which is not the same as null."""
     value: Any = values
     for part in key.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
+        value = value.get(part, ABSENT) if isinstance(value, Mapping) else ABSENT
     return value
 
 
@@ -129,6 +134,6 @@ def _differences(key: str, old: Any, new: Any) -> list[tuple[str, Any, Any]]:
         return [
             difference
             for inner in dict.fromkeys([*old, *new])
-            for difference in _differences(f"{key}.{inner}", old.get(inner), new.get(inner))
+            for difference in _differences(f"{key}.{inner}", old.get(inner, ABSENT), new.get(inner, ABSENT))
         ]
     return [] if old == new else [(key, old, new)]

@@ -10,6 +10,7 @@ import pandas as pd
 
 from anomend.diffusion.bases import BASE_MODELS
 from anomend.params.params import Params
+from anomend.params.resolved import split
 from anomend.pictures.image_sets import read_imagefolder
 from anomend.project.metric_files import library_versions, read_metrics
 from anomend.project.yaml_files import read_yaml
@@ -95,7 +96,7 @@ def read_run(files: RunFiles, params: Params, *, picture: str | None = None) -> 
             "device": train["provenance"]["device"],
             **library_versions("torch", "diffusers", "peft", "transformers", "dvc"),
         },
-        parameters=params.model_dump(mode="json"),
+        parameters=split(params)[0],
     )
 
 

@@ -143,7 +143,13 @@ def make_accelerator(params: Params, device: torch.device, folder: Path) -> Acce
     # accelerate silently ignores a tracker whose package is missing, and its curves would be lost.
     if missing := [tracker for tracker in trackers if find_spec(tracker) is None]:
         raise ValueError(f"train.monitor.trackers = {missing} is not installed: pip install it, or leave it out")
-    accelerator = Accelerator(cpu=device.type == "cpu", log_with=trackers or None, project_dir=str(folder))
+    accelerator = Accelerator(
+        cpu=device.type == "cpu",
+        log_with=trackers or None,
+        project_dir=str(folder),
+        # The precision is a parameter (base.dtype): a launcher's own would change the weights without a trace.
+        mixed_precision="no",
+    )
     if trackers:
         accelerator.init_trackers("anomend", {"profile": params.profile, "seed": params.train.seed})
     return accelerator

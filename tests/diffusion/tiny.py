@@ -89,4 +89,4 @@ def train_params(**changes: Any) -> TrainParams:
         "monitor": {"every": 0, "patience": 0, "keep": "last"},
     }
     values = read_profile("mini", ROOT / "profiles")
-    return validated({"profile": "mini"} | merge(values, {"train": merge(small, changes)})).train
+    return validated({"profile": "mini"} | merge(values, {"train": merge(small, changes, TrainParams)})).train

@@ -68,4 +68,15 @@ def test_one_setting_wins_over_the_profile_and_changes_one_line(project: Path) -
     assert numbers[:2] == ["1", "1"]
 
 
+def test_a_key_that_is_not_a_parameter_is_refused_by_dvc_repro(project: Path) -> None:
+    run(project, "dvc", "repro", "resolve")
+    path = project / "params.yaml"
+    text = path.read_text()
+    path.write_text(f"{text}\ntrian:\n  rank: 32\n")
+    refused = run(project, "dvc", "repro", "resolve", check=False)
+    path.write_text(text)
+    assert refused.returncode and "params.yaml: trian is not a parameter" in refused.stderr
+    run(project, "git", "checkout", "-q", ".")
+
+
 NO_DETECTOR = ["measure.detector=none", "class_images.detector=none", "losers.detector=none"]

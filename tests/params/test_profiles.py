@@ -178,6 +178,15 @@ def test_a_value_out_of_range_is_named_with_its_range(
     assert len(str(refused.value).splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("section", "key"), [("train", "class_batch_size"), ("train", "learning_rate"), ("base", "name")]
+)
+def test_what_yaml_reads_as_a_truth_value_is_not_taken_for_a_number(raw_params: Raw, section: str, key: str) -> None:
+    raw_params[section][key] = yaml.safe_load("off")
+    with pytest.raises(ValueError, match=rf"{section}\.{key}.* false is not allowed here: write a number or a text"):
+        params_of(raw_params)
+
+
 def test_every_problem_gets_its_sentence(raw_params: Raw) -> None:
     raw_params["train"] |= {"rank": 0, "steps": 0}
     with pytest.raises(ValueError) as refused:
@@ -298,7 +307,11 @@ def test_a_detector_that_cannot_run_here_is_refused_by_the_stage(tmp_path: Path,
 
 
 def test_merging_replaces_lists_and_descends_into_sections() -> None:
-    assert merge({"a": {"b": 1, "c": [1, 2]}}, {"a": {"c": [3]}}) == {"a": {"b": 1, "c": [3]}}
+    before = {"train": {"rank": 1, "trackers": [1, 2]}, "collect": {"mix": {"folder": 3}, "images": 5}}
+    changes = {"train": {"trackers": [3]}, "collect": {"mix": {"paper": 2}}}
+    after = {"train": {"rank": 1, "trackers": [3]}, "collect": {"mix": {"paper": 2}, "images": 5}}
+    assert merge(before, changes) == after
+    assert merge(before, {"collect": {"mix": {}}})["collect"] == {"mix": {}, "images": 5}
 
 
 def test_resolved_parameters_are_validated_again(tmp_path: Path, raw_params: Raw) -> None:
