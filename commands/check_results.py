@@ -16,10 +16,10 @@ from typing import Any
 
 from anomend.params.profiles import resolve
 from anomend.pipeline.fingerprints import RESOLVE
-from anomend.pipeline.resolved_files import resolved_files
+from anomend.pipeline.resolved_files import as_text, resolved_files
 from anomend.project.dvc_command import dvc
 from anomend.project.paths import CODE, LOCK, PARAMS, PROFILES
-from anomend.project.yaml_files import read_yaml, to_yaml
+from anomend.project.yaml_files import read_yaml
 
 NOT_PULLED = ("deleted", "not in cache")
 """DVC's words for data that is not on this machine."""
@@ -58,10 +58,10 @@ def outdated_files(folder: Path) -> Iterator[str]:
         if not file.is_file():
             yield f"{path} is missing"
         elif path == CODE:
-            recorded = read_yaml(file)
+            recorded = json.loads(file.read_text(encoding="utf-8"))
             stale = [name for name in content if recorded.get(name) != content[name]]
             yield from (f"{name}: the code or a library changed since its results were made" for name in stale)
-        elif file.read_text(encoding="utf-8") != to_yaml(content):
+        elif file.read_text(encoding="utf-8") != as_text(path, content):
             yield f"{path} does not belong to {PARAMS} and {PROFILES}/"
 
 

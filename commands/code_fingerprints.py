@@ -1,6 +1,6 @@
 """The fingerprints of scripts outside the main pipeline: `python -m commands.code_fingerprints FILE MODULE ...`.
 
-Writes a YAML file with one fingerprint per module, by its last name. The pipelines in studies/ have a stage that calls
+Writes a JSON file with one fingerprint per module, by its last name. The pipelines in studies/ have a stage that calls
 this, and the fingerprints are the other stages' dependencies, as stage `resolve` does it for the main pipeline.
 """
 
@@ -11,14 +11,13 @@ from functools import partial
 from pathlib import Path
 
 from anomend.pipeline.fingerprints import module_fingerprints
-from anomend.project.files import write_whole
+from anomend.pipeline.resolved_files import write_files
 from anomend.project.run import run_stage
-from anomend.project.yaml_files import to_yaml
 
 
 def main(file: Path, modules: list[str]) -> None:
     fingerprints = module_fingerprints(Path.cwd(), {module.rsplit(".", 1)[-1]: [module] for module in modules})
-    write_whole(file, to_yaml(fingerprints))
+    write_files({file: fingerprints})
 
 
 if __name__ == "__main__":

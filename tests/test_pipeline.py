@@ -150,7 +150,7 @@ def test_code_makes_stages_stale_by_what_it_says(reproduced: Path, module: str) 
         assert checked.returncode and "train: the code or a library changed" in checked.stderr
         run(reproduced, "dvc", "repro", "resolve")
         status = json.loads(run(reproduced, "dvc", "status", "--json", "dvc.yaml").stdout)
-        of_code = {name for name, changes in status.items() if "code.resolved.yaml" in json.dumps(changes)}
+        of_code = {name for name, changes in status.items() if "code.resolved.json" in json.dumps(changes)}
         assert {"encode", "train", "sample_base", "sample_tuned"} <= of_code <= stale
     finally:
         path.write_bytes(text)

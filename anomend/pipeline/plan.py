@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from anomend.pipeline.fingerprints import RESOLVE
+from anomend.pipeline.resolved_files import as_text
 from anomend.project.paths import CODE
-from anomend.project.yaml_files import to_yaml
 
 Values = Mapping[str, Any]
 ABSENT = "(absent)"
@@ -96,7 +96,7 @@ def _changes(stage: Any, files: Mapping[Path, Values], rewritten: Mapping[str, s
             reasons += [f"{name} is {how}" for name, how in dep.status().items()]
         elif not hasattr(dep, "params"):
             # The stage reads the whole file.
-            digest = hashlib.md5(to_yaml(files[path]).encode(), usedforsecurity=False).hexdigest()
+            digest = hashlib.md5(as_text(path, files[path]).encode(), usedforsecurity=False).hexdigest()
             reasons += [f"{path} is modified"] if not dep.hash_info or dep.hash_info.value != digest else []
         else:
             reasons += _value_changes(path, dep, files[path])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -34,4 +35,9 @@ def resolved_files(root: Path, params: Params) -> Files:
 def write_files(files: Mapping[Path, Mapping[str, Any]], folder: Path = Path()) -> None:
     """Write the files into a folder."""
     for name, content in files.items():
-        write_whole(folder / name, to_yaml(content))
+        write_whole(folder / name, as_text(name, content))
+
+
+def as_text(name: Path, content: Mapping[str, Any]) -> str:
+    """A file's text, by its ending. Fingerprints are JSON: DVC reads them once per stage, and YAML takes it longer."""
+    return json.dumps(content, indent=2) + "\n" if name.suffix == ".json" else to_yaml(content)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from anomend.project.paths import CODE
-from anomend.project.yaml_files import read_yaml
 
 
 def recorded_fingerprint(stage: str, folder: Path = Path()) -> str:
@@ -18,7 +18,10 @@ def recorded_fingerprint(stage: str, folder: Path = Path()) -> str:
     Raises:
         ValueError: stage `resolve` has not run, or does not know the stage.
     """
-    recorded = read_yaml(folder / CODE)
+    try:
+        recorded = json.loads((folder / CODE).read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        recorded = {}
     if stage not in recorded:
         raise ValueError(f"{CODE} does not have stage {stage}: run `dvc repro resolve`")
     return str(recorded[stage])

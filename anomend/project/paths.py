@@ -12,7 +12,7 @@ PARAMS = Path("params.yaml")
 PROFILES = Path("profiles")
 RESOLVED = Path("params.resolved.yaml")
 RUN_SETTINGS = Path("run.resolved.yaml")
-CODE = Path("code.resolved.yaml")
+CODE = Path("code.resolved.json")
 LOCK = Path("dvc.lock")
 
 # Data, in the order in which the stages write it.

@@ -20,7 +20,7 @@ COMMANDS = (
 )
 """From the commit to the comparison: each command, and what it does."""
 ROUNDING = "Another processor or a GPU may round differently: the verdict should be the same, the metrics need not."
-IN_GIT = ("metrics/", "report/", "params.resolved.yaml", "run.resolved.yaml", "code.resolved.yaml")
+IN_GIT = ("metrics/", "report/", "params.resolved.yaml", "run.resolved.yaml", "code.resolved.json")
 """Outputs that git keeps, and so shows every difference of."""
 
 
