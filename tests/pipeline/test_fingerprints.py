@@ -52,9 +52,8 @@ def test_every_script_is_a_command_of_the_pipeline_and_nothing_else_is_there() -
 
 def test_no_stage_loads_a_module_that_its_closure_lacks() -> None:
     """What Python itself has loaded, one script after the other: torch takes too long to import it for each."""
-    order = sorted(
-        {STAGES[name] for name in FINGERPRINTED}, key=lambda script: len(stage_closure(READER, script).modules)
-    )
+    closures = {STAGES[name]: stage_closure(READER, STAGES[name]).modules for name in FINGERPRINTED}
+    order = sorted(closures, key=lambda script: len(closures[script]))
     program = (
         "import sys, importlib\nfor script in sys.argv[1:]:\n    importlib.import_module(script)\n"
         "    print(*[name for name in sys.modules if name.startswith('anomend.')])"
