@@ -128,6 +128,8 @@ def test_preference_training_runs_end_to_end(copied: Path) -> None:
 
 def test_the_papers_recipe_runs_end_to_end_on_the_miniature(copied: Path) -> None:
     changes = [f"{s}.{key}={value}" for s, v in ON_THE_MINIATURE.items() for key, value in v.items()]
+    # The clone's own settings would win over the profile's.
+    changes += ["train.class_batch_size=null", "class_images.per_prompt=null"]
     run(copied, "dvc", "exp", "run", "-S", "profile=paper", *(word for change in changes for word in ("-S", change)))
     resolved = yaml.safe_load((copied / "params.resolved.yaml").read_text())
     assert all(resolved["train"]["quirks"].values()) and resolved["train"]["class_batch_size"] == 0

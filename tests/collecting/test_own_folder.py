@@ -76,6 +76,6 @@ def test_a_decision_about_a_file_that_is_not_there_stops_before_any_file_is_read
     done = run(own, "dvc", "repro", "curate", check=False)
     (own / "data/decisions.csv").write_text(before)
     assert done.returncode != 0 and "Traceback" not in done.stderr
-    assert "data/decisions.csv names 'foto.jpg', which is none of the collected files (is 'photo.jpg' meant?)" in (
+    assert "data/decisions.csv names 'foto.jpg', which is not among the collected files (is 'photo.jpg' meant?)" in (
         done.stderr
     )
