@@ -24,7 +24,7 @@ def test_killed_at_random_moments(reproduced_whole: Path, stage: str) -> None:
     again = ["dvc", "repro", "--single-item", "--force", stage]
     began = time.monotonic()
     run(folder, *again)
-    usual, moments, interrupted, mended = time.monotonic() - began, [], 0, 0
+    usual, moments, interrupted, repaired = time.monotonic() - began, [], 0, 0
     lost = set(differences(before, outputs(folder)))
     # One kill in each fifth of the stage, at a random moment of it: the imports, the work, the writing, DVC's own part.
     for part in range(KILLS):
@@ -34,13 +34,13 @@ def test_killed_at_random_moments(reproduced_whole: Path, stage: str) -> None:
             usual *= 0.8
         moments.append(moment)
         done, was_cut = repro(folder)
-        mended += was_cut
+        repaired += was_cut
         assert done.returncode == 0, f"killed after {moment:.2f} s of {usual:.2f}: {done.stderr[-2000:]}"
         assert stages_run(done.stdout) <= {stage}, "no other stage had anything to do"
         interrupted += stages_run(done.stdout) == {stage}
         lost |= set(differences(before, outputs(folder)))
     text = f"killed after {', '.join(f'{moment:.1f}' for moment in moments)} s of some {usual:.1f}; "
     text += f"{interrupted} times the stage had to run again"
-    text += f", {mended} times DVC's rwlock was cut off and `make repro` removed it"
+    text += f", {repaired} times DVC's rwlock was cut off and `make repro` removed it"
     record(Row(stage, "SIGKILL at a random moment, to dvc and the stage, then make repro", KILLS, len(lost), text))
     assert not lost and (interrupted or not whole_suite())
