@@ -61,7 +61,7 @@ def outdated_files(folder: Path) -> Iterator[str]:
             recorded = json.loads(file.read_text(encoding="utf-8"))
             stale = [name for name in content if recorded.get(name) != content[name]]
             yield from (f"{name}: the code or a library changed since its results were made" for name in stale)
-        elif file.read_text(encoding="utf-8") != as_text(path, content):
+        elif file.read_text(encoding="utf-8") != as_text(content):
             yield f"{path} does not belong to {PARAMS} and {PROFILES}/"
 
 

@@ -8,8 +8,10 @@ from functools import partial
 from anomend.diffusion.lora import load_lora, lora_sha256
 from anomend.diffusion.sampling import load_sampler, sample_images, sampling_options
 from anomend.params.resolved import load_params
-from anomend.pictures.image_sets import ImageFolderWriter
+from anomend.pictures.image_sets import METADATA, ImageFolderWriter
 from anomend.project import paths
+from anomend.project.files import sha256_of
+from anomend.project.metric_files import write_metrics
 from anomend.project.run import run_stage
 from anomend.project.slugs import slug
 
@@ -40,6 +42,9 @@ def main(model: str) -> None:
         # Nothing runs again for another device, which rounds differently: so each image says what it was drawn on.
         writer.add(name, image, **row, device=pipeline.device.type)
     writer.close()
+    metrics = {"images": len(rows), "samples_sha256": sha256_of(paths.SAMPLES / model / METADATA)}
+    provenance = {"base": base.name, "model": source, "device": pipeline.device.type}
+    write_metrics(paths.METRICS / f"sample_{model}.json", metrics, provenance)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ from typing import Any
 from anomend.params.params import Params
 from anomend.params.profiles import resolve, validated
 from anomend.params.resolved import load_params, split
+from anomend.pipeline.resolved_files import as_text
 from anomend.project.paths import CODE, PARAMS, RESOLVED, RUN_SETTINGS
-from anomend.project.yaml_files import read_yaml, to_yaml
+from anomend.project.yaml_files import read_yaml
 from tests.conftest import ROOT
 
 PROFILES = ROOT / "profiles"
@@ -35,6 +36,6 @@ def values_in_force() -> dict[str, Any]:
 def write_params(folder: Path, params: Params | Mapping[str, Any]) -> None:
     """Write what a stage that runs in `folder` reads."""
     results, run = split(params if isinstance(params, Params) else validated(params))
-    (folder / RESOLVED).write_text(to_yaml(results), encoding="utf-8")
-    (folder / RUN_SETTINGS).write_text(to_yaml(run), encoding="utf-8")
+    (folder / RESOLVED).write_text(as_text(results), encoding="utf-8")
+    (folder / RUN_SETTINGS).write_text(as_text(run), encoding="utf-8")
     shutil.copy(ROOT / CODE, folder / CODE)

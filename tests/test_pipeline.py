@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
 from diffusers import StableDiffusion3Pipeline
 from PIL import Image
 
@@ -116,7 +115,7 @@ def test_settings_that_change_no_result_run_nothing(reproduced: Path) -> None:
     settings += ["base.device=cpu", "train.checkpoint_every=1", "judge.requests.attempts=2", "collect.max_usd=1"]
     done = run(reproduced, "dvc", "exp", "run", *(word for each in settings for word in ("-S", each)))
     assert stages_run(done.stdout) == {"resolve"}
-    assert yaml.safe_load((reproduced / "run.resolved.yaml").read_text())["train"]["micro_batch_size"] == 1
+    assert json.loads((reproduced / "run.resolved.json").read_text())["train"]["micro_batch_size"] == 1
     # One changed line per setting: DVC writes the file back as it was committed.
     changed = run(reproduced, "git", "diff", "--numstat", "params.yaml").stdout.split()
     run(reproduced, "git", "checkout", "params.yaml")

@@ -11,11 +11,12 @@ from anomend.diffusion.bases import BASE_MODELS, BaseModel
 from anomend.diffusion.lora import lora_sha256
 from anomend.exporting.run_record import PICTURE_LINKS, check_files, check_links, check_parameters
 from anomend.params.params import Params
+from anomend.project.json_files import read_json
 from anomend.project.metric_files import read_metrics
 from anomend.project.yaml_files import read_yaml
 from anomend.reporting.inputs import Metrics
 
-LOCK, RESOLVED, PICTURE = "dvc.lock", "params.resolved.yaml", "report/side_by_side.png"
+LOCK, RESOLVED, PICTURE = "dvc.lock", "params.resolved.json", "report/side_by_side.png"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +48,7 @@ def read_finished_run(root: Path, lora: Path, params: Params) -> FinishedRun:
     """
     lock, metrics = read_yaml(root / LOCK), root / "metrics"
     check_files(lock, root)
-    check_parameters(lock, read_yaml(root / RESOLVED), ("train", "sample_base", "sample_tuned", "measure@tuned"))
+    check_parameters(lock, read_json(root / RESOLVED), ("train", "sample_base", "sample_tuned", "measure@tuned"))
     check_links(lock)
     train = read_metrics(metrics / "train.json")
     if train["lora_sha256"] != lora_sha256(lora):

@@ -16,8 +16,8 @@ Lock = Mapping[str, Any]
 MODELS, COMPARE = ("base", "tuned"), "metrics/compare.json"
 LINKS = (
     ("train", "models/lora", "sample_tuned"),
-    *((f"sample_{model}", f"data/samples/{model}", f"measure@{model}") for model in MODELS),
-    *((f"sample_{model}", f"data/samples/{model}", "compare") for model in MODELS),
+    *((f"sample_{model}", f"metrics/sample_{model}.json", f"measure@{model}") for model in MODELS),
+    *((f"sample_{model}", f"metrics/sample_{model}.json", "compare") for model in MODELS),
     *((f"measure@{model}", f"metrics/plots/images_{model}.csv", "compare") for model in MODELS),
     *((f"measure@{model}", f"metrics/measure_{model}.json", "compare") for model in MODELS),
     ("compare", COMPARE, "verdict"),
@@ -31,7 +31,7 @@ RESULTS = (
     ("measure@tuned", "metrics/plots/images_tuned.csv"),
 )
 """The files that a card is written from: the stage that wrote each, and its path."""
-PICTURE_LINKS = tuple((f"sample_{model}", f"data/samples/{model}", "report") for model in MODELS)
+PICTURE_LINKS = tuple((f"sample_{model}", f"metrics/sample_{model}.json", "report") for model in MODELS)
 
 
 def check_parameters(lock: Lock, resolved: Mapping[str, Any], stages: Iterable[str]) -> None:
@@ -39,19 +39,19 @@ def check_parameters(lock: Lock, resolved: Mapping[str, Any], stages: Iterable[s
 
     Args:
         lock: content of dvc.lock.
-        resolved: content of params.resolved.yaml.
+        resolved: content of params.resolved.json.
         stages: names of stages.
 
     Raises:
         ValueError: a stage never ran, or ran with another value; the sentence names it.
     """
     for stage in stages:
-        for key, recorded in _stage(lock, stage).get("params", {}).get("params.resolved.yaml", {}).items():
+        for key, recorded in _stage(lock, stage).get("params", {}).get("params.resolved.json", {}).items():
             value: Any = resolved
             for name in key.split("."):
                 value = value.get(name) if isinstance(value, Mapping) else None
             if value != recorded:
-                raise ValueError(f"{key} in params.resolved.yaml is not what stage {stage} ran with: run `dvc repro`")
+                raise ValueError(f"{key} in params.resolved.json is not what stage {stage} ran with: run `dvc repro`")
 
 
 def check_links(lock: Lock, links: Iterable[tuple[str, str, str]] = LINKS) -> None:

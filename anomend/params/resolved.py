@@ -1,7 +1,7 @@
 """The values in force, in two files that stage `resolve` writes and every other stage reads.
 
-`params.resolved.yaml` has what results depend on; stages name its sections as their dependencies in dvc.yaml.
-`run.resolved.yaml` has the rest (`RUN_SETTING`): how a run is carried out. A change there makes no stage run again,
+`params.resolved.json` has what results depend on; stages name its sections as their dependencies in dvc.yaml.
+`run.resolved.json` has the rest (`RUN_SETTING`): how a run is carried out. A change there makes no stage run again,
 also where it changes the rounding of a result: hours on a GPU for the last bits are not what a user wants. Results
 record what they were made with, and `dvc repro -f STAGE` runs a stage anyway.
 """
@@ -16,8 +16,8 @@ from pydantic import BaseModel
 
 from anomend.params.params import Params
 from anomend.params.profiles import is_section, merge, validated
+from anomend.project.json_files import read_json
 from anomend.project.paths import RESOLVED, RUN_SETTINGS
-from anomend.project.yaml_files import read_yaml
 
 Values = dict[str, Any]
 
@@ -50,4 +50,4 @@ def load_params(folder: Path = Path()) -> Params:
     Raises:
         ValueError: a file is missing or broken, or a value is not allowed.
     """
-    return validated(merge(read_yaml(folder / RESOLVED), read_yaml(folder / RUN_SETTINGS)))
+    return validated(merge(read_json(folder / RESOLVED), read_json(folder / RUN_SETTINGS)))

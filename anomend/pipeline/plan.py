@@ -96,7 +96,7 @@ def _changes(stage: Any, files: Mapping[Path, Values], rewritten: Mapping[str, s
             reasons += [f"{name} is {how}" for name, how in dep.status().items()]
         elif not hasattr(dep, "params"):
             # The stage reads the whole file.
-            digest = hashlib.md5(as_text(path, files[path]).encode(), usedforsecurity=False).hexdigest()
+            digest = hashlib.md5(as_text(files[path]).encode(), usedforsecurity=False).hexdigest()
             reasons += [f"{path} is modified"] if not dep.hash_info or dep.hash_info.value != digest else []
         else:
             reasons += _value_changes(path, dep, files[path])

@@ -12,7 +12,6 @@ from anomend.params.resolved import split
 from anomend.pipeline.fingerprints import stage_fingerprints
 from anomend.project.files import write_whole
 from anomend.project.paths import CODE, RESOLVED, RUN_SETTINGS
-from anomend.project.yaml_files import to_yaml
 
 Files = dict[Path, dict[str, Any]]
 """The content of each file, by its name."""
@@ -35,9 +34,9 @@ def resolved_files(root: Path, params: Params) -> Files:
 def write_files(files: Mapping[Path, Mapping[str, Any]], folder: Path = Path()) -> None:
     """Write the files into a folder."""
     for name, content in files.items():
-        write_whole(folder / name, as_text(name, content))
+        write_whole(folder / name, as_text(content))
 
 
-def as_text(name: Path, content: Mapping[str, Any]) -> str:
-    """A file's text, by its ending. Fingerprints are JSON: DVC reads them once per stage, and YAML takes it longer."""
-    return json.dumps(content, indent=2) + "\n" if name.suffix == ".json" else to_yaml(content)
+def as_text(content: Mapping[str, Any]) -> str:
+    """A file's text. It is JSON, since DVC reads each file once per stage, and YAML takes it ten times as long."""
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

@@ -10,8 +10,8 @@ from pathlib import Path
 # Parameters, and what DVC wrote down.
 PARAMS = Path("params.yaml")
 PROFILES = Path("profiles")
-RESOLVED = Path("params.resolved.yaml")
-RUN_SETTINGS = Path("run.resolved.yaml")
+RESOLVED = Path("params.resolved.json")
+RUN_SETTINGS = Path("run.resolved.json")
 CODE = Path("code.resolved.json")
 LOCK = Path("dvc.lock")
 

@@ -20,7 +20,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
     except FileNotFoundError:
-        raise ValueError(f"{path} is missing: run `dvc repro resolve`") from None
+        raise ValueError(f"{path} is missing") from None
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not UTF-8: save it again in UTF-8") from None
     except yaml.YAMLError as error:

@@ -47,7 +47,7 @@ def rate_chart(rates: Sequence[PromptRates], name: str = "rates") -> str:
         name: prefix of the ids in the SVG.
     """
     with matplotlib.rc_context(STYLE):
-        chart, axes = new_chart(0.9 + 0.52 * len(rates))
+        chart, axes = new_chart(0.9 + 0.52 * len(rates), left=0.1, top=0.3)
         for row, prompt in enumerate(rates):
             group = prompt.group.replace("_", "-")
             axes.text(0, row - 0.28, f"{_shortened(prompt.prompt)}  ({group})", va="bottom", ha="left")
@@ -71,11 +71,19 @@ def _draw_rate(axes: Axes, rate: Rate | None, *, y: float, colour: str, marker: 
         axes.plot([100 * rate.value], [y], marker, color=colour, markersize=5, label=label, clip_on=False)
 
 
-def new_chart(height: float) -> tuple[Figure, Axes]:
-    """An empty chart of the page's width and this height, in inches; to be used within `rc_context(STYLE)`."""
-    chart = Figure(figsize=(_WIDTH, height), layout="constrained")
+def new_chart(height: float, *, left: float = 0.7, top: float = 0.1) -> tuple[Figure, Axes]:
+    """An empty chart of the page's width and this height, to be used within `rc_context(STYLE)`.
+
+    Args:
+        height: inches.
+        left: inches beside the axes, for tick labels and a label.
+        top: inches above the axes; a legend there needs 0.3. Matplotlib's own layout would draw every chart twice.
+    """
+    right, bottom = 0.1, 0.45
+    chart = Figure(figsize=(_WIDTH, height))
     FigureCanvasSVG(chart)
-    return chart, chart.add_subplot()
+    box = (left / _WIDTH, bottom / height, 1 - (left + right) / _WIDTH, 1 - (bottom + top) / height)
+    return chart, chart.add_axes(box)
 
 
 def _shortened(text: str, length: int = 56) -> str:

@@ -85,7 +85,7 @@ def anomaly_chart(
     rows = curves[["step", "anomaly_rate"]].dropna()
     steps, shares = rows["step"].to_numpy(dtype=float), rows["anomaly_rate"].to_numpy(dtype=float)
     with matplotlib.rc_context(STYLE):
-        chart, axes = new_chart(_HEIGHT)
+        chart, axes = new_chart(_HEIGHT, top=0.3)
         if base_rate is not None:
             axes.axhline(
                 100 * base_rate, color=BASE_COLOUR, linestyle="--", linewidth=1.6, label="base model, as judged"

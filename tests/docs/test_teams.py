@@ -22,8 +22,8 @@ from tests.s3 import KEYS, s3_server
 pytestmark = [pytest.mark.slow, on_request]
 
 TRAIN = """
-import json, os, pathlib, time, yaml
-train = yaml.safe_load(open("params.resolved.yaml"))["train"]
+import json, os, pathlib, time
+train = json.load(open("params.resolved.json"))["train"]
 gpu = os.environ.get("CUDA_VISIBLE_DEVICES")
 pathlib.Path("weights.bin").write_text(json.dumps(train | {"gpu": gpu}))
 # If a gate is named, training waits until it opens.
@@ -31,16 +31,17 @@ gate = pathlib.Path(os.environ.get("GATE") or os.devnull)
 while not gate.exists():
     time.sleep(0.05)
 """
+RESOLVE = 'import json, yaml; print(json.dumps(yaml.safe_load(open("params.yaml"))))'
 STAGES: dict[str, Any] = {
     "resolve": {
-        "cmd": "cp params.yaml params.resolved.yaml",
+        "cmd": f"python -c '{RESOLVE}' > params.resolved.json",
         "params": ["train"],
-        "outs": [{"params.resolved.yaml": {"cache": False}}],
+        "outs": [{"params.resolved.json": {"cache": False}}],
     },
     "train": {
         "cmd": "python train.py",
         "deps": ["train.py"],
-        "params": [{"params.resolved.yaml": ["train"]}],
+        "params": [{"params.resolved.json": ["train"]}],
         "outs": ["weights.bin"],
     },
     "measure": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +24,8 @@ from tests.parameters import params_of, write_params
 
 IMAGES = [f"metrics/plots/images_{model}.csv" for model in ("base", "tuned")]
 MEASURED = [f"metrics/measure_{model}.json" for model in ("base", "tuned")]
-RESULTS = ["metrics/compare.json", "metrics/verdict.json", *IMAGES, *MEASURED]
+SAMPLED = [f"metrics/sample_{model}.json" for model in ("base", "tuned")]
+RESULTS = ["metrics/compare.json", "metrics/verdict.json", *IMAGES, *MEASURED, *SAMPLED]
 
 
 def train_lora(folder: Path, **kind: Any) -> str:
@@ -45,7 +47,7 @@ def write_train_metrics(project: Path, **kind: Any) -> None:
 
 def write_lock(project: Path, change: Callable[[dict[str, Any]], None] = lambda lock: None) -> None:
     """dvc.lock as `dvc repro` would leave it, then changed."""
-    resolved = yaml.safe_load((project / "params.resolved.yaml").read_text())
+    resolved = json.loads((project / "params.resolved.json").read_text())
 
     def entries(*paths: str) -> list[dict[str, str]]:
         files = {path: project / path for path in paths}
@@ -57,7 +59,7 @@ def write_lock(project: Path, change: Callable[[dict[str, Any]], None] = lambda 
 
     def stage(deps: list[str], outs: list[str], params: dict[str, Any] | None = None) -> dict[str, Any]:
         record: dict[str, Any] = {"deps": entries(*deps), "outs": entries(*outs)}
-        return record | ({"params": {"params.resolved.yaml": params}} if params else {})
+        return record | ({"params": {"params.resolved.json": params}} if params else {})
 
     sampled = {"sample": resolved["sample"], "prompts": resolved["prompts"], "base": resolved["base"]}
     trained = {"train": resolved["train"], "prompts.target": resolved["prompts"]["target"]}
@@ -66,13 +68,13 @@ def write_lock(project: Path, change: Callable[[dict[str, Any]], None] = lambda 
         "schema": "2.0",
         "stages": {
             "train": stage([], ["models/lora", "metrics/train.json"], trained),
-            "sample_base": stage([], [base], sampled),
-            "sample_tuned": stage(["models/lora"], [tuned], sampled),
-            "measure@base": stage([base], [IMAGES[0], MEASURED[0]]),
-            "measure@tuned": stage([tuned], [IMAGES[1], MEASURED[1]], {"measure": resolved["measure"]}),
-            "compare": stage([*IMAGES, *MEASURED, base, tuned], ["metrics/compare.json"]),
+            "sample_base": stage([], [base, SAMPLED[0]], sampled),
+            "sample_tuned": stage(["models/lora"], [tuned, SAMPLED[1]], sampled),
+            "measure@base": stage(SAMPLED[:1], [IMAGES[0], MEASURED[0]]),
+            "measure@tuned": stage(SAMPLED[1:], [IMAGES[1], MEASURED[1]], {"measure": resolved["measure"]}),
+            "compare": stage([*IMAGES, *MEASURED, *SAMPLED], ["metrics/compare.json"]),
             "verdict": stage(["metrics/compare.json"], ["metrics/verdict.json"]),
-            "report": stage([base, tuned], ["report/side_by_side.png"]),
+            "report": stage(SAMPLED, ["report/side_by_side.png"]),
         },
     }
     change(lock)

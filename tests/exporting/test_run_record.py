@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -16,8 +17,8 @@ from anomend.exporting.run_record import check_files, check_links, check_paramet
 PIPELINE = """
 stages:
   train:
-    cmd: mkdir -p models/lora && cp params.resolved.yaml models/lora/weights && cp params.resolved.yaml train.json
-    params: [{params.resolved.yaml: [train, prompts.target]}]
+    cmd: mkdir -p models/lora && cp params.resolved.json models/lora/weights && cp params.resolved.json train.json
+    params: [{params.resolved.json: [train, prompts.target]}]
     outs: [models/lora]
     metrics: [{train.json: {cache: false}}]
   sample_tuned:
@@ -44,7 +45,7 @@ def dvc(*arguments: str) -> dict[str, Any]:
 
 def write_params(rank: int) -> dict[str, Any]:
     content = {"train": {"rank": rank, "alpha": 2.0}, "prompts": {"target": ["a"], "held_out": ["b"]}}
-    Path("params.resolved.yaml").write_text(yaml.safe_dump(content))
+    Path("params.resolved.json").write_text(json.dumps(content))
     return content
 
 

@@ -302,7 +302,7 @@ def test_a_detector_that_cannot_run_here_is_refused_by_the_stage(tmp_path: Path,
     done = subprocess.run(
         command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 1 and not (tmp_path / "params.resolved.yaml").exists()
+    assert done.returncode == 1 and not (tmp_path / "params.resolved.json").exists()
     assert "measure.detector = 'eyes': there is no detector" in done.stderr and "Traceback" not in done.stderr
 
 
@@ -318,15 +318,15 @@ def test_resolved_parameters_are_validated_again(tmp_path: Path, raw_params: Raw
     params = params_of(raw_params)
     write_params(tmp_path, params)
     assert load_params(tmp_path) == params
-    path = tmp_path / "params.resolved.yaml"
-    path.write_text(path.read_text().replace("  rank: 16\n", "  rank: -3\n"))
+    path = tmp_path / "params.resolved.json"
+    path.write_text(path.read_text().replace('"rank": 16', '"rank": -3'))
     with pytest.raises(ValueError, match=r"train\.rank = -3"):
         load_params(tmp_path)
 
 
 def test_a_missing_or_broken_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="run `dvc repro resolve`"):
-        read_yaml(tmp_path / "params.resolved.yaml")
+        load_params(tmp_path)
     broken = tmp_path / "broken.yaml"
     broken.write_text("a: [1, 2")
     with pytest.raises(ValueError, match="is not valid YAML"):
