@@ -36,6 +36,7 @@ def values_in_force() -> dict[str, Any]:
 def write_params(folder: Path, params: Params | Mapping[str, Any]) -> None:
     """Write what a stage that runs in `folder` reads."""
     results, run = split(params if isinstance(params, Params) else validated(params))
+    (folder / RESOLVED).parent.mkdir(parents=True, exist_ok=True)
     (folder / RESOLVED).write_text(as_text(results), encoding="utf-8")
     (folder / RUN_SETTINGS).write_text(as_text(run), encoding="utf-8")
     shutil.copy(ROOT / CODE, folder / CODE)

@@ -115,7 +115,7 @@ def test_settings_that_change_no_result_run_nothing(reproduced: Path) -> None:
     settings += ["base.device=cpu", "train.checkpoint_every=1", "judge.requests.attempts=2", "collect.max_usd=1"]
     done = run(reproduced, "dvc", "exp", "run", *(word for each in settings for word in ("-S", each)))
     assert stages_run(done.stdout) == {"resolve"}
-    assert json.loads((reproduced / "run.resolved.json").read_text())["train"]["micro_batch_size"] == 1
+    assert json.loads((reproduced / "resolved/run.json").read_text())["train"]["micro_batch_size"] == 1
     # One changed line per setting: DVC writes the file back as it was committed.
     changed = run(reproduced, "git", "diff", "--numstat", "params.yaml").stdout.split()
     run(reproduced, "git", "checkout", "params.yaml")
@@ -139,7 +139,7 @@ def test_code_makes_stages_stale_by_what_it_says(reproduced: Path) -> None:
         assert checked.returncode and "train: the code or a library changed" in checked.stderr
         run(reproduced, "dvc", "repro", "resolve")
         status = json.loads(run(reproduced, "dvc", "status", "--json", "dvc.yaml").stdout)
-        of_code = {name for name, changes in status.items() if "code.resolved.json" in json.dumps(changes)}
+        of_code = {name for name, changes in status.items() if "resolved/code.json" in json.dumps(changes)}
         assert {"encode", "train", "sample_base", "sample_tuned"} <= of_code <= stale
     finally:
         path.write_bytes(text)

@@ -130,7 +130,7 @@ def test_the_papers_recipe_runs_end_to_end_on_the_miniature(copied: Path) -> Non
     # The clone's own settings would win over the profile's.
     changes += ["train.class_batch_size=null", "class_images.per_prompt=null"]
     run(copied, "dvc", "exp", "run", "-S", "profile=paper", *(word for change in changes for word in ("-S", change)))
-    resolved = json.loads((copied / "params.resolved.json").read_text())
+    resolved = json.loads((copied / "resolved/params.json").read_text())
     assert all(resolved["train"]["quirks"].values()) and resolved["train"]["class_batch_size"] == 0
     with safe_open(copied / "data/encoded/instance.safetensors", framework="pt") as handle:
         assert json.loads(handle.metadata()["index"])["captions"] == ["lying on the grass/street"]

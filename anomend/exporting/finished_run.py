@@ -16,7 +16,7 @@ from anomend.project.metric_files import read_metrics
 from anomend.project.yaml_files import read_yaml
 from anomend.reporting.inputs import Metrics
 
-LOCK, RESOLVED, PICTURE = "dvc.lock", "params.resolved.json", "report/side_by_side.png"
+LOCK, RESOLVED, PICTURE = "dvc.lock", "resolved/params.json", "report/side_by_side.png"
 
 
 @dataclass(frozen=True, kw_only=True)

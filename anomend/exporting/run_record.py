@@ -39,19 +39,19 @@ def check_parameters(lock: Lock, resolved: Mapping[str, Any], stages: Iterable[s
 
     Args:
         lock: content of dvc.lock.
-        resolved: content of params.resolved.json.
+        resolved: content of resolved/params.json.
         stages: names of stages.
 
     Raises:
         ValueError: a stage never ran, or ran with another value; the sentence names it.
     """
     for stage in stages:
-        for key, recorded in _stage(lock, stage).get("params", {}).get("params.resolved.json", {}).items():
+        for key, recorded in _stage(lock, stage).get("params", {}).get("resolved/params.json", {}).items():
             value: Any = resolved
             for name in key.split("."):
                 value = value.get(name) if isinstance(value, Mapping) else None
             if value != recorded:
-                raise ValueError(f"{key} in params.resolved.json is not what stage {stage} ran with: run `dvc repro`")
+                raise ValueError(f"{key} in resolved/params.json is not what stage {stage} ran with: run `dvc repro`")
 
 
 def check_links(lock: Lock, links: Iterable[tuple[str, str, str]] = LINKS) -> None:

@@ -1,7 +1,7 @@
 """The values in force, in two files that stage `resolve` writes and every other stage reads.
 
-`params.resolved.json` has what results depend on; stages name its sections as their dependencies in dvc.yaml.
-`run.resolved.json` has the rest (`RUN_SETTING`): how a run is carried out. A change there makes no stage run again,
+`resolved/params.json` has what results depend on; stages name its sections as their dependencies in dvc.yaml.
+`resolved/run.json` has the rest (`RUN_SETTING`): how a run is carried out. A change there makes no stage run again,
 also where it changes the rounding of a result: hours on a GPU for the last bits are not what a user wants. Results
 record what they were made with, and `dvc repro -f STAGE` runs a stage anyway.
 """

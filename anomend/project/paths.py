@@ -10,9 +10,9 @@ from pathlib import Path
 # Parameters, and what DVC wrote down.
 PARAMS = Path("params.yaml")
 PROFILES = Path("profiles")
-RESOLVED = Path("params.resolved.json")
-RUN_SETTINGS = Path("run.resolved.json")
-CODE = Path("code.resolved.json")
+RESOLVED = Path("resolved/params.json")
+RUN_SETTINGS = Path("resolved/run.json")
+CODE = Path("resolved/code.json")
 LOCK = Path("dvc.lock")
 
 # Data, in the order in which the stages write it.

@@ -50,7 +50,7 @@ def pull_request_comment(folder: Path, *, base: str, images: str) -> str:
         )
 
     verdict_diff = _diff("metrics", base, folder, targets=["--targets", "metrics/verdict.json"])
-    params_diff = _diff("params", base, folder, targets=["--targets", "params.resolved.json"])
+    params_diff = _diff("params", base, folder, targets=["--targets", "resolved/params.json"])
     metrics_diff = _diff("metrics", base, folder)
     link = "It is `report/report.md` of this commit."
     versions = [render(report, metrics_diff), render(link, metrics_diff), render(link, "")]

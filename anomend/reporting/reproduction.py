@@ -11,7 +11,7 @@ COMMANDS = (
     ("git diff --stat -- dvc.lock metrics ':!metrics/resources'", "no line: the same data by hash, the same metrics"),
     ("source .venv/bin/activate", "activates that environment for the commands below"),
     ("make pr-reproduce", "reproduces everything in a temporary clone, and lists the files that differ"),
-    ("dvc params diff main --targets params.resolved.json", "which parameters differ from main's"),
+    ("dvc params diff main --targets resolved/params.json", "which parameters differ from main's"),
     (
         "dvc metrics diff main --targets metrics/verdict.json",
         "the deciding metrics, against main's: lower rates are better",
@@ -20,7 +20,7 @@ COMMANDS = (
 )
 """From the commit to the comparison: each command, and what it does."""
 ROUNDING = "Another processor or a GPU may round differently: the verdict should be the same, the metrics need not."
-IN_GIT = ("metrics/", "report/", "params.resolved.json", "run.resolved.json", "code.resolved.json")
+IN_GIT = ("metrics/", "report/", "resolved/")
 """Outputs that git keeps, and so shows every difference of."""
 
 

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.slow, on_request]
 
 TRAIN = """
 import json, os, pathlib, time
-train = json.load(open("params.resolved.json"))["train"]
+train = json.load(open("resolved/params.json"))["train"]
 gpu = os.environ.get("CUDA_VISIBLE_DEVICES")
 pathlib.Path("weights.bin").write_text(json.dumps(train | {"gpu": gpu}))
 # If a gate is named, training waits until it opens.
@@ -34,14 +34,14 @@ while not gate.exists():
 RESOLVE = 'import json, yaml; print(json.dumps(yaml.safe_load(open("params.yaml"))))'
 STAGES: dict[str, Any] = {
     "resolve": {
-        "cmd": f"python -c '{RESOLVE}' > params.resolved.json",
+        "cmd": f"mkdir -p resolved && python -c '{RESOLVE}' > resolved/params.json",
         "params": ["train"],
-        "outs": [{"params.resolved.json": {"cache": False}}],
+        "outs": [{"resolved/params.json": {"cache": False}}],
     },
     "train": {
         "cmd": "python train.py",
         "deps": ["train.py"],
-        "params": [{"params.resolved.json": ["train"]}],
+        "params": [{"resolved/params.json": ["train"]}],
         "outs": ["weights.bin"],
     },
     "measure": {

@@ -47,7 +47,7 @@ def write_train_metrics(project: Path, **kind: Any) -> None:
 
 def write_lock(project: Path, change: Callable[[dict[str, Any]], None] = lambda lock: None) -> None:
     """dvc.lock as `dvc repro` would leave it, then changed."""
-    resolved = json.loads((project / "params.resolved.json").read_text())
+    resolved = json.loads((project / "resolved/params.json").read_text())
 
     def entries(*paths: str) -> list[dict[str, str]]:
         files = {path: project / path for path in paths}
@@ -59,7 +59,7 @@ def write_lock(project: Path, change: Callable[[dict[str, Any]], None] = lambda 
 
     def stage(deps: list[str], outs: list[str], params: dict[str, Any] | None = None) -> dict[str, Any]:
         record: dict[str, Any] = {"deps": entries(*deps), "outs": entries(*outs)}
-        return record | ({"params": {"params.resolved.json": params}} if params else {})
+        return record | ({"params": {"resolved/params.json": params}} if params else {})
 
     sampled = {"sample": resolved["sample"], "prompts": resolved["prompts"], "base": resolved["base"]}
     trained = {"train": resolved["train"], "prompts.target": resolved["prompts"]["target"]}

@@ -17,8 +17,8 @@ from anomend.exporting.run_record import check_files, check_links, check_paramet
 PIPELINE = """
 stages:
   train:
-    cmd: mkdir -p models/lora && cp params.resolved.json models/lora/weights && cp params.resolved.json train.json
-    params: [{params.resolved.json: [train, prompts.target]}]
+    cmd: mkdir -p models/lora && cp resolved/params.json models/lora/weights && cp resolved/params.json train.json
+    params: [{resolved/params.json: [train, prompts.target]}]
     outs: [models/lora]
     metrics: [{train.json: {cache: false}}]
   sample_tuned:
@@ -45,7 +45,8 @@ def dvc(*arguments: str) -> dict[str, Any]:
 
 def write_params(rank: int) -> dict[str, Any]:
     content = {"train": {"rank": rank, "alpha": 2.0}, "prompts": {"target": ["a"], "held_out": ["b"]}}
-    Path("params.resolved.json").write_text(json.dumps(content))
+    Path("resolved").mkdir(exist_ok=True)
+    Path("resolved/params.json").write_text(json.dumps(content))
     return content
 
 

@@ -68,7 +68,6 @@ def test_an_output_that_cannot_be_written(reproduced_whole: Path, stage: str) ->
     forget(folder, stage)
     script, _, words = stage.partition("_") if stage.startswith("sample") else (stage, "", "")
     with private_mounts() as mounts:
-        # `params.resolved.json` is the one output that is a file of its own in the root.
         for head in heads:
             mounts.read_only(folder / head)
         refused = [

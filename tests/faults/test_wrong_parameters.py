@@ -182,7 +182,7 @@ def test_the_stage_refuses_in_under_three_seconds(
         longest = max(longest, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
         assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr[-2000:]
         assert named(done.stderr.strip().removeprefix("resolve: "), key, value), done.stderr
-        assert not (tmp_path / "params.resolved.json").exists()
+        assert not (tmp_path / "resolved/params.json").exists()
     assert longest < 3
     message = f"each in one sentence, the slowest after {longest:.2f} s of processor time; {done.stderr.strip()}"
     record(Row("resolve", "a wrong value in params.yaml, one at a time", len(wrong), 0, message))

@@ -302,7 +302,7 @@ def test_a_detector_that_cannot_run_here_is_refused_by_the_stage(tmp_path: Path,
     done = subprocess.run(
         command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 1 and not (tmp_path / "params.resolved.json").exists()
+    assert done.returncode == 1 and not (tmp_path / "resolved/params.json").exists()
     assert "measure.detector = 'eyes': there is no detector" in done.stderr and "Traceback" not in done.stderr
 
 
@@ -318,7 +318,7 @@ def test_resolved_parameters_are_validated_again(tmp_path: Path, raw_params: Raw
     params = params_of(raw_params)
     write_params(tmp_path, params)
     assert load_params(tmp_path) == params
-    path = tmp_path / "params.resolved.json"
+    path = tmp_path / "resolved/params.json"
     path.write_text(path.read_text().replace('"rank": 16', '"rank": -3'))
     with pytest.raises(ValueError, match=r"train\.rank = -3"):
         load_params(tmp_path)
