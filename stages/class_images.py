@@ -2,34 +2,51 @@
 
 from __future__ import annotations
 
-from anomend.diffusion.rejection import Wanted, sample_by_anatomy, write_kept
+from pathlib import Path
+
+from anomend.diffusion.rejection import TooFewImages, Wanted, keep_by_anatomy
 from anomend.params.resolved import load_params
+from anomend.pictures.sample_store import SampleStore
 from anomend.project import paths
+from anomend.project.dependencies import recorded_fingerprint
+from anomend.project.launching import is_main_process, launch
 from anomend.project.metric_files import write_metrics
 from anomend.project.run import run_stage
+from anomend.project.shared_folders import shared_folder
 
 
 def main() -> None:
     params = load_params()
     settings = params.class_images
+    if settings.per_prompt:
+        launch(params.sample.launcher, "stages.class_images", parameter="sample.launcher")
     try:
-        kept, sampled = sample_by_anatomy(
-            params.base,
-            params.sample,
-            Wanted(**settings.model_dump(include={"prompts", "per_prompt", "max_tries", "first_seed"})),
+        selection = keep_by_anatomy(
+            paths.CLASS_IMAGES if is_main_process() else None,
+            Wanted(**settings.model_dump(exclude={"detector"})),
+            base=params.base,
+            sampling=params.sample,
+            store=SampleStore(shared_folder(Path.cwd(), paths.SAMPLE_STORE, params.sample.store)),
+            code=recorded_fingerprint("sampler"),
             detector=settings.detector,
             detectors=params.detectors,
             anomalous=False,
             description="class images",
         )
-    except ValueError as error:
+    except TooFewImages as error:
         raise ValueError(
-            f"{error}: the base draws that class prompt wrong; choose another one, or raise class_images.max_tries"
+            f"{error}: the base draws that class prompt wrong; choose another one, raise class_images.max_tries, or "
+            "lower class_images.min_share (all sampled images are kept in the store)"
         ) from error
-    write_kept(paths.CLASS_IMAGES, kept, params.base.name)
-    metrics = {"images": len(kept), "sampled": sampled, "rejected": sampled - len(kept)}
-    provenance = {"base": params.base.name, "detector": settings.detector}
-    write_metrics(paths.METRICS / "class_images.json", metrics, provenance)
+    if is_main_process():
+        metrics = {
+            "images": len(selection.kept),
+            "sampled": selection.sampled,
+            "rejected": selection.sampled - len(selection.kept),
+            "short": selection.short,
+        }
+        provenance = {"base": params.base.name, "detector": settings.detector}
+        write_metrics(paths.METRICS / "class_images.json", metrics, provenance)
 
 
 if __name__ == "__main__":

@@ -2,40 +2,50 @@
 
 from __future__ import annotations
 
-from anomend.diffusion.rejection import Wanted, sample_by_anatomy, write_kept
+from pathlib import Path
+
+from anomend.diffusion.rejection import TooFewImages, Wanted, keep_by_anatomy
 from anomend.params.resolved import load_params
+from anomend.pictures.sample_store import SampleStore
 from anomend.project import paths
+from anomend.project.dependencies import recorded_fingerprint
+from anomend.project.launching import is_main_process, launch
 from anomend.project.metric_files import write_metrics
 from anomend.project.run import run_stage
+from anomend.project.shared_folders import shared_folder
 
 
 def main() -> None:
     params = load_params()
-    settings = params.losers
-    # DreamBooth needs none. The set is then an empty folder, so that the pipeline is the same for every method.
-    wanted = Wanted(
-        prompts=params.prompts.target,
-        per_prompt=settings.per_prompt if params.train.method == "dpo" else 0,
-        max_tries=settings.max_tries,
-        first_seed=settings.first_seed,
-    )
+    settings, method = params.losers, params.train.method
+    wanted = Wanted(prompts=params.prompts.target, **settings.model_dump(exclude={"detector"}))
+    if method == "dreambooth":
+        # It needs none. The set is then an empty folder, so that the pipeline is the same for every method.
+        wanted = wanted.none()
+    else:
+        launch(params.sample.launcher, "stages.losers", parameter="sample.launcher")
     try:
-        kept, sampled = sample_by_anatomy(
-            params.base,
-            params.sample,
+        selection = keep_by_anatomy(
+            paths.LOSERS if is_main_process() else None,
             wanted,
+            base=params.base,
+            sampling=params.sample,
+            store=SampleStore(shared_folder(Path.cwd(), paths.SAMPLE_STORE, params.sample.store)),
+            code=recorded_fingerprint("sampler"),
             detector=settings.detector,
             detectors=params.detectors,
             anomalous=True,
             description="anomalous images",
         )
-    except ValueError as error:
+    except TooFewImages as error:
         raise ValueError(
-            f"{error}: the base draws that target prompt mostly right; leave it out, or raise losers.max_tries"
+            f"{error}: the base draws that target prompt mostly right; leave it out, raise losers.max_tries, or lower "
+            "losers.min_share (all sampled images are kept in the store)"
         ) from error
-    write_kept(paths.LOSERS, kept, params.base.name)
-    provenance = {"base": params.base.name, "detector": settings.detector, "method": params.train.method}
-    write_metrics(paths.METRICS / "losers.json", {"images": len(kept), "sampled": sampled}, provenance)
+    if is_main_process():
+        metrics = {"images": len(selection.kept), "sampled": selection.sampled, "short": selection.short}
+        provenance = {"base": params.base.name, "detector": settings.detector, "method": method}
+        write_metrics(paths.METRICS / "losers.json", metrics, provenance)
 
 
 if __name__ == "__main__":

@@ -4,47 +4,49 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
+from pathlib import Path
 
-from anomend.diffusion.lora import load_lora, lora_sha256
-from anomend.diffusion.sampling import load_sampler, sample_images, sampling_options
+from anomend.diffusion.lora import lora_sha256
+from anomend.diffusion.model_samplers import model_sampler
+from anomend.diffusion.sample_sets import write_sample_set
 from anomend.params.resolved import load_params
-from anomend.pictures.image_sets import METADATA, ImageFolderWriter
+from anomend.pictures.image_sets import METADATA
+from anomend.pictures.sample_store import SampleStore
 from anomend.project import paths
+from anomend.project.dependencies import recorded_fingerprint
 from anomend.project.files import sha256_of
+from anomend.project.launching import is_main_process, launch
 from anomend.project.metric_files import write_metrics
 from anomend.project.run import run_stage
-from anomend.project.slugs import slug
+from anomend.project.shared_folders import shared_folder
 
 
 def main(model: str) -> None:
     params = load_params()
-    settings, base = params.sample, params.base
-    pipeline, texts = load_sampler(base, params.prompts.target + params.prompts.held_out)
-    source: str = base.name
-    if model == "tuned":
-        load_lora(pipeline, paths.LORA)
-        source = f"{base.name} + LoRA {lora_sha256(paths.LORA)[:12]}"
-    groups = {"target": params.prompts.target, "held_out": params.prompts.held_out}
-    counts = {"target": settings.target_seeds_per_prompt, "held_out": settings.held_out_seeds_per_prompt}
-    seeds = {group: range(settings.first_seed, settings.first_seed + count) for group, count in counts.items()}
-    rows = [(group, prompt, seed) for group, prompts in groups.items() for prompt in prompts for seed in seeds[group]]
-    images = sample_images(
-        pipeline,
-        [(prompt, seed) for _, prompt, seed in rows],
-        **sampling_options(base, settings),
+    launch(params.sample.launcher, "stages.sample", model, parameter="sample.launcher")
+    lora = paths.LORA if model == "tuned" else None
+    store = SampleStore(shared_folder(Path.cwd(), paths.SAMPLE_STORE, params.sample.store))
+    sampler = model_sampler(
+        params.base,
+        params.sample,
+        store=store,
+        code=recorded_fingerprint("sampler"),
+        lora=lora,
         description=f"sampling {model}",
-        texts=texts,
     )
-    writer = ImageFolderWriter(paths.SAMPLES / model)
-    for (group, prompt, seed), image in zip(rows, images, strict=True):
-        name = f"{slug(prompt)}-{seed}.png"
-        row = {"text": prompt, "prompt": prompt, "seed": seed, "group": group, "source": model, "model": source}
-        # Nothing runs again for another device, which rounds differently: so each image says what it was drawn on.
-        writer.add(name, image, **row, device=pipeline.device.type)
-    writer.close()
-    metrics = {"images": len(rows), "samples_sha256": sha256_of(paths.SAMPLES / model / METADATA)}
-    provenance = {"base": base.name, "model": source, "device": pipeline.device.type}
-    write_metrics(paths.METRICS / f"sample_{model}.json", metrics, provenance)
+    images = write_sample_set(
+        paths.SAMPLES / model,
+        sampler,
+        prompts=params.prompts,
+        sample=params.sample,
+        model=model,
+        name=f"{params.base.name} + LoRA {lora_sha256(lora)[:12]}" if lora else params.base.name,
+        written=is_main_process(),
+    )
+    if is_main_process():
+        metrics = {"images": images, "samples_sha256": sha256_of(paths.SAMPLES / model / METADATA)}
+        write_metrics(paths.METRICS / f"sample_{model}.json", metrics, sampler.recipe)
+        store.prune_to(params.sample.store_gigabytes, keep=sampler.samples.digest)
 
 
 if __name__ == "__main__":

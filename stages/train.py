@@ -10,19 +10,14 @@ from anomend.params.resolved import load_params
 from anomend.project import paths
 from anomend.project.dependencies import recorded_fingerprint
 from anomend.project.files import write_whole
+from anomend.project.launching import launch
 from anomend.project.metric_files import write_metrics
 from anomend.project.run import run_stage
-from anomend.training.launching import replace_by_launcher
-
-LAUNCHED = "ANOMEND_TRAIN_LAUNCHED"
-"""Set in the environment of processes that `train.launcher` starts."""
 
 
 def main() -> None:
     params = load_params()
-    if params.train.launcher and LAUNCHED not in os.environ:
-        os.environ[LAUNCHED] = "1"
-        replace_by_launcher(params.train.launcher, "stages.train")
+    launch(params.train.launcher, "stages.train", parameter="train.launcher")
     if (precision := os.environ.get("ACCELERATE_MIXED_PRECISION", "no")) != "no":
         raise ValueError(f"the launcher asks for mixed precision {precision!r}: leave it out, and set base.dtype")
     # Imported only now: torch takes seconds, which a launcher need not wait for.

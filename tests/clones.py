@@ -31,7 +31,7 @@ SHRUNK: dict[str, dict[str, Any]] = {
     },
     "train.monitor": {"every": 3, "seeds_per_prompt": 2, "validation_draws": 4},
     "losers": {"per_prompt": 3},
-    "sample": {"target_seeds_per_prompt": 6, "held_out_seeds_per_prompt": 6, "steps": 8},
+    "sample": {"target_seeds_per_prompt": 6, "held_out_seeds_per_prompt": 6, "steps": 8, "batch_size": 3},
     "measure": {"within_set_images": 6},
     "compare": {"resamples": 200},
     "judge": {"pairs_per_prompt": 5, "image_size": 128},

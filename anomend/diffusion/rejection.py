@@ -1,142 +1,158 @@
-"""Images of the base that a detector accepts: right ones for prior preservation, anomalous ones to learn against.
-
-The models are imported when the first image is sampled, so that a recipe without such images starts at once.
-"""
+"""Images of the base that a detector accepts: right ones for prior preservation, anomalous ones to learn against."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anomend.detectors.table import make_detector
+from anomend.diffusion.model_samplers import model_sampler
 from anomend.params.detectors import DetectorParams
 from anomend.params.diffusion import BaseModelParams, SampleParams
-from anomend.pictures.image_sets import ImageFolderWriter
+from anomend.pictures.image_sets import ImageFolderWriter, load_image
+from anomend.pictures.sample_store import SampleStore, checksum
 
 Image = NDArray[np.uint8]
-Kept = tuple[str, int, Image]
-"""Prompt, seed and image."""
-Sample = Callable[[Sequence[tuple[str, int]], int], Sequence[Image]]
-"""Maps (prompt, seed) requests and the number of the round, from 1, to images."""
+Accept = Callable[[Sequence[Image]], Sequence[bool]]
+"""Returns for each image whether it is kept."""
+Sample = Callable[[Sequence[tuple[str, range]], int], Mapping[tuple[str, int], Path]]
+"""Maps prompts, each with seeds, and the first seed of all, to stored images (`StoredSampler.images`)."""
+AT_ONCE = 64
+"""Images in memory."""
+
+
+class TooFewImages(ValueError):
+    """The detector accepted too few images of a prompt."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """How many images are kept, and how many rounds are sampled at most."""
+    """How many images are kept, and how many are sampled at most."""
 
     prompts: Sequence[str]
     per_prompt: int
     """Images to keep per prompt."""
     max_tries: int
-    """Rounds of sampling, at most. The first one asks for `per_prompt` images per prompt, later ones for the rest."""
+    """Images sampled at most, per image to keep."""
+    min_share: float
+    """Smallest share of `per_prompt` that is enough to go on with."""
     first_seed: int
-    """Seed of the first image; round r, from 0, starts at first_seed + r * per_prompt."""
+    """Seed of the first image; the next ones count up."""
+
+    def none(self) -> Wanted:
+        """The same without any image."""
+        return replace(self, per_prompt=0)
 
 
-def sample_by_anatomy(
-    base: BaseModelParams,
-    sampling: SampleParams,
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """What was kept."""
+
+    kept: list[tuple[str, int, Path]] = field(default_factory=list)
+    """Prompt, seed and stored image; by prompt, then by seed."""
+    sampled: int = 0
+    """How many images the detector saw."""
+    short: dict[str, int] = field(default_factory=dict)
+    """Prompts with fewer images than wanted -> how many they have."""
+
+
+def select(wanted: Wanted, sample: Sample, accept: Accept) -> Selection:
+    """Sample until each prompt has enough images that are accepted: of its seeds, the first ones.
+
+    Args:
+        wanted: prompts, numbers and seeds; with `per_prompt` 0, nothing is sampled.
+        sample: makes the images.
+        accept: decides on them.
+
+    Raises:
+        TooFewImages: a prompt has fewer images than `min_share` allows; the sentence names it.
+    """
+    kept: dict[str, list[tuple[int, Path]]] = {prompt: [] for prompt in wanted.prompts}
+    tried = dict.fromkeys(wanted.prompts, 0)
+    most = wanted.per_prompt * wanted.max_tries
+    while requests := [
+        (prompt, range(first, first + min(wanted.per_prompt - len(kept[prompt]), most - tried[prompt])))
+        for prompt in kept
+        if len(kept[prompt]) < wanted.per_prompt and tried[prompt] < most
+        for first in [wanted.first_seed + tried[prompt]]
+    ]:
+        images = sample(requests, wanted.first_seed)
+        keys = [(prompt, seed) for prompt, seeds in requests for seed in seeds]
+        for start in range(0, len(keys), AT_ONCE):
+            part = keys[start : start + AT_ONCE]
+            for (prompt, seed), accepted in zip(part, accept([load_image(images[key]) for key in part]), strict=True):
+                tried[prompt] += 1
+                if accepted:
+                    kept[prompt].append((seed, images[prompt, seed]))
+    short = {prompt: len(rows) for prompt, rows in kept.items() if len(rows) < wanted.per_prompt}
+    for prompt, count in short.items():
+        if count < math.ceil(wanted.min_share * wanted.per_prompt):
+            raise TooFewImages(
+                f"only {count} of {tried[prompt]} images of {prompt!r} passed, {wanted.per_prompt} wanted"
+            )
+    return Selection(
+        kept=[(prompt, seed, path) for prompt, rows in kept.items() for seed, path in rows],
+        sampled=sum(tried.values()),
+        short=short,
+    )
+
+
+def keep_by_anatomy(
+    folder: Path | None,
     wanted: Wanted,
     *,
+    base: BaseModelParams,
+    sampling: SampleParams,
+    store: SampleStore,
+    code: str,
     detector: str,
     detectors: DetectorParams,
     anomalous: bool,
     description: str,
-) -> tuple[list[Kept], int]:
-    """Sample the base until each prompt has enough images that are right, or enough that are anomalous.
+) -> Selection:
+    """Fill an image set with images of the base that are right, or with anomalous ones.
 
     Args:
+        folder: the image set; None: only fill the store, as further processes do. What an earlier run, or `dvc pull`,
+            left there is taken into the store first.
+        wanted: prompts, numbers and seeds; with `per_prompt` 0, the set is empty, and no model is loaded.
         base: the base.
         sampling: how it is sampled.
-        wanted: prompts, numbers and seeds; with `per_prompt` 0, no model is loaded.
+        store: keeps all sampled images, also those that are not kept here.
+        code: fingerprint of the code that samples.
         detector: a detector of `anomend.detectors.table`; "none" finds no anomaly in any image.
         detectors: the models that detectors load.
         anomalous: keep images with an anomaly; False: keep images without one.
         description: names the images in the progress bar.
 
-    Returns:
-        The kept images, and how many were sampled.
-
     Raises:
-        ValueError: a prompt has too few images after the last round; the sentence names it.
+        TooFewImages: a prompt has too few images; the sentence names it.
     """
-    if not wanted.per_prompt:
-        return [], 0
-    loaded = make_detector(detector, detectors)
+    rows: list[dict[str, Any]] = []
+    selection = Selection()
+    if wanted.per_prompt:
+        sampler = model_sampler(base, sampling, store=store, code=code, description=description)
+        if folder is not None:
+            sampler.samples.refill(folder)
+        loaded = make_detector(detector, detectors)
 
-    def accept(images: Sequence[Image]) -> list[bool]:
-        return [bool(anomalies) is anomalous for anomalies in loaded.anomalies(images)]
+        def accept(images: Sequence[Image]) -> list[bool]:
+            return [bool(anomalies) is anomalous for anomalies in loaded.anomalies(images)]
 
-    return sample_kept(
-        wanted, base_sampler(base=base, settings=sampling, prompts=wanted.prompts, description=description), accept
-    )
-
-
-def base_sampler(*, base: BaseModelParams, settings: SampleParams, prompts: Sequence[str], description: str) -> Sample:
-    """A sampler of the base model for `sample_kept`; `description` names the images in the progress bar."""
-    from anomend.diffusion.sampling import load_sampler, sample_images, sampling_options
-
-    pipeline, texts = load_sampler(base, prompts)
-
-    def sample(requests: Sequence[tuple[str, int]], attempt: int) -> list[Image]:
-        return list(
-            sample_images(
-                pipeline,
-                requests,
-                **sampling_options(base, settings),
-                description=f"{description}, round {attempt}",
-                texts=texts,
-            )
-        )
-
-    return sample
-
-
-def sample_kept(
-    wanted: Wanted, sample: Sample, accept: Callable[[Sequence[Image]], Sequence[bool]]
-) -> tuple[list[Kept], int]:
-    """Sample rounds of images until each prompt has enough that are accepted.
-
-    Args:
-        wanted: prompts, numbers and seeds.
-        sample: draws the images.
-        accept: returns for each image whether it is kept.
-
-    Returns:
-        The kept images, and how many were sampled.
-
-    Raises:
-        ValueError: a prompt has too few images after the last round; the sentence names it.
-    """
-    kept: list[Kept] = []
-    counts = dict.fromkeys(wanted.prompts, 0)
-    sampled = 0
-    for attempt in range(wanted.max_tries):
-        first = wanted.first_seed + attempt * wanted.per_prompt
-        requests = [(p, first + i) for p in wanted.prompts for i in range(wanted.per_prompt - counts[p])]
-        if not requests:
-            break
-        images = sample(requests, attempt + 1)
-        sampled += len(images)
-        for (prompt, seed), image, accepted in zip(requests, images, accept(images), strict=True):
-            if accepted:
-                kept.append((prompt, seed, image))
-                counts[prompt] += 1
-    for prompt, count in counts.items():
-        if count < wanted.per_prompt:
-            raise ValueError(
-                f"only {count} images of {wanted.per_prompt} for {prompt!r} were kept in {wanted.max_tries} rounds"
-            )
-    return kept, sampled
-
-
-def write_kept(folder: Path, kept: Sequence[Kept], model: str) -> None:
-    """Write kept images of the base as an image set."""
-    writer = ImageFolderWriter(folder)
-    for index, (prompt, seed, image) in enumerate(kept):
-        writer.add(f"{index:04d}.png", image, text=prompt, prompt=prompt, seed=seed, source="base", model=model)
-    writer.close()
+        selection = select(wanted, sampler.images, accept)
+        about = {"source": "base", "model": base.name, "recipe": sampler.samples.digest}
+        rows = [{"text": prompt, "prompt": prompt, "seed": seed, **about} for prompt, seed, _ in selection.kept]
+        for prompt, count in selection.short.items():
+            print(f"{description}: {count} of {wanted.per_prompt} for {prompt!r}, which is enough to go on")
+    if folder is not None:
+        writer = ImageFolderWriter(folder)
+        for index, (row, (_, _, path)) in enumerate(zip(rows, selection.kept, strict=True)):
+            writer.add_stored(f"{index:04d}.png", path, checksum(path), **row)
+        writer.close()
+    return selection

@@ -27,7 +27,8 @@ def load_sampler(base: BaseModelParams, prompts: Iterable[str]) -> tuple[StableD
     """
     device = resolve_device(base.device)
     encoders = load_text_encoders(base.name, base.local_folder, base.dtype).to(device)
-    texts = encode_texts(encoders, sorted({*prompts, ""}), max_sequence_length=base.max_sequence_length, batch_size=16)
+    # One at a time: the last bits of a text's embedding depend on the texts that it is encoded with.
+    texts = encode_texts(encoders, sorted({*prompts, ""}), max_sequence_length=base.max_sequence_length, batch_size=1)
     del encoders
     gc.collect()
     torch.cuda.empty_cache()
@@ -107,5 +108,11 @@ def sample_images(
                 width=resolution,
                 output_type="np",
             ).images
+            for (prompt, seed), image in zip(batch, images, strict=True):
+                if not np.isfinite(image).all():
+                    raise ValueError(
+                        f"the image of {prompt!r} at seed {seed} is not finite: the weights are broken, or {dtype} is "
+                        "too small for this base: set base.dtype to bfloat16 or float32"
+                    )
             bar.update(len(batch))
             yield from (images * 255).round().astype(np.uint8)

@@ -26,6 +26,12 @@ class BaseModelParams(Section):
     dtype: Literal["float32", "bfloat16", "float16"] = Field(description="Precision of the frozen base.")
 
 
+_MIN_SHARE = (
+    "Smallest share of per_prompt that is enough: with fewer images, the stage stops; with more, it says which prompts "
+    "are short, and goes on."
+)
+
+
 class ClassImageParams(Section):
     """Images of the base model itself for prior preservation."""
 
@@ -33,7 +39,8 @@ class ClassImageParams(Section):
         min_length=1, description="Prompts of the class images; none may equal a held-out prompt word for word."
     )
     per_prompt: int = Field(ge=0, description="Images kept per prompt; 0: no class images.")
-    max_tries: int = Field(ge=1, description="Most images sampled per kept image before the stage stops with an error.")
+    max_tries: int = Field(ge=1, description="Most images sampled per kept image.")
+    min_share: float = Field(gt=0, le=1, description=_MIN_SHARE)
     first_seed: Seed = Field(description="Seed of the first image; the next ones count up.")
     detector: AnatomyDetector = Field(
         description="Detector that removes anomalous class images; choices as in measure.detector; none: keep all."
@@ -44,7 +51,8 @@ class LoserParams(Section):
     """Anomalous images of the base for the target prompts: the losers of `train.method: dpo`."""
 
     per_prompt: int = Field(ge=1, description="Anomalous images kept per target prompt.")
-    max_tries: int = Field(ge=1, description="Most images sampled per kept image before the stage stops with an error.")
+    max_tries: int = Field(ge=1, description="Most images sampled per kept image.")
+    min_share: float = Field(gt=0, le=1, description=_MIN_SHARE)
     first_seed: Seed = Field(description="Seed of the first image; separate from the seeds of stage `sample`.")
     detector: AnatomyDetector = Field(
         description="Detector of the anomalies; choices as in measure.detector; none if train.method needs no losers."
@@ -85,4 +93,24 @@ class SampleParams(Section):
     first_seed: Seed = Field(description="Seed of the first image of each prompt; the next ones count up.")
     steps: int = Field(ge=1, le=1000, description="Sampling steps.")
     guidance_scale: float = Field(ge=1, le=50, description="Classifier-free guidance; 1: none.")
-    batch_size: int = Field(json_schema_extra=RUN_SETTING, ge=1, description="Images sampled at a time.")
+    batch_size: int = Field(
+        json_schema_extra=RUN_SETTING,
+        ge=1,
+        description="Images sampled at a time: the seeds of a prompt in blocks of this size, the last one always "
+        "whole. Choose a divisor of the numbers of seeds.",
+    )
+    launcher: list[str] = Field(
+        json_schema_extra=RUN_SETTING,
+        description="Command put before `-m stages.sample` (and class_images, losers), such as [accelerate, launch, "
+        "--config_file, FILE]: its processes share the images; empty: one process.",
+    )
+    store: str | None = Field(
+        json_schema_extra=RUN_SETTING,
+        description="Folder of the store of samples; null: .samples of the main checkout, which experiments and "
+        "worktrees share.",
+    )
+    store_gigabytes: float = Field(
+        json_schema_extra=RUN_SETTING,
+        gt=0,
+        description="Size of the store, from which on the images that were used longest ago are deleted.",
+    )

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from anomend.project.files import sha256_of
+from anomend.project.files import copy, sha256_of
 
 METADATA = "metadata.jsonl"
 
@@ -34,7 +34,8 @@ def load_image(path: Path) -> NDArray[np.uint8]:
 
 
 class ImageFolderWriter:
-    """Writes images and their provenance; `metadata.jsonl` is written when the set is complete."""
+    """Writes images and their provenance. When the set is complete, `metadata.jsonl` is written, and whatever else an
+    earlier run left in the folder is deleted."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -47,8 +48,19 @@ class ImageFolderWriter:
         Image.fromarray(image).save(path)
         self.rows.append({"file_name": file_name, **provenance, "sha256": sha256_of(path)})
 
+    def add_stored(self, file_name: str, stored: Path, sha256: str, /, **provenance: Any) -> None:
+        """Copy a PNG whose SHA-256 is known, and note its provenance."""
+        path = self.folder / file_name
+        path.unlink(missing_ok=True)  # It may be a link into DVC's cache.
+        copy(stored, path)
+        self.rows.append({"file_name": file_name, **provenance, "sha256": sha256})
+
     def close(self) -> None:
-        """Write the metadata."""
+        """Write the metadata, and delete files that it does not list."""
+        listed = {row["file_name"] for row in self.rows}
+        for path in self.folder.iterdir():
+            if path.name not in listed and path.is_file():
+                path.unlink()
         write_metadata(self.folder, self.rows)
 
 
@@ -56,6 +68,18 @@ def write_metadata(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write `metadata.jsonl`, one object per line."""
     lines = [json.dumps(dict(row), ensure_ascii=False) for row in rows]
     (folder / METADATA).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def rows_of(metadata: Path) -> list[dict[str, Any]]:
+    """The objects of a `metadata.jsonl`.
+
+    Raises:
+        ValueError: the file is broken.
+    """
+    try:
+        return [json.loads(line) for line in metadata.read_text(encoding="utf-8").split("\n") if line.strip()]
+    except ValueError:
+        raise ValueError(f"{metadata} is broken: remove {metadata.parent}, and run the stage that makes it") from None
 
 
 def read_imagefolder(folder: Path) -> pd.DataFrame:
@@ -68,10 +92,7 @@ def read_imagefolder(folder: Path) -> pd.DataFrame:
     metadata = folder / METADATA
     if not metadata.exists():
         raise ValueError(f"{folder} has no {METADATA}: run the stage that makes it, or add one line per image")
-    try:
-        rows = [json.loads(line) for line in metadata.read_text(encoding="utf-8").split("\n") if line.strip()]
-    except ValueError:
-        raise ValueError(f"{metadata} is broken: remove {folder} and run the stage that makes it") from None
+    rows = rows_of(metadata)
     if not rows:
         raise ValueError(f"{metadata} lists no image: the stage that made {folder} kept none")
     table = pd.DataFrame(rows)

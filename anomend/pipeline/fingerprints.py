@@ -22,6 +22,10 @@ from anomend.project.lock import locked_versions
 from anomend.project.yaml_files import read_yaml
 
 LEFT_OUT = ("anomend.params",)
+SAMPLER = "sampler"
+"""Not a stage: the code that turns a base, a LoRA, a prompt and a seed into an image. It is part of the key of stored
+samples, so that a change elsewhere in a stage samples nothing again."""
+SAMPLER_MODULES = ["anomend.diffusion.sampling", "anomend.diffusion.lora"]
 RESOLVE = "resolve"
 """The stage that writes the fingerprints, and has none itself: it runs whenever a file of the code changes."""
 
@@ -77,7 +81,8 @@ def stage_fingerprints(root: Path, params: Params) -> dict[str, str]:
     """
     selected = plugins(params)
     modules = {name: module for name, module in stage_modules(root / "dvc.yaml").items() if name != RESOLVE}
-    return module_fingerprints(root, {name: [module, *selected.get(name, ())] for name, module in modules.items()})
+    starts = {name: [module, *selected.get(name, ())] for name, module in modules.items()}
+    return module_fingerprints(root, starts | {SAMPLER: SAMPLER_MODULES})
 
 
 def module_fingerprints(root: Path, modules: Mapping[str, Iterable[str]]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +40,17 @@ def write_whole(path: Path, content: bytes | str, *, durable: bool = True) -> No
     """Write bytes, or text as UTF-8, by `written_whole`."""
     with written_whole(path, durable=durable) as partial:
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file's content; on file systems that can (Btrfs, XFS), both share the disk's blocks until one changes."""
+    with source.open("rb") as content, target.open("wb") as file:
+        try:
+            import fcntl
+
+            fcntl.ioctl(file, 0x40049409, content.fileno())  # FICLONE of linux/fs.h
+        except (ImportError, OSError):
+            shutil.copyfileobj(content, file, 1 << 20)
 
 
 def sha256_of(source: Path | bytes | str) -> str:

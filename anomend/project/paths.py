@@ -45,6 +45,8 @@ REPORT = Path("report")
 # Working files of a run, which may be deleted at any time.
 CHECKPOINTS = Path(".checkpoints")
 FEATURE_STORE = Path(".features")
+SAMPLE_STORE = ".samples"
+"""In the main checkout, which experiments and worktrees share."""
 
 MODELS = ("base", "tuned")
 """The two models that are compared, as files and columns name them."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from anomend.params.types import RequestParams
+from anomend.project.shared_folders import shared_folder
 from anomend.purchasing.budget import PERMISSION
 from anomend.purchasing.purchase import Patience
 from anomend.purchasing.settings import PurchaseSettings
@@ -52,27 +53,10 @@ def purchase_settings(
         concurrency=requests.concurrency,
         timeout_s=requests.timeout_s,
         patience=Patience(requests.attempts, requests.first_wait_s),
-        store=store_folder(project, environment.get(STORE)),
+        store=shared_folder(project, "paid", environment.get(STORE)),
         prices=prices,
         retired_models=retired_models,
         key_variable=variable,
         api_key=environment.get(variable),
         may_spend=environment.get(PERMISSION) == "1",
     )
-
-
-def store_folder(project: Path, named: str | None = None) -> Path:
-    """The folder of a project's paid answers, outside git and DVC.
-
-    Args:
-        project: the project's root. An experiment that DVC runs in a copy below `.dvc/tmp/exps` shares the store of
-            the project that was copied, so that no answer is paid twice.
-        named: another folder, as the user sets it.
-    """
-    if named:
-        return Path(named).expanduser()
-    parts = project.resolve().parts
-    for index in range(len(parts) - 2):
-        if parts[index : index + 3] == (".dvc", "tmp", "exps"):
-            return Path(*parts[:index]) / "paid"
-    return project / "paid"

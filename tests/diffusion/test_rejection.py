@@ -10,44 +10,80 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anomend.diffusion.rejection import Image, Wanted, sample_kept, write_kept
-from anomend.pictures.image_sets import read_imagefolder
+from anomend.diffusion.rejection import Image, TooFewImages, Wanted, select
+from anomend.diffusion.stored_sampling import Draw, StoredSampler
+from anomend.pictures.sample_store import SampleStore
 from tests.conftest import ROOT
 
 
 class Sampler:
-    """Draws images whose pixels are their seed, and remembers the rounds of requests."""
+    """Images whose pixels are their seed; remembers the rounds of requests."""
 
-    def __init__(self) -> None:
-        self.rounds: list[list[tuple[str, int]]] = []
+    def __init__(self, folder: Path, size: int = 2) -> None:
+        self.rounds: list[list[tuple[str, range]]] = []
+        self.blocks: list[tuple[str, list[int]]] = []
+        samples = SampleStore(folder).samples({})
+        self.stored = StoredSampler(recipe={}, samples=samples, load=self.load, block_size=size, description="")
 
-    def __call__(self, requests: Sequence[tuple[str, int]], attempt: int) -> list[Image]:
+    def load(self, prompts: Sequence[str]) -> Draw:
+        return self.draw
+
+    def draw(self, prompt: str, seeds: Sequence[int]) -> list[Image]:
+        self.blocks.append((prompt, list(seeds)))
+        return [np.full((2, 2, 3), seed, np.uint8) for seed in seeds]
+
+    def __call__(self, requests: Sequence[tuple[str, range]], first_seed: int) -> dict[tuple[str, int], Path]:
         self.rounds.append(list(requests))
-        assert attempt == len(self.rounds)
-        return [np.full((2, 2, 3), seed, np.uint8) for _, seed in requests]
+        return self.stored.images(requests, first_seed)
 
 
 def even(images: Sequence[Image]) -> list[bool]:
     return [int(image[0, 0, 0]) % 2 == 0 for image in images]
 
 
-def test_later_rounds_ask_for_what_is_missing_at_new_seeds(tmp_path: Path) -> None:
-    sampler = Sampler()
-    kept, sampled = sample_kept(Wanted(prompts=["a", "b"], per_prompt=2, max_tries=3, first_seed=10), sampler, even)
-    # Seeds 10 and 11, then one per prompt from 10 + 2.
-    assert sampler.rounds == [[("a", 10), ("a", 11), ("b", 10), ("b", 11)], [("a", 12), ("b", 12)]]
-    assert [(prompt, seed) for prompt, seed, _ in kept] == [("a", 10), ("b", 10), ("a", 12), ("b", 12)]
-    assert sampled == 6
-    write_kept(tmp_path, kept, "mini")
-    table = read_imagefolder(tmp_path)
-    assert table["seed"].tolist() == [10, 10, 12, 12] and set(table["model"]) == {"mini"}
+def never(images: Sequence[Image]) -> list[bool]:
+    return [False for _ in images]
 
 
-def test_a_prompt_with_too_few_accepted_images_is_named() -> None:
-    with pytest.raises(ValueError, match="only 0 images of 2 for 'a' were kept in 3 rounds"):
-        sample_kept(
-            Wanted(prompts=["a"], per_prompt=2, max_tries=3, first_seed=0), Sampler(), lambda images: [False, False]
-        )
+def wanted(**changes: object) -> Wanted:
+    values = {"prompts": ["a", "b"], "per_prompt": 2, "max_tries": 3, "first_seed": 10, "min_share": 1.0}
+    return Wanted(**(values | changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_later_rounds_go_on_with_the_next_seeds(tmp_path: Path, size: int) -> None:
+    sampler = Sampler(tmp_path, size)
+    selection = select(wanted(), sampler, even)
+    assert sampler.rounds == [
+        [("a", range(10, 12)), ("b", range(10, 12))],
+        [("a", range(12, 13)), ("b", range(12, 13))],
+    ]
+    # Whatever the size of a block, the same images are kept and counted.
+    assert [(p, seed) for p, seed, _ in selection.kept] == [("a", 10), ("a", 12), ("b", 10), ("b", 12)]
+    assert selection.sampled == 6 and selection.short == {}
+
+
+def test_too_few_images_are_a_sentence_and_stay_in_the_store(tmp_path: Path) -> None:
+    sampler = Sampler(tmp_path)
+    with pytest.raises(TooFewImages, match="only 0 of 6 images of 'a' passed, 2 wanted"):
+        select(wanted(prompts=["a"], min_share=0.5), sampler, never)
+    assert len(list(tmp_path.rglob("*.png"))) == 6
+    again = Sampler(tmp_path)
+    assert len(select(wanted(prompts=["a"]), again, even).kept) == 2 and again.blocks == []
+
+
+def test_a_prompt_that_is_short_goes_on_above_the_stated_share(tmp_path: Path) -> None:
+    # Seeds 10 to 13: two are even, three are wanted.
+    few = wanted(prompts=["a"], per_prompt=4, max_tries=1, min_share=0.5)
+    selection = select(few, Sampler(tmp_path), even)
+    assert [seed for _, seed, _ in selection.kept] == [10, 12] and selection.short == {"a": 2}
+    with pytest.raises(TooFewImages, match="only 2 of 4"):
+        select(wanted(prompts=["a"], per_prompt=4, max_tries=1, min_share=0.6), Sampler(tmp_path), even)
+
+
+def test_no_image_wanted_samples_nothing(tmp_path: Path) -> None:
+    sampler = Sampler(tmp_path)
+    assert select(wanted().none(), sampler, even).kept == [] and sampler.rounds == []
 
 
 @pytest.mark.parametrize("stage", ["class_images", "losers", "train"])
@@ -57,12 +93,14 @@ def test_no_model_library_is_imported_before_there_is_work(stage: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_nothing_is_loaded_for_no_images() -> None:
+def test_nothing_is_loaded_for_no_images(tmp_path: Path) -> None:
     code = (
-        "import sys; from anomend.diffusion.rejection import Wanted, sample_by_anatomy\n"
-        "wanted = Wanted(prompts=['a'], per_prompt=0, max_tries=1, first_seed=0)\n"
+        "import sys; from pathlib import Path; from anomend.diffusion.rejection import Wanted, keep_by_anatomy\n"
+        "wanted = Wanted(prompts=['a'], per_prompt=0, max_tries=1, first_seed=0, min_share=1)\n"
         "choice = {'detector': 'drawn_people', 'detectors': None, 'anomalous': True, 'description': ''}\n"
-        "result = sample_by_anatomy(None, None, wanted, **choice)\n"
-        "assert result == ([], 0) and 'torch' not in sys.modules"
+        "choice |= {'base': None, 'sampling': None, 'store': None, 'code': ''}\n"
+        f"selection = keep_by_anatomy(Path({str(tmp_path / 'set')!r}), wanted, **choice)\n"
+        "assert selection.kept == [] and 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    assert [path.name for path in (tmp_path / "set").iterdir()] == ["metadata.jsonl"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from anomend.params.types import RequestParams
-from anomend.purchasing.environment import KEY_VARIABLES, purchase_settings, store_folder
+from anomend.purchasing.environment import KEY_VARIABLES, purchase_settings
 
 build = partial(
     purchase_settings,
@@ -37,10 +37,4 @@ def test_key_permission_and_store_come_from_the_environment(provider: str) -> No
 @pytest.mark.parametrize("value", ["", "0", "yes", "11"])
 def test_only_1_permits_spending(value: str) -> None:
     settings = build("openai", environment={"ANOMEND_ALLOW_SPEND": value})
-    assert not settings.may_spend and settings.api_key is None and settings.store == Path("project/paid")
-
-
-def test_an_experiment_of_dvc_uses_its_projects_store(tmp_path: Path) -> None:
-    assert store_folder(tmp_path) == tmp_path / "paid"
-    assert store_folder(tmp_path / ".dvc" / "tmp" / "exps" / "tmpabc") == tmp_path.resolve() / "paid"
-    assert store_folder(tmp_path, "/elsewhere") == Path("/elsewhere")
+    assert not settings.may_spend and settings.api_key is None and settings.store == Path("project/paid").resolve()

@@ -1,0 +1,67 @@
+"""A base, with or without a LoRA, that samples through the store; it is loaded when the first image is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from anomend.diffusion.recipes import sampling_recipe
+from anomend.diffusion.stored_sampling import Draw, Image, StoredSampler
+from anomend.params.diffusion import BaseModelParams, SampleParams
+from anomend.pictures.sample_store import SampleStore
+
+
+def model_sampler(
+    base: BaseModelParams,
+    sample: SampleParams,
+    *,
+    store: SampleStore,
+    code: str,
+    lora: Path | None = None,
+    description: str = "sampling",
+) -> StoredSampler:
+    """A sampler of the base, or of the base with a LoRA.
+
+    Args:
+        base: the base.
+        sample: how it is sampled.
+        store: keeps the images.
+        code: fingerprint of the code that samples: `sampler` in resolved/code.json.
+        lora: folder of the LoRA; None: the base itself.
+        description: names the images in the progress bar.
+
+    Raises:
+        ValueError: the base or the LoRA cannot be read.
+    """
+
+    def load(prompts: Sequence[str]) -> Draw:
+        from anomend.diffusion.lora import load_lora
+        from anomend.diffusion.sampling import load_sampler, sample_images, sampling_options
+
+        pipeline, texts = load_sampler(base, prompts)
+        if lora is not None:
+            load_lora(pipeline, lora)
+        options = sampling_options(base, sample)
+
+        def draw(prompt: str, seeds: Sequence[int]) -> list[Image]:
+            requests = [(prompt, seed) for seed in seeds]
+            return list(sample_images(pipeline, requests, **options, description="", texts=texts))
+
+        return draw
+
+    recipe = sampling_recipe(base, sample, code=code, lora=_digest(lora))
+    return StoredSampler(
+        recipe=recipe,
+        samples=store.samples(recipe),
+        load=load,
+        block_size=sample.batch_size,
+        description=description,
+    )
+
+
+def _digest(lora: Path | None) -> str | None:
+    if lora is None:
+        return None
+    from anomend.diffusion.lora import lora_sha256
+
+    return lora_sha256(lora)
