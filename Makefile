@@ -15,7 +15,7 @@ PROFILE ?=
 BASE ?= $(shell git rev-parse --verify --quiet origin/main > /dev/null && echo origin/main || echo main)
 IMAGES ?= .
 
-.PHONY: plan lock lock-check test-docs audit check-cache photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal seeds sabotage calibration survey docs clean
+.PHONY: clean-samples plan lock lock-check test-docs audit check-cache photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal seeds sabotage calibration survey docs clean
 
 repro: $(VENV)/ready
 	@python -m commands.repair_lock
@@ -159,6 +159,10 @@ faults: $(VENV)/ready
 # After a disk fault: deletes corrupted entries of DVC's cache; `dvc repro` then makes them again.
 check-cache: $(VENV)/ready
 	@python -m commands.check_cache
+
+# Deletes stored samples, the ones that were used longest ago first, until GIGABYTES are left (docs/samples.md).
+clean-samples: $(VENV)/ready
+	@python -m commands.clean_samples --gigabytes "$(or $(GIGABYTES),0)"
 
 # Hours on two cores; needed only to change the embedded base.
 pretraining: $(VENV)/ready

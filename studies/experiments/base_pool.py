@@ -1,18 +1,16 @@
-"""A pool of base images for null comparisons, drawn once and kept outside git."""
+"""A pool of base images for null comparisons, from the store of samples."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from anomend.detectors.table import make_detector
-from anomend.diffusion.sampling import load_sampler, sample_images, sampling_options
+from anomend.diffusion.stored_sampling import StoredSampler
 from anomend.measuring.diversity import cosine_distance_matrix
 from anomend.measuring.feature_store import FeatureStore
 from anomend.measuring.features import get_extractor
@@ -20,13 +18,14 @@ from anomend.measuring.perceptual import get_perceptual, perceptual_matrices
 from anomend.measuring.psnr import psnr_matrix
 from anomend.measuring.ssim import ssim_matrix
 from anomend.params.params import Params
+from anomend.pictures.image_sets import load_image
 
 FIRST_SEED = 900_000
 """Far from every seed that the pipeline uses."""
 BLOCKS, TARGET_PER_BLOCK, HELD_OUT_PER_BLOCK = 3, 32, 16
-"""Images are drawn in blocks of seeds, so that an interrupted call continues where it stopped. Together with the
-committed run's base images, three blocks have 224 images per target prompt and 112 per held-out prompt; four blocks
-have both sides of a comparison of the run's size."""
+"""The pool's size, and how many seeds a prompt has per block. Together with the committed run's base images, three
+blocks have 224 images per target prompt and 112 per held-out prompt; four blocks have both sides of a comparison of the
+run's size."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,47 +46,17 @@ class Pool:
         return [prompt for prompt in self.anomalous if prompt not in self.targets]
 
 
-def draw_pool(params: Params, folder: Path, blocks: int = BLOCKS) -> None:
-    """Sample the blocks of the pool that are missing; each is a file.
+def draw_pool(params: Params, sampler: StoredSampler, blocks: int = BLOCKS) -> tuple[pd.DataFrame, NDArray[np.uint8]]:
+    """The images of the pool, sampled where the store does not have them.
 
-    Raises:
-        ValueError: the folder holds a pool of other parameters.
+    Returns:
+        A table of `prompt` and `seed`, and the images, shape (n, H, W, 3).
     """
-    made = {"prompts": params.prompts.model_dump(), "base": params.base.model_dump()}
-    made["sample"] = {name: getattr(params.sample, name) for name in ("steps", "guidance_scale")}
-    folder.mkdir(parents=True, exist_ok=True)
-    note = folder / "pool.json"
-    if note.exists() and json.loads(note.read_text()) != made:
-        raise ValueError(f"{folder} holds a pool of other parameters: remove it, or name another folder with --pool")
-    note.write_text(json.dumps(made))
-    missing = [block for block in range(blocks) if not _file(folder, block).exists()]
-    if not missing:
-        return
-    pipeline, texts = load_sampler(params.base, params.prompts.target + params.prompts.held_out)
-    for block in missing:
-        rows = _requests(params.prompts.target, TARGET_PER_BLOCK, block)
-        rows += _requests(params.prompts.held_out, HELD_OUT_PER_BLOCK, block)
-        options = sampling_options(params.base, params.sample)
-        images = np.stack(
-            list(sample_images(pipeline, rows, **options, description=f"block {block + 1} of {blocks}", texts=texts))
-        )
-        prompts, seeds = zip(*rows, strict=True)
-        unfinished = folder / f"part-{block:02}.npz"
-        np.savez(unfinished, images=images, prompt=np.array(prompts), seed=np.array(seeds))
-        unfinished.rename(_file(folder, block))  # only a complete file has the name
-
-
-def read_pool(folder: Path, blocks: int = BLOCKS) -> tuple[pd.DataFrame, NDArray[np.uint8]]:
-    """A table of `prompt` and `seed` of the drawn images in the first blocks, and the images, shape (n, H, W, 3).
-
-    Raises:
-        ValueError: there is none.
-    """
-    parts = [np.load(path) for path in sorted(folder.glob("block-*.npz"))[:blocks]]
-    if not parts:
-        raise ValueError(f"{folder} holds no pool: draw one first")
-    table = pd.DataFrame({key: np.concatenate([part[key] for part in parts]) for key in ("prompt", "seed")})
-    return table, np.concatenate([part["images"] for part in parts])
+    requests = [(prompt, _seeds(TARGET_PER_BLOCK * blocks)) for prompt in params.prompts.target]
+    requests += [(prompt, _seeds(HELD_OUT_PER_BLOCK * blocks)) for prompt in params.prompts.held_out]
+    paths = sampler.images(requests, FIRST_SEED)
+    rows = [(prompt, seed) for prompt, seeds in requests for seed in seeds]
+    return pd.DataFrame(rows, columns=["prompt", "seed"]), np.stack([load_image(paths[row]) for row in rows])
 
 
 def measure_pool(
@@ -96,7 +65,7 @@ def measure_pool(
     """Find the anomalies of every image, extract its features, and compare the images of each prompt.
 
     Args:
-        table: `prompt` and `seed` of each image; see `read_pool`.
+        table: `prompt` and `seed` of each image; see `draw_pool`.
         images: shape (n, H, W, 3).
         assessed: `prompt` and `anomalous` of further base images, which are added to the anomalies.
         params: prompts, and what is measured.
@@ -139,10 +108,5 @@ def measure_pool(
     return Pool(targets=params.prompts.target, anomalous=all_anomalous, features=features, matrices=matrices)
 
 
-def _file(folder: Path, block: int) -> Path:
-    return folder / f"block-{block:02}.npz"
-
-
-def _requests(prompts: Sequence[str], per_block: int, block: int) -> list[tuple[str, int]]:
-    first = FIRST_SEED + block * per_block
-    return [(prompt, seed) for prompt in prompts for seed in range(first, first + per_block)]
+def _seeds(count: int) -> range:
+    return range(FIRST_SEED, FIRST_SEED + count)

@@ -28,6 +28,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from anomend.diffusion.model_samplers import model_sampler
 from anomend.measuring.feature_store import FeatureStore
 from anomend.measuring.features import get_extractor
 from anomend.measuring.group_metrics import SUFFIXES
@@ -37,13 +38,16 @@ from anomend.measuring.pairing import pair_by_prompt_and_seed
 from anomend.params.params import Params
 from anomend.params.resolved import load_params
 from anomend.pictures.image_sets import load_image, read_imagefolder
-from anomend.project.paths import INSTANCE, MODELS, PLOTS
+from anomend.pictures.sample_store import SampleStore
+from anomend.project.dependencies import recorded_fingerprint
+from anomend.project.paths import FEATURE_STORE, INSTANCE, MODELS, PLOTS, SAMPLE_STORE
 from anomend.project.seeding import numpy_generator
+from anomend.project.shared_folders import shared_folder
 from anomend.statistics import Rate, compare_within_set, mcnemar_test, paired_effect
-from studies.experiments.base_pool import BLOCKS, Pool, draw_pool, measure_pool, read_pool
+from studies.experiments.base_pool import BLOCKS, Pool, draw_pool, measure_pool
 from studies.experiments.nulls import Anomalous, Pairs, labels_swapped, other_seeds, swapped_anomalies
 
-FOLDER, POOL = Path("studies/experiments"), Path(".calibration")
+FOLDER = Path("studies/experiments")
 ALPHA, LOWEST, HIGHEST = 0.05, 0.02, 0.08
 PERMUTATIONS = 2000
 OTHER, SWAPPED = "other seeds", "labels swapped"
@@ -197,16 +201,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--comparisons", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--pool", type=Path, default=POOL, help="folder of the pool of images, outside git")
     parser.add_argument("--blocks", type=int, default=BLOCKS, help="size of the pool, in blocks of 192 images")
     parser.add_argument("--write", action="store_true", help="write studies/experiments/calibration.csv and .md")
     options = parser.parse_args()
     params = load_params()
-    draw_pool(params, options.pool, options.blocks)
+    samples = SampleStore(shared_folder(Path.cwd(), SAMPLE_STORE, params.sample.store))
+    code = recorded_fingerprint("sampler")
+    sampler = model_sampler(params.base, params.sample, store=samples, code=code, description="pool")
     base, tuned = (pd.read_csv(PLOTS / f"images_{model}.csv") for model in MODELS)
     committed = pair_by_prompt_and_seed(base, tuned, "anomalous")
-    store = FeatureStore(options.pool / "features")
-    table, images = read_pool(options.pool, options.blocks)
+    store = FeatureStore(FEATURE_STORE)
+    table, images = draw_pool(params, sampler, options.blocks)
     pool = measure_pool(table, images, assessed=base, params=params, store=store)
     instances = [load_image(path) for path in read_imagefolder(INSTANCE)["path"]]
     reference = get_extractor(params.measure.extractor).extract(instances, params.measure.batch_size)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 
+from anomend.diffusion.stored_sampling import StoredSampler
 from anomend.measuring.diversity import cosine_distance_matrix
 from anomend.params.params import Params
 from anomend.params.resolved import load_params
-from studies.experiments.base_pool import Pool, draw_pool, read_pool
+from anomend.pictures.sample_store import SampleStore
+from studies.experiments.base_pool import Pool, draw_pool
 from studies.experiments.calibration import EXACT, null_comparisons, summary
 from studies.experiments.nulls import labels_swapped, other_seeds, swapped_anomalies
 from tests.conftest import ROOT
@@ -98,22 +100,16 @@ def test_p_values_that_are_not_calibrated_are_called_so() -> None:
     assert table.loc["too large", "below_05"] == 0 and table.loc["fine", "below_05"] == (shares["fine"] < 0.05).sum()
 
 
-def test_a_pool_of_other_parameters_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "pool.json").write_text("{}")
-    with pytest.raises(ValueError, match="holds a pool of other parameters"):
-        draw_pool(params(), tmp_path)
-    with pytest.raises(ValueError, match="holds no pool"):
-        read_pool(tmp_path)
+def test_the_pool_comes_from_the_store_of_samples(tmp_path: Path) -> None:
+    def draw(prompt: str, seeds: Sequence[int]) -> list[np.ndarray]:
+        return [np.full((4, 4, 3), seed - 900_000, dtype=np.uint8) for seed in seeds]
 
-
-def test_blocks_are_read_in_order(tmp_path: Path) -> None:
-    for block in (1, 0, 2):
-        images = np.full((2, 4, 4, 3), block, dtype=np.uint8)
-        np.savez(
-            tmp_path / f"block-{block:02}.npz", images=images, prompt=np.array(["a", "b"]), seed=np.array([block] * 2)
-        )
-    table, images = read_pool(tmp_path, blocks=2)
-    assert list(table["seed"]) == [0, 0, 1, 1] and images[:, 0, 0, 0].tolist() == [0, 0, 1, 1]
+    samples = SampleStore(tmp_path).samples({})
+    sampler = StoredSampler(recipe={}, samples=samples, load=lambda _: draw, block_size=32, description="")
+    table, images = draw_pool(params(), sampler, blocks=1)
+    counts = table.groupby("prompt").size()
+    assert set(counts[params().prompts.target]) == {32} and set(counts[params().prompts.held_out]) == {16}
+    assert (images[:, 0, 0, 0] == table["seed"] - 900_000).all()
 
 
 def test_the_committed_table_is_calibrated() -> None:
