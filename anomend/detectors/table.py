@@ -79,7 +79,7 @@ def check_detectors(params: Params) -> None:
         ValueError: one cannot be used; the sentence begins with its parameter and value.
     """
     uses: list[tuple[str, str, Use]] = [
-        (parameter, name, "anomalies") for parameter, name in params.anatomy_detectors().items()
+        (parameter, name, "anomalies") for parameter, name in params.running_detectors().items()
     ]
     uses.append(("judge.parts", params.judge.parts, "parts"))
     if params.curate.detector != "auto":

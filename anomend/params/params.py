@@ -42,13 +42,23 @@ class Params(Section):
     report: ReportParams
 
     def anatomy_detectors(self) -> dict[str, str]:
-        """Detectors that name anomalies in this run, by the parameter that names them."""
+        """Detectors that name anomalies, by the parameter that names them."""
         return {
             "measure.detector": self.measure.detector,
             "class_images.detector": self.class_images.detector,
             "losers.detector": self.losers.detector,
             "train.monitor.detector": self.train.monitor.detector,
         }
+
+    def running_detectors(self) -> dict[str, str]:
+        """Those of `anatomy_detectors` that have something to do in this run."""
+        monitor = self.train.monitor
+        idle = {
+            "class_images.detector": not self.class_images.per_prompt,
+            "losers.detector": self.train.method != "dpo",
+            "train.monitor.detector": not (monitor.every and monitor.seeds_per_prompt),
+        }
+        return {parameter: name for parameter, name in self.anatomy_detectors().items() if not idle.get(parameter)}
 
     def paid_models(self) -> dict[str, str]:
         """Paid models of this run, by the parameter that names them."""

@@ -29,6 +29,14 @@ class Row:
     tries: int
     lost: int
     message: str
+    images_made_again: int | None = None
+    """Sampled images that had been stored already, over all tries; None where nothing is sampled."""
+    batch: int | None = None
+    """Images that are sampled at a time: a kill may cost so many."""
+
+    def as_dict(self) -> dict[str, str | int]:
+        """The row without what it does not say."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
 
 
 def whole_suite() -> bool:
@@ -53,7 +61,7 @@ def record(row: Row, path: Path = TABLE) -> None:
         return
     rows = merged(read_rows(path), [row])
     metrics = {
-        "rows": [asdict(each) for each in rows],
+        "rows": [each.as_dict() for each in rows],
         "tries": sum(each.tries for each in rows),
         "lost": sum(each.lost for each in rows),
     }
