@@ -143,7 +143,17 @@ def stages_run(output: str) -> set[str]:
 
 def metrics(folder: Path) -> dict[str, Any]:
     """The metric files by name."""
-    names = (
-        "collect curate train sample_base sample_tuned measure_base measure_tuned compare judge survey verdict".split()
-    )
+    names = [
+        "collect",
+        "curate",
+        "train",
+        "sample_base",
+        "sample_tuned",
+        "measure_base",
+        "measure_tuned",
+        "compare",
+        "judge",
+        "survey",
+        "verdict",
+    ]
     return {name: json.loads((folder / "metrics" / f"{name}.json").read_text()) for name in names}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,12 @@ def test_a_second_training_seed_samples_no_base_image(project: Path) -> None:
     before = len(made(project))
     run(project, "dvc", "exp", "run", "--queue", "-S", "train.seed=7", "sample_tuned", "sample_base")
     run(project, "dvc", "queue", "start", "-j", "1")
-    run(project, "dvc", "queue", "logs", "-f", run(project, "dvc", "queue", "status").stdout.split()[6], check=False)
+    for _ in range(300):
+        queue = run(project, "dvc", "queue", "status").stdout
+        if "Queued" not in queue and "Running" not in queue:
+            break
+        time.sleep(1)
+    assert "Success" in queue, queue
     blocks = made(project)[before:]
     assert blocks and all(block["recipe"] != base for block in blocks)
 
