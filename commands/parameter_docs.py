@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
 from anomend.params.params import Params
-from anomend.params.profiles import DEFAULT, is_section, profile_names, read_profile
+from anomend.params.profiles import DEFAULT, QUICK, is_section, profile_names, read_level, read_profile
 from anomend.params.types import bounds
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,7 +24,17 @@ empty value there keeps the profile's; the word `none` sets a parameter that may
 def parameter_docs(profiles: Path = ROOT / "profiles") -> str:
     """All sections as Markdown tables (key, default, what is allowed, meaning), then what each profile changes."""
     defaults = read_profile(DEFAULT, profiles)
-    return "".join([HEAD, *_sections("", Params, defaults), *_profiles(profiles, defaults)])
+    limits = read_level(QUICK, profiles)
+    tables = [*_top(defaults), *_sections("", Params, defaults), *_profiles(profiles, defaults), *_quick(limits)]
+    return "".join([HEAD, *tables])
+
+
+def _top(values: Mapping[str, Any]) -> Iterator[str]:
+    """The table of the parameters that are in no section."""
+    yield "\n## At the top\n\n| key | default | allowed | meaning |\n|---|---|---|---|\n"
+    for key, field in Params.model_fields.items():
+        if key in values and not is_section(field.annotation):
+            yield f"| `{key}` | {_value(values[key])} | {_type(field.annotation)} | {field.description} |\n"
 
 
 def _sections(prefix: str, model: Any, values: Mapping[str, Any]) -> Iterator[str]:
@@ -56,6 +66,14 @@ def _profiles(folder: Path, defaults: Mapping[str, Any]) -> Iterator[str]:
     for key in keys:
         cells = ["" if of_each[name][key] == default[key] else _value(of_each[name][key]) for name in names]
         yield f"| `{key}` | {' | '.join(cells)} |\n"
+
+
+def _quick(limits: Mapping[str, Any]) -> Iterator[str]:
+    """The table of the limits of a quick run."""
+    yield "\n# What a quick run has at most\n\n`level: quick`, with any profile; what you set yourself wins.\n\n"
+    yield "| key | at most |\n|---|---|\n"
+    for key, limit in _leaves("", limits):
+        yield f"| `{key}` | {_value(limit)} |\n"
 
 
 def _leaves(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

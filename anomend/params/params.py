@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import model_validator
+from typing import Literal
+
+from pydantic import Field, model_validator
 
 from anomend.params.detectors import DetectorParams
 from anomend.params.diffusion import BaseModelParams, ClassImageParams, EncodeParams, LoserParams, SampleParams
@@ -24,6 +26,11 @@ class Params(Section):
     """All resolved parameters."""
 
     profile: str
+    level: Literal["full", "quick"] = Field(
+        "full",
+        description="full: the profile as it is. quick: few seeds, class images and training steps, for a first "
+        "impression that proves nothing (`profiles/levels/quick.yaml`).",
+    )
     base: BaseModelParams
     prompts: PromptParams
     detectors: DetectorParams

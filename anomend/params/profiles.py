@@ -2,6 +2,7 @@
 
 - `profiles/default.yaml` has every parameter.
 - `profiles/NAME.yaml` has the few that a profile changes; `inherits: OTHER` puts it over another file of that folder.
+- `profiles/levels/quick.yaml` lowers numbers of the profile where `level` is `quick`.
 - `params.yaml` names the profile and has every parameter again, empty where the user set nothing. DVC's `exp run -S`
   changes only keys that are there.
 """
@@ -19,6 +20,7 @@ from anomend.params.types import Section, bounds
 from anomend.project.yaml_files import read_yaml
 
 DEFAULT = "default"
+QUICK = "quick"
 NULL = "none"
 """In params.yaml: sets a parameter to null, since an empty value there keeps the profile's."""
 
@@ -98,8 +100,31 @@ def resolve(user: Mapping[str, Any], profiles: Path) -> Params:
         raise ValueError("params.yaml has the key `profiles`: a profile is a file now, move it to profiles/NAME.yaml")
     settings = {key: value for key, value in user.items() if key != "profile"}
     refuse_unknown(settings, Path("params.yaml"))
-    values = read_profile(str(profile), profiles)
-    return validated({"profile": profile} | merge(values, set_by_user(settings, Params)))
+    values, changes = read_profile(str(profile), profiles), set_by_user(settings, Params)
+    if changes.get("level", values.get("level")) == QUICK:
+        values = lowered(values, read_level(QUICK, profiles))
+    return validated({"profile": profile} | merge(values, changes))
+
+
+def read_level(name: str, profiles: Path) -> Values:
+    """The limits of a level, from the folder `levels` of the profiles.
+
+    Raises:
+        ValueError: the file is missing, is not a YAML mapping, or has a key that is not a parameter.
+    """
+    path = profiles / "levels" / f"{name}.yaml"
+    limits = read_yaml(path)
+    refuse_unknown(limits, path)
+    return limits
+
+
+def lowered(values: Mapping[str, Any], limits: Mapping[str, Any]) -> Values:
+    """Values whose numbers are at most the limits, section by section."""
+    result = dict(values)
+    for key, limit in limits.items():
+        nested = isinstance(limit, Mapping)
+        result[key] = lowered(values[key], limit) if nested else min(values[key], limit)
+    return result
 
 
 def set_by_user(values: Mapping[str, Any], section: Any) -> Values:

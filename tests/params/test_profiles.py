@@ -335,3 +335,25 @@ def test_a_missing_or_broken_file_is_one_sentence(tmp_path: Path) -> None:
 
 def test_the_parameter_page_is_the_models_own() -> None:
     assert (ROOT / "docs" / "parameters.md").read_text() == parameter_docs(), "run `make docs`"
+
+
+@pytest.mark.parametrize("profile", NAMES)
+def test_a_quick_run_has_at_most_what_its_file_says_and_the_rest_of_the_profile(raw_params: Raw, profile: str) -> None:
+    limits = dict(leaves(yaml.safe_load((PROFILES / "levels" / "quick.yaml").read_text())))
+    full, quick = (
+        dict(leaves(params_of(raw_params | {"profile": profile, "level": level}).model_dump()))
+        for level in ("full", "quick")
+    )
+    changed = {key for key in full if full[key] != quick[key]} - {"level"}
+    assert {"train.steps", "sample.target_seeds_per_prompt"} <= changed <= set(limits)
+    assert all(quick[key] == min(full[key], limit) for key, limit in limits.items())
+
+
+def test_what_the_user_sets_wins_over_a_quick_run(raw_params: Raw) -> None:
+    raw_params["train"]["steps"] = 900
+    assert params_of(raw_params | {"level": "quick"}).train.steps == 900
+
+
+def test_an_unknown_level_names_the_known_ones(raw_params: Raw) -> None:
+    with pytest.raises(ValueError, match="level = 'fast': input should be 'full' or 'quick'"):
+        params_of(raw_params | {"level": "fast"})
