@@ -21,7 +21,8 @@ def _line(name: str, effect: dict[str, Any]) -> str:
 
 def main() -> None:
     verdict, compare = read_metrics(METRICS / "verdict.json"), read_metrics(METRICS / "compare.json")
-    print(f"\nverdict: {verdict['verdict']}")
+    exploratory = " (a quick run, which proves nothing)" if verdict.get("exploratory") else ""
+    print(f"\nverdict: {verdict['verdict']}{exploratory}")
     for reason in verdict["reasons"]:
         print(f"  - {reason}")
     for name in SHOWN:

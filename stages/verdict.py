@@ -10,13 +10,14 @@ from anomend.verdict.decision import Thresholds, reach_verdict
 
 
 def main() -> None:
-    thresholds = load_params().verdict.model_dump()
+    params = load_params()
+    thresholds = params.verdict.model_dump()
     compare, tuned = read_metrics(METRICS / "compare.json"), read_metrics(METRICS / "measure_tuned.json")
-    verdict = reach_verdict(compare, tuned, Thresholds(**thresholds))
+    verdict = reach_verdict(compare, tuned, Thresholds(**thresholds), exploratory=params.level == "quick")
     target = compare["anomaly_rate_target"]
     provenance = {"thresholds": thresholds, "n": target["n"], "clusters": target["clusters"]}
     write_metrics(METRICS / "verdict.json", verdict.as_metrics(), provenance)
-    print(f"verdict: {verdict.outcome}")
+    print(f"verdict: {verdict.outcome}" + (", of a quick run, which proves nothing" if verdict.exploratory else ""))
 
 
 if __name__ == "__main__":

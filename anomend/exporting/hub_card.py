@@ -43,7 +43,8 @@ def hub_card(run: FinishedRun, comfyui: str | None = None, picture: str | None =
         licence=run.base.licence,
         duties=licence.duties,
         scale=train.alpha / (train.rank**0.5 if train.use_rslora else train.rank),
-        verdict=run.verdict["verdict"].replace("_", " ").capitalize(),
+        verdict=run.verdict["verdict"].replace("_", " ").capitalize()
+        + (", in a quick run, which proves nothing" if run.verdict.get("exploratory") else ""),
         headline=headline(run.verdict, run.compare),
         reasons=run.verdict["reasons"],
         tables={
@@ -55,7 +56,7 @@ def hub_card(run: FinishedRun, comfyui: str | None = None, picture: str | None =
         comfyui=comfyui,
         picture=picture,
     )
-    results = list(_eval_results(run.compare, run.verdict))
+    results = [] if run.verdict.get("exploratory") else list(_eval_results(run.compare, run.verdict))
     return f"{card_metadata(run.params, run.base, results)}\n{body}"
 
 

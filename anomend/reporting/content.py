@@ -37,6 +37,8 @@ CONTENTS = (
 """Ids and headings of the page's parts."""
 VERDICTS = {"corrected": "✓ Corrected", "not_corrected": "✗ Not corrected", "inconclusive": "? Inconclusive"}
 
+QUICK = " (a quick run, which proves nothing)"
+
 
 @dataclass(frozen=True)
 class Content:
@@ -100,7 +102,7 @@ def content_of(inputs: ReportInputs, rates: Sequence[PromptRates]) -> Content:
         title=inputs.title,
         profile=str(inputs.parameters.get("profile", "")),
         verdict=decision,
-        verdict_words=VERDICTS[decision],
+        verdict_words=VERDICTS[decision] + (QUICK if inputs.verdict.get("exploratory") else ""),
         reasons=inputs.verdict["reasons"],
         subject=subject(inputs),
         key_answers=key_answers(inputs, rates),

@@ -57,6 +57,8 @@ def key_answers(inputs: ReportInputs, rates: Sequence[PromptRates] = ()) -> tupl
 
 
 def _corrected(verdict: Metrics) -> str:
+    if verdict.get("exploratory"):
+        return "A quick run cannot tell: it proves nothing. Make a full run (level=full)."
     outcomes = [clause["passed"] for clause in verdict["clauses"].values()]
     failed, unsettled = outcomes.count(False), outcomes.count(None)
     if verdict["verdict"] == "corrected":

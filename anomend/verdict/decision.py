@@ -21,6 +21,8 @@ from anomend.verdict.clauses import (
 )
 from anomend.verdict.evidence import number, rate, read_change, read_ratio
 
+EXPLORATORY = "This was a quick run (level: quick), of few images and few steps: it proves nothing, whatever it says."
+
 __all__ = ["Clause", "Outcome", "Thresholds", "Verdict", "reach_verdict"]
 
 Outcome = Literal["corrected", "not_corrected", "inconclusive"]
@@ -60,14 +62,29 @@ class Verdict:
     """Sentences of the clauses that decided: the failed ones, else the unsettled ones, else all."""
     clauses: Mapping[str, Clause]
     metrics: Mapping[str, float | None]
+    exploratory: bool = False
+    """Whether the run was for a first impression, so that its outcome proves nothing."""
 
     def as_metrics(self) -> dict[str, Any]:
         """The content of metrics/verdict.json, without provenance."""
         clauses = {name: clause.as_metrics() for name, clause in self.clauses.items()}
-        return {"verdict": self.outcome, "reasons": list(self.reasons), "clauses": clauses, **self.metrics}
+        reasons = [EXPLORATORY, *self.reasons] if self.exploratory else list(self.reasons)
+        return {
+            "verdict": self.outcome,
+            "exploratory": self.exploratory,
+            "reasons": reasons,
+            "clauses": clauses,
+            **self.metrics,
+        }
 
 
-def reach_verdict(compare: Mapping[str, Any], measure_tuned: Mapping[str, Any], thresholds: Thresholds) -> Verdict:
+def reach_verdict(
+    compare: Mapping[str, Any],
+    measure_tuned: Mapping[str, Any],
+    thresholds: Thresholds,
+    *,
+    exploratory: bool = False,
+) -> Verdict:
     """Compare what was measured with the thresholds.
 
     Diversity and copies are judged by their point estimates, as was fixed before the runs. The diversity clause says
@@ -81,6 +98,7 @@ def reach_verdict(compare: Mapping[str, Any], measure_tuned: Mapping[str, Any], 
         measure_tuned: content of metrics/measure_tuned.json. It reads `copy_rate`, and checks that anomaly rates are
             those of the comparison.
         thresholds: what was asked for before the run.
+        exploratory: the run was for a first impression.
 
     Returns:
         The verdict. A metric that is absent, null, not finite, impossible or contradicted by another leaves its clause
@@ -112,7 +130,7 @@ def reach_verdict(compare: Mapping[str, Any], measure_tuned: Mapping[str, Any], 
         "copy_rate": copy_rate,
     }
     reasons = tuple(failed or unsettled or [clause.sentence for clause in clauses.values()])
-    return Verdict(outcome=outcome, reasons=reasons, clauses=clauses, metrics=metrics)
+    return Verdict(outcome=outcome, reasons=reasons, clauses=clauses, metrics=metrics, exploratory=exploratory)
 
 
 def _confidence(compare: Mapping[str, Any]) -> float:

@@ -89,6 +89,13 @@ def test_the_card_claims_no_more_than_the_verdict(make_run: MakeRun, verdict: st
     assert "that corrects" not in text and text.lstrip().startswith("# LoRA trained to correct")
 
 
+def test_the_card_of_a_quick_run_says_so_and_has_no_results_in_its_metadata(make_run: MakeRun) -> None:
+    run = make_run()
+    card = ModelCard(hub_card(replace(run, verdict=dict(run.verdict) | {"exploratory": True})))
+    assert "in a quick run, which proves nothing" in card.text
+    assert data_of(card).eval_results is None
+
+
 def test_what_was_not_measured_is_left_out_of_the_metadata_and_said_in_the_text(make_run: MakeRun) -> None:
     run, nothing = make_run(), {"base": None, "tuned": None, "delta": None, "reason": "no detector"}
     card = ModelCard(hub_card(replace(run, compare=dict(run.compare) | {"anomaly_rate_held_out": nothing})))

@@ -37,6 +37,15 @@ def test_it_has_verdict_measures_and_changes(changed: Path) -> None:
     assert len(text) <= LIMIT
 
 
+def test_the_verdict_of_a_quick_run_is_headed_as_one(changed: Path) -> None:
+    path = changed / "metrics" / "verdict.json"
+    before = path.read_text()
+    path.write_text(json.dumps(json.loads(before) | {"exploratory": True}))
+    text = pull_request_comment(changed, base="main", images=".")
+    path.write_text(before)
+    assert text.startswith("## inconclusive (a quick run, which proves nothing)\n\n- ")
+
+
 def test_an_unchanged_branch_says_so(changed: Path) -> None:
     run(changed, "git", "checkout", "-q", "-b", "same")
     run(changed, "git", "commit", "-qam", "other")

@@ -188,6 +188,16 @@ def test_other_verdicts(inputs: ReportInputs, verdict: str, words: str) -> None:
     assert "| ? unsettled | n/a (Too few seeds) | below +5.0 points |" in markdown
 
 
+def test_a_quick_run_is_called_that_wherever_its_verdict_is(inputs: ReportInputs) -> None:
+    outcome = inputs.verdict["verdict"]
+    for report in render_report(replace(inputs, verdict={**inputs.verdict, "exploratory": True})):
+        assert report.count("(a quick run, which proves nothing)") >= 1
+        assert "A quick run cannot tell" in report and "Yes: each of the" not in report
+    assert outcome == "corrected"
+    for report in render_report(inputs):
+        assert "quick run" not in report
+
+
 def test_markup_in_a_prompt_stays_text(inputs: ReportInputs) -> None:
     def renamed(table: pd.DataFrame) -> pd.DataFrame:
         return table.assign(prompt=table["prompt"].replace({"lying on the grass": NASTY}))

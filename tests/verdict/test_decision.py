@@ -171,7 +171,7 @@ def test_an_empty_comparison_settles_nothing() -> None:
 def test_metrics_keep_the_contract_and_are_json() -> None:
     metrics = reach_verdict(GOOD, {"copy_rate": 0.01}, THRESHOLDS).as_metrics()
     assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
-    values = {key: metrics[key] for key in metrics if key not in ("verdict", "reasons", "clauses")}
+    values = {key: metrics[key] for key in metrics if key not in ("verdict", "exploratory", "reasons", "clauses")}
     assert values == {
         "target_anomaly_rate_base": 0.8,
         "target_anomaly_rate_tuned": 0.1,
@@ -207,3 +207,14 @@ def test_a_threshold_that_is_no_threshold_is_refused(value: float) -> None:
             min_diversity_ratio=0.7,
             max_copy_rate=0.02,
         )
+
+
+def test_a_quick_run_keeps_its_clauses_and_says_first_that_it_proves_nothing() -> None:
+    full, quick = (
+        reach_verdict(GOOD, {"copy_rate": 0.0}, THRESHOLDS, exploratory=exploratory).as_metrics()
+        for exploratory in (False, True)
+    )
+    assert full["exploratory"] is False and quick["exploratory"] is True
+    assert "proves nothing" in quick["reasons"][0] and quick["reasons"][1:] == full["reasons"]
+    same = set(full) - {"exploratory", "reasons"}
+    assert {key: full[key] for key in same} == {key: quick[key] for key in same}
