@@ -1,5 +1,7 @@
 # make repro              set up, then run the whole pipeline on the profile in params.yaml (mini)
 # make repro PROFILE=...  the same on another profile
+# make repro LEVEL=quick  few seeds, class images and steps, for a first impression
+# make plan               what a run would do, and what it would take
 # make test               set up, then run all tests
 ifeq ($(OS),Windows_NT)
 $(error Anomend runs on Linux and macOS: on Windows, run it in the Windows Subsystem for Linux)
@@ -10,6 +12,8 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Nothing in the default profile needs the hub; a profile that does must be able to reach it.
 PROFILE ?=
+# full or quick; empty: as params.yaml says.
+LEVEL ?=
 
 # For pr-report: the branch to compare with, and where the comment's images are.
 BASE ?= $(shell git rev-parse --verify --quiet origin/main > /dev/null && echo origin/main || echo main)
@@ -19,8 +23,8 @@ IMAGES ?= .
 
 repro: $(VENV)/ready
 	@python -m commands.repair_lock
-ifneq ($(PROFILE),)
-	dvc exp run -S profile=$(PROFILE)
+ifneq ($(PROFILE)$(LEVEL),)
+	dvc exp run $(if $(PROFILE),-S profile=$(PROFILE)) $(if $(LEVEL),-S level=$(LEVEL))
 else
 	dvc repro
 endif
@@ -34,10 +38,12 @@ test: $(VENV)/ready lint
 	@python -m commands.fetch_photograph_networks models/photographs || true
 	$(PYTEST) --durations 25
 
-# Which stages a run would do and which it would not, at which cost; nothing runs. PROFILE and SET as for an experiment.
+# Which stages a run would do, why, and at which cost; nothing runs. PROFILE, LEVEL and SET as for an experiment. TRIAL=1
+# first times a few steps on this machine.
 SET ?=
+TRIAL ?=
 plan: $(VENV)/ready
-	@python -m commands.plan $(if $(PROFILE),--profile "$(PROFILE)") $(if $(SET),--set "$(SET)")
+	@python -m commands.plan $(if $(PROFILE),--profile "$(PROFILE)") $(if $(LEVEL),--level "$(LEVEL)") $(if $(SET),--set "$(SET)") $(if $(TRIAL),--trial)
 
 test-fast: $(VENV)/ready
 	$(PYTEST) -m "not slow"

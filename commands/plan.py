@@ -1,22 +1,28 @@
-"""What `dvc repro` would run, and why: `make plan`, `make plan PROFILE=sd3-medium`, `make plan SET='train.rank=32'`.
+"""What `dvc repro` would run, why, and at which cost: `make plan`, `make plan PROFILE=sd3-medium`,
+`make plan SET='train.rank=32'`, `make plan LEVEL=quick`.
 
-Settings are written as for `dvc exp run -S`, several of them separated by spaces. Nothing is run or written.
+Settings are written as for `dvc exp run -S`, several of them separated by spaces. Nothing is run or written; except
+that `TRIAL=1` loads the base, times a few steps, and keeps the times in metrics/resources/trial.json.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from anomend.params.params import Params
 from anomend.params.profiles import resolve
+from anomend.pipeline import bill, money
 from anomend.pipeline.checks import check_before_run
-from anomend.pipeline.plan import plan
+from anomend.pipeline.costs import read_published, read_records
+from anomend.pipeline.plan import Planned, plan
 from anomend.pipeline.resolved_files import resolved_files
-from anomend.project.paths import PARAMS, PRICES, PROFILES, RETIRED_MODELS
+from anomend.project.paths import COSTS, METRICS, PARAMS, PRICES, PROFILES, RESOURCES, RETIRED_MODELS
 from anomend.project.yaml_files import read_yaml
 
 SHOWN = 5
@@ -43,13 +49,41 @@ def with_settings(user: dict[str, Any], settings: list[str]) -> dict[str, Any]:
         return read_yaml(path)
 
 
+def costs(params: Params, planned: list[Planned]) -> list[str]:
+    """The bill of the stages that would run, as lines of text.
+
+    Raises:
+        ValueError: a paid model has no price, or the table of speeds is broken.
+    """
+    stages = {each.stage for each in planned}
+    usd = {}
+    if "collect" in stages:
+        usd["collect"] = money.collecting_usd(
+            params, environment=os.environ, project=Path.cwd(), prices=PRICES, retired_models=RETIRED_MODELS
+        )
+    if "judge" in stages:
+        usd["judge"] = money.judging_usd(params, PRICES)
+    lines = bill.make_bill(
+        params,
+        kept=bill.kept_shares(METRICS, params),
+        records=read_records(RESOURCES),
+        published=read_published(COSTS),
+        usd=usd,
+        stages=stages,
+    )
+    return bill.table(lines) if lines else []
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m commands.plan", description=__doc__)
     parser.add_argument("--profile", help="as if params.yaml named this profile")
     parser.add_argument("--set", default="", metavar="KEY=VALUE ...", help="as if these were set in params.yaml")
+    parser.add_argument("--level", choices=["full", "quick"], help="as if params.yaml named this level")
+    parser.add_argument("--trial", action="store_true", help="time a few steps of sampling and training first")
     options = parser.parse_args()
     try:
-        settings = shlex.split(options.set) + ([f"profile={options.profile}"] if options.profile else [])
+        named = {"profile": options.profile, "level": options.level}
+        settings = shlex.split(options.set) + [f"{key}={value}" for key, value in named.items() if value]
         user = with_settings(read_yaml(PARAMS), settings) if settings else read_yaml(PARAMS)
         params = resolve(user, PROFILES)
         planned = plan(Path.cwd(), resolved_files(Path.cwd(), params))
@@ -67,6 +101,15 @@ def main() -> None:
     for each in planned:
         more = f"; and {len(each.reasons) - SHOWN} more" if len(each.reasons) > SHOWN else ""
         print(f"  {each.stage:<{width}}  {'; '.join(each.reasons[:SHOWN])}{more}")
+    try:
+        if options.trial:
+            from anomend.pipeline.trial import run_trial
+
+            run_trial(params)
+        print("\nWhat that takes:")
+        print(*(f"  {line}" for line in costs(params, planned)), sep="\n")
+    except ValueError as error:
+        sys.exit(f"plan: {error}")
 
 
 if __name__ == "__main__":

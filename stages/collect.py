@@ -33,7 +33,7 @@ def main(*, dry_run: bool = False) -> None:
     published = Path(os.environ.get("ANOMEND_PAPER_IMAGES") or collecting.paper.path).expanduser()
     settings = source_settings(collecting, published=published, tables=DATA / "paper", purchase=purchase)
     if dry_run:
-        print(*describe_plan(prompts, collecting, settings), sep="\n")
+        print(*describe_plan(prompts, collecting, settings)[0], sep="\n")
         return
     collection = collect(prompts, collecting, settings, folder=COLLECTED)
     provenance = {"source": collecting.source, "seed": collecting.seed}

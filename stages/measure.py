@@ -12,20 +12,22 @@ from anomend.measuring.feature_store import FeatureStore
 from anomend.measuring.samples import measure_samples
 from anomend.params.resolved import load_params
 from anomend.pictures.image_sets import read_imagefolder
-from anomend.project.metric_files import library_versions, write_metrics
+from anomend.project.metric_files import library_versions, timed_work, write_metrics
 from anomend.project.paths import FEATURE_STORE, FEATURES, INSTANCE, METRICS, MODELS, PLOTS, SAMPLES
 from anomend.project.run import run_stage
 
 
 def main(model: str) -> None:
     params = load_params()
-    measured = measure_samples(
-        read_imagefolder(SAMPLES / model),
-        read_imagefolder(INSTANCE),
-        detector=make_detector(params.measure.detector, params.detectors),
-        settings=params.measure,
-        store=FeatureStore(FEATURE_STORE),
-    )
+    samples = read_imagefolder(SAMPLES / model)
+    with timed_work("measuring", len(samples)):
+        measured = measure_samples(
+            samples,
+            read_imagefolder(INSTANCE),
+            detector=make_detector(params.measure.detector, params.detectors),
+            settings=params.measure,
+            store=FeatureStore(FEATURE_STORE),
+        )
     PLOTS.mkdir(parents=True, exist_ok=True)
     measured.per_image.to_csv(PLOTS / f"images_{model}.csv", index=False)
     (FEATURES / model).mkdir(parents=True, exist_ok=True)

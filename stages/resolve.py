@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 
 from anomend.params.profiles import resolve
+from anomend.pipeline.bill import kept_shares, make_bill, summary
 from anomend.pipeline.checks import check_before_run
+from anomend.pipeline.costs import read_published, read_records
 from anomend.pipeline.resolved_files import resolved_files, write_files
 from anomend.project.lock import environment_differences
-from anomend.project.paths import PARAMS, PRICES, PROFILES, RETIRED_MODELS
+from anomend.project.paths import COSTS, METRICS, PARAMS, PRICES, PROFILES, RESOURCES, RETIRED_MODELS
 from anomend.project.run import run_stage
 from anomend.project.yaml_files import read_yaml
 
@@ -20,7 +22,10 @@ def main() -> None:
     write_files(resolved_files(Path.cwd(), params))
     for difference in environment_differences():
         print(f"resolve: {difference}; results will say so", file=sys.stderr)
-    print(f"profile {params.profile}: base {params.base.name}, {len(params.prompts.target)} target prompts")
+    level = "" if params.level == "full" else f", level {params.level}"
+    print(f"profile {params.profile}{level}: base {params.base.name}, {len(params.prompts.target)} target prompts")
+    kept, records = kept_shares(METRICS, params), read_records(RESOURCES)
+    print(summary(make_bill(params, kept=kept, records=records, published=read_published(COSTS))))
 
 
 if __name__ == "__main__":

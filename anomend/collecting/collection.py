@@ -88,16 +88,17 @@ def collect(prompts: Sequence[str], params: CollectParams, settings: SourceSetti
     return Collection(metrics=_metrics(per_source, len(skipped), settings), skipped=skipped)
 
 
-def describe_plan(prompts: Sequence[str], params: CollectParams, settings: SourceSettings) -> list[str]:
-    """What `collect` would do and what it would cost, one line per source; nothing is requested, bought or written."""
-    lines = []
+def describe_plan(prompts: Sequence[str], params: CollectParams, settings: SourceSettings) -> tuple[list[str], float]:
+    """What `collect` would do, one line per source, and the dollars that it would still cost; nothing is bought."""
+    lines, dollars = [], 0.0
     for source, count in _counts(params).items():
         if source == "openai":
-            module = import_module(module_of(source))
-            lines.append(f"openai: {module.describe_purchase(prompts, count, settings)}")
+            described, usd = import_module(module_of(source)).describe_purchase(prompts, count, settings)
+            lines.append(f"openai: {described}")
+            dollars += usd
         else:
             lines.append(f"{source}: up to {count} images, free of charge")
-    return lines
+    return lines, dollars
 
 
 def _counts(params: CollectParams) -> dict[str, int]:

@@ -56,13 +56,14 @@ def collect(prompts: Sequence[str], count: int, settings: SourceSettings) -> Ite
             yield _collected(item, record, openai_settings)
 
 
-def describe_purchase(prompts: Sequence[str], count: int, settings: SourceSettings) -> str:
-    """What `collect` would request and what it would cost, without any request."""
+def describe_purchase(prompts: Sequence[str], count: int, settings: SourceSettings) -> tuple[str, float]:
+    """What `collect` would request, in words, and the dollars that it would still cost; nothing is requested."""
     openai_settings = _settings(settings)
     client = ImageClient(openai_settings)
     items = list(_items(prompts, count, openai_settings.images.contexts))
     firsts = {item.individual: client.request(item) for item in items if item.context is None}
-    return client.buyer.describe(client.title(items, firsts), client.plan(items, firsts))
+    plan = client.plan(items, firsts)
+    return client.buyer.describe(client.title(items, firsts), plan), plan.estimate_usd
 
 
 def _settings(settings: SourceSettings) -> OpenAISettings:

@@ -33,6 +33,13 @@ def resolve_device(device: str) -> torch.device:
     return torch.device(device)
 
 
+def device_name(device: torch.device) -> str:
+    """`cpu`, or the GPU's name, such as NVIDIA L4."""
+    import torch
+
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
 def load_pipeline(name: str, local_folder: str | None, dtype: str, **parts: Any) -> StableDiffusion3Pipeline:
     """Load a base as diffusers' own pipeline, on the CPU.
 

@@ -19,7 +19,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from tqdm import tqdm
 
+from anomend.diffusion.base_models import device_name
 from anomend.project.files import written_whole
+from anomend.project.metric_files import timed_work
 from anomend.project.seeding import numpy_generator
 
 
@@ -96,10 +98,12 @@ def encode_images(
     vae = pipeline.vae.to(torch.float32)
     means, deviations = [], []
     for start in tqdm(range(0, len(images), batch_size), desc="encoding images", unit="batch"):
-        batch = torch.from_numpy(np.stack(images[start : start + batch_size])).to(vae.device)
-        posterior = vae.encode(batch.permute(0, 3, 1, 2).float() / 127.5 - 1).latent_dist
-        means.append(posterior.mean.cpu())
-        deviations.append(posterior.std.cpu())
+        part = images[start : start + batch_size]
+        with timed_work("encoding", len(part), device_name(vae.device)):
+            batch = torch.from_numpy(np.stack(part)).to(vae.device)
+            posterior = vae.encode(batch.permute(0, 3, 1, 2).float() / 127.5 - 1).latent_dist
+            means.append(posterior.mean.cpu())
+            deviations.append(posterior.std.cpu())
     return torch.cat(means), torch.cat(deviations)
 
 

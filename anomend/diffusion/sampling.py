@@ -12,9 +12,10 @@ from diffusers import StableDiffusion3Pipeline
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from anomend.diffusion.base_models import load_denoiser, load_text_encoders, resolve_device
+from anomend.diffusion.base_models import device_name, load_denoiser, load_text_encoders, resolve_device
 from anomend.diffusion.embeddings import TextEmbeddings, encode_texts
 from anomend.params.diffusion import BaseModelParams, SampleParams
+from anomend.project.metric_files import timed_work
 
 
 def load_sampler(base: BaseModelParams, prompts: Iterable[str]) -> tuple[StableDiffusion3Pipeline, TextEmbeddings]:
@@ -91,23 +92,25 @@ def sample_images(
         texts = encode_texts(pipeline, prompts, max_sequence_length=max_sequence_length, batch_size=16)
     dtype, device = pipeline.transformer.dtype, pipeline.transformer.device
     embeds, pooled = texts.embeds.to(device, dtype), texts.pooled.to(device, dtype)
+    passes, name = steps * (2 if guidance_scale > 1 else 1), device_name(device)
     with tqdm(total=len(requests), desc=description, unit="image", disable=not description) as bar:
         for start in range(0, len(requests), batch_size):
             batch = requests[start : start + batch_size]
             rows = [texts.captions.index(prompt) for prompt, _ in batch]
             empty = [texts.captions.index("")] * len(batch)
-            images = pipeline(
-                prompt_embeds=embeds[rows],
-                pooled_prompt_embeds=pooled[rows],
-                negative_prompt_embeds=embeds[empty],
-                negative_pooled_prompt_embeds=pooled[empty],
-                generator=[torch.Generator().manual_seed(seed) for _, seed in batch],
-                num_inference_steps=steps,
-                guidance_scale=guidance_scale,
-                height=resolution,
-                width=resolution,
-                output_type="np",
-            ).images
+            with timed_work("sampling", len(batch) * passes, name):
+                images = pipeline(
+                    prompt_embeds=embeds[rows],
+                    pooled_prompt_embeds=pooled[rows],
+                    negative_prompt_embeds=embeds[empty],
+                    negative_pooled_prompt_embeds=pooled[empty],
+                    generator=[torch.Generator().manual_seed(seed) for _, seed in batch],
+                    num_inference_steps=steps,
+                    guidance_scale=guidance_scale,
+                    height=resolution,
+                    width=resolution,
+                    output_type="np",
+                ).images
             for (prompt, seed), image in zip(batch, images, strict=True):
                 if not np.isfinite(image).all():
                     raise ValueError(

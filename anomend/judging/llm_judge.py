@@ -28,6 +28,22 @@ PIXELS_PER_TOKEN = 700
 """Rough pixels of an image per token, with either vendor; for the estimate only."""
 
 
+PARTS_FACTOR = 4
+"""Questions with those about body parts over those without, about; for an estimate before there are images."""
+
+
+def estimate_usd(price: Price, *, pixels: int, max_tokens: int, batch: bool) -> float:
+    """Dollars that one answer may cost.
+
+    Args:
+        price: of the model.
+        pixels: of both images together, as they are sent.
+        max_tokens: of the answer at most.
+        batch: by the batch API.
+    """
+    return price.usd(TEXT_TOKENS, pixels // PIXELS_PER_TOKEN, max_tokens, batch=batch)
+
+
 class Provider(Protocol):
     """One vendor's API. `LlmJudge` makes the `content` of a request; the provider turns it into the vendor's format."""
 
@@ -86,8 +102,12 @@ class LlmJudge:
             "max_tokens": self.settings.max_tokens,
             "repeat": pair.repeat,
         }
-        tokens = sum(pixels for _, pixels in images) // PIXELS_PER_TOKEN
-        estimate = self._buyer.price.usd(TEXT_TOKENS, tokens, self.settings.max_tokens, batch=self.settings.batch)
+        estimate = estimate_usd(
+            self._buyer.price,
+            pixels=sum(pixels for _, pixels in images),
+            max_tokens=self.settings.max_tokens,
+            batch=self.settings.batch,
+        )
         return PaidRequest(content, estimate, {name: png for name, (png, _) in zip(digests, images, strict=True)})
 
     def buy(self, pairs: Iterable[BlindPair]) -> None:

@@ -9,17 +9,19 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anomend.project.files import write_whole
 from anomend.project.lock import environment_differences
+from anomend.project.paths import RESOLVED, RESOURCES, RUN_SETTINGS
 
 if TYPE_CHECKING:
     from resource import struct_rusage
 
-METRICS = Path("metrics")
 CODE = Path(__file__).resolve().parents[2]
 """The checkout that this code is in, with its lock files."""
 
@@ -58,20 +60,74 @@ def read_metrics(path: Path) -> dict[str, Any]:
     return content
 
 
+@dataclass
+class WorkDone:
+    """What a stage has done of one kind of work, and on what."""
+
+    amount: int = 0
+    seconds: float = 0.0
+    device: str = "cpu"
+
+
+_recorded: ContextVar[dict[str, WorkDone] | None] = ContextVar("work of the running stage", default=None)
+
+
+@contextmanager
+def timed_work(kind: str, amount: int, device: str = "cpu") -> Iterator[None]:
+    """Time a part of the running stage's work, so that another run's hours can be told from it.
+
+    Where no stage runs, nothing is recorded.
+
+    Args:
+        kind: sampling, training, encoding or measuring.
+        amount: how much of it, in the units of `anomend.pipeline.work`.
+        device: `cpu`, or the GPU's name.
+    """
+    start = time.perf_counter()
+    yield
+    if (recorded := _recorded.get()) is not None:
+        done = recorded.setdefault(kind, WorkDone())
+        done.amount += amount
+        done.seconds += time.perf_counter() - start
+        done.device = device
+
+
 @contextmanager
 def record_cost(stage: str) -> Iterator[None]:
-    """Time a stage and write metrics/resources/<stage>.json when it ends well.
+    """Time a stage and write metrics/resources/<stage>.json when it ends well, with what `timed_work` noted."""
+    start, work = time.monotonic(), dict[str, WorkDone]()
+    before = _recorded.set(work)
+    try:
+        yield
+    finally:
+        _recorded.reset(before)
+    parameters = {}
+    for path in (RESOLVED, RUN_SETTINGS) if work else ():
+        # A script that runs without the pipeline has no parameters in force.
+        parameters[path.name] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    write_cost(stage, seconds=time.monotonic() - start, work=work, parameters=parameters)
 
-    The file is neither a DVC output nor in git, because seconds and memory differ between runs.
+
+def write_cost(
+    stage: str, *, seconds: float, work: Mapping[str, WorkDone], parameters: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Write metrics/resources/<stage>.json, which is neither a DVC output nor in git: it differs between runs.
+
+    Args:
+        stage: the stage, or another name for what ran.
+        seconds: all of its time.
+        work: what it did, by kind.
+        parameters: those that it ran with, as the two files of stage `resolve` have them, by their names.
     """
-    start = time.monotonic()
-    yield
-    cost = {
-        "seconds": round(time.monotonic() - start, 1),
+    cost: dict[str, Any] = {
+        "seconds": round(seconds, 1),
         "peak_memory_bytes": peak_memory_bytes(),
         "machine": platform.machine(),
     }
-    write_whole(METRICS / "resources" / f"{stage}.json", json.dumps(cost, indent=2) + "\n", durable=False)
+    if work:
+        cost["work"] = {kind: asdict(done) | {"seconds": round(done.seconds, 3)} for kind, done in work.items()}
+        cost["parameters"] = parameters
+    write_whole(RESOURCES / f"{stage}.json", json.dumps(cost, indent=2) + "\n", durable=False)
 
 
 def peak_memory_bytes() -> int | None:

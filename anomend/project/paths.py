@@ -33,11 +33,15 @@ SURVEY_PAGE = Path("survey")
 PAPER_JUDGES = DATA / "paper" / "judges.csv"
 PRICES = DATA / "prices.csv"
 RETIRED_MODELS = DATA / "retired_models.csv"
+COSTS = DATA / "costs.csv"
+"""Seconds of a training step on GPUs, as others published them."""
 
 LORA = Path("models/lora")
 
 # Results, which git keeps.
 METRICS = Path("metrics")
+RESOURCES = METRICS / "resources"
+"""What each stage of the last run took on this machine; git does not keep it."""
 PLOTS = METRICS / "plots"
 CURVES = METRICS / "training"
 REPORT = Path("report")

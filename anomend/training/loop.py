@@ -17,9 +17,11 @@ from diffusers import SD3Transformer2DModel
 from diffusers.optimization import get_scheduler
 from tqdm import tqdm
 
+from anomend.diffusion.base_models import device_name
 from anomend.diffusion.lora import add_lora
 from anomend.diffusion.sharding import gathered
 from anomend.params.training import TrainParams
+from anomend.project.metric_files import timed_work
 from anomend.project.seeding import derived_seed, make_deterministic
 from anomend.training.acceleration import accelerate_steps
 from anomend.training.acceleration.garbage import frozen_heap
@@ -109,6 +111,7 @@ class LoraTrainer:
         settings, progress = self.settings, self.progress
         self.log.replay(progress.rows, progress.history)
         self.model.train()
+        device = device_name(self.accelerator.device)
         bar = tqdm(
             initial=progress.done,
             total=settings.steps,
@@ -118,7 +121,8 @@ class LoraTrainer:
         )
         with frozen_heap(), bar:
             while progress.done < settings.steps and not progress.history.no_longer_improves(settings.monitor.patience):
-                row = self.step()
+                with timed_work("training", self.passes, device):
+                    row = self.step()
                 self.log.step(row)
                 bar.set_postfix({name: f"{row[name]:.3f}" for name in logged_names(settings)}, refresh=False)
                 bar.update()
@@ -213,6 +217,12 @@ class LoraTrainer:
     @property
     def _class_batch_size(self) -> int:
         return self.settings.class_batch_size if self.data.classes else 0
+
+    @property
+    def passes(self) -> int:
+        """Images that a step's forward and backward pass handles, over all processes."""
+        pairs = 2 if self.settings.method == "dpo" else 1
+        return pairs * self.settings.batch_size + self._class_batch_size
 
     def _check_process_count(self) -> None:
         units, processes = self.settings.batch_size + self._class_batch_size, self.accelerator.num_processes

@@ -25,8 +25,8 @@ from anomend.params.params import Params
 from anomend.params.profiles import DEFAULT, merge, read_profile, validated
 from anomend.pictures.image_sets import ImageFolderWriter
 from anomend.pipeline.resolved_files import resolved_files, write_files
-from anomend.project.metric_files import METRICS, library_versions, resident_bytes, write_metrics
-from anomend.project.paths import PROFILES
+from anomend.project.metric_files import library_versions, resident_bytes, write_metrics
+from anomend.project.paths import METRICS, PROFILES
 from anomend.project.slugs import slug
 from anomend.project.yaml_files import read_yaml
 from studies.rehearsal.random_base import SHAPES, parameter_counts

@@ -1,0 +1,202 @@
+"""How long a stage's work takes: by what this machine recorded, else by published seconds of GPUs, else unknown.
+
+A record, `metrics/resources/NAME.json`, has the amount of work, its seconds and the parameters that it ran with
+(`anomend.project.metric_files.record_cost`). It serves every run with the same base, resolution, precision and way of
+training, whatever its number of images and steps.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from anomend.params.params import Params
+from anomend.pipeline.work import Work
+from anomend.project.paths import RESOLVED, RUN_SETTINGS
+
+TRIAL = "trial"
+"""Name of the record of a timed trial."""
+BASE = ("base.name", "base.local_folder", "base.resolution", "base.dtype")
+DECIDES_SPEED = {
+    "sampling": BASE,
+    "encoding": BASE,
+    "training": (
+        *BASE,
+        *(f"train.{key}" for key in ("method", "launcher", "micro_batch_size", "quantise_base")),
+        *(f"train.{key}" for key in ("gradient_checkpointing", "compile")),
+    ),
+    "measuring": (
+        "base.resolution",
+        *(f"measure.{key}" for key in ("detector", "extractor", "further_extractors", "perceptual")),
+    ),
+}
+"""By kind of work, the parameters that must be equal for a record to tell how fast it goes."""
+BILLIONS = {"sd3-medium": 2.0, "sd3.5-medium": 2.5, "sd3.5-large": 8.0}
+"""Parameters of the transformer, by base: time grows with them."""
+FORWARD_SHARE = 0.5
+"""A pass without gradient takes half of a training pass that recomputes nothing: the frozen base has no gradients of
+its weights, so its backward pass costs as much as its forward pass."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What one stage, or a trial, took."""
+
+    name: str
+    seconds: float
+    work: Mapping[str, Mapping[str, Any]]
+    """By kind of work: amount, seconds, device."""
+    parameters: Mapping[str, Any]
+    """By dotted key."""
+
+    @property
+    def rest(self) -> float:
+        """Seconds that do not grow with the amount: loading, encoding texts, writing."""
+        return max(0.0, self.seconds - sum(done["seconds"] for done in self.work.values()))
+
+    def fits(self, kind: str, params: Mapping[str, Any]) -> bool:
+        """Whether it tells how fast a kind of work goes with other parameters."""
+        if not self.work.get(kind, {}).get("amount"):
+            return False
+        # Detectors and extractors run on the CPU anyway.
+        device, on_gpu = params["base.device"], self.work[kind]["device"] != "cpu"
+        elsewhere = kind != "measuring" and device != "auto" and (device == "cuda") != on_gpu
+        return not elsewhere and all(self.parameters.get(key) == params[key] for key in DECIDES_SPEED[kind])
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedSpeed:
+    """Seconds of one training step on a GPU, as others published them."""
+
+    card: str
+    parameters_billion: float
+    resolution: int
+    gradient_checkpointing: bool
+    batch_size: int
+    seconds_per_step: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Duration:
+    """How long a stage takes."""
+
+    seconds: Mapping[str, float]
+    """By machine: "here", or a GPU's name. Empty: not known."""
+    source: str
+    """Where that is from, or how to learn it."""
+
+
+def read_records(folder: Path) -> list[Record]:
+    """The records in metrics/resources that say what work was done; others are left out."""
+    records = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            parameters = content.get("parameters", {})
+            values = flat(parameters.get(RESOLVED.name, {})) | flat(parameters.get(RUN_SETTINGS.name, {}))
+            record = Record(name=path.stem, seconds=content["seconds"], work=content["work"], parameters=values)
+        except (ValueError, KeyError, AttributeError):
+            continue  # A broken one, or one of an earlier version.
+        records.append(record)
+    return records
+
+
+def read_published(path: Path) -> list[PublishedSpeed]:
+    """The table data/costs.csv.
+
+    Raises:
+        ValueError: it is missing or broken.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return [
+                PublishedSpeed(
+                    card=row["card"],
+                    parameters_billion=float(row["parameters_billion"]),
+                    resolution=int(row["resolution"]),
+                    gradient_checkpointing=row["gradient_checkpointing"] == "true",
+                    batch_size=int(row["batch_size"]),
+                    seconds_per_step=float(row["seconds_per_step"]),
+                )
+                for row in csv.DictReader(file)
+            ]
+    except (OSError, KeyError, TypeError, ValueError):
+        raise ValueError(f"{path} is missing or broken: restore it from git") from None
+
+
+def duration(work: Work, params: Params, *, records: Sequence[Record], published: Sequence[PublishedSpeed]) -> Duration:
+    """How long a stage takes.
+
+    Args:
+        work: what it does.
+        params: the parameters in force.
+        records: of this machine.
+        published: of GPUs that others have.
+    """
+    if not work.amounts:
+        return Duration(seconds={}, source="")
+    values = flat(params.model_dump(mode="json"))
+    used = {kind: _best(kind, work.stage, records, values) for kind in work.amounts}
+    chosen = [record for record in used.values() if record is not None]
+    if len(chosen) == len(used):
+        stage = next((record for record in chosen if record.name == _file_name(work.stage)), chosen[0])
+        seconds = stage.rest + sum(
+            amount * record.work[kind]["seconds"] / record.work[kind]["amount"]
+            for (kind, amount), record in zip(work.amounts.items(), chosen, strict=True)
+        )
+        return Duration(seconds={"here": seconds}, source=_source(chosen, list(used)))
+    if by_card := _published_seconds(work, params, published):
+        return Duration(seconds=by_card, source="published speeds, docs/costs.md")
+    if set(work.amounts) == {"measuring"}:
+        return Duration(seconds={}, source="not known before its first run here")
+    return Duration(seconds={}, source="not known: TRIAL=1 would tell")
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values by dotted keys."""
+    leaves: dict[str, Any] = {}
+    for key, value in values.items():
+        leaves |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return leaves
+
+
+def _file_name(stage: str) -> str:
+    return stage.replace("@", "_")
+
+
+def _best(kind: str, stage: str, records: Sequence[Record], params: Mapping[str, Any]) -> Record | None:
+    """The stage's own record, else the one with most of this work; a trial's only where no stage has run."""
+    fitting = [record for record in records if record.fits(kind, params)]
+
+    def rank(record: Record) -> tuple[bool, bool, int]:
+        return record.name == _file_name(stage), record.name != TRIAL, record.work[kind]["amount"]
+
+    return max(fitting, key=rank, default=None)
+
+
+def _source(records: Sequence[Record], kinds: Sequence[str]) -> str:
+    names = " and ".join(dict.fromkeys(record.name for record in records))
+    device = records[0].work[kinds[0]]["device"]
+    return f"{names} as run here on {device}" if names != TRIAL else f"a trial here on {device}"
+
+
+def _published_seconds(work: Work, params: Params, published: Sequence[PublishedSpeed]) -> dict[str, float]:
+    """Seconds by GPU, scaled by the transformer's parameters and the pixels; empty where the table does not apply."""
+    billions = BILLIONS.get(params.base.name)
+    if billions is None or set(work.amounts) - {"sampling", "training"}:
+        return {}
+    seconds: dict[str, float] = {}
+    for card in dict.fromkeys(row.card for row in published):
+        passes = {}
+        for row in published:
+            if row.card == card:
+                size = billions / row.parameters_billion * (params.base.resolution / row.resolution) ** 2
+                passes[row.gradient_checkpointing] = size * row.seconds_per_step / row.batch_size
+        if False in passes and params.train.gradient_checkpointing in passes:
+            training = passes[params.train.gradient_checkpointing]
+            seconds[card] = work.sampling * FORWARD_SHARE * passes[False] + work.training * training
+    return seconds

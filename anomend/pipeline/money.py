@@ -1,0 +1,75 @@
+"""What paid services would cost, before anything is bought."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from anomend.judging.registry import PAID_JUDGES
+from anomend.params.params import Params
+from anomend.pipeline.work import pairs_judged
+from anomend.project.paths import DATA
+
+
+def collecting_usd(
+    params: Params, *, environment: Mapping[str, str], project: Path, prices: Path, retired_models: Path
+) -> float:
+    """Dollars that stage `collect` would still pay; images that were bought before cost nothing.
+
+    Args:
+        params: the parameters in force.
+        environment: names the store of paid answers, if it is elsewhere.
+        project: the project's root.
+        prices: table of prices.
+        retired_models: table of retired models.
+
+    Raises:
+        ValueError: the model is retired or has no price.
+    """
+    collecting = params.collect
+    if "openai" not in {collecting.source, *collecting.mix}:
+        return 0.0
+    from anomend.collecting.collection import describe_plan, source_settings
+    from anomend.purchasing.environment import purchase_settings
+
+    purchase = purchase_settings(
+        "openai",
+        model=collecting.openai.model,
+        model_parameter="collect.openai.model",
+        max_usd=collecting.max_usd,
+        budget_parameter="collect.max_usd",
+        requests=collecting.openai.requests,
+        environment=environment,
+        project=project,
+        prices=prices,
+        retired_models=retired_models,
+    )
+    settings = source_settings(collecting, published=Path(collecting.paper.path), tables=DATA, purchase=purchase)
+    return describe_plan(params.prompts.target, collecting, settings)[1]
+
+
+def judging_usd(params: Params, prices: Path) -> float:
+    """Dollars that the paid judges may cost at most; stored answers, which need the images, are not deducted.
+
+    Raises:
+        ValueError: a model has no price.
+    """
+    judge = params.judge
+    paid = [name for name in judge.judges if name in PAID_JUDGES]
+    if not paid:
+        return 0.0
+    from anomend.judging.llm_judge import PARTS_FACTOR, estimate_usd
+    from anomend.judging.protocol import ORDERS
+    from anomend.purchasing.prices import read_price
+
+    questions = pairs_judged(params) * len(ORDERS) * judge.repeats * (PARTS_FACTOR if judge.parts != "none" else 1)
+    of_each = (
+        estimate_usd(
+            read_price(getattr(judge.models, name), prices),
+            pixels=2 * judge.image_size**2,
+            max_tokens=judge.max_tokens,
+            batch=judge.batch,
+        )
+        for name in paid
+    )
+    return questions * sum(of_each)

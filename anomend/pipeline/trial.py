@@ -1,0 +1,135 @@
+"""A short timed trial: how fast this machine samples, encodes and trains with the parameters of a run."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from anomend.params.params import Params
+from anomend.params.resolved import split
+from anomend.pipeline.costs import TRIAL
+from anomend.pipeline.work import evaluations_per_image
+from anomend.project.metric_files import WorkDone, write_cost
+from anomend.project.paths import RESOLVED, RUN_SETTINGS
+
+if TYPE_CHECKING:
+    import torch
+    from diffusers import StableDiffusion3Pipeline
+
+    from anomend.diffusion.embeddings import EncodedSet, TextEmbeddings
+    from anomend.training.data import TrainingData
+
+T = TypeVar("T")
+SAMPLING_STEPS = 3
+TRAINING_STEPS = 4
+"""Timed ones; one more before them warms up."""
+
+
+def run_trial(params: Params) -> None:
+    """Sample one batch, encode its images, make a few optimizer steps on noise, and record how long that took.
+
+    The record is `metrics/resources/trial.json`; `anomend.pipeline.costs` takes it where no stage has run yet.
+
+    Args:
+        params: the parameters of the run.
+
+    Raises:
+        ValueError: the base cannot be loaded, or the recipe does not fit it.
+    """
+    _say("loading the base")
+    start = time.perf_counter()
+    from anomend.diffusion.base_models import device_name
+    from anomend.diffusion.embeddings import encode_images
+    from anomend.diffusion.sampling import load_sampler, sample_images, sampling_options
+
+    pipeline, texts = load_sampler(params.base, params.prompts.target)
+    loading = time.perf_counter() - start
+    device = device_name(pipeline.transformer.device)
+    count = params.sample.batch_size
+    prompts = params.prompts.target
+    requests = [(prompts[index % len(prompts)], params.sample.first_seed + index) for index in range(count)]
+    options = sampling_options(params.base, params.sample)
+
+    def sample(steps: int) -> list[object]:
+        options["steps"] = steps
+        return list(sample_images(pipeline, requests, **options, description="", texts=texts))
+
+    _say(f"sampling {count} images, {SAMPLING_STEPS} steps")
+    sample(1)
+    one, images = _timed(lambda: sample(1))
+    several, _ = _timed(lambda: sample(SAMPLING_STEPS))
+    per_step = max(0.0, several - one) / (SAMPLING_STEPS - 1)
+    # Decoding is there once per image, however many steps it has.
+    whole = max(0.0, one - per_step) + per_step * params.sample.steps
+    work = {"sampling": WorkDone(count * evaluations_per_image(params), whole, device)}
+
+    _say(f"encoding {count} images")
+    encode_images(pipeline, images[:1], 1)
+    seconds, _ = _timed(lambda: encode_images(pipeline, images, params.encode.batch_size))
+    work["encoding"] = WorkDone(count, seconds, device)
+
+    work["training"] = replace(_training(params, pipeline, texts), device=device)
+    results, run = split(params)
+    write_cost(
+        TRIAL,
+        seconds=loading + sum(done.seconds for done in work.values()),
+        work=work,
+        parameters={RESOLVED.name: results, RUN_SETTINGS.name: run},
+    )
+
+
+def _training(params: Params, pipeline: StableDiffusion3Pipeline, texts: TextEmbeddings) -> WorkDone:
+    """A few optimizer steps on latents of noise, which take as long as those of images."""
+    from anomend.training.loop import LoraTrainer
+    from anomend.training.setup import load_trained_parts
+
+    settings = params.train
+    transformer = pipeline.transformer
+    if settings.quantise_base != "none":
+        transformer = load_trained_parts(params).transformer
+    _say(f"training {TRAINING_STEPS} steps")
+    with tempfile.TemporaryDirectory() as folder:
+        data = _noise(params, pipeline, texts)
+        trainer = LoraTrainer(transformer, settings, data, checkpoints=Path(folder))
+        trainer.model.train()
+        trainer.step()
+        seconds, _ = _timed(lambda: [trainer.step() for _ in range(TRAINING_STEPS)])
+    return WorkDone(TRAINING_STEPS * trainer.passes, seconds)
+
+
+def _noise(params: Params, pipeline: StableDiffusion3Pipeline, texts: TextEmbeddings) -> TrainingData:
+    """Training data of the base's shapes: one image of noise in each set."""
+    import torch
+
+    from anomend.diffusion.base_models import load_latent_format
+    from anomend.diffusion.embeddings import EncodedSet
+    from anomend.training.data import TrainingData
+
+    side = params.base.resolution // pipeline.vae_scale_factor
+    latents: torch.Tensor = torch.randn(1, 1, pipeline.vae.config.latent_channels, side, side)
+
+    def one_image(name: str) -> EncodedSet:
+        caption = torch.zeros(1, dtype=torch.long)
+        return EncodedSet([name], latents, latents.abs(), caption, texts.captions, texts.embeds, texts.pooled)
+
+    return TrainingData(
+        instance=one_image("instance.png"),
+        classes=one_image("class.png") if params.train.class_batch_size else None,
+        latent_format=load_latent_format(params.base.name, params.base.local_folder),
+        losers=one_image("loser.png") if params.train.method == "dpo" else None,
+    )
+
+
+def _timed(do: Callable[[], T]) -> tuple[float, T]:
+    start = time.perf_counter()
+    result = do()
+    return time.perf_counter() - start, result
+
+
+def _say(what: str) -> None:
+    print(f"trial: {what}", file=sys.stderr, flush=True)

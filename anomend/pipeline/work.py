@@ -1,0 +1,186 @@
+"""How much work each stage of a run is, counted from the parameters alone: images, steps, model evaluations, disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil
+
+from anomend.params.params import Params
+from anomend.project.paths import MODELS
+
+BYTES_PER_PIXEL = 1.5
+"""Of a PNG picture; photographs and the miniature's drawings have 1.3 to 1.6."""
+LATENT_BYTES_PER_PIXEL = 2.0
+"""Of an encoded view: mean and deviation of 16 channels in float32, at an eighth of the side."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What one stage does."""
+
+    stage: str
+    images: int = 0
+    """Images that it draws, encodes or measures."""
+    steps: int = 0
+    """Steps per sampled image, or of the optimizer."""
+    sampling: int = 0
+    """Forward passes of the denoiser without gradient, of one image each; guidance counts twice."""
+    training: int = 0
+    """Forward and backward passes of the denoiser, of one image each."""
+    encoding: int = 0
+    """Images that the VAE encodes."""
+    measuring: int = 0
+    """Images that detectors and feature extractors measure."""
+    disk_bytes: int = 0
+    """About what it writes; DVC's cache has the same once more where the file system cannot share blocks."""
+
+    @property
+    def evaluations(self) -> int:
+        """Passes of the denoiser, with or without gradient."""
+        return self.sampling + self.training
+
+    @property
+    def amounts(self) -> dict[str, int]:
+        """What takes time, by kind, as stages record it (`anomend.project.metric_files.timed_work`)."""
+        kinds = ("sampling", "training", "encoding", "measuring")
+        return {kind: amount for kind in kinds if (amount := getattr(self, kind))}
+
+
+def work_of(
+    params: Params, *, kept: Mapping[str, float] | None = None, already_made: Mapping[str, int] | None = None
+) -> dict[str, Work]:
+    """The work of a whole run by stage, for the stages that draw, encode, train, measure or buy.
+
+    Args:
+        params: the parameters in force.
+        kept: the share of sampled images that `class_images` and `losers` keep, by stage, 0 to 1; a stage that is not
+            named keeps all. 0 is the worst case that does not fail: only the last round is kept.
+        already_made: images by stage that need not be sampled again.
+    """
+    kept, already_made = kept or {}, already_made or {}
+    class_prompts, targets = len(params.class_images.prompts), len(params.prompts.target)
+    preference = params.train.method == "dpo"
+    works = [
+        collecting_work(params),
+        selecting_work(
+            params,
+            "class_images",
+            wanted=class_prompts * params.class_images.per_prompt,
+            tries=params.class_images.max_tries,
+            kept=kept.get("class_images", 1.0),
+        ),
+        selecting_work(
+            params,
+            "losers",
+            wanted=targets * params.losers.per_prompt if preference else 0,
+            tries=params.losers.max_tries,
+            kept=kept.get("losers", 1.0),
+        ),
+        encoding_work(params),
+        training_work(params),
+        *(sampling_work(params, f"sample_{m}", already_made=already_made.get(f"sample_{m}", 0)) for m in MODELS),
+        *(Work(stage=f"measure@{model}", images=samples(params), measuring=samples(params)) for model in MODELS),
+        Work(stage="judge", images=2 * pairs_judged(params) if params.judge.judges else 0),
+    ]
+    return {work.stage: work for work in works}
+
+
+def evaluations_per_image(params: Params) -> int:
+    """Forward passes for one sampled image: guidance evaluates the prompt and the empty prompt."""
+    return params.sample.steps * (2 if params.sample.guidance_scale > 1 else 1)
+
+
+def samples(params: Params) -> int:
+    """Images that each of the two models draws."""
+    sample, prompts = params.sample, params.prompts
+    targets = len(prompts.target) * sample.target_seeds_per_prompt
+    return targets + len(prompts.held_out) * sample.held_out_seeds_per_prompt
+
+
+def pairs_judged(params: Params) -> int:
+    """Pairs of images that each judge compares."""
+    return len(params.prompts.target) * min(params.judge.pairs_per_prompt, params.sample.target_seeds_per_prompt)
+
+
+def instance_images(params: Params) -> int:
+    """Images that are collected, which are the most that curation can keep."""
+    return params.collect.images + sum(params.collect.mix.values())
+
+
+def tries_per_image(kept: float, most: int) -> float:
+    """Images sampled per wanted image, in rounds that each sample what is still missing.
+
+    Args:
+        kept: share of the sampled images that are kept; 0: none before the last round.
+        most: rounds at most.
+    """
+    return sum((1 - kept) ** done for done in range(most))
+
+
+def collecting_work(params: Params) -> Work:
+    """Instance images, drawn, copied or bought."""
+    images = instance_images(params)
+    return Work(stage="collect", images=images, disk_bytes=_pictures(params, images))
+
+
+def sampling_work(params: Params, stage: str, *, already_made: int = 0) -> Work:
+    """The samples of one model.
+
+    Args:
+        params: the parameters in force.
+        stage: `sample_base` or `sample_tuned`.
+        already_made: how many of them need not be sampled again.
+    """
+    images = max(0, samples(params) - already_made)
+    return Work(
+        stage=stage,
+        images=images,
+        steps=params.sample.steps,
+        sampling=images * evaluations_per_image(params),
+        disk_bytes=_pictures(params, images),
+    )
+
+
+def selecting_work(params: Params, stage: str, *, wanted: int, tries: int, kept: float) -> Work:
+    """Images of the base that are sampled until enough of them are kept."""
+    images = ceil(wanted * tries_per_image(kept, tries) - 1e-9)
+    return Work(
+        stage=stage,
+        images=images,
+        steps=params.sample.steps if images else 0,
+        sampling=images * evaluations_per_image(params),
+        disk_bytes=_pictures(params, wanted),
+    )
+
+
+def encoding_work(params: Params) -> Work:
+    """The views of all instance images, and class and losing images once each."""
+    encode, train = params.encode, params.train
+    images = instance_images(params) * (1 + encode.crops) * (2 if encode.flip else 1)
+    images += len(params.class_images.prompts) * params.class_images.per_prompt
+    images += len(params.prompts.target) * params.losers.per_prompt if train.method == "dpo" else 0
+    size = int(images * params.base.resolution**2 * LATENT_BYTES_PER_PIXEL)
+    return Work(stage="encode", images=images, encoding=images, disk_bytes=size)
+
+
+def training_work(params: Params) -> Work:
+    """The optimizer's steps, and the evaluations while training; early stopping makes it less.
+
+    A step handles `batch_size` instance images and `class_batch_size` class images, however many micro-batches they are
+    cut into. Preference training also handles the losers, and asks the frozen base about both.
+    """
+    train, monitor = params.train, params.train.monitor
+    preferred = train.batch_size if train.method == "dpo" else 0
+    passes = train.steps * (train.batch_size + preferred + train.class_batch_size)
+    evaluations = ceil(train.steps / monitor.every) if monitor.every else 0
+    requests = len(params.prompts.target) * monitor.seeds_per_prompt
+    # At the end two images are drawn by the trained weights and again by the saved ones.
+    images = evaluations * requests + (2 * min(2, requests) if evaluations else 0)
+    sampling = images * evaluations_per_image(params) + evaluations * monitor.validation_draws
+    sampling += train.steps * 2 * preferred
+    return Work(stage="train", images=images, steps=train.steps, sampling=sampling, training=passes)
+
+
+def _pictures(params: Params, images: int) -> int:
+    return int(images * params.base.resolution**2 * BYTES_PER_PIXEL)
