@@ -93,12 +93,13 @@ def sample_images(
     dtype, device = pipeline.transformer.dtype, pipeline.transformer.device
     embeds, pooled = texts.embeds.to(device, dtype), texts.pooled.to(device, dtype)
     passes, name = steps * (2 if guidance_scale > 1 else 1), device_name(device)
+    kind = "adapted" if getattr(pipeline.transformer, "peft_config", None) else "sampling"
     with tqdm(total=len(requests), desc=description, unit="image", disable=not description) as bar:
         for start in range(0, len(requests), batch_size):
             batch = requests[start : start + batch_size]
             rows = [texts.captions.index(prompt) for prompt, _ in batch]
             empty = [texts.captions.index("")] * len(batch)
-            with timed_work("sampling", len(batch) * passes, name):
+            with timed_work(kind, len(batch) * passes, name):
                 images = pipeline(
                     prompt_embeds=embeds[rows],
                     pooled_prompt_embeds=pooled[rows],

@@ -136,7 +136,7 @@ def _total(bill: Sequence[Line]) -> tuple[str, ...]:
     usd = sum(line.usd for line in bill)
     notes = [f"without {', '.join(unknown)}"] if unknown and times else []
     notes += [f"up to ${usd:.2f}"] if usd else []
-    drawn = sum(line.work.images for line in bill if line.work.sampling)
+    drawn = sum(line.work.images for line in bill if line.work.evaluations)
     return (
         "in all",
         f"{drawn:,} drawn",

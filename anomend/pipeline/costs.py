@@ -23,6 +23,7 @@ TRIAL = "trial"
 BASE = ("base.name", "base.local_folder", "base.resolution", "base.dtype")
 DECIDES_SPEED = {
     "sampling": BASE,
+    "adapted": BASE,
     "encoding": BASE,
     "training": (
         *BASE,
@@ -66,6 +67,15 @@ class Record:
         device, on_gpu = params["base.device"], self.work[kind]["device"] != "cpu"
         elsewhere = kind != "measuring" and device != "auto" and (device == "cuda") != on_gpu
         return not elsewhere and all(self.parameters.get(key) == params[key] for key in DECIDES_SPEED[kind])
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rate:
+    """Seconds per unit of one kind of work."""
+
+    record: Record
+    seconds: float
+    device: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,15 +150,14 @@ def duration(work: Work, params: Params, *, records: Sequence[Record], published
     if not work.amounts:
         return Duration(seconds={}, source="")
     values = flat(params.model_dump(mode="json"))
-    used = {kind: _best(kind, work.stage, records, values) for kind in work.amounts}
-    chosen = [record for record in used.values() if record is not None]
-    if len(chosen) == len(used):
-        stage = next((record for record in chosen if record.name == _file_name(work.stage)), chosen[0])
-        seconds = stage.rest + sum(
-            amount * record.work[kind]["seconds"] / record.work[kind]["amount"]
-            for (kind, amount), record in zip(work.amounts.items(), chosen, strict=True)
-        )
-        return Duration(seconds={"here": seconds}, source=_source(chosen, list(used)))
+    rates = [_rate(kind, work.stage, records, values) for kind in work.amounts]
+    known = [rate for rate in rates if rate is not None]
+    if len(known) == len(rates):
+        used = [rate.record for rate in known]
+        stage = next((record for record in used if record.name == _file_name(work.stage)), used[0])
+        amounts = zip(work.amounts.values(), known, strict=True)
+        seconds = stage.rest + sum(amount * rate.seconds for amount, rate in amounts)
+        return Duration(seconds={"here": seconds}, source=_source(known))
     if by_card := _published_seconds(work, params, published):
         return Duration(seconds=by_card, source="published speeds, docs/costs.md")
     if set(work.amounts) == {"measuring"}:
@@ -168,26 +177,30 @@ def _file_name(stage: str) -> str:
     return stage.replace("@", "_")
 
 
-def _best(kind: str, stage: str, records: Sequence[Record], params: Mapping[str, Any]) -> Record | None:
-    """The stage's own record, else the one with most of this work; a trial's only where no stage has run."""
+def _rate(kind: str, stage: str, records: Sequence[Record], params: Mapping[str, Any]) -> _Rate | None:
+    """By the stage's own record, else the one with most of this work; a trial's only where no stage has run."""
     fitting = [record for record in records if record.fits(kind, params)]
+    if not fitting:
+        # The LoRA adds little to a large base.
+        return _rate("sampling", stage, records, params) if kind == "adapted" else None
 
     def rank(record: Record) -> tuple[bool, bool, int]:
         return record.name == _file_name(stage), record.name != TRIAL, record.work[kind]["amount"]
 
-    return max(fitting, key=rank, default=None)
+    record = max(fitting, key=rank)
+    done = record.work[kind]
+    return _Rate(record=record, seconds=done["seconds"] / done["amount"], device=done["device"])
 
 
-def _source(records: Sequence[Record], kinds: Sequence[str]) -> str:
-    names = " and ".join(dict.fromkeys(record.name for record in records))
-    device = records[0].work[kinds[0]]["device"]
-    return f"{names} as run here on {device}" if names != TRIAL else f"a trial here on {device}"
+def _source(rates: Sequence[_Rate]) -> str:
+    names = " and ".join(dict.fromkeys("a trial" if rate.record.name == TRIAL else rate.record.name for rate in rates))
+    return f"{names}, run here on {rates[0].device}"
 
 
 def _published_seconds(work: Work, params: Params, published: Sequence[PublishedSpeed]) -> dict[str, float]:
     """Seconds by GPU, scaled by the transformer's parameters and the pixels; empty where the table does not apply."""
     billions = BILLIONS.get(params.base.name)
-    if billions is None or set(work.amounts) - {"sampling", "training"}:
+    if billions is None or set(work.amounts) - {"sampling", "adapted", "training"}:
         return {}
     seconds: dict[str, float] = {}
     for card in dict.fromkeys(row.card for row in published):
@@ -198,5 +211,6 @@ def _published_seconds(work: Work, params: Params, published: Sequence[Published
                 passes[row.gradient_checkpointing] = size * row.seconds_per_step / row.batch_size
         if False in passes and params.train.gradient_checkpointing in passes:
             training = passes[params.train.gradient_checkpointing]
-            seconds[card] = work.sampling * FORWARD_SHARE * passes[False] + work.training * training
+            forward = FORWARD_SHARE * passes[False]
+            seconds[card] = (work.sampling + work.adapted) * forward + work.training * training
     return seconds

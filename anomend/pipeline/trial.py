@@ -18,8 +18,10 @@ from anomend.project.metric_files import WorkDone, write_cost
 from anomend.project.paths import RESOLVED, RUN_SETTINGS
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
     from diffusers import StableDiffusion3Pipeline
+    from numpy.typing import NDArray
 
     from anomend.diffusion.embeddings import EncodedSet, TextEmbeddings
     from anomend.training.data import TrainingData
@@ -55,25 +57,30 @@ def run_trial(params: Params) -> None:
     requests = [(prompts[index % len(prompts)], params.sample.first_seed + index) for index in range(count)]
     options = sampling_options(params.base, params.sample)
 
-    def sample(steps: int) -> list[object]:
+    def sample(steps: int) -> list[NDArray[np.uint8]]:
         options["steps"] = steps
         return list(sample_images(pipeline, requests, **options, description="", texts=texts))
 
-    _say(f"sampling {count} images, {SAMPLING_STEPS} steps")
-    sample(1)
-    one, images = _timed(lambda: sample(1))
-    several, _ = _timed(lambda: sample(SAMPLING_STEPS))
-    per_step = max(0.0, several - one) / (SAMPLING_STEPS - 1)
-    # Decoding is there once per image, however many steps it has.
-    whole = max(0.0, one - per_step) + per_step * params.sample.steps
-    work = {"sampling": WorkDone(count * evaluations_per_image(params), whole, device)}
+    def sampling_time() -> WorkDone:
+        one, several = _timed(lambda: sample(1))[0], _timed(lambda: sample(SAMPLING_STEPS))[0]
+        per_step = max(0.0, several - one) / (SAMPLING_STEPS - 1)
+        # Decoding is there once per image, however many steps it has.
+        whole = max(0.0, one - per_step) + per_step * params.sample.steps
+        return WorkDone(count * evaluations_per_image(params), whole, device)
 
+    _say(f"sampling {count} images, {SAMPLING_STEPS} steps")
+    images = sample(1)
+    work = {"sampling": sampling_time()}
+
+    work["training"] = replace(_training(params, pipeline, texts), device=device)
+    if params.train.quantise_base == "none":
+        _say("sampling with a LoRA")
+        work["adapted"] = sampling_time()
+    # At the end, since it leaves the VAE in float32.
     _say(f"encoding {count} images")
     encode_images(pipeline, images[:1], 1)
     seconds, _ = _timed(lambda: encode_images(pipeline, images, params.encode.batch_size))
     work["encoding"] = WorkDone(count, seconds, device)
-
-    work["training"] = replace(_training(params, pipeline, texts), device=device)
     results, run = split(params)
     write_cost(
         TRIAL,

@@ -25,7 +25,9 @@ class Work:
     steps: int = 0
     """Steps per sampled image, or of the optimizer."""
     sampling: int = 0
-    """Forward passes of the denoiser without gradient, of one image each; guidance counts twice."""
+    """Forward passes of the base's denoiser, of one image each; guidance counts twice."""
+    adapted: int = 0
+    """The same with the LoRA, which takes longer."""
     training: int = 0
     """Forward and backward passes of the denoiser, of one image each."""
     encoding: int = 0
@@ -38,12 +40,12 @@ class Work:
     @property
     def evaluations(self) -> int:
         """Passes of the denoiser, with or without gradient."""
-        return self.sampling + self.training
+        return self.sampling + self.adapted + self.training
 
     @property
     def amounts(self) -> dict[str, int]:
         """What takes time, by kind, as stages record it (`anomend.project.metric_files.timed_work`)."""
-        kinds = ("sampling", "training", "encoding", "measuring")
+        kinds = ("training", "adapted", "sampling", "encoding", "measuring")
         return {kind: amount for kind in kinds if (amount := getattr(self, kind))}
 
 
@@ -133,11 +135,13 @@ def sampling_work(params: Params, stage: str, *, already_made: int = 0) -> Work:
         already_made: how many of them need not be sampled again.
     """
     images = max(0, samples(params) - already_made)
+    passes = images * evaluations_per_image(params)
     return Work(
         stage=stage,
         images=images,
         steps=params.sample.steps,
-        sampling=images * evaluations_per_image(params),
+        sampling=passes if stage == "sample_base" else 0,
+        adapted=passes if stage == "sample_tuned" else 0,
         disk_bytes=_pictures(params, images),
     )
 
@@ -177,9 +181,9 @@ def training_work(params: Params) -> Work:
     requests = len(params.prompts.target) * monitor.seeds_per_prompt
     # At the end two images are drawn by the trained weights and again by the saved ones.
     images = evaluations * requests + (2 * min(2, requests) if evaluations else 0)
-    sampling = images * evaluations_per_image(params) + evaluations * monitor.validation_draws
-    sampling += train.steps * 2 * preferred
-    return Work(stage="train", images=images, steps=train.steps, sampling=sampling, training=passes)
+    adapted = images * evaluations_per_image(params) + evaluations * monitor.validation_draws
+    base = train.steps * 2 * preferred
+    return Work(stage="train", images=images, steps=train.steps, sampling=base, adapted=adapted, training=passes)
 
 
 def _pictures(params: Params, images: int) -> int:

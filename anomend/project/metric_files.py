@@ -79,7 +79,7 @@ def timed_work(kind: str, amount: int, device: str = "cpu") -> Iterator[None]:
     Where no stage runs, nothing is recorded.
 
     Args:
-        kind: sampling, training, encoding or measuring.
+        kind: sampling, adapted, training, encoding or measuring.
         amount: how much of it, in the units of `anomend.pipeline.work`.
         device: `cpu`, or the GPU's name.
     """
