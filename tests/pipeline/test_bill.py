@@ -1,0 +1,54 @@
+"""The bill's lines and sums."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from anomend.pipeline.bill import in_words, kept_shares, make_bill, summary, table, total_seconds
+from anomend.pipeline.costs import read_published
+from anomend.project.paths import COSTS
+from tests.conftest import ROOT
+from tests.parameters import params_of, user_params
+
+PUBLISHED = read_published(ROOT / COSTS)
+MEDIUM = params_of(user_params() | {"profile": "sd35-medium"})
+
+
+def test_the_bill_of_a_real_base_without_any_record() -> None:
+    bill = make_bill(MEDIUM, kept={}, records=[], published=PUBLISHED, usd={"judge": 1.5})
+    lines = [line.split() for line in table(bill)]
+    rows = {line[0]: line for line in lines}
+    assert rows["class_images"][1:7] == ["64", "to", "256", "40", "5,120", "to"]
+    assert rows["sample_base"][1:6] == ["768", "40", "61,440", "1.2", "GB"]
+    assert "$1.50" in rows["judge"] and "$1.50" in lines[-1]
+    assert lines[-1][:3] == ["in", "all", "1,684"]
+    # 64 class images, 84 while training and 1,536 samples of 80 evaluations, 640 draws, and 8,000 trained images.
+    assert lines[-1][4] == f"{(64 + 84 + 1536) * 80 + 640 + 8000:,}"
+    times, unknown = total_seconds(bill)
+    forward, trained = 0.529 / 3 / 2, 0.721 / 3
+    assert abs(times["H100"] - ((64 + 84 + 1536) * 80 + 640) * forward - 8000 * trained) < 1
+    assert unknown == ["encode", "measure@base", "measure@tuned"]
+    assert "3.8 h on H100, 8.6 h on L40S" in summary(bill) and "1,536 samples" in summary(bill)
+
+
+def test_only_stages_that_would_run_are_billed() -> None:
+    bill = make_bill(MEDIUM, kept={}, records=[], published=PUBLISHED, stages={"sample_tuned", "verdict"})
+    assert [line.work.stage for line in bill] == ["sample_tuned"]
+
+
+def test_times_are_said_in_units_that_a_reader_can_use() -> None:
+    assert in_words({"here": 89.6}) == "90 s"
+    assert in_words({"here": 600.0, "H100": 7200.0}) == "10 min, 2.0 h on H100"
+
+
+def test_the_share_that_was_kept_last_time_counts_for_the_same_base_and_detector(tmp_path: Path) -> None:
+    params = params_of(user_params())
+    content = {"images": 128, "sampled": 160, "provenance": {"base": "mini", "detector": "drawn_people"}}
+    (tmp_path / "class_images.json").write_text(json.dumps(content))
+    (tmp_path / "losers.json").write_text(json.dumps(content | {"images": 0, "sampled": 0}))
+    assert kept_shares(tmp_path, params) == {"class_images": 0.8}
+    assert kept_shares(tmp_path, MEDIUM) == {}
+    expected = make_bill(params, kept=kept_shares(tmp_path, params), records=[], published=[])[1].work
+    # 128 wanted images, of which a fifth is sampled again, and a fifth of these ...
+    assert expected.images == 160

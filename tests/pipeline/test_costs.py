@@ -1,0 +1,143 @@
+"""Hours from records of this machine, and from published seconds, worked out by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from anomend.params.params import Params
+from anomend.params.profiles import merge
+from anomend.params.resolved import split
+from anomend.pipeline.costs import Duration, duration, read_published, read_records
+from anomend.pipeline.work import work_of
+from anomend.project.metric_files import WorkDone, write_cost
+from anomend.project.paths import COSTS, RESOLVED, RUN_SETTINGS
+from tests.conftest import ROOT
+from tests.parameters import params_of, user_params
+
+PUBLISHED = read_published(ROOT / COSTS)
+
+
+def of(profile: str = "mini", **changes: dict[str, Any]) -> Params:
+    return params_of(merge(user_params() | {"profile": profile}, changes))
+
+
+@pytest.fixture
+def records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Writes a record of a stage with 10 s beside its work, in the folder that is returned."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(name: str, params: Params, **work: WorkDone) -> Path:
+        results, run = split(params)
+        write_cost(
+            name,
+            seconds=10 + sum(done.seconds for done in work.values()),
+            work=work,
+            parameters={RESOLVED.name: results, RUN_SETTINGS.name: run},
+        )
+        return tmp_path / "metrics" / "resources"
+
+    return write
+
+
+def time_of(stage: str, params: Params, folder: Path) -> Duration:
+    return duration(work_of(params)[stage], params, records=read_records(folder), published=PUBLISHED)
+
+
+def test_a_record_tells_the_time_of_another_number_of_images(records: Any) -> None:
+    # A quarter of a second per model evaluation.
+    folder = records("sample_base", of(), sampling=WorkDone(400, 100.0))
+    fewer = of(sample={"target_seeds_per_prompt": 3, "held_out_seeds_per_prompt": 1, "steps": 7})
+    found = time_of("sample_base", fewer, folder)
+    assert found.seconds == {"here": pytest.approx(10 + (2 * 3 + 8) * 7 * 2 / 4)}
+    assert found.source == "sample_base, run here on cpu"
+    # The same model also draws class images.
+    assert time_of("class_images", fewer, folder).seconds["here"] == pytest.approx(10 + 128 * 14 / 4)
+
+
+def test_training_adds_its_steps_and_what_is_sampled_meanwhile(records: Any) -> None:
+    folder = records("train", of(), training=WorkDone(100, 50.0), adapted=WorkDone(100, 20.0))
+    expected = 10 + 8400 * 0.5 + (228 * 40 + 7 * 64) * 0.2
+    assert time_of("train", of(), folder).seconds == {"here": pytest.approx(expected)}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"base": {"resolution": 128}},
+        {"base": {"dtype": "bfloat16"}},
+        {"base": {"local_folder": "elsewhere"}},
+        {"base": {"device": "cuda"}},
+    ],
+)
+def test_a_record_of_something_else_tells_nothing(records: Any, changes: dict[str, Any]) -> None:
+    folder = records("sample_base", of(), sampling=WorkDone(400, 100.0))
+    found = time_of("sample_base", of(**changes), folder)
+    assert found.seconds == {} and found.source == "not known: TRIAL=1 would tell"
+
+
+def test_training_in_another_way_needs_its_own_record(records: Any) -> None:
+    folder = records("train", of(), training=WorkDone(100, 50.0), adapted=WorkDone(100, 20.0))
+    assert time_of("train", of(train={"gradient_checkpointing": True}), folder).seconds == {}
+    assert time_of("train", of(train={"learning_rate": 1e-4}), folder).seconds
+
+
+def test_stages_own_record_then_other_stages_then_a_trial(records: Any) -> None:
+    folder = records("trial", of(), sampling=WorkDone(1000, 1000.0))
+    assert time_of("sample_base", of(), folder).source == "a trial, run here on cpu"
+    records("class_images", of(), sampling=WorkDone(100, 200.0))
+    assert time_of("sample_base", of(), folder).seconds["here"] == pytest.approx(10 + 2 * 30720)
+    records("sample_base", of(), sampling=WorkDone(10, 30.0, "NVIDIA L4"))
+    assert time_of("sample_base", of(), folder).source == "sample_base, run here on NVIDIA L4"
+
+
+def test_measuring_runs_on_the_cpu_whatever_the_device(records: Any) -> None:
+    folder = records("measure_base", of(), measuring=WorkDone(768, 76.8))
+    on_gpu = of(base={"device": "cuda"})
+    assert time_of("measure@tuned", on_gpu, folder).seconds["here"] == pytest.approx(10 + 76.8)
+
+
+def test_broken_and_earlier_records_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{")
+    (tmp_path / "b.json").write_text(json.dumps({"seconds": 3.0, "machine": "x86_64"}))
+    assert read_records(tmp_path) == read_records(tmp_path / "nowhere") == []
+
+
+def test_published_seconds_of_stable_diffusion_3_5_medium(tmp_path: Path) -> None:
+    """H100: .529 s per step of 3 images without recomputation, .721 s with it, for 2.5 billion parameters."""
+    found = time_of("train", of("sd35-medium"), tmp_path)
+    adapted = 84 * 80 + 10 * 64
+    assert found.seconds["H100"] == pytest.approx(8000 * 0.721 / 3 + adapted * 0.529 / 3 / 2)
+    assert found.seconds["L40S"] == pytest.approx(8000 * 1.607 / 3 + adapted * 1.189 / 3 / 2)
+    assert "docs/costs.md" in found.source
+    # 8 billion parameters, and a quarter of the pixels.
+    small = of("sd35-large", base={"resolution": 512})
+    images = 768 * 28 * 2
+    assert time_of("sample_base", small, tmp_path).seconds["H100"] == pytest.approx(
+        images * 0.529 / 3 / 2 * 8 / 2.5 / 4
+    )
+
+
+def test_what_nobody_published_is_not_known(tmp_path: Path) -> None:
+    assert time_of("sample_base", of(), tmp_path).source == "not known: TRIAL=1 would tell"
+    assert time_of("encode", of("sd35-medium"), tmp_path).source == "not known: TRIAL=1 would tell"
+    assert time_of("measure@base", of("sd35-medium"), tmp_path).source == "not known before its first run here"
+
+
+def test_the_page_quotes_the_table() -> None:
+    page = (ROOT / "docs" / "costs.md").read_text()
+    words = {True: "every layer", False: "none"}
+    for row, line in zip(PUBLISHED, (ROOT / COSTS).read_text().splitlines()[1:], strict=True):
+        memory = line.split(",")[9]
+        quoted = f"| {row.card} | bf16 | {words[row.gradient_checkpointing]} | {row.seconds_per_step} | {memory} |"
+        assert quoted in page
+
+
+def test_a_broken_table_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "costs.csv").write_text("card,base\nH100,x\n")
+    for path in (tmp_path / "costs.csv", tmp_path / "none.csv"):
+        with pytest.raises(ValueError, match="is missing or broken: restore it from git"):
+            read_published(path)

@@ -1,0 +1,84 @@
+"""The work of a run, against numbers that were counted by hand from the profiles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from anomend.params.profiles import merge
+from anomend.pipeline.work import evaluations_per_image, sampling_work, training_work, tries_per_image, work_of
+from tests.parameters import params_of, user_params
+
+
+def of(profile: str, **changes: dict[str, Any]) -> Any:
+    return params_of(merge(user_params() | {"profile": profile}, changes))
+
+
+def test_the_miniatures_work() -> None:
+    """2 target prompts x 128 seeds and 8 held-out ones x 64, 20 steps with guidance; 700 steps of 8 + 4 images."""
+    work = work_of(of("mini"))
+    assert work["sample_base"].images == work["measure@tuned"].images == 256 + 512
+    assert work["sample_base"].sampling == work["sample_tuned"].adapted == 768 * 20 * 2
+    assert work["class_images"].images == 8 * 16 and work["class_images"].sampling == 128 * 40
+    assert work["losers"].images == work["losers"].evaluations == 0
+    # 20 collected images and their mirror images, and the class images.
+    assert work["encode"].encoding == 20 * 2 + 128
+    assert work["train"].steps == 700 and work["train"].training == 700 * 12
+    # At steps 100, 200, ... 700: 2 prompts x 16 seeds, and 64 fixed draws; at the end two images twice.
+    assert work["train"].images == 7 * 32 + 4
+    assert work["train"].adapted == (7 * 32 + 4) * 40 + 7 * 64
+    # 16 pairs of each target prompt.
+    assert work["judge"].images == 2 * 32
+
+
+def test_the_work_of_stable_diffusion_3_5_medium() -> None:
+    work = work_of(of("sd35-medium"))
+    assert work["sample_base"].images + work["sample_tuned"].images == 1536
+    assert work["sample_base"].sampling == 768 * 80
+    assert work["class_images"].images == 64 and work["train"].images == 84 and work["train"].training == 8000
+    # 20 images, each whole and in three crops, and mirrored.
+    assert work["encode"].encoding == 20 * 4 * 2 + 64
+    # 768 pictures of a megapixel at 1.5 bytes a pixel.
+    assert work["sample_base"].disk_bytes == 768 * 1024 * 1024 * 3 // 2
+
+
+def test_without_guidance_evaluations_and_class_images() -> None:
+    work = work_of(of("paper"))
+    assert work["class_images"].images == 0 and work["train"].images == work["train"].adapted == 0
+    assert work["train"].training == 500 * 4 and work["judge"].images == 0
+    assert evaluations_per_image(of("paper", sample={"guidance_scale": 1.0})) == 28
+
+
+def test_preference_training_handles_winners_losers_and_the_frozen_base() -> None:
+    work = work_of(of("mini", train={"method": "dpo"}))
+    assert work["losers"].images == 2 * 16
+    assert work["train"].training == 700 * (8 + 8 + 4) and work["train"].sampling == 700 * 16
+    assert work["encode"].encoding == 20 * 2 + 128 + 32
+
+
+def test_the_last_step_is_evaluated_too_and_micro_batches_change_no_work() -> None:
+    changed = of("mini", train={"steps": 250, "micro_batch_size": 1, "monitor": {"seeds_per_prompt": 1}})
+    # At steps 100, 200 and 250: 2 images each, and the same two twice.
+    assert training_work(changed).images == 3 * 2 + 4 and training_work(changed).training == 250 * 12
+
+
+@pytest.mark.parametrize(("kept", "tries"), [(1.0, 1.0), (0.5, 1 + 1 / 2 + 1 / 4 + 1 / 8), (0.0, 4.0)])
+def test_rejected_images_are_sampled_again_in_the_next_round(kept: float, tries: float) -> None:
+    assert tries_per_image(kept, 4) == tries
+
+
+def test_images_that_are_rejected_cost_more_up_to_the_last_round() -> None:
+    params = of("mini", train={"method": "dpo"})
+    half, worst = (work_of(params, kept={"class_images": kept, "losers": kept}) for kept in (0.5, 0.0))
+    assert half["class_images"].images == 240 and worst["class_images"].images == 128 * 4
+    assert worst["losers"].images == 32 * 8
+    # However many are sampled, only those are kept that were wanted.
+    assert worst["class_images"].disk_bytes == work_of(params)["class_images"].disk_bytes
+
+
+def test_images_that_are_there_already_are_not_sampled_again() -> None:
+    params = of("mini")
+    assert sampling_work(params, "sample_base", already_made=700).sampling == 68 * 40
+    work = work_of(params, already_made={"sample_base": 768})
+    assert work["sample_base"].images == 0 and work["sample_tuned"].images == 768
