@@ -101,7 +101,7 @@ def _training(params: Params, pipeline: StableDiffusion3Pipeline, texts: TextEmb
         transformer = load_trained_parts(params).transformer
     _say(f"training {TRAINING_STEPS} steps")
     with tempfile.TemporaryDirectory() as folder:
-        data = _noise(params, pipeline, texts)
+        data = noise(params, pipeline, texts)
         trainer = LoraTrainer(transformer, settings, data, checkpoints=Path(folder))
         trainer.model.train()
         trainer.step()
@@ -109,7 +109,7 @@ def _training(params: Params, pipeline: StableDiffusion3Pipeline, texts: TextEmb
     return WorkDone(TRAINING_STEPS * trainer.passes, seconds)
 
 
-def _noise(params: Params, pipeline: StableDiffusion3Pipeline, texts: TextEmbeddings) -> TrainingData:
+def noise(params: Params, pipeline: StableDiffusion3Pipeline, texts: TextEmbeddings) -> TrainingData:
     """Training data of the base's shapes: one image of noise in each set."""
     import torch
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 
 from anomend.diffusion.base_models import load_pipeline
 from anomend.diffusion.sampling import sample_images
+from anomend.project.metric_files import record_cost
 from tests.conftest import ROOT
 
 SETTINGS: dict[str, Any] = {"steps": 4, "guidance_scale": 4.0, "resolution": 64, "max_sequence_length": 1}
@@ -44,6 +47,17 @@ def test_the_image_is_the_one_that_diffusers_own_call_gives(pipeline: StableDiff
         generator=torch.Generator().manual_seed(11),
     ).images[0]
     assert np.abs(ours - np.asarray(theirs, dtype=float)).max() <= 1
+
+
+def test_its_model_evaluations_are_recorded(
+    pipeline: StableDiffusion3Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with record_cost("sample_base"):
+        sample(pipeline, [("lying on the grass", 1), ("lying on the beach", 2), ("lying on the snow", 3)], 2)
+    work = json.loads((tmp_path / "metrics" / "resources" / "sample_base.json").read_text())["work"]
+    # Three images of four steps, each of the prompt and of the empty prompt.
+    assert work["sampling"]["amount"] == 3 * 4 * 2 and set(work) == {"sampling"}
 
 
 def test_another_seed_gives_another_image(pipeline: StableDiffusion3Pipeline) -> None:

@@ -38,6 +38,7 @@ NOT_RUN: dict[str, dict[str, str]] = {
         "make survey HOST=0.0.0.0 PORT=8000": "serves until stopped; tests/surveying/test_survey_server.py starts it",
     },
     "docs/tutorial.md": {
+        "make plan PROFILE=sd35-medium TRIAL=1": "loads a base whose licence has to be accepted",
         "make photograph-models": "fetches 36 MB, as `make test` does first",
         "dvc exp run -S profile=sd35-medium -S 'prompts.target=[sitting on the snow]' -S collect.source=folder": (
             "needs a GPU, and the licence of the base to be accepted"

@@ -68,6 +68,22 @@ def test_one_setting_wins_over_the_profile_and_changes_one_line(project: Path) -
     assert numbers[:2] == ["1", "1"]
 
 
+def test_a_quick_run_is_a_setting_like_any_other_and_other_settings_win_over_it(project: Path) -> None:
+    found = experiment(project, ["level=quick", "train.steps=300"])
+    assert found["level"] == "quick" and found["train"]["steps"] == 300
+    assert found["sample"]["target_seeds_per_prompt"] == 8 and found["sample"]["steps"] == 20
+    refused = run(project, "dvc", "exp", "run", "-S", "level=fast", "resolve", check=False)
+    run(project, "git", "checkout", "-q", ".")
+    assert refused.returncode and "level = 'fast': input should be 'full' or 'quick'" in refused.stderr
+
+
+def test_resolve_says_what_a_run_takes(project: Path) -> None:
+    said = run(project, "dvc", "exp", "run", "-S", "level=quick", "resolve").stdout
+    run(project, "git", "checkout", "-q", ".")
+    # 2 x (2 prompts x 8 seeds + 8 x 2) samples; a class image was rejected in the committed run.
+    assert "profile mini, level quick" in said and "a whole run: 64 samples, 4,952 model evaluations" in said
+
+
 def test_a_key_that_is_not_a_parameter_is_refused_by_dvc_repro(project: Path) -> None:
     run(project, "dvc", "repro", "resolve")
     path = project / "params.yaml"

@@ -12,7 +12,9 @@ from tests.conftest import ROOT
 HEAVY = ("torch", "transformers", "diffusers", "openai", "anthropic")
 
 
-@pytest.mark.parametrize("module", ["stages.report", "stages.verdict", "commands.summary"])
+@pytest.mark.parametrize(
+    "module", ["stages.report", "stages.resolve", "stages.verdict", "commands.plan", "commands.summary"]
+)
 def test_it_starts_without_heavy_libraries(module: str) -> None:
     code = f"import sys, {module}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ import pytest
 from filelock import FileLock
 from safetensors import SafetensorError
 
-from anomend.project.metric_files import read_metrics, record_cost, resident_bytes, write_metrics
+from anomend.project.metric_files import read_metrics, record_cost, resident_bytes, timed_work, write_metrics
 from anomend.project.run import LOCKS, run_stage
 from tests.clones import environment
 from tests.conftest import ROOT
@@ -97,6 +98,28 @@ def test_a_stage_that_ends_well_records_its_cost(tmp_path: Path, monkeypatch: py
     run_stage("train", lambda: None)
     cost = json.loads((tmp_path / "metrics" / "resources" / "train.json").read_text())
     assert cost["seconds"] >= 0 and cost["peak_memory_bytes"] > 1_000_000
+
+
+def test_the_record_has_the_work_that_was_timed_meanwhile_and_the_parameters_in_force(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "resolved").mkdir()
+    (tmp_path / "resolved" / "params.json").write_text('{"base": {"name": "mini"}}')
+
+    def work() -> None:
+        for amount in (3, 4):
+            with timed_work("sampling", amount, "NVIDIA L4"):
+                time.sleep(0.02)
+
+    work()  # Outside of a stage nothing is noted.
+    run_stage("sample_base", work)
+    record = json.loads((tmp_path / "metrics" / "resources" / "sample_base.json").read_text())
+    assert record["work"]["sampling"]["amount"] == 7 and record["work"]["sampling"]["device"] == "NVIDIA L4"
+    assert 0.04 <= record["work"]["sampling"]["seconds"] < record["seconds"] + 0.1
+    assert record["parameters"] == {"params.json": {"base": {"name": "mini"}}, "run.json": {}}
+    run_stage("verdict", lambda: None)
+    assert "work" not in json.loads((tmp_path / "metrics" / "resources" / "verdict.json").read_text())
 
 
 def test_metric_files_go_round_trip_and_refuse_nan(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from safetensors.torch import load_file
 from torch._inductor.cpp_builder import cpp_compiler_search
 
 from anomend.diffusion.lora import WEIGHT_NAME, save_lora
+from anomend.project.metric_files import record_cost
 from anomend.training.data import TrainingData
 from anomend.training.evaluations import Evaluation
 from anomend.training.log import TrainingLog
@@ -44,6 +46,17 @@ def test_training_lowers_the_loss_and_leaves_the_base_alone(tmp_path: Path) -> N
     assert sum(losses[-30:]) < 0.9 * sum(losses[:30])
     after = {name.replace(".base_layer", ""): value for name, value in trainer.transformer.state_dict().items()}
     assert all(torch.equal(after[name], value) for name, value in before.items())
+
+
+@pytest.mark.parametrize(("changes", "passes"), [({"method": "dreambooth"}, 3 + 2), ({"method": "dpo"}, 2 * 3 + 2)])
+def test_the_images_that_were_trained_on_are_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], passes: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with record_cost("train"):
+        train(tmp_path, steps=4, batch_size=3, class_batch_size=2, micro_batch_size=1, **changes)
+    work = json.loads((tmp_path / "metrics" / "resources" / "train.json").read_text())["work"]
+    assert work["training"]["amount"] == 4 * passes and work["training"]["seconds"] > 0
 
 
 def test_the_same_seed_gives_the_same_file_and_another_seed_another(tmp_path: Path) -> None:
