@@ -12,9 +12,10 @@ from anomend.measuring.feature_store import FeatureStore
 from anomend.measuring.samples import measure_samples
 from anomend.params.resolved import load_params
 from anomend.pictures.image_sets import read_imagefolder
-from anomend.project.metric_files import library_versions, timed_work, write_metrics
+from anomend.project.metric_files import library_versions, write_metrics
 from anomend.project.paths import FEATURE_STORE, FEATURES, INSTANCE, METRICS, MODELS, PLOTS, SAMPLES
 from anomend.project.run import run_stage
+from anomend.project.timing import timed_work
 
 
 def main(model: str) -> None:

@@ -21,8 +21,8 @@ from tqdm import tqdm
 
 from anomend.diffusion.base_models import device_name
 from anomend.project.files import written_whole
-from anomend.project.metric_files import timed_work
 from anomend.project.seeding import numpy_generator
+from anomend.project.timing import timed_work
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from anomend.diffusion.base_models import device_name, load_denoiser, load_text_encoders, resolve_device
 from anomend.diffusion.embeddings import TextEmbeddings, encode_texts
 from anomend.params.diffusion import BaseModelParams, SampleParams
-from anomend.project.metric_files import timed_work
+from anomend.project.timing import timed_work
 
 
 def load_sampler(base: BaseModelParams, prompts: Iterable[str]) -> tuple[StableDiffusion3Pipeline, TextEmbeddings]:

@@ -150,7 +150,7 @@ def duration(work: Work, params: Params, *, records: Sequence[Record], published
     if not work.amounts:
         return Duration(seconds={}, source="")
     values = flat(params.model_dump(mode="json"))
-    rates = [_rate(kind, work.stage, records, values) for kind in work.amounts]
+    rates = [_rate(kind, records, values) for kind in work.amounts]
     known = [rate for rate in rates if rate is not None]
     if len(known) == len(rates):
         used = [rate.record for rate in known]
@@ -177,15 +177,15 @@ def _file_name(stage: str) -> str:
     return stage.replace("@", "_")
 
 
-def _rate(kind: str, stage: str, records: Sequence[Record], params: Mapping[str, Any]) -> _Rate | None:
-    """By the stage's own record, else the one with most of this work; a trial's only where no stage has run."""
+def _rate(kind: str, records: Sequence[Record], params: Mapping[str, Any]) -> _Rate | None:
+    """By the record with the most of this work; a trial's only where no stage has run."""
     fitting = [record for record in records if record.fits(kind, params)]
     if not fitting:
         # The LoRA adds little to a large base.
-        return _rate("sampling", stage, records, params) if kind == "adapted" else None
+        return _rate("sampling", records, params) if kind == "adapted" else None
 
-    def rank(record: Record) -> tuple[bool, bool, int]:
-        return record.name == _file_name(stage), record.name != TRIAL, record.work[kind]["amount"]
+    def rank(record: Record) -> tuple[bool, int]:
+        return record.name != TRIAL, record.work[kind]["amount"]
 
     record = max(fitting, key=rank)
     done = record.work[kind]

@@ -14,8 +14,9 @@ from anomend.params.params import Params
 from anomend.params.resolved import split
 from anomend.pipeline.costs import TRIAL
 from anomend.pipeline.work import evaluations_per_image
-from anomend.project.metric_files import WorkDone, write_cost
+from anomend.project.metric_files import write_cost
 from anomend.project.paths import RESOLVED, RUN_SETTINGS
+from anomend.project.timing import WorkDone
 
 if TYPE_CHECKING:
     import numpy as np

@@ -57,7 +57,7 @@ def work_of(
     Args:
         params: the parameters in force.
         kept: the share of sampled images that `class_images` and `losers` keep, by stage, 0 to 1; a stage that is not
-            named keeps all. 0 is the worst case that does not fail: only the last round is kept.
+            named keeps all. 0 is the worst case: as many are sampled as `max_tries` allows.
         already_made: images by stage that need not be sampled again.
     """
     kept, already_made = kept or {}, already_made or {}
@@ -68,14 +68,16 @@ def work_of(
         selecting_work(
             params,
             "class_images",
-            wanted=class_prompts * params.class_images.per_prompt,
+            prompts=class_prompts,
+            per_prompt=params.class_images.per_prompt,
             tries=params.class_images.max_tries,
             kept=kept.get("class_images", 1.0),
         ),
         selecting_work(
             params,
             "losers",
-            wanted=targets * params.losers.per_prompt if preference else 0,
+            prompts=targets,
+            per_prompt=params.losers.per_prompt if preference else 0,
             tries=params.losers.max_tries,
             kept=kept.get("losers", 1.0),
         ),
@@ -93,8 +95,20 @@ def evaluations_per_image(params: Params) -> int:
     return params.sample.steps * (2 if params.sample.guidance_scale > 1 else 1)
 
 
+def in_blocks(images: int, params: Params) -> int:
+    """Images that are made where some seeds of a prompt are asked for: whole blocks (`stored_sampling`)."""
+    return ceil(images / params.sample.batch_size) * params.sample.batch_size
+
+
+def samples_made(params: Params) -> int:
+    """Images that each of the two models draws, those that only fill a block included."""
+    sample, prompts = params.sample, params.prompts
+    targets = len(prompts.target) * in_blocks(sample.target_seeds_per_prompt, params)
+    return targets + len(prompts.held_out) * in_blocks(sample.held_out_seeds_per_prompt, params)
+
+
 def samples(params: Params) -> int:
-    """Images that each of the two models draws."""
+    """Images of each of the two models that are measured."""
     sample, prompts = params.sample, params.prompts
     targets = len(prompts.target) * sample.target_seeds_per_prompt
     return targets + len(prompts.held_out) * sample.held_out_seeds_per_prompt
@@ -111,13 +125,13 @@ def instance_images(params: Params) -> int:
 
 
 def tries_per_image(kept: float, most: int) -> float:
-    """Images sampled per wanted image, in rounds that each sample what is still missing.
+    """Images sampled per wanted image.
 
     Args:
-        kept: share of the sampled images that are kept; 0: none before the last round.
-        most: rounds at most.
+        kept: share of the sampled images that are kept, 0 to 1.
+        most: images sampled per wanted image at most.
     """
-    return sum((1 - kept) ** done for done in range(most))
+    return min(most, 1 / kept) if kept else most
 
 
 def collecting_work(params: Params) -> Work:
@@ -134,7 +148,7 @@ def sampling_work(params: Params, stage: str, *, already_made: int = 0) -> Work:
         stage: `sample_base` or `sample_tuned`.
         already_made: how many of them need not be sampled again.
     """
-    images = max(0, samples(params) - already_made)
+    images = max(0, samples_made(params) - already_made)
     passes = images * evaluations_per_image(params)
     return Work(
         stage=stage,
@@ -146,15 +160,27 @@ def sampling_work(params: Params, stage: str, *, already_made: int = 0) -> Work:
     )
 
 
-def selecting_work(params: Params, stage: str, *, wanted: int, tries: int, kept: float) -> Work:
-    """Images of the base that are sampled until enough of them are kept."""
-    images = ceil(wanted * tries_per_image(kept, tries) - 1e-9)
+def selecting_work(params: Params, stage: str, *, prompts: int, per_prompt: int, tries: int, kept: float) -> Work:
+    """Images of the base that are sampled until enough of them are kept.
+
+    Args:
+        params: the parameters in force.
+        stage: `class_images` or `losers`.
+        prompts: how many prompts there are.
+        per_prompt: images to keep of each.
+        tries: images sampled per wanted image at most.
+        kept: share of the sampled images that are kept.
+    """
+    first, tried = in_blocks(per_prompt, params), ceil(per_prompt * tries_per_image(kept, tries) - 1e-9)
+    # Further blocks of as many prompts as have an image rejected.
+    rejected = ceil(prompts * per_prompt * (tries_per_image(kept, tries) - 1) - 1e-9)
+    images = prompts * first + min(prompts, rejected) * in_blocks(max(0, tried - first), params)
     return Work(
         stage=stage,
         images=images,
         steps=params.sample.steps if images else 0,
         sampling=images * evaluations_per_image(params),
-        disk_bytes=_pictures(params, wanted),
+        disk_bytes=_pictures(params, prompts * per_prompt),
     )
 
 

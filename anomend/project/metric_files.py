@@ -9,8 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from anomend.project.files import write_whole
 from anomend.project.lock import environment_differences
 from anomend.project.paths import RESOLVED, RESOURCES, RUN_SETTINGS
+from anomend.project.timing import WorkDone, recorded_work
 
 if TYPE_CHECKING:
     from resource import struct_rusage
@@ -60,47 +60,12 @@ def read_metrics(path: Path) -> dict[str, Any]:
     return content
 
 
-@dataclass
-class WorkDone:
-    """What a stage has done of one kind of work, and on what."""
-
-    amount: int = 0
-    seconds: float = 0.0
-    device: str = "cpu"
-
-
-_recorded: ContextVar[dict[str, WorkDone] | None] = ContextVar("work of the running stage", default=None)
-
-
-@contextmanager
-def timed_work(kind: str, amount: int, device: str = "cpu") -> Iterator[None]:
-    """Time a part of the running stage's work, so that another run's hours can be told from it.
-
-    Where no stage runs, nothing is recorded.
-
-    Args:
-        kind: sampling, adapted, training, encoding or measuring.
-        amount: how much of it, in the units of `anomend.pipeline.work`.
-        device: `cpu`, or the GPU's name.
-    """
-    start = time.perf_counter()
-    yield
-    if (recorded := _recorded.get()) is not None:
-        done = recorded.setdefault(kind, WorkDone())
-        done.amount += amount
-        done.seconds += time.perf_counter() - start
-        done.device = device
-
-
 @contextmanager
 def record_cost(stage: str) -> Iterator[None]:
     """Time a stage and write metrics/resources/<stage>.json when it ends well, with what `timed_work` noted."""
-    start, work = time.monotonic(), dict[str, WorkDone]()
-    before = _recorded.set(work)
-    try:
+    start = time.monotonic()
+    with recorded_work() as work:
         yield
-    finally:
-        _recorded.reset(before)
     parameters = {}
     for path in (RESOLVED, RUN_SETTINGS) if work else ():
         # A script that runs without the pipeline has no parameters in force.
@@ -112,6 +77,8 @@ def write_cost(
     stage: str, *, seconds: float, work: Mapping[str, WorkDone], parameters: Mapping[str, Mapping[str, Any]]
 ) -> None:
     """Write metrics/resources/<stage>.json, which is neither a DVC output nor in git: it differs between runs.
+
+    A stage that found all its work done leaves the record of the run that did it.
 
     Args:
         stage: the stage, or another name for what ran.
@@ -127,7 +94,9 @@ def write_cost(
     if work:
         cost["work"] = {kind: asdict(done) | {"seconds": round(done.seconds, 3)} for kind, done in work.items()}
         cost["parameters"] = parameters
-    write_whole(RESOURCES / f"{stage}.json", json.dumps(cost, indent=2) + "\n", durable=False)
+    path = RESOURCES / f"{stage}.json"
+    if work or not (path.is_file() and '"work"' in path.read_text(encoding="utf-8")):
+        write_whole(path, json.dumps(cost, indent=2) + "\n", durable=False)
 
 
 def peak_memory_bytes() -> int | None:

@@ -21,8 +21,8 @@ from anomend.diffusion.base_models import device_name
 from anomend.diffusion.lora import add_lora
 from anomend.diffusion.sharding import gathered
 from anomend.params.training import TrainParams
-from anomend.project.metric_files import timed_work
 from anomend.project.seeding import derived_seed, make_deterministic
+from anomend.project.timing import timed_work
 from anomend.training.acceleration import accelerate_steps
 from anomend.training.acceleration.garbage import frozen_heap
 from anomend.training.checkpoints import load_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint

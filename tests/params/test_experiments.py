@@ -80,8 +80,11 @@ def test_a_quick_run_is_a_setting_like_any_other_and_other_settings_win_over_it(
 def test_resolve_says_what_a_run_takes(project: Path) -> None:
     said = run(project, "dvc", "exp", "run", "-S", "level=quick", "resolve").stdout
     run(project, "git", "checkout", "-q", ".")
-    # 2 x (2 prompts x 8 seeds + 8 x 2) samples; a class image was rejected in the committed run.
-    assert "profile mini, level quick" in said and "a whole run: 64 samples, 4,952 model evaluations" in said
+    # A block of 16 samples of each of ten prompts and two models, and a block of class images of each of eight, of 40
+    # evaluations each; 100 steps of 12 images; 12 images and two times 16 draws while training.
+    evaluations = (320 + 128) * 40 + 1200 + 12 * 40 + 32
+    assert "profile mini, level quick" in said
+    assert f"a whole run: 320 samples, {evaluations:,} model evaluations" in said
 
 
 def test_a_key_that_is_not_a_parameter_is_refused_by_dvc_repro(project: Path) -> None:

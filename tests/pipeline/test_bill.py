@@ -50,5 +50,5 @@ def test_the_share_that_was_kept_last_time_counts_for_the_same_base_and_detector
     assert kept_shares(tmp_path, params) == {"class_images": 0.8}
     assert kept_shares(tmp_path, MEDIUM) == {}
     expected = make_bill(params, kept=kept_shares(tmp_path, params), records=[], published=[])[1].work
-    # 128 wanted images, of which a fifth is sampled again, and a fifth of these ...
-    assert expected.images == 160
+    # 20 images per prompt for 16 wanted ones, in blocks of 16.
+    assert expected.images == 8 * 32

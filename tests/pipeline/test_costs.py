@@ -13,8 +13,9 @@ from anomend.params.profiles import merge
 from anomend.params.resolved import split
 from anomend.pipeline.costs import Duration, duration, read_published, read_records
 from anomend.pipeline.work import work_of
-from anomend.project.metric_files import WorkDone, write_cost
+from anomend.project.metric_files import write_cost
 from anomend.project.paths import COSTS, RESOLVED, RUN_SETTINGS
+from anomend.project.timing import WorkDone
 from tests.conftest import ROOT
 from tests.parameters import params_of, user_params
 
@@ -50,7 +51,7 @@ def time_of(stage: str, params: Params, folder: Path) -> Duration:
 def test_a_record_tells_the_time_of_another_number_of_images(records: Any) -> None:
     # A quarter of a second per model evaluation.
     folder = records("sample_base", of(), sampling=WorkDone(400, 100.0))
-    fewer = of(sample={"target_seeds_per_prompt": 3, "held_out_seeds_per_prompt": 1, "steps": 7})
+    fewer = of(sample={"target_seeds_per_prompt": 3, "held_out_seeds_per_prompt": 1, "steps": 7, "batch_size": 1})
     found = time_of("sample_base", fewer, folder)
     assert found.seconds == {"here": pytest.approx(10 + (2 * 3 + 8) * 7 * 2 / 4)}
     assert found.source == "sample_base, run here on cpu"
@@ -85,12 +86,12 @@ def test_training_in_another_way_needs_its_own_record(records: Any) -> None:
     assert time_of("train", of(train={"learning_rate": 1e-4}), folder).seconds
 
 
-def test_stages_own_record_then_other_stages_then_a_trial(records: Any) -> None:
+def test_the_record_with_the_most_work_counts_and_a_trial_where_no_stage_has_run(records: Any) -> None:
     folder = records("trial", of(), sampling=WorkDone(1000, 1000.0))
     assert time_of("sample_base", of(), folder).source == "a trial, run here on cpu"
     records("class_images", of(), sampling=WorkDone(100, 200.0))
     assert time_of("sample_base", of(), folder).seconds["here"] == pytest.approx(10 + 2 * 30720)
-    records("sample_base", of(), sampling=WorkDone(10, 30.0, "NVIDIA L4"))
+    records("sample_base", of(), sampling=WorkDone(101, 30.0, "NVIDIA L4"))
     assert time_of("sample_base", of(), folder).source == "sample_base, run here on NVIDIA L4"
 
 

@@ -63,15 +63,24 @@ def test_the_last_step_is_evaluated_too_and_micro_batches_change_no_work() -> No
     assert training_work(changed).images == 3 * 2 + 4 and training_work(changed).training == 250 * 12
 
 
-@pytest.mark.parametrize(("kept", "tries"), [(1.0, 1.0), (0.5, 1 + 1 / 2 + 1 / 4 + 1 / 8), (0.0, 4.0)])
-def test_rejected_images_are_sampled_again_in_the_next_round(kept: float, tries: float) -> None:
+@pytest.mark.parametrize(("kept", "tries"), [(1.0, 1.0), (0.5, 2.0), (0.1, 4.0), (0.0, 4.0)])
+def test_rejected_images_are_replaced_by_further_ones_as_long_as_tries_are_left(kept: float, tries: float) -> None:
     assert tries_per_image(kept, 4) == tries
 
 
-def test_images_that_are_rejected_cost_more_up_to_the_last_round() -> None:
+def test_images_are_made_in_whole_blocks_of_a_prompt() -> None:
+    params = of("mini", sample={"target_seeds_per_prompt": 3, "held_out_seeds_per_prompt": 17, "batch_size": 16})
+    work = work_of(params, kept={"class_images": 127 / 128})
+    # Two target prompts in one block each, eight held-out ones in two; measured are only those that were asked for.
+    assert work["sample_base"].images == 2 * 16 + 8 * 32 and work["measure@base"].images == 2 * 3 + 8 * 17
+    # Two of 130 are rejected, of different prompts in the worst case: each takes one more block.
+    assert work["class_images"].images == 128 + 2 * 16
+
+
+def test_images_that_are_rejected_cost_more_up_to_all_tries() -> None:
     params = of("mini", train={"method": "dpo"})
     half, worst = (work_of(params, kept={"class_images": kept, "losers": kept}) for kept in (0.5, 0.0))
-    assert half["class_images"].images == 240 and worst["class_images"].images == 128 * 4
+    assert half["class_images"].images == 256 and worst["class_images"].images == 128 * 4
     assert worst["losers"].images == 32 * 8
     # However many are sampled, only those are kept that were wanted.
     assert worst["class_images"].disk_bytes == work_of(params)["class_images"].disk_bytes

@@ -14,8 +14,9 @@ import pytest
 from filelock import FileLock
 from safetensors import SafetensorError
 
-from anomend.project.metric_files import read_metrics, record_cost, resident_bytes, timed_work, write_metrics
+from anomend.project.metric_files import read_metrics, record_cost, resident_bytes, write_metrics
 from anomend.project.run import LOCKS, run_stage
+from anomend.project.timing import timed_work
 from tests.clones import environment
 from tests.conftest import ROOT
 
@@ -118,6 +119,9 @@ def test_the_record_has_the_work_that_was_timed_meanwhile_and_the_parameters_in_
     assert record["work"]["sampling"]["amount"] == 7 and record["work"]["sampling"]["device"] == "NVIDIA L4"
     assert 0.04 <= record["work"]["sampling"]["seconds"] < record["seconds"] + 0.1
     assert record["parameters"] == {"params.json": {"base": {"name": "mini"}}, "run.json": {}}
+    # Run again with nothing left to do, it keeps what is known.
+    run_stage("sample_base", lambda: None)
+    assert json.loads((tmp_path / "metrics" / "resources" / "sample_base.json").read_text()) == record
     run_stage("verdict", lambda: None)
     assert "work" not in json.loads((tmp_path / "metrics" / "resources" / "verdict.json").read_text())
 
