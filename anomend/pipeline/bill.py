@@ -54,7 +54,7 @@ def make_bill(
             usd=usd.get(stage, 0.0),
         )
         for stage, work in expected.items()
-        if (stages is None or stage in stages) and (work.images or work.evaluations or usd.get(stage))
+        if (stages is None or stage in stages) and (work.images or work.model_evaluations or usd.get(stage))
     ]
 
 
@@ -124,7 +124,7 @@ def _row(line: Line) -> tuple[str, ...]:
         work.stage,
         _range(work.images, worst.images),
         f"{work.steps:,}" if work.steps else "",
-        _range(work.evaluations, worst.evaluations),
+        _range(work.model_evaluations, worst.model_evaluations),
         _size(work.disk_bytes),
         in_words(line.duration.seconds) or ("not known" if work.amounts else ""),
         source,
@@ -136,7 +136,7 @@ def _total(bill: Sequence[Line]) -> tuple[str, ...]:
     usd = sum(line.usd for line in bill)
     notes = [f"without {', '.join(unknown)}"] if unknown and times else []
     notes += [f"up to ${usd:.2f}"] if usd else []
-    drawn = sum(line.work.images for line in bill if line.work.evaluations)
+    drawn = sum(line.work.images for line in bill if line.work.model_evaluations)
     return (
         "in all",
         f"{drawn:,} drawn",
@@ -149,7 +149,7 @@ def _total(bill: Sequence[Line]) -> tuple[str, ...]:
 
 
 def _evaluations(bill: Sequence[Line]) -> int:
-    return sum(line.work.evaluations for line in bill)
+    return sum(line.work.model_evaluations for line in bill)
 
 
 def _bytes(bill: Sequence[Line]) -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from anomend.params.params import Params
 from anomend.params.resolved import split
 from anomend.pipeline.costs import TRIAL
-from anomend.pipeline.work import evaluations_per_image
+from anomend.pipeline.work import passes_per_image
 from anomend.project.metric_files import write_cost
 from anomend.project.paths import RESOLVED, RUN_SETTINGS
 from anomend.project.timing import WorkDone
@@ -67,7 +67,7 @@ def run_trial(params: Params) -> None:
         per_step = max(0.0, several - one) / (SAMPLING_STEPS - 1)
         # Decoding is there once per image, however many steps it has.
         whole = max(0.0, one - per_step) + per_step * params.sample.steps
-        return WorkDone(count * evaluations_per_image(params), whole, device)
+        return WorkDone(count * passes_per_image(params), whole, device)
 
     _say(f"sampling {count} images, {SAMPLING_STEPS} steps")
     images = sample(1)

@@ -38,7 +38,7 @@ class Work:
     """About what it writes; DVC's cache has the same once more where the file system cannot share blocks."""
 
     @property
-    def evaluations(self) -> int:
+    def model_evaluations(self) -> int:
         """Passes of the denoiser, with or without gradient."""
         return self.sampling + self.adapted + self.training
 
@@ -90,7 +90,7 @@ def work_of(
     return {work.stage: work for work in works}
 
 
-def evaluations_per_image(params: Params) -> int:
+def passes_per_image(params: Params) -> int:
     """Forward passes for one sampled image: guidance evaluates the prompt and the empty prompt."""
     return params.sample.steps * (2 if params.sample.guidance_scale > 1 else 1)
 
@@ -149,7 +149,7 @@ def sampling_work(params: Params, stage: str, *, already_made: int = 0) -> Work:
         already_made: how many of them need not be sampled again.
     """
     images = max(0, samples_made(params) - already_made)
-    passes = images * evaluations_per_image(params)
+    passes = images * passes_per_image(params)
     return Work(
         stage=stage,
         images=images,
@@ -179,7 +179,7 @@ def selecting_work(params: Params, stage: str, *, prompts: int, per_prompt: int,
         stage=stage,
         images=images,
         steps=params.sample.steps if images else 0,
-        sampling=images * evaluations_per_image(params),
+        sampling=images * passes_per_image(params),
         disk_bytes=_pictures(params, prompts * per_prompt),
     )
 
@@ -207,7 +207,7 @@ def training_work(params: Params) -> Work:
     requests = len(params.prompts.target) * monitor.seeds_per_prompt
     # At the end two images are drawn by the trained weights and again by the saved ones.
     images = evaluations * requests + (2 * min(2, requests) if evaluations else 0)
-    adapted = images * evaluations_per_image(params) + evaluations * monitor.validation_draws
+    adapted = images * passes_per_image(params) + evaluations * monitor.validation_draws
     base = train.steps * 2 * preferred
     return Work(stage="train", images=images, steps=train.steps, sampling=base, adapted=adapted, training=passes)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from anomend.params.profiles import merge
-from anomend.pipeline.work import evaluations_per_image, sampling_work, training_work, tries_per_image, work_of
+from anomend.pipeline.work import passes_per_image, sampling_work, training_work, tries_per_image, work_of
 from tests.parameters import params_of, user_params
 
 
@@ -21,7 +21,7 @@ def test_the_miniatures_work() -> None:
     assert work["sample_base"].images == work["measure@tuned"].images == 256 + 512
     assert work["sample_base"].sampling == work["sample_tuned"].adapted == 768 * 20 * 2
     assert work["class_images"].images == 8 * 16 and work["class_images"].sampling == 128 * 40
-    assert work["losers"].images == work["losers"].evaluations == 0
+    assert work["losers"].images == work["losers"].model_evaluations == 0
     # 20 collected images and their mirror images, and the class images.
     assert work["encode"].encoding == 20 * 2 + 128
     assert work["train"].steps == 700 and work["train"].training == 700 * 12
@@ -47,7 +47,7 @@ def test_without_guidance_evaluations_and_class_images() -> None:
     work = work_of(of("paper"))
     assert work["class_images"].images == 0 and work["train"].images == work["train"].adapted == 0
     assert work["train"].training == 500 * 4 and work["judge"].images == 0
-    assert evaluations_per_image(of("paper", sample={"guidance_scale": 1.0})) == 28
+    assert passes_per_image(of("paper", sample={"guidance_scale": 1.0})) == 28
 
 
 def test_preference_training_handles_winners_losers_and_the_frozen_base() -> None:
