@@ -15,6 +15,7 @@ from openai.types import ImagesResponse
 from anomend.collecting.image import OpenAISettings
 from anomend.collecting.pictures import read_picture
 from anomend.project.files import sha256_of
+from anomend.project.text_files import read_text
 from anomend.purchasing.buyer import Buyer, Plan
 from anomend.purchasing.failures import TransientRequestError, classify
 from anomend.purchasing.requests import Outcome, PaidRequest
@@ -154,11 +155,11 @@ def image_bytes(outcome: Outcome) -> bytes:
 
 
 def _template(path: Path, name: str) -> str:
+    if not path.exists():
+        raise ValueError(f"{path} is missing: restore it from git, or fix collect.openai")
+    text = read_text(path).strip()
     try:
-        text = path.read_text(encoding="utf-8").strip()
         text.format(person="", prompt="", context="")
-    except FileNotFoundError:
-        raise ValueError(f"{path} is missing: restore it from git, or fix collect.openai") from None
     except (KeyError, IndexError, ValueError):
         raise ValueError(f"{path} has braces that hold no placeholder: it may use {{{name}}} and {{prompt}}") from None
     if f"{{{name}}}" not in text:

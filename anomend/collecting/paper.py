@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from anomend.collecting.image import Skipped, SourceImage, SourceSettings
 from anomend.collecting.pictures import read_picture
 from anomend.project.files import sha256_of
+from anomend.project.hand_edited import read_table
 
 COMMIT = "87964b34ea42169283167483ab18fa2660a409a3"
 """Commit of https://github.com/hyoo14/Finetuned-SD3-Correcting-Anomalous-Images."""
@@ -29,9 +28,9 @@ def collect(prompts: Sequence[str], count: int, settings: SourceSettings) -> Ite
     paper = settings.paper
     if paper is None:
         raise ValueError("the source `paper` needs the folder of the published images: set collect.paper.path")
-    captions = {row["file_name"]: row["text"] for row in _rows(paper.captions)}
+    captions = {row["file_name"]: row["text"] for row in read_table(paper.captions, ("file_name", "text"))}
     taken = 0
-    for row in _rows(paper.digests):
+    for row in read_table(paper.digests, ("set", "file_name", "sha256")):
         if row["set"] != "instance":
             continue
         name, path = row["file_name"], paper.path / "instance" / row["file_name"]
@@ -56,8 +55,3 @@ def collect(prompts: Sequence[str], count: int, settings: SourceSettings) -> Ite
     if not taken:
         shown = ", ".join(sorted(set(captions.values())))
         raise ValueError(f"no published image answers a target prompt: they show {shown}; set prompts.target to these")
-
-
-def _rows(table: Path) -> list[dict[str, str]]:
-    with table.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))

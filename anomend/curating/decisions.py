@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
-import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from anomend.project.hand_edited import read_table
 
 KEEP, REJECT = "keep", "reject"
 
@@ -27,29 +27,19 @@ def read_decisions(table: Path) -> list[Decision]:
     """Read a CSV with `image`, `decision` (keep or reject) and `note`; without the file there are none.
 
     Raises:
-        ValueError: the file is not UTF-8, a column is missing, a decision is neither keep nor reject, or an image is
+        ValueError: the file is not a table with these columns, a decision is neither keep nor reject, or an image is
             decided twice.
     """
     if not table.exists():
         return []
-    try:
-        # Spreadsheets put a byte order mark first.
-        text = table.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise ValueError(f"{table} is not UTF-8: save it again as CSV in UTF-8") from None
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    missing = {"image", "decision", "note"} - set(reader.fieldnames or [])
-    if missing:
-        raise ValueError(f"{table} has no column {sorted(missing)[0]!r}: its first line is image,decision,note")
-    rows = list(reader)
     decisions: list[Decision] = []
-    for number, row in enumerate(rows, start=2):
-        image, decision = (row["image"] or "").strip(), (row["decision"] or "").strip().lower()
+    for line in read_table(table, ("image", "decision", "note"), optional=("note",)):
+        image, decision = line["image"], line["decision"].lower()
         if decision not in (KEEP, REJECT):
-            raise ValueError(f"line {number} of {table} says {decision!r}: write keep or reject")
+            raise line.problem(f"says {decision!r}: write keep or reject")
         if not image or any(image == earlier.image for earlier in decisions):
-            raise ValueError(f"line {number} of {table} names {image!r}, which is empty or decided twice: fix it")
-        decisions.append(Decision(image, decision == KEEP, (row["note"] or "").strip()))
+            raise line.problem(f"names {image!r}, which is empty or decided twice: fix it")
+        decisions.append(Decision(image, decision == KEEP, line["note"]))
     return decisions
 
 

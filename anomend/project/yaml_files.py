@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from anomend.project.text_files import read_text
+
 # libyaml, where PyYAML has it, reads dvc.lock ten times as fast.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -15,14 +17,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML mapping.
 
     Raises:
-        ValueError: the file is missing, is not UTF-8, or is not a YAML mapping.
+        ValueError: the file is missing, has another encoding (see `text_files.read_text`), or is not a YAML mapping.
     """
+    if not path.exists():
+        raise ValueError(f"{path} is missing")
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
-    except FileNotFoundError:
-        raise ValueError(f"{path} is missing") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} is not UTF-8: save it again in UTF-8") from None
+        content = yaml.load(read_text(path), Loader=_LOADER)
     except yaml.YAMLError as error:
         raise ValueError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):

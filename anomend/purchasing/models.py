@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
+
+from anomend.project.hand_edited import read_table
+
+COLUMNS = ("model", "retired", "successors")
 
 
 def refuse_retired(model: str, parameter: str, table: Path) -> None:
@@ -15,11 +18,10 @@ def refuse_retired(model: str, parameter: str, table: Path) -> None:
         table: CSV file with the columns model, retired (a date) and successors.
 
     Raises:
-        ValueError: it is retired.
+        ValueError: it is retired, or the table is broken.
     """
-    with table.open(newline="") as file:
-        for row in csv.DictReader(file):
-            if row["model"] == model:
-                raise ValueError(
-                    f"{parameter} = {model!r} was retired on {row['retired']}: use {row['successors']} instead"
-                )
+    for line in read_table(table, COLUMNS):
+        if line["model"] == model:
+            raise ValueError(
+                f"{parameter} = {model!r} was retired on {line['retired']}: use {line['successors']} instead"
+            )

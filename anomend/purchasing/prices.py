@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from anomend.project.hand_edited import read_table
+
 COLUMNS = ("model", "text_input", "image_input", "output", "as_of", "source")
 BATCH_DISCOUNT = 0.5
 """Both vendors' batch APIs cost half."""
@@ -37,26 +39,20 @@ def read_price(model: str, path: Path) -> Price:
     Raises:
         ValueError: the table is missing or broken, or does not have the model.
     """
-    import pandas as pd  # 0.2 seconds that runs without paid models, which ask for no price, need not wait.
-
-    try:
-        table = pd.read_csv(path, dtype={"model": str, "as_of": str, "source": str})
-        rows = [row for row in table.to_dict("records") if model == row["model"] or _dated(model, row["model"])]
-        if not rows:
-            raise ValueError(
-                f"{path} has no price for {model!r}: add a line with what its provider charges today (it has "
-                f"{', '.join(table['model'])})"
-            )
-        # The longest name is the closest match.
-        row = max(rows, key=lambda row: len(row["model"]))
-        prices = {name: float(row[name]) for name in ("text_input", "image_input", "output")}
-        if not all(0 <= price < 10_000 for price in prices.values()):
-            raise ValueError(f"{path}: a price of {model!r} is not a number of dollars: fix the line")
-        return Price(model=model, **prices, as_of=str(row["as_of"]))
-    except FileNotFoundError:
-        raise ValueError(f"{path} is missing: restore it from git") from None
-    except (KeyError, pd.errors.ParserError, pd.errors.EmptyDataError):
-        raise ValueError(f"{path} is not a table with the columns {', '.join(COLUMNS)}: restore it from git") from None
+    lines = read_table(path, COLUMNS)
+    matching = [line for line in lines if model == line["model"] or _dated(model, line["model"])]
+    if not matching:
+        raise ValueError(
+            f"{path} has no price for {model!r}: add a line with what its provider charges today (it has "
+            f"{', '.join(line['model'] for line in lines)})"
+        )
+    # The longest name is the closest match.
+    line = max(matching, key=lambda line: len(line["model"]))
+    prices = {name: line.number_in(name) for name in ("text_input", "image_input", "output")}
+    for name, price in prices.items():
+        if not 0 <= price < 10_000:
+            raise line.problem(f"has {name} = {line[name]!r}: write dollars per million tokens, 0 or more")
+    return Price(model=model, **prices, as_of=line["as_of"])
 
 
 def _dated(model: str, name: str) -> bool:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from anomend.project.hand_edited import read_table
+
 COLUMNS = ("participant", "pair", "prompt", "seed", "left_model", "choice", "reaction_ms", "kind")
 """participant: a token; pair: name of the (prompt, seed) pair; left_model: base | tuned, the model shown on the left
 (in a catch pair, the undamaged image counts as tuned); choice: left | right | unsure; reaction_ms: milliseconds, empty
@@ -36,7 +38,8 @@ def read_responses(files: Iterable[Path]) -> pd.DataFrame:
     tables = [no_responses()]
     for path in sorted(files):
         # As text first, so that a participant '007' stays '007'.
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        lines = [line.values for line in read_table(path, COLUMNS)]
+        table = pd.DataFrame(lines, columns=list(COLUMNS), dtype=str)
         try:
             tables.append(check_responses(table))
         except ValueError as error:
