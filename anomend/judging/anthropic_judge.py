@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from anomend.judging.llm_judge import LlmJudge
 from anomend.judging.settings import JudgeSettings
 from anomend.purchasing.batch import Result
 from anomend.purchasing.environment import KEY_VARIABLES
-from anomend.purchasing.failures import classify
+from anomend.purchasing.failures import classify, error_of, unanswered
 from anomend.purchasing.prices import Price
 from anomend.purchasing.requests import Outcome, PaidRequest
 
@@ -21,6 +22,7 @@ class AnthropicApi:
     """Anthropic's Messages API."""
 
     name = "anthropic"
+    most_requests, most_bytes = 100_000, 256_000_000  # docs.claude.com/en/docs/build-with-claude/batch-processing
 
     def __init__(self) -> None:
         self.client: anthropic.Anthropic | None = None
@@ -39,13 +41,14 @@ class AnthropicApi:
             raise _classified(error) from None
         return outcome_of(response.model_dump(mode="json", exclude_none=True), price, raw.headers.get("request-id"))
 
+    def size(self, request: PaidRequest) -> int:
+        """Bytes of a request in a batch; see `Provider`."""
+        return len(json.dumps(batch_entry(request))) + 1
+
     def submit(self, requests: Sequence[PaidRequest]) -> str:
         """Submit a batch; see `Provider`."""
         assert self.client is not None
-        entries: list[Any] = [
-            {"custom_id": request.key, "params": message_params(request.content, request.attachments)}
-            for request in requests
-        ]
+        entries: list[Any] = list(map(batch_entry, requests))
         try:
             return self.client.messages.batches.create(requests=entries).id
         except Exception as error:
@@ -67,6 +70,9 @@ class AnthropicApi:
                 if entry.result.type == "succeeded":
                     message = entry.result.message.model_dump(mode="json", exclude_none=True)
                     yield entry.custom_id, outcome_of(message, price, None, batch=True)
+                elif entry.result.type == "errored":
+                    error = entry.result.error.model_dump(mode="json")
+                    yield entry.custom_id, unanswered(_error_of(None, error))
                 else:
                     yield entry.custom_id, entry.result.type
         except Exception as error:
@@ -80,6 +86,11 @@ class AnthropicApi:
         """Close the client."""
         if self.client is not None:
             self.client.close()
+
+
+def batch_entry(request: PaidRequest) -> dict[str, Any]:
+    """A request in a batch."""
+    return {"custom_id": request.key, "params": message_params(request.content, request.attachments)}
 
 
 def message_params(content: dict[str, Any], images: dict[str, bytes]) -> dict[str, Any]:
@@ -117,3 +128,7 @@ def make_judge(settings: JudgeSettings) -> LlmJudge:
 
 def _classified(error: Exception) -> Exception:
     return classify(error, "Anthropic", KEY_VARIABLES["anthropic"])
+
+
+def _error_of(status: int | None, body: object) -> Exception:
+    return error_of(status, body, provider="Anthropic", key_variable=KEY_VARIABLES["anthropic"])

@@ -48,12 +48,18 @@ class Provider(Protocol):
     """One vendor's API. `LlmJudge` makes the `content` of a request; the provider turns it into the vendor's format."""
 
     name: str
+    most_requests: int
+    most_bytes: int
+    """Limits of one batch; see `BatchApi`."""
 
     def connect(self, api_key: str, timeout_s: float) -> None:
         """Make the client."""
 
     def send(self, content: dict[str, Any], images: dict[str, bytes], price: Price) -> Outcome:
         """Send one request; raises the exceptions of `failures`."""
+
+    def size(self, request: PaidRequest) -> int:
+        """Bytes of a request in a batch."""
 
     def submit(self, requests: Sequence[PaidRequest]) -> str:
         """Submit a batch under the requests' keys; returns its id."""
@@ -85,6 +91,7 @@ class LlmJudge:
     def __init__(self, provider: Provider, settings: LlmSettings) -> None:
         self._provider, self.settings = provider, settings
         self.provider, self.model = provider.name, settings.purchase.model
+        self.most_requests, self.most_bytes = provider.most_requests, provider.most_bytes
         self._buyer = Buyer(settings.purchase)
 
     def request(self, pair: BlindPair) -> PaidRequest:
@@ -131,6 +138,12 @@ class LlmJudge:
 
     def _send(self, request: PaidRequest) -> Outcome:
         return self._provider.send(request.content, request.attachments, self._buyer.price)
+
+    def size(self, request: PaidRequest) -> int:
+        """See `BatchApi`; images are counted as base64 without encoding them."""
+        bare = PaidRequest(request.content, 0.0, dict.fromkeys(request.attachments, b""))
+        images = (len(request.attachments[name]) for name in request.content["images_sha256"])
+        return self._provider.size(bare) + sum(4 * -(-size // 3) for size in images)
 
     def submit(self, requests: Sequence[PaidRequest]) -> str:
         """See `BatchApi`."""

@@ -13,7 +13,7 @@ from anomend.judging.llm_judge import LlmJudge
 from anomend.judging.settings import JudgeSettings
 from anomend.purchasing.batch import Result
 from anomend.purchasing.environment import KEY_VARIABLES
-from anomend.purchasing.failures import classify
+from anomend.purchasing.failures import classify, error_of, failed_batch, unanswered
 from anomend.purchasing.prices import Price
 from anomend.purchasing.requests import Outcome, PaidRequest
 
@@ -22,6 +22,7 @@ class OpenAIApi:
     """OpenAI's Responses API."""
 
     name = "openai"
+    most_requests, most_bytes = 50_000, 200_000_000  # platform.openai.com/docs/guides/batch
 
     def __init__(self) -> None:
         self.client: openai.OpenAI | None = None
@@ -40,19 +41,14 @@ class OpenAIApi:
             raise _classified(error) from None
         return outcome_of(response.model_dump(mode="json", exclude_none=True), price, raw.request_id)
 
+    def size(self, request: PaidRequest) -> int:
+        """Bytes of a request in a batch; see `Provider`."""
+        return len(batch_line(request)) + 1
+
     def submit(self, requests: Sequence[PaidRequest]) -> str:
         """Submit a batch; see `Provider`."""
         assert self.client is not None
-        lines = [
-            {
-                "custom_id": request.key,
-                "method": "POST",
-                "url": "/v1/responses",
-                "body": response_params(request.content, request.attachments),
-            }
-            for request in requests
-        ]
-        content = "\n".join(json.dumps(line) for line in lines).encode()
+        content = b"\n".join(map(batch_line, requests))
         try:
             file = self.client.files.create(file=("requests.jsonl", content), purpose="batch")
             batch = self.client.batches.create(input_file_id=file.id, endpoint="/v1/responses", completion_window="24h")
@@ -73,6 +69,9 @@ class OpenAIApi:
         assert self.client is not None
         try:
             ended = self.client.batches.retrieve(batch)
+            if ended.status == "failed":
+                errors = (ended.errors and ended.errors.data) or []
+                raise failed_batch([error.model_dump() for error in errors])
             files = [name for name in (ended.output_file_id, ended.error_file_id) if name]
             lines = [line for name in files for line in self.client.files.content(name).text.splitlines() if line]
         except Exception as error:
@@ -80,10 +79,14 @@ class OpenAIApi:
         for line in lines:
             entry = json.loads(line)
             response = entry.get("response") or {}
-            if response.get("status_code") == 200:
-                yield entry["custom_id"], outcome_of(response["body"], price, response.get("request_id"), batch=True)
+            try:
+                if response.get("status_code") != 200:
+                    raise _error_of(response.get("status_code"), entry.get("error") or response.get("body"))
+                outcome = outcome_of(response["body"], price, response.get("request_id"), batch=True)
+            except Exception as error:
+                yield entry["custom_id"], unanswered(error)
             else:
-                yield entry["custom_id"], str((entry.get("error") or {}).get("message") or "it was refused or expired")
+                yield entry["custom_id"], outcome
 
     def text(self, response: dict[str, Any]) -> str:
         """The text of a response's messages."""
@@ -93,6 +96,13 @@ class OpenAIApi:
         """Close the client."""
         if self.client is not None:
             self.client.close()
+
+
+def batch_line(request: PaidRequest) -> bytes:
+    """A request as a line of a batch's file."""
+    body = response_params(request.content, request.attachments)
+    line = {"custom_id": request.key, "method": "POST", "url": "/v1/responses", "body": body}
+    return json.dumps(line).encode()
 
 
 def response_params(content: dict[str, Any], images: dict[str, bytes]) -> dict[str, Any]:
@@ -115,7 +125,13 @@ def response_params(content: dict[str, Any], images: dict[str, bytes]) -> dict[s
 
 
 def outcome_of(response: dict[str, Any], price: Price, request_id: str | None, *, batch: bool = False) -> Outcome:
-    """The outcome of a response: an answer, possibly cut off, or a refusal, which is paid for too."""
+    """The outcome of a response: an answer, possibly cut off, or a refusal, which is paid for too.
+
+    Raises:
+        Exception: one of `failures`, where the response says that it failed, which OpenAI sends with status 200.
+    """
+    if response.get("error") or response.get("status") in ("failed", "cancelled"):
+        raise _error_of(None, response.get("error") or {"code": "server_error"})
     usage = response.get("usage") or {}
     usd = price.usd(usage.get("input_tokens", 0), 0, usage.get("output_tokens", 0), batch=batch)
     refusals = [part["refusal"] for part in _parts(response) if part.get("type") == "refusal"]
@@ -138,3 +154,7 @@ def make_judge(settings: JudgeSettings) -> LlmJudge:
 
 def _classified(error: Exception) -> Exception:
     return classify(error, "OpenAI", KEY_VARIABLES["openai"])
+
+
+def _error_of(status: int | None, body: object) -> Exception:
+    return error_of(status, body, provider="OpenAI", key_variable=KEY_VARIABLES["openai"])

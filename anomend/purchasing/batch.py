@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -16,19 +17,29 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from anomend.project.files import sha256_of, write_whole
 from anomend.purchasing.budget import Budget
-from anomend.purchasing.failures import FatalRequestError, TransientRequestError
+from anomend.purchasing.failures import FailedBatch, FatalRequestError, TransientRequestError
 from anomend.purchasing.purchase import Counts
 from anomend.purchasing.requests import Outcome, PaidRequest
 from anomend.purchasing.store import RequestStore
 
 T = TypeVar("T")
 ATTEMPTS = 6
+MOST_BATCHES = 3
+"""Batches in which one request is sent at most; what failed so often fails again."""
 Result = tuple[str, Outcome | str]
 """A request's key, and its outcome or the reason why there is none."""
 
 
 class BatchApi(Protocol):
     """A vendor's batch API; its methods raise the exceptions of `failures`."""
+
+    most_requests: int
+    """In one batch."""
+    most_bytes: int
+    """Of one batch, as it is sent."""
+
+    def size(self, request: PaidRequest) -> int:
+        """Bytes of a request in a batch, rather too many than too few."""
 
     def submit(self, requests: Sequence[PaidRequest]) -> str:
         """Submit requests under their keys; returns the batch's id."""
@@ -37,7 +48,21 @@ class BatchApi(Protocol):
         """Whether a batch has ended, with or without success."""
 
     def results(self, batch: str) -> Iterator[Result]:
-        """The result of each request of a batch that has ended."""
+        """The result of each request of a batch that has ended; raises `FailedBatch` if it failed as a whole."""
+
+
+def split(requests: Sequence[PaidRequest], api: BatchApi) -> list[list[PaidRequest]]:
+    """The requests in their order, as few batches as fit the vendor's limits; one that alone is too large is alone."""
+    parts: list[list[PaidRequest]] = []
+    total = 0
+    for request in requests:
+        size = api.size(request)
+        if not parts or len(parts[-1]) == api.most_requests or total + size > api.most_bytes:
+            parts.append([])
+            total = 0
+        parts[-1].append(request)
+        total += size
+    return parts
 
 
 def buy_in_batches(
@@ -50,11 +75,11 @@ def buy_in_batches(
     poll_s: float,
     progress: Callable[[Counts], None] = lambda _: None,
 ) -> None:
-    """Buy the answers that are not stored, in one batch; hold the store's lock.
+    """Buy the answers that are not stored, in as few batches as the vendor allows; hold the store's lock.
 
     Args:
         store: where answers are kept.
-        budget: what may be spent; the whole batch must fit.
+        budget: what may be spent; all batches together must fit.
         requests: what to send; those with a stored answer are not sent again.
         api: the vendor's batch API.
         counts: filled in.
@@ -62,19 +87,29 @@ def buy_in_batches(
         progress: called at every check, and at the end.
 
     Raises:
-        FatalRequestError: the budget does not allow it, or requests ended without an answer; all others are kept.
+        FatalRequestError: the budget does not allow it, a batch failed as a whole, or requests ended without an answer,
+            those among them that a finished batch does not mention; all others are kept.
     """
     unique = {request.key: request for request in requests}
     open_batches = store.folder / "batches"
 
     def collect(batch: str, note: Path) -> dict[str, str]:
         """Wait for a batch, keep its answers, forget it; returns why requests have no answer, by key."""
-        failed = {}
-        for key, result in _results(api=api, batch=batch, poll_s=poll_s, checked=lambda: progress(counts)):
+        keys = json.loads(note.read_bytes())["keys"]
+        failed = {key: "the finished batch has no result for it" for key in keys if key in unique}
+        try:
+            results = _results(api=api, batch=batch, poll_s=poll_s, checked=lambda: progress(counts))
+        except FailedBatch as error:
+            note.unlink()
+            return dict.fromkeys(failed, f"the batch failed: {error}")
+        for key, result in results:
             if key in unique and isinstance(result, Outcome):
                 store.put(unique[key], result)
+                failed.pop(key, None)
             elif key in unique:
                 failed[key] = str(result)
+        for key in failed:
+            store.batch_failed(unique[key])
         note.unlink()
         return failed
 
@@ -90,19 +125,17 @@ def buy_in_batches(
         sum(record.outcome.usd + record.lost_usd for r in unique.values() if (record := store.get(r)) is not None)
     )
     if missing and not failed:
+        _refuse_hopeless(store, missing)
         budget.reserve(estimate)
-        for request in missing:
-            store.begin(request)
-        try:
-            batch = api.submit(missing)
-        except TransientRequestError as error:
-            raise FatalRequestError(f"the batch was not submitted ({error}): run again later") from None
-        keys = sorted(request.key for request in missing)
-        path = open_batches / f"{sha256_of(batch)[:16]}.json"
-        write_whole(path, json.dumps({"batch": batch, "keys": keys}))
-        for request in missing:
-            store.end(request)  # The batch is noted, so a kill from here on loses nothing.
-        failed |= collect(batch, path)
+        notes = []
+        for part in split(missing, api):
+            batch = _submit(store, part, api)
+            notes.append((batch, open_batches / f"{sha256_of(batch)[:16]}.json"))
+            write_whole(notes[-1][1], json.dumps({"batch": batch, "keys": sorted(request.key for request in part)}))
+            for request in part:
+                store.end(request)  # The batch is noted, so a kill from here on loses nothing.
+        for batch, path in notes:
+            failed |= collect(batch, path)
     for key, request in unique.items():
         if (record := store.get(request)) is not None:
             counts.requests_from_store += key in before
@@ -113,10 +146,37 @@ def buy_in_batches(
             counts.repeated_after_kill += record.kills
     progress(counts)
     if failed:
-        reason = next(iter(failed.values()))
+        reasons = Counter(failed.values())
+        told = "; ".join(f"{count} times {reason}" for reason, count in reasons.most_common(3))
+        if len(reasons) == 1:
+            told = next(iter(reasons))
         raise FatalRequestError(
-            f"{len(failed)} of {len(unique)} requests ended without an answer ({reason}): run again to send these"
+            f"{len(failed)} of {len(unique)} requests ended without an answer ({told}): run again to send these"
         )
+
+
+def _refuse_hopeless(store: RequestStore, missing: Sequence[PaidRequest]) -> None:
+    """Refuse to send requests in yet another batch that have failed in `MOST_BATCHES`."""
+    hopeless = [request for request in missing if store.failed_batches(request) >= MOST_BATCHES]
+    if hopeless:
+        raise FatalRequestError(
+            f"{len(hopeless)} requests ended without an answer in {MOST_BATCHES} batches: set batch=false to send what"
+            " is missing one by one, which tells the reason"
+        )
+
+
+def _submit(store: RequestStore, part: Sequence[PaidRequest], api: BatchApi) -> str:
+    """Submit a batch, with its requests in flight meanwhile; returns its id."""
+    for request in part:
+        store.begin(request)
+    try:
+        return api.submit(part)
+    except TransientRequestError as error:
+        raise FatalRequestError(f"the batch was not submitted ({error}): run again later") from None
+    except FatalRequestError:
+        for request in part:
+            store.end(request)  # The vendor took nothing.
+        raise
 
 
 def _patiently(call: Callable[[], T], poll_s: float) -> T:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import email.utils
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-BILLING = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "billing_error")
-MODERATION = ("moderation_blocked", "content_policy_violation", "content_filter", "image_generation_user_error")
+from anomend.purchasing.requests import Outcome
+from anomend.purchasing.vendor_errors import meaning_of
+
 MAX_RETRY_AFTER = 300.0
 """Seconds; a longer wait that a server asks for is cut to this."""
 
@@ -25,16 +26,28 @@ class FatalRequestError(ValueError):
 class TransientRequestError(Exception):
     """It may succeed next time."""
 
-    def __init__(self, reason: str, retry_after: float | None = None, maybe_paid: bool = False) -> None:
+    def __init__(
+        self, reason: str, retry_after: float | None = None, maybe_paid: bool = False, alone: bool = False
+    ) -> None:
         super().__init__(reason)
+        self.alone = alone
+        """Only this request fails: the others go on when it has been tried for the last time."""
         self.retry_after = retry_after
         """Seconds the server asked to wait."""
         self.maybe_paid = maybe_paid
         """The provider may have charged for it: the answer never arrived, or cannot be used."""
 
 
+class UnusableRequest(FatalRequestError):
+    """This request failed whenever it was sent; the others went on, and nothing is stored for it."""
+
+
 class RefusedRequest(Exception):
     """The provider will not answer this request; others may succeed."""
+
+
+class FailedBatch(Exception):
+    """A whole batch failed, and answered nothing; the message is the provider's reason."""
 
 
 def classify(error: Exception, provider: str, key_variable: str) -> Exception:
@@ -48,7 +61,8 @@ def classify(error: Exception, provider: str, key_variable: str) -> Exception:
     status = getattr(error, "status_code", None)
     body = getattr(error, "body", None)
     if isinstance(status, int) and status >= 400:
-        return _by_status(error, status=status, body=body, provider=provider, key_variable=key_variable)
+        wait = _retry_after(_headers(error))
+        return error_of(status, body, provider=provider, key_variable=key_variable, retry_after=wait)
     names = {cls.__name__ for cls in type(error).__mro__}
     if names & {"APIConnectionError", "APITimeoutError", "APIResponseValidationError", "JSONDecodeError"}:
         cut = "the connection failed or the answer was cut off"
@@ -60,37 +74,84 @@ def classify(error: Exception, provider: str, key_variable: str) -> Exception:
     return error
 
 
-def _by_status(error: Exception, *, status: int, body: object, provider: str, key_variable: str) -> Exception:
+def error_of(
+    status: int | None, body: object, *, provider: str, key_variable: str, retry_after: float | None = None
+) -> Exception:
+    """The exception for an error that a provider sent; `vendor_errors` has the table.
+
+    Args:
+        status: HTTP status; None in a batch and in an answer that says itself that it failed.
+        body: the error, or a mapping that holds it under `error`.
+        provider: the provider's name, for the message.
+        key_variable: environment variable of its key, for the message.
+        retry_after: seconds that the server asked to wait.
+    """
     codes, message = _codes(body), _message(body)
-    if status in (401, 403):
-        # The provider's own message repeats part of the key.
-        return FatalRequestError(
-            f"{provider} refuses the key ({status}): set {key_variable} to a key that is valid and may use the model"
-        )
-    if set(codes) & set(BILLING) or "credit balance is too low" in message.lower() or status == 402:
-        return FatalRequestError(f"{provider} says that the account has no credit left: top it up, then run again")
-    if status == 404 or "model_not_found" in codes:
-        return FatalRequestError(
-            f"{provider} does not know the model or the address ({message or status}): name one that it has today"
-        )
-    if set(codes) & set(MODERATION):
-        return RefusedRequest(message or "refused by moderation")
-    if status in (408, 409, 425, 429) or status >= 500:
-        reason = f"{provider} answered {status} ({type(error).__name__})"
-        return TransientRequestError(reason, _retry_after(_headers(error)))
-    return FatalRequestError(f"{provider} rejects the request ({status}: {message or 'no reason given'})")
+    named = " ".join(dict.fromkeys([str(status or ""), *codes])).strip() or "an error"
+    reason = f"{named}: {message}" if message else f"{named}, no reason given"
+    match meaning_of(status, codes, message):
+        case "credit":
+            return FatalRequestError(f"{provider} says that the account has no credit left: top it up, then run again")
+        case "key":
+            # The provider's own message repeats part of the key.
+            return FatalRequestError(
+                f"{provider} refuses the key ({status or named}): set {key_variable} to a key that is valid and may use"
+                " the model"
+            )
+        case "forbidden":
+            return FatalRequestError(
+                f"{provider} forbids the request ({reason}): settle that in your account there, or name another model"
+                f" or a key in {key_variable} that may use it"
+            )
+        case "unknown":
+            return FatalRequestError(
+                f"{provider} does not know the model or the address ({message or named}): name one that it has today"
+            )
+        case "again":
+            return TransientRequestError(f"{provider} answered {named}", retry_after)
+        case "refused":
+            return RefusedRequest(message or "refused by moderation")
+        case "unusable":
+            return TransientRequestError(f"{provider} could not use a request ({reason})", retry_after, alone=True)
+        case _:
+            return FatalRequestError(f"{provider} rejects the request ({reason}): change what is sent, then run again")
+
+
+def unanswered(error: Exception) -> Outcome | str:
+    """What is kept of a batch's request that failed: its refusal, or the reason why there is no answer.
+
+    Raises:
+        Exception: `error`, if it is a bug and none of this module's exceptions.
+    """
+    if isinstance(error, RefusedRequest):
+        return Outcome(kind="refusal", response={}, usd=0.0, reason=str(error))
+    if isinstance(error, FatalRequestError | TransientRequestError):
+        return str(error)
+    raise error
+
+
+def failed_batch(errors: Sequence[Mapping[str, Any]]) -> FailedBatch:
+    """The exception for a batch that failed as a whole; `errors` are the provider's, each with a code and a message."""
+    reasons = [": ".join(filter(None, [*_codes(error), _message(error)])) for error in errors]
+    more = f" and {len(reasons) - 1} more" if len(reasons) > 1 else ""
+    return FailedBatch(f"{reasons[0]}{more}" if reasons else "no reason given")
 
 
 def _codes(body: object) -> list[str]:
     error = body.get("error", body) if isinstance(body, Mapping) else {}
-    return [str(error.get(field)) for field in ("code", "type") if isinstance(error, Mapping) and error.get(field)]
+    codes = [str(error.get(field)) for field in ("code", "type") if isinstance(error, Mapping) and error.get(field)]
+    # Anything else is no code of a vendor, and could be what must not end in a log.
+    return [code for code in codes if re.fullmatch(r"[A-Za-z_]{1,60}", code)]
 
 
 def _message(body: object) -> str:
+    """The provider's reason on one line, without keys and names of accounts: it may end in a log."""
     error = body.get("error", body) if isinstance(body, Mapping) else {}
     message = str(error.get("message") or "") if isinstance(error, Mapping) else ""
-    # A message may end in a log, so it must not hold a key or part of one.
-    return re.sub(r"\b(sk|key|Bearer)[-_ ][\w*.-]{6,}", "[key]", message)[:300]
+    for secret in (r"\b(sk|Bearer)[-_ ][\w*.-]+", r"\bkey[-_ ](?=\S*[\d*])[\w*.-]{6,}"):
+        message = re.sub(secret, "[key]", message)
+    message = re.sub(r"\b(org|proj)[-_](?=\w*\d)\w{6,}", "[account]", message)
+    return " ".join(message.split())[:300]
 
 
 def _headers(error: Exception) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from anomend.purchasing.budget import Budget
-from anomend.purchasing.failures import FatalRequestError, RefusedRequest, TransientRequestError
+from anomend.purchasing.failures import FatalRequestError, RefusedRequest, TransientRequestError, UnusableRequest
 from anomend.purchasing.requests import Outcome, PaidRequest, Record
 from anomend.purchasing.store import RequestStore
 
@@ -100,6 +100,7 @@ class Purchase:
     def _buy(self, missing: Sequence[PaidRequest], send: Send, progress: Callable[[Counts], None]) -> dict[str, Record]:
         bought: dict[str, Record] = {}
         problem: BaseException | None = None
+        unusable: list[UnusableRequest] = []
         with ThreadPoolExecutor(self.concurrency) as pool:
             futures: dict[Future[Record], PaidRequest] = {
                 pool.submit(self._send_until_answered, request, send): request for request in missing
@@ -111,6 +112,8 @@ class Purchase:
                         progress(self.counts)
                     except _Stopped:
                         pass
+                    except UnusableRequest as error:
+                        unusable.append(error)
                     except Exception as error:
                         problem = problem or error
             finally:
@@ -119,6 +122,9 @@ class Purchase:
         self._stop.clear()
         if problem is not None:
             raise problem
+        if unusable:
+            count = f"{len(unusable)} requests have no answer; the first: " if len(unusable) > 1 else ""
+            raise UnusableRequest(f"{count}{unusable[0]}")
         return bought
 
     def _send_until_answered(self, request: PaidRequest, send: Send) -> Record:
@@ -134,6 +140,11 @@ class Purchase:
         try:
             return retrying(self._send_once, request, send)
         except TransientRequestError as error:
+            if error.alone:
+                raise UnusableRequest(
+                    f"{error}, {self.patience.attempts} times in a row: replace its picture or its prompt, or run again"
+                    " later; all other answers are kept"
+                ) from None
             self._stop.set()
             raise FatalRequestError(
                 f"{error}, {self.patience.attempts} times in a row: run again later; all paid answers are kept"

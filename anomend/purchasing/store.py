@@ -7,7 +7,7 @@ paid/in_flight/<key>.json               a request that was sent and has no answe
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +25,8 @@ class _Note:
     lost_usd: float = 0.0
     kills: int = 0
     in_flight: bool = False
+    batches: int = 0
+    """Batches that ended without its answer."""
 
     def as_json(self) -> str:
         return json.dumps(asdict(self))
@@ -87,12 +89,23 @@ class RequestStore:
 
     def begin(self, request: PaidRequest) -> None:
         """Note that a request is about to be sent; a kill leaves the note behind."""
-        write_whole(self._marker(request.key), _Note(self.lost(request), self.kills(request), True).as_json())
+        note = _Note(self.lost(request), self.kills(request), True, self.failed_batches(request))
+        write_whole(self._marker(request.key), note.as_json())
 
     def end(self, request: PaidRequest, lost_usd: float = 0.0) -> None:
         """Note that a request ended without an outcome, and what that may have cost."""
         note = self._read(request)
-        write_whole(self._marker(request.key), _Note(note.lost_usd + lost_usd, note.kills, False).as_json())
+        note = replace(note, lost_usd=note.lost_usd + lost_usd, in_flight=False)
+        write_whole(self._marker(request.key), note.as_json())
+
+    def batch_failed(self, request: PaidRequest) -> None:
+        """Note that a batch ended without an answer to a request."""
+        note = self._read(request)
+        write_whole(self._marker(request.key), replace(note, batches=note.batches + 1).as_json())
+
+    def failed_batches(self, request: PaidRequest) -> int:
+        """How many batches ended without an answer to a request."""
+        return self._read(request).batches
 
     def lost(self, request: PaidRequest) -> float:
         """Estimate in dollars of what was paid for a request without an answer that could be used."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import time
 from pathlib import Path
@@ -29,6 +30,12 @@ class Batches:
         self.fail: set[int] = set()
         self.odd: dict[int, str] = {}
         """Numbers of entries that fail, or whose answer is not a verdict."""
+        self.errors: dict[int, dict[str, Any]] = {}
+        """Numbers of entries that the vendor rejects with an error of 400."""
+        self.left_out: set[int] = set()
+        """Numbers of entries that no result mentions."""
+        self.failed: list[dict[str, Any]] | None = None
+        """Why the whole batch failed; OpenAI only."""
         if provider == "anthropic":
             server.answers = {"/v1/messages/batches": self.anthropic}
         else:
@@ -43,40 +50,50 @@ class Batches:
         self.checks -= 1
         return self.checks < 0
 
+    def entries(self, seen: Seen) -> list[tuple[int, dict[str, Any]]]:
+        """The entries of the batch that a path names by its number, with their numbers in it."""
+        batch = self.batches[int(re.findall(r"_(\d+)", seen.path)[0]) - 1]
+        return [(number, entry) for number, entry in enumerate(batch) if number not in self.left_out]
+
     def anthropic(self, seen: Seen) -> dict[str, Any] | str:
-        base = {"id": "msgbatch_1", "type": "message_batch", "created_at": "2026-11-24T00:00:00Z"}
-        counts = dict.fromkeys(("canceled", "errored", "expired", "processing", "succeeded"), 0)
-        base |= {"expires_at": "2026-11-25T00:00:00Z", "request_counts": counts}
         if seen.path.endswith("/results"):
             lines = []
-            for number, entry in enumerate(self.batches[-1]):
+            for number, entry in self.entries(seen):
                 result: dict[str, Any] = {"type": "succeeded", "message": self.reply(number, entry["params"])}
+                if number in self.errors:
+                    result = {"type": "errored", "error": {"type": "error", "error": self.errors[number]}}
                 lines.append(
                     {"custom_id": entry["custom_id"], "result": {"type": "expired"} if number in self.fail else result}
                 )
             return "\n".join(json.dumps(line) for line in lines)
         if seen.fields:
             self.batches.append(seen.fields["requests"])
-            return base | {"processing_status": "in_progress", "results_url": None}
-        if not self.ended():
+        name = f"msgbatch_{len(self.batches)}" if seen.fields else seen.path.split("/")[-1]
+        counts = dict.fromkeys(("canceled", "errored", "expired", "processing", "succeeded"), 0)
+        base = {"id": name, "type": "message_batch", "created_at": "2026-11-24T00:00:00Z"}
+        base |= {"expires_at": "2026-11-25T00:00:00Z", "request_counts": counts}
+        if seen.fields or not self.ended():
             return base | {"processing_status": "in_progress", "results_url": None}
         return base | {
             "processing_status": "ended",
-            "results_url": f"{self.server.url}/v1/messages/batches/msgbatch_1/results",
+            "results_url": f"{self.server.url}/v1/messages/batches/{name}/results",
         }
 
     def openai_files(self, seen: Seen) -> dict[str, Any] | str:
         if seen.path.endswith("/content"):
             lines = []
-            for number, entry in enumerate(self.batches[-1]):
+            for number, entry in self.entries(seen):
                 response = {"status_code": 200, "request_id": "r", "body": self.reply(number, entry["body"])}
+                if number in self.errors:
+                    response = {"status_code": 400, "request_id": "r", "body": {"error": self.errors[number]}}
                 failure = {"custom_id": entry["custom_id"], "response": None, "error": {"message": "expired"}}
                 whole = {"custom_id": entry["custom_id"], "response": response, "error": None}
                 lines.append(failure if number in self.fail else whole)
             return "\n".join(json.dumps(line) for line in lines)
-        self.files["file-1"] = seen.fields["file"]
+        name = f"file-{len(self.files) + 1}"
+        self.files[name] = seen.fields["file"]
         return {
-            "id": "file-1",
+            "id": name,
             "object": "file",
             "bytes": 1,
             "created_at": 1,
@@ -86,14 +103,17 @@ class Batches:
         }
 
     def openai(self, seen: Seen) -> dict[str, Any]:
-        base = {"id": "batch_1", "object": "batch", "endpoint": "/v1/responses", "input_file_id": "file-1"}
-        base |= {"completion_window": "24h", "created_at": 1}
         if seen.fields:
-            self.batches.append([json.loads(line) for line in self.files["file-1"].splitlines()])
+            lines = self.files[seen.fields["input_file_id"]].splitlines()
+            self.batches.append([json.loads(line) for line in lines])
+        name = f"batch_{len(self.batches)}" if seen.fields else seen.path.split("/")[-1]
+        base = {"id": name, "object": "batch", "endpoint": "/v1/responses", "input_file_id": "file-1"}
+        base |= {"completion_window": "24h", "created_at": 1}
+        if seen.fields or not self.ended():
             return base | {"status": "in_progress"}
-        return base | (
-            {"status": "completed", "output_file_id": "file-2"} if self.ended() else {"status": "in_progress"}
-        )
+        if self.failed is not None:
+            return base | {"status": "failed", "errors": {"object": "list", "data": self.failed}}
+        return base | {"status": "completed", "output_file_id": f"out-{name}"}
 
 
 def test_a_batch_costs_half_and_is_collected_once(project: Path, provider: str) -> None:

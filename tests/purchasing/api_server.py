@@ -31,6 +31,26 @@ ERRORS = {
     "500": (500, {"code": None, "type": "server_error", "message": "The server had an error."}),
     "moderation": (400, {"code": "moderation_blocked", "type": "image_generation_user_error", "message": "Rejected."}),
     "unknown_model": (404, {"code": "model_not_found", "type": "invalid_request_error", "message": "No such model."}),
+    "invalid_prompt": (
+        400,
+        {"code": "invalid_prompt", "type": "invalid_request_error", "message": "Your prompt was flagged."},
+    ),
+    "content_filtering": (
+        400,
+        {"type": "invalid_request_error", "message": "Output blocked by content filtering policy"},
+    ),
+    "invalid_image_file": (
+        400,
+        {"code": "invalid_image_file", "type": "image_generation_user_error", "message": "The image is not readable."},
+    ),
+    "unverified": (
+        403,
+        {
+            "code": None,
+            "type": "invalid_request_error",
+            "message": "Your organization org-a1b2c3d4 must be verified to use the model (key sk-proj-9).",
+        },
+    ),
     "bad_request": (400, {"code": None, "type": "invalid_request_error", "message": "size is not allowed."}),
 }
 

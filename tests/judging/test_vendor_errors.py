@@ -1,0 +1,177 @@
+"""What users of the judges meet when a vendor rejects, refuses or loses a request, over real HTTP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from anomend.judging.anthropic_judge import AnthropicApi
+from anomend.judging.llm_judge import LlmJudge, Provider
+from anomend.judging.openai_judge import OpenAIApi
+from anomend.judging.protocol import BlindPair
+from anomend.judging.settings import LlmSettings
+from anomend.purchasing.batch import split
+from anomend.purchasing.failures import FatalRequestError
+from anomend.purchasing.purchase import Patience
+from tests.judging.test_batches import Batches
+from tests.judging.test_llm_judges import PATHS, answer, openai_answer
+from tests.purchasing.api_server import ApiServer, serve
+from tests.purchasing.settings import settings_for
+
+PROVIDERS: dict[str, type[Provider]] = {"anthropic": AnthropicApi, "openai": OpenAIApi}
+MODELS = {"anthropic": "claude-opus-5-5", "openai": "gpt-6.2-sol"}
+REFUSED = {
+    "anthropic": {"type": "invalid_request_error", "message": "Output blocked by content filtering policy"},
+    "openai": {"code": "invalid_prompt", "type": "invalid_request_error", "message": "Your prompt was flagged."},
+}
+TIE = json.dumps({"overall": "tie"})
+
+
+@pytest.fixture(params=["anthropic", "openai"])
+def vendor(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServer]:
+    with serve() as running:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{running.url}/v1")
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", running.url)
+        for name, path in PATHS.items():
+            running.answers[path] = lambda _, name=name: answer(name, TIE)  # type: ignore[misc]
+        yield running
+
+
+def judge(vendor: str, folder: Path, **changes: Any) -> LlmJudge:
+    purchase = settings_for(MODELS[vendor], folder, concurrency=1, patience=Patience(attempts=3, first_wait=0.0))
+    values: dict[str, Any] = {"image_size": 16, "max_tokens": 100, "poll_s": 0.01} | changes
+    return LlmJudge(PROVIDERS[vendor](), LlmSettings(purchase=purchase, **values))
+
+
+def pairs(count: int) -> list[BlindPair]:
+    draw = np.random.default_rng(0)
+    image_a, image_b = (draw.integers(0, 256, (16, 16, 3), dtype=np.uint8) for _ in range(2))
+    return [
+        BlindPair(prompt="p", image_a=image_a, image_b=image_b, name_a="a", name_b="b", repeat=repeat)
+        for repeat in range(count)
+    ]
+
+
+def test_one_request_that_the_vendor_refuses_is_recorded_and_the_others_go_on(
+    vendor: str, server: ApiServer, tmp_path: Path
+) -> None:
+    fault = "content_filtering" if vendor == "anthropic" else "invalid_prompt"
+    server.fault_of = lambda number, _: fault if number == 1 else None
+    asked = judge(vendor, tmp_path)
+    asked.buy(pairs(4))
+    replies = [asked.judge(pair).raw for pair in pairs(4)]
+    assert [reply.startswith("refused: ") for reply in replies] == [False, True, False, False]
+    judge(vendor, tmp_path).buy(pairs(4))
+    assert len(server.seen) == 4
+
+
+def test_a_response_that_says_itself_that_it_failed_is_no_answer(server: ApiServer, tmp_path: Path) -> None:
+    def failed(code: str) -> dict[str, Any]:
+        return openai_answer("") | {"status": "failed", "output": [], "error": {"code": code, "message": "Sorry."}}
+
+    codes = ["server_error", None, "invalid_prompt", None]
+    server.answers[PATHS["openai"]] = lambda _: (
+        failed(code) if (code := codes[len(server.seen) - 1]) else openai_answer(TIE)
+    )
+    asked = judge("openai", tmp_path)
+    asked.buy(pairs(3))
+    assert [asked.judge(pair).raw for pair in pairs(3)] == [TIE, "refused: Sorry.", TIE]
+    assert asked.settings.purchase.counts.retries == 1
+
+
+def test_a_picture_that_the_vendor_cannot_read_is_tried_again_reported_and_never_stored(
+    server: ApiServer, tmp_path: Path
+) -> None:
+    asked, broken = judge("openai", tmp_path), {1, 2, 3}
+    server.fault_of = lambda number, _: "invalid_image_file" if number in broken else None
+    with pytest.raises(FatalRequestError, match=r"invalid_image_file.*: The image is not readable\.\), 3 times in a"):
+        asked.buy(pairs(3))
+    assert len(server.seen) == 5  # One answered, one sent three times, and the third went on.
+    assert len(list((tmp_path / "answers").rglob("*.json"))) == 2
+    judge("openai", tmp_path).buy(pairs(3))
+    assert len(server.seen) == 6
+
+
+def test_an_organisation_that_must_be_verified_is_told_so_without_its_name_or_key(
+    vendor: str, server: ApiServer, tmp_path: Path
+) -> None:
+    server.fault_of = lambda *_: "unverified"
+    with pytest.raises(FatalRequestError, match=r"forbids the request .* must be verified to use the model") as told:
+        judge(vendor, tmp_path).buy(pairs(2))
+    assert "a1b2c3d4" not in str(told.value) and "sk-proj" not in str(told.value)
+    assert len(server.seen) == 1
+
+
+def test_a_refusal_in_a_batch_is_recorded_and_not_sent_again(vendor: str, server: ApiServer, tmp_path: Path) -> None:
+    batches = Batches(server, vendor, checks=0)
+    batches.errors = {1: REFUSED[vendor]}
+    asked = judge(vendor, tmp_path, batch=True)
+    asked.buy(pairs(3))
+    refused = [asked.judge(pair).raw for pair in pairs(3) if asked.judge(pair).raw.startswith("refused: ")]
+    assert refused == [f"refused: {REFUSED[vendor]['message']}"]
+
+
+def test_requests_beyond_a_batchs_limits_go_in_several_batches(vendor: str, server: ApiServer, tmp_path: Path) -> None:
+    batches = Batches(server, vendor, checks=0)
+    asked = judge(vendor, tmp_path, batch=True)
+    size = asked.size(asked.request(pairs(1)[0]))
+    asked.most_bytes, asked.most_requests = 3 * size, 50
+    asked.buy(pairs(8))
+    assert [len(batch) for batch in batches.batches] == [3, 3, 2]
+    sent = {entry["custom_id"] for batch in batches.batches for entry in batch}
+    assert sent == {asked.request(pair).key for pair in pairs(8)}
+    if vendor == "openai":
+        assert all(len(file) <= asked.most_bytes for file in batches.files.values())
+        assert len(batches.files["file-1"]) == pytest.approx(3 * size, rel=0.001)
+    batches.batches.clear()
+    asked.most_requests = 1
+    asked.buy(pairs(10))
+    assert [len(batch) for batch in batches.batches] == [1, 1]
+
+
+def test_192_requests_of_768_pixels_stay_below_the_vendors_limits(vendor: str, tmp_path: Path) -> None:
+    asked = judge(vendor, tmp_path, batch=True, image_size=768)
+    draw = np.random.default_rng(1)
+    noise = [draw.integers(0, 256, (768, 768, 3), dtype=np.uint8) for _ in range(2)]
+    pair = BlindPair(prompt="p", image_a=noise[0], image_b=noise[1], name_a="a", name_b="b", repeat=0)
+    size = asked.size(asked.request(pair))
+    assert 2 * 768 * 768 * 3 * 4 / 3 < size < 2 * 768 * 768 * 3 * 4 / 3 * 1.01
+    parts = split([asked.request(pair)] * 192, asked)
+    assert sum(map(len, parts)) == 192 and all(len(part) * size <= asked.most_bytes for part in parts)
+    assert len(parts) == -(-192 // (asked.most_bytes // size)) > 1
+
+
+def test_a_batch_that_failed_as_a_whole_tells_the_vendors_reason(server: ApiServer, tmp_path: Path) -> None:
+    batches = Batches(server, "openai", checks=0)
+    batches.failed = [{"code": "token_limit_exceeded", "message": "Enqueued token limit reached.", "line": None}]
+    with pytest.raises(FatalRequestError, match=r"2 of 2 .*batch failed: token_limit_exceeded: Enqueued token"):
+        judge("openai", tmp_path, batch=True).buy(pairs(2))
+    batches.failed = None
+    judge("openai", tmp_path, batch=True).buy(pairs(2))
+    assert [len(batch) for batch in batches.batches] == [2, 2]
+
+
+def test_requests_missing_in_a_finished_batch_are_counted_and_not_sent_for_ever(
+    vendor: str, server: ApiServer, tmp_path: Path
+) -> None:
+    batches = Batches(server, vendor, checks=0)
+    batches.left_out = {0}
+    told = r"1 of 3 requests ended without an answer \(the finished batch has no result for it\): run again"
+    for _ in range(3):
+        with pytest.raises(FatalRequestError, match=told):
+            judge(vendor, tmp_path, batch=True).buy(pairs(3))
+    with pytest.raises(FatalRequestError, match=r"1 requests .* in 3 batches: set batch=false to send what is missing"):
+        judge(vendor, tmp_path, batch=True).buy(pairs(3))
+    assert [len(batch) for batch in batches.batches] == [3, 1, 1]
+    server.answers[PATHS[vendor]] = lambda _: answer(vendor, TIE)
+    judge(vendor, tmp_path).buy(pairs(3))
