@@ -12,7 +12,7 @@ from anomend.params.resolved import load_params
 from anomend.project.metric_files import write_metrics
 from anomend.project.paths import COLLECTED, DATA, METRICS, PRICES, RETIRED_MODELS
 from anomend.project.run import run_stage
-from anomend.purchasing.environment import purchase_settings
+from anomend.purchasing.environment import other_addresses, purchase_settings
 
 
 def main(*, dry_run: bool = False) -> None:
@@ -37,6 +37,8 @@ def main(*, dry_run: bool = False) -> None:
         return
     collection = collect(prompts, collecting, settings, folder=COLLECTED)
     provenance = {"source": collecting.source, "seed": collecting.seed}
+    if collection.metrics["requests_paid"] + collection.metrics["requests_from_store"]:
+        provenance |= other_addresses(os.environ)
     skipped = {"skipped": collection.skipped} if collection.skipped else {}
     write_metrics(METRICS / "collect.json", collection.metrics, provenance | skipped)
 

@@ -13,7 +13,7 @@ from anomend.pictures.image_sets import read_imagefolder
 from anomend.project.metric_files import write_metrics
 from anomend.project.paths import JUDGEMENTS, METRICS, MODELS, PLOTS, PRICES, RETIRED_MODELS, SAMPLES
 from anomend.project.run import run_stage
-from anomend.purchasing.environment import purchase_settings
+from anomend.purchasing.environment import other_addresses, purchase_settings
 from anomend.purchasing.settings import PurchaseSettings
 
 
@@ -50,7 +50,9 @@ def main() -> None:
     PLOTS.mkdir(parents=True, exist_ok=True)
     result.scores.to_csv(PLOTS / "judge_pairs.csv", index=False, lineterminator="\n")
     provenance = {"n": len(pairs), "questions": result.questions, "repeats": judge.repeats, "seed": judge.seed}
-    write_metrics(METRICS / "judge.json", result.metrics, provenance)
+    write_metrics(
+        METRICS / "judge.json", result.metrics, provenance | (other_addresses(os.environ) if purchases else {})
+    )
 
 
 if __name__ == "__main__":

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from anomend.diffusion.bases import BASE_MODELS
 from anomend.exporting.lora_card import lora_card
 from anomend.params.resolved import load_params
@@ -18,8 +16,6 @@ from anomend.project.run import run_stage
 def main() -> None:
     params = load_params()
     launch(params.train.launcher, "stages.train", parameter="train.launcher")
-    if (precision := os.environ.get("ACCELERATE_MIXED_PRECISION", "no")) != "no":
-        raise ValueError(f"the launcher asks for mixed precision {precision!r}: leave it out, and set base.dtype")
     # Imported only now: torch takes seconds, which a launcher need not wait for.
     from anomend.training.run import TrainingFolders, run_training
 

@@ -61,8 +61,13 @@ def read_metrics(path: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def record_cost(stage: str) -> Iterator[None]:
-    """Time a stage and write metrics/resources/<stage>.json when it ends well, with what `timed_work` noted."""
+def record_cost(stage: str, variables: Mapping[str, str] | None = None) -> Iterator[None]:
+    """Time a stage and write metrics/resources/<stage>.json when it ends well, with what `timed_work` noted.
+
+    Args:
+        stage: its name.
+        variables: environment variables of the libraries, to be noted there too.
+    """
     start = time.monotonic()
     with recorded_work() as work:
         yield
@@ -70,11 +75,16 @@ def record_cost(stage: str) -> Iterator[None]:
     for path in (RESOLVED, RUN_SETTINGS) if work else ():
         # A script that runs without the pipeline has no parameters in force.
         parameters[path.name] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    write_cost(stage, seconds=time.monotonic() - start, work=work, parameters=parameters)
+    write_cost(stage, seconds=time.monotonic() - start, work=work, parameters=parameters, variables=variables)
 
 
 def write_cost(
-    stage: str, *, seconds: float, work: Mapping[str, WorkDone], parameters: Mapping[str, Mapping[str, Any]]
+    stage: str,
+    *,
+    seconds: float,
+    work: Mapping[str, WorkDone],
+    parameters: Mapping[str, Mapping[str, Any]],
+    variables: Mapping[str, str] | None = None,
 ) -> None:
     """Write metrics/resources/<stage>.json, which is neither a DVC output nor in git: it differs between runs.
 
@@ -85,11 +95,13 @@ def write_cost(
         seconds: all of its time.
         work: what it did, by kind.
         parameters: those that it ran with, as the two files of stage `resolve` have them, by their names.
+        variables: environment variables of the libraries that are set.
     """
     cost: dict[str, Any] = {
         "seconds": round(seconds, 1),
         "peak_memory_bytes": peak_memory_bytes(),
         "machine": platform.machine(),
+        **({"variables": dict(variables)} if variables else {}),
     }
     if work:
         cost["work"] = {kind: asdict(done) | {"seconds": round(done.seconds, 3)} for kind, done in work.items()}

@@ -13,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from anomend.project.metric_files import record_cost
+from anomend.project.variables import recorded, settle
 
 LOCKS = Path(".checkpoints/locks")
 RUN_AGAIN = "fix that, then run again; nothing finished is lost"
@@ -26,13 +27,15 @@ def run_stage(name: str, main: Callable[[], None], *, measured: bool = True) -> 
     a bug, and keeps its traceback.
     """
     _restart_in_utf8()
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     warnings.filterwarnings("ignore", category=FutureWarning)
     # In a launch of several processes, the first one holds the lock and records the cost.
     measured = measured and int(os.environ.get("RANK", "0")) == 0
     try:
-        with alone(name) if measured else nullcontext(), record_cost(name) if measured else nullcontext():
+        settle(os.environ)
+        with (
+            alone(name) if measured else nullcontext(),
+            record_cost(name, recorded(os.environ)) if measured else nullcontext(),
+        ):
             main()
     except Exception as error:
         message = users_message(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from anomend.params.types import RequestParams
 from anomend.project.shared_folders import shared_folder
@@ -60,3 +61,9 @@ def purchase_settings(
         api_key=environment.get(variable),
         may_spend=environment.get(PERMISSION) == "1",
     )
+
+
+def other_addresses(environment: Mapping[str, str]) -> dict[str, str]:
+    """Where answers come from if not from the vendors themselves, for the provenance; empty where they do."""
+    urls = {provider: environment.get(f"{provider.upper()}_BASE_URL") for provider in KEY_VARIABLES}
+    return {f"{name}_host": urlsplit(url).hostname or "unreadable" for name, url in urls.items() if url}

@@ -22,6 +22,7 @@ SETTINGS: dict[str, list[str]] = {
     "LC_ALL=POSIX": [],
     "LC_ALL=tr_TR.UTF-8 TZ=UTC+12": [],
     "LC_ALL=de_DE.ISO-8859-1": [],
+    "PYTHONHASHSEED=7 OMP_NUM_THREADS=2": [],
     "the year 2039": ["faketime", "-f", "+13y"],
     "the year 1999": ["faketime", "-f", "@1999-12-31 23:59:50"],
 }
