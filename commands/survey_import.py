@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,10 +23,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for path in files:
         try:
             with path.open("rb") as file:
-                body = file.read(size_limit(key) + 1)
+                # An editor may have put a byte order mark first.
+                body = file.read(size_limit(key) + 1).removeprefix(codecs.BOM_UTF8)
             print(f"{path}: stored as {store_submission(parse_submission(body, key), key, results)}")
         except SubmissionError as error:
             problems.append(f"{path} is not stored: {error}")
+        except OSError as error:
+            problems.append(f"{path} is not stored: it cannot be read or its answers cannot be written ({error})")
     if problems:
         raise ValueError("\n".join(problems))
 

@@ -12,6 +12,7 @@ import uvicorn
 
 from anomend.params.resolved import load_params
 from anomend.project.paths import SURVEY_KEY, SURVEY_PAGE
+from anomend.surveying.connections import TimedProtocol
 from anomend.surveying.key import read_key
 from anomend.surveying.server import make_app
 
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             answered = "  (has answered)" if (results / f"{code}.csv").exists() else ""
             print(f"  http://{host}:{listener.getsockname()[1]}/#{code}{answered}")
         print(f"Answers go to {results}/. Stop with Ctrl+C.", flush=True)
-        config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
+        config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, http=TimedProtocol)
         uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -13,7 +13,7 @@ from anomend.judging.llm_judge import LlmJudge
 from anomend.judging.settings import JudgeSettings
 from anomend.purchasing.batch import Result
 from anomend.purchasing.environment import KEY_VARIABLES
-from anomend.purchasing.failures import classify, error_of, failed_batch, unanswered
+from anomend.purchasing.failures import classify, described, error_of, failed_batch, unanswered
 from anomend.purchasing.prices import Price
 from anomend.purchasing.requests import Outcome, PaidRequest
 
@@ -79,9 +79,12 @@ class OpenAIApi:
         for line in lines:
             entry = json.loads(line)
             response = entry.get("response") or {}
+            if not response:  # It was not executed: expired, for example.
+                yield entry["custom_id"], described(entry.get("error") or {})
+                continue
             try:
                 if response.get("status_code") != 200:
-                    raise _error_of(response.get("status_code"), entry.get("error") or response.get("body"))
+                    raise _error_of(response.get("status_code"), response.get("body"))
                 outcome = outcome_of(response["body"], price, response.get("request_id"), batch=True)
             except Exception as error:
                 yield entry["custom_id"], unanswered(error)

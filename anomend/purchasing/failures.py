@@ -130,9 +130,14 @@ def unanswered(error: Exception) -> Outcome | str:
     raise error
 
 
+def described(error: Mapping[str, Any]) -> str:
+    """A provider's error in a few words: its code and its message."""
+    return ": ".join(filter(None, [*_codes(error), _message(error)])) or "no reason given"
+
+
 def failed_batch(errors: Sequence[Mapping[str, Any]]) -> FailedBatch:
     """The exception for a batch that failed as a whole; `errors` are the provider's, each with a code and a message."""
-    reasons = [": ".join(filter(None, [*_codes(error), _message(error)])) for error in errors]
+    reasons = list(map(described, errors))
     more = f" and {len(reasons) - 1} more" if len(reasons) > 1 else ""
     return FailedBatch(f"{reasons[0]}{more}" if reasons else "no reason given")
 

@@ -46,6 +46,17 @@ def test_the_keys_of_paid_images_stay(tmp_path: Path) -> None:
     assert (first.estimate_usd, edit.estimate_usd) == (pytest.approx(0.1905), pytest.approx(0.2425))
 
 
+def test_a_template_saved_with_a_mark_or_in_utf16_asks_for_the_same_image(tmp_path: Path) -> None:
+    text = (ROOT / "data" / "prompts" / "individual.txt").read_text(encoding="utf-8")
+    for number, encoding in enumerate(("utf-8-sig", "utf-16")):
+        mine = tmp_path / f"{number}.txt"
+        mine.write_bytes(text.replace("\n", "\r\n").encode(encoding))
+        assert client(tmp_path, individual_template=str(mine)).request(FIRST).key == client(tmp_path).request(FIRST).key
+    mine.write_bytes("ein schönes {person}".encode("cp1252"))
+    with pytest.raises(ValueError, match=r"1\.txt is not UTF-8: save it again in UTF-8"):
+        client(tmp_path, individual_template=str(mine))
+
+
 @pytest.mark.parametrize(
     ("template", "message"), [("{person} {colour}", "braces that hold no placeholder"), ("{prompt}", "does not use")]
 )

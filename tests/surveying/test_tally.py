@@ -164,6 +164,15 @@ def test_files_are_read_in_order_and_checked(table_2: pd.DataFrame, tmp_path: Pa
         read_responses(tmp_path.glob("*.csv"))
 
 
+def test_answers_from_a_spreadsheet_are_read_and_an_empty_file_is_named(tmp_path: Path) -> None:
+    lines = [",".join(COLUMNS), "007,q,x,1,tuned,left,900,real"]
+    (tmp_path / "p1.csv").write_bytes("\r\n".join(lines).replace(",", "\t").encode("utf-16"))
+    assert read_responses(tmp_path.glob("*.csv")).iloc[0]["participant"] == "007"
+    (tmp_path / "p2.csv").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"p2\.csv has no column 'participant': its first line is participant,pair,"):
+        read_responses(tmp_path.glob("*.csv"))
+
+
 @pytest.mark.parametrize(
     ("column", "value"),
     [("left_model", "left"), ("choice", "LEFT"), ("kind", ""), ("seed", "-1"), ("reaction_ms", "fast")],
