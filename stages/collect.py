@@ -37,10 +37,10 @@ def main(*, dry_run: bool = False) -> None:
         return
     collection = collect(prompts, collecting, settings, folder=COLLECTED)
     provenance = {"source": collecting.source, "seed": collecting.seed}
-    if collection.metrics["requests_paid"] + collection.metrics["requests_from_store"]:
-        provenance |= other_addresses(os.environ)
+    bought = collection.metrics["requests_paid"] + collection.metrics["requests_from_store"]
+    addresses = other_addresses(os.environ) if bought else {}
     skipped = {"skipped": collection.skipped} if collection.skipped else {}
-    write_metrics(METRICS / "collect.json", collection.metrics, provenance | skipped)
+    write_metrics(METRICS / "collect.json", collection.metrics, provenance | skipped | addresses)
 
 
 if __name__ == "__main__":
