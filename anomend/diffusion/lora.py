@@ -11,6 +11,8 @@ from diffusers import SD3Transformer2DModel, StableDiffusion3Pipeline
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 
+from anomend.diffusion.finite import check_finite
+from anomend.diffusion.projections import refuse_unknown_targets
 from anomend.diffusion.sharding import gathered
 from anomend.project.files import sha256_of, write_whole
 
@@ -37,8 +39,9 @@ def add_lora(
         The trainable parameters, in the model's order.
 
     Raises:
-        ValueError: no module of the transformer has one of the names.
+        ValueError: no module of the transformer has one of the names, or it cannot have an adapter.
     """
+    refuse_unknown_targets(target_modules, (name for name, _ in transformer.named_modules() if name), "this base")
     transformer.requires_grad_(False)
     config = LoraConfig(
         r=rank,
@@ -52,7 +55,7 @@ def add_lora(
         transformer.add_adapter(config)
     except ValueError as error:
         raise ValueError(
-            f"train.target_modules = {list(target_modules)} names no projection of this base: {error}"
+            f"train.target_modules = {list(target_modules)} names a module that is not a projection: {error}"
         ) from error
     parameters = [parameter for parameter in transformer.parameters() if parameter.requires_grad]
     for parameter in parameters:
@@ -77,11 +80,17 @@ def save_lora(
 
     Returns:
         SHA-256 of the weights file.
+
+    Raises:
+        ValueError: a weight is not finite; nothing is written.
     """
+    layers = dict(layers) if layers is not None else lora_layers(transformer)
+    for name, value in layers.items():
+        check_finite(value, f"the LoRA's weight {name}", "lower train.learning_rate, or set base.dtype=bfloat16")
     folder.mkdir(parents=True, exist_ok=True)
     StableDiffusion3Pipeline.save_lora_weights(
         folder,
-        transformer_lora_layers=dict(layers) if layers is not None else lora_layers(transformer),
+        transformer_lora_layers=layers,
         transformer_lora_adapter_metadata=_metadata(transformer.peft_config["default"]),
         weight_name=WEIGHT_NAME,
     )
