@@ -268,6 +268,13 @@ class LoraTrainer:
         if checkpoint is None:
             return
         done, tensors = checkpoint
+        if not self.weights.fit(tensors):
+            if self.accelerator.is_main_process:
+                tqdm.write(
+                    f"{self.checkpoints} has step {done}, but only one of the two runs shards the LoRA: starting at "
+                    "step 0; set train.launcher back to continue"
+                )
+            return
         self.progress = Progress.from_tensors(self.progress.columns, done, tensors)
         self.weights.restore(tensors)
         self.scaling.restore(tensors)

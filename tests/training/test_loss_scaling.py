@@ -36,6 +36,7 @@ def larger_latents() -> TrainingData:
         captions=["lying on the grass", "lying on the street"],
         embeds=torch.randn(2, 3, 16, generator=generator),
         pooled=torch.randn(2, 8, generator=generator),
+        prompts=[("lying on the grass", "lying on the street")[index % 2] for index in range(2)],
     )
     return TrainingData(instance, None, FORMAT)
 
