@@ -10,6 +10,7 @@ import torch
 from diffusers import SD3Transformer2DModel, StableDiffusion3Pipeline
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
+from safetensors.torch import load_file
 
 from anomend.diffusion.finite import check_finite
 from anomend.diffusion.projections import refuse_unknown_targets
@@ -127,10 +128,12 @@ def load_lora(pipeline: StableDiffusion3Pipeline, folder: Path) -> None:
     """Load an adapter into a pipeline, with diffusers' loader.
 
     Raises:
-        ValueError: the folder has no weights, or they were made for another base.
+        ValueError: the folder has no weights, they are not finite, or they were made for another base.
     """
     if not (folder / WEIGHT_NAME).exists():
         raise ValueError(f"{folder / WEIGHT_NAME} is missing: run `dvc repro train`, or `dvc pull` it")
+    for name, value in load_file(folder / WEIGHT_NAME).items():
+        check_finite(value, f"{folder / WEIGHT_NAME}: {name}", "train it again, or get the file again")
     try:
         pipeline.load_lora_weights(folder, weight_name=WEIGHT_NAME)
     except (RuntimeError, ValueError) as error:
