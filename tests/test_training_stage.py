@@ -156,7 +156,7 @@ def test_the_papers_recipe_runs_end_to_end_on_the_miniature(copied: Path) -> Non
         ("train", {"quantise_base": "nf4"}, "train.quantise_base = 'nf4' needs a CUDA GPU"),
         ("train", {"optimizer": "adamw_8bit"}, "train.optimizer = 'adamw_8bit' needs a CUDA GPU"),
         ("train.monitor", {"trackers": ["wandb"]}, "train.monitor.trackers = ['wandb'] is not installed"),
-        ("train.monitor", {"first_seed": 20005}, "reaches into the seeds that `sample` judges the result by"),
+        ("train.monitor", {"first_seed": 20005}, "reaches into the seeds of sample.first_seed"),
     ],
     ids=lambda value: str(value)[:40],
 )

@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 from tqdm import tqdm
 
 from anomend.diffusion.base_models import device_name
+from anomend.diffusion.finite import check_finite
 from anomend.project.files import written_whole
 from anomend.project.seeding import numpy_generator
 from anomend.project.timing import timed_work
@@ -55,6 +56,8 @@ class EncodedSet:
     """Text embeddings, (captions, tokens, width), float32."""
     pooled: torch.Tensor
     """Pooled text embeddings, (captions, width), float32."""
+    prompts: list[str]
+    """The prompt that each sample is an image of, whatever its caption, (N,)."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -111,7 +114,11 @@ def encode_images(
 def encode_captions(
     pipeline: StableDiffusion3Pipeline, captions: Sequence[str], *, max_sequence_length: int, batch_size: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Text embeddings (K, tokens, width) and pooled embeddings (K, width), float32, as the pipeline makes them."""
+    """Text embeddings (K, tokens, width) and pooled embeddings (K, width), float32, as the pipeline makes them.
+
+    Raises:
+        ValueError: an embedding is not finite, which float16 can lead to.
+    """
     embeds, pooled = [], []
     for start in tqdm(range(0, len(captions), batch_size), desc="encoding captions", unit="batch"):
         batch = list(captions[start : start + batch_size])
@@ -120,6 +127,9 @@ def encode_captions(
         )
         embeds.append(states.float().cpu())
         pooled.append(projection.float().cpu())
+        for caption, values, summary in zip(batch, embeds[-1], pooled[-1], strict=True):
+            check_finite(values, f"the text embedding of {caption!r}")
+            check_finite(summary, f"the pooled text embedding of {caption!r}")
     return torch.cat(embeds), torch.cat(pooled)
 
 
@@ -152,7 +162,8 @@ def save_encoded(path: Path, encoded: EncodedSet) -> None:
         tensors[f"mean/{sample}"] = encoded.mean[row].contiguous()
         tensors[f"std/{sample}"] = encoded.std[row].contiguous()
     rows = {sample: int(encoded.caption[row]) for row, sample in enumerate(encoded.ids)}
-    index = json.dumps({"captions": encoded.captions, "caption_of": rows}, sort_keys=True)
+    prompts = dict(zip(encoded.ids, encoded.prompts, strict=True))
+    index = json.dumps({"captions": encoded.captions, "caption_of": rows, "prompt_of": prompts}, sort_keys=True)
     with written_whole(path) as partial:
         save_file(tensors, partial, metadata={"index": index})
 
@@ -170,4 +181,5 @@ def load_encoded(path: Path) -> EncodedSet:
             captions=index["captions"],
             embeds=handle.get_tensor("embeds"),
             pooled=handle.get_tensor("pooled"),
+            prompts=[index["prompt_of"][sample] for sample in ids],
         )

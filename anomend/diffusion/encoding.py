@@ -10,6 +10,7 @@ from diffusers import StableDiffusion3Pipeline
 
 from anomend.diffusion.base_models import absent_parts, load_pipeline, resolve_device
 from anomend.diffusion.embeddings import EncodedSet, encode_captions, encode_images, views
+from anomend.diffusion.finite import check_finite
 from anomend.diffusion.quantisation import eight_bit_t5
 from anomend.params.diffusion import BaseModelParams, EncodeParams
 from anomend.pictures.image_sets import load_image, read_imagefolder
@@ -53,7 +54,8 @@ def encode_image_set(
             they were drawn.
 
     Raises:
-        ValueError: the set is incomplete, or an image does not have the base's resolution.
+        ValueError: the set is incomplete, an image does not have the base's resolution, or a latent or an embedding is
+            not finite.
     """
     table = read_imagefolder(folder).sort_values("file_name")
     images = [load_image(path) for path in table["path"]]
@@ -67,6 +69,9 @@ def encode_image_set(
     ]
     mean, std = encode_images(pipeline, [view for views_ in versions for view in views_], settings.batch_size)
     mean, std = (values.unflatten(0, (len(images), -1)) for values in (mean, std))
+    for path, *values in zip(table["path"], mean, std, strict=True):
+        for each in values:
+            check_finite(each, f"the latent of {path}", "the base's VAE is damaged: get its weights again")
     texts = [settings.one_caption] * len(table) if augmented and settings.one_caption else list(table["text"])
     captions = sorted(set(texts))
     length = settings.training_sequence_length or base.max_sequence_length
@@ -79,4 +84,5 @@ def encode_image_set(
         captions=captions,
         embeds=embeds,
         pooled=pooled,
+        prompts=list(table["prompt"].fillna(table["text"]) if "prompt" in table else table["text"]),
     )

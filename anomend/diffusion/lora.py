@@ -10,7 +10,10 @@ import torch
 from diffusers import SD3Transformer2DModel, StableDiffusion3Pipeline
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
+from safetensors.torch import load_file
 
+from anomend.diffusion.finite import check_finite
+from anomend.diffusion.projections import refuse_unknown_targets
 from anomend.diffusion.sharding import gathered
 from anomend.project.files import sha256_of, write_whole
 
@@ -37,8 +40,9 @@ def add_lora(
         The trainable parameters, in the model's order.
 
     Raises:
-        ValueError: no module of the transformer has one of the names.
+        ValueError: no module of the transformer has one of the names, or it cannot have an adapter.
     """
+    refuse_unknown_targets(target_modules, (name for name, _ in transformer.named_modules() if name), "this base")
     transformer.requires_grad_(False)
     config = LoraConfig(
         r=rank,
@@ -52,7 +56,7 @@ def add_lora(
         transformer.add_adapter(config)
     except ValueError as error:
         raise ValueError(
-            f"train.target_modules = {list(target_modules)} names no projection of this base: {error}"
+            f"train.target_modules = {list(target_modules)} names a module that is not a projection: {error}"
         ) from error
     parameters = [parameter for parameter in transformer.parameters() if parameter.requires_grad]
     for parameter in parameters:
@@ -77,11 +81,17 @@ def save_lora(
 
     Returns:
         SHA-256 of the weights file.
+
+    Raises:
+        ValueError: a weight is not finite; nothing is written.
     """
+    layers = dict(layers) if layers is not None else lora_layers(transformer)
+    for name, value in layers.items():
+        check_finite(value, f"the LoRA's weight {name}", "lower train.learning_rate, or set base.dtype=bfloat16")
     folder.mkdir(parents=True, exist_ok=True)
     StableDiffusion3Pipeline.save_lora_weights(
         folder,
-        transformer_lora_layers=dict(layers) if layers is not None else lora_layers(transformer),
+        transformer_lora_layers=layers,
         transformer_lora_adapter_metadata=_metadata(transformer.peft_config["default"]),
         weight_name=WEIGHT_NAME,
     )
@@ -118,10 +128,12 @@ def load_lora(pipeline: StableDiffusion3Pipeline, folder: Path) -> None:
     """Load an adapter into a pipeline, with diffusers' loader.
 
     Raises:
-        ValueError: the folder has no weights, or they were made for another base.
+        ValueError: the folder has no weights, they are not finite, or they were made for another base.
     """
     if not (folder / WEIGHT_NAME).exists():
         raise ValueError(f"{folder / WEIGHT_NAME} is missing: run `dvc repro train`, or `dvc pull` it")
+    for name, value in load_file(folder / WEIGHT_NAME).items():
+        check_finite(value, f"{folder / WEIGHT_NAME}: {name}", "train it again, or get the file again")
     try:
         pipeline.load_lora_weights(folder, weight_name=WEIGHT_NAME)
     except (RuntimeError, ValueError) as error:

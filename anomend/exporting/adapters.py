@@ -17,11 +17,15 @@ from typing import Any
 import torch
 from peft.utils.other import get_pattern_key
 from safetensors import safe_open
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 
+from anomend.diffusion.finite import check_finite
 from anomend.diffusion.lora import WEIGHT_NAME
+from anomend.exporting.lora_tensors import read_tensors
+from anomend.project.files import write_whole
 
 Weights = Mapping[str, torch.Tensor]
+GET_AGAIN = "the file is damaged, get it again"
 NO_DORA = (
     "this LoRA was trained with DoRA, which the layout cannot carry exactly (ComfyUI normalises by another norm, "
     "sd-scripts ignores it): load it by diffusers, or train with train.use_dora=false"
@@ -56,18 +60,29 @@ def lora_file(folder: Path) -> Path:
 
 
 def read_diffusers(folder: Path) -> dict[str, Adapter]:
-    """The adapters of a folder that `save_lora` or diffusers wrote; raises as `lora_file` and `from_diffusers`."""
+    """The adapters of a folder that `save_lora` or diffusers wrote.
+
+    Raises:
+        FileNotFoundError: the folder has no LoRA.
+        ValueError: as `read_tensors` and `from_diffusers`; the sentence names the file.
+    """
     path = lora_file(folder)
+    weights = read_tensors(path)
     with safe_open(path, framework="pt") as handle:
         metadata = (handle.metadata() or {}).get("lora_adapter_metadata")
-    return from_diffusers(load_file(path), json.loads(metadata) if metadata else None)
+    try:
+        return from_diffusers(weights, json.loads(metadata) if metadata else None)
+    except (TypeError, AttributeError, json.JSONDecodeError):
+        raise ValueError(f"{path}: its lora_adapter_metadata is damaged: get the file again") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def write_diffusers(adapters: Mapping[str, Adapter], folder: Path) -> None:
-    """Write a folder for `StableDiffusion3Pipeline.load_lora_weights`."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write a folder for `StableDiffusion3Pipeline.load_lora_weights`; raises as `to_diffusers`."""
+    weights = to_diffusers(adapters)
     # Not by `save_file`, which makes a file that only its owner may read.
-    (folder / WEIGHT_NAME).write_bytes(save(to_diffusers(adapters), {"format": "pt"}))
+    write_whole(folder / WEIGHT_NAME, save(weights, {"format": "pt"}))
 
 
 def from_diffusers(weights: Weights, metadata: Mapping[str, Any] | None = None) -> dict[str, Adapter]:
@@ -78,7 +93,7 @@ def from_diffusers(weights: Weights, metadata: Mapping[str, Any] | None = None) 
         metadata: peft's configuration with `transformer.` before each key; None: alpha = rank, as diffusers takes it.
 
     Raises:
-        ValueError: DoRA, or a key that is not a plain LoRA on a linear layer of the transformer.
+        ValueError: DoRA, a key that is not a plain LoRA on a linear layer of the transformer, or as `by_module`.
     """
     if any("lora_magnitude_vector" in key for key in weights):
         raise ValueError(NO_DORA)
@@ -88,16 +103,26 @@ def from_diffusers(weights: Weights, metadata: Mapping[str, Any] | None = None) 
         down, up = parts["lora_A"], parts["lora_B"]
         rank, alphas = down.shape[0], config.get("alpha_pattern") or {}
         alpha = alphas.get(get_pattern_key(alphas.keys(), module), config.get("lora_alpha", rank))
+        if not math.isfinite(alpha):
+            raise ValueError(f"the alpha of {module} is {alpha}: {GET_AGAIN}")
         adapters[module] = Adapter(down, up, alpha / (math.sqrt(rank) if config.get("use_rslora") else rank))
     return adapters
 
 
 def to_diffusers(adapters: Mapping[str, Adapter]) -> dict[str, torch.Tensor]:
-    """Weights by diffusers' keys; each scale is folded into lora_B, so that they need no metadata."""
+    """Weights by diffusers' keys; each scale is folded into lora_B, so that they need no metadata.
+
+    A lora_B of 16 bits becomes float32 unless its scale is 1: the product would lose digits, or end.
+
+    Raises:
+        ValueError: a product is not finite.
+    """
     weights = {}
     for module, adapter in adapters.items():
+        up = adapter.up if adapter.scale == 1 or adapter.up.dtype == torch.float64 else adapter.up.float()
         weights[f"transformer.{module}.lora_A.weight"] = adapter.down.contiguous()
-        weights[f"transformer.{module}.lora_B.weight"] = (adapter.scale * adapter.up).contiguous()
+        weights[f"transformer.{module}.lora_B.weight"] = (adapter.scale * up).contiguous()
+        check_finite(weights[f"transformer.{module}.lora_B.weight"], f"alpha times {module}'s lora_B", GET_AGAIN)
     return weights
 
 
@@ -107,18 +132,33 @@ def by_module(weights: Weights, pattern: str, needed: set[str]) -> dict[str, dic
     Args:
         weights: tensors by key.
         pattern: matches every key; its groups are the module's name and the part.
-        needed: the parts that every module has; each is a matrix.
+        needed: the two parts that every module has, (rank, inputs) and (outputs, rank) in the order of their names.
 
     Raises:
-        ValueError: another key, a part that is not a matrix, or a module without one of its parts.
+        ValueError: another key, a part that is not a matrix of floats, is not finite or is there twice, a module
+            without one of its parts, parts that do not fit each other, or no key at all.
     """
+    if not weights:
+        raise ValueError("there is no LoRA in it: name a file with a LoRA for the transformer")
     modules: dict[str, dict[str, torch.Tensor]] = {}
     for key, value in weights.items():
         match = re.fullmatch(pattern, key)
         if not match or (match[2] in needed and value.ndim != 2):
-            raise ValueError(f"{key} is not a LoRA on a linear layer of the transformer, and nothing else is converted")
-        modules.setdefault(match[1], {})[match[2]] = value
+            raise ValueError(
+                f"{key} is not a LoRA on a linear layer of the transformer, and nothing else is converted: leave it out"
+            )
+        if match[2] in needed and not value.is_floating_point():
+            raise ValueError(f"{key} is quantised ({value.dtype}): get the LoRA in float32, float16 or bfloat16")
+        check_finite(value, key, GET_AGAIN)
+        parts = modules.setdefault(match[1], {})
+        if match[2] in parts:
+            raise ValueError(f"{match[1]} has two {match[2]}: {GET_AGAIN}")
+        parts[match[2]] = value
     for module, parts in modules.items():
         if not needed <= parts.keys():
-            raise ValueError(f"{module} lacks its {' and '.join(sorted(needed - parts.keys()))}: the file is damaged")
+            raise ValueError(f"{module} lacks its {' and '.join(sorted(needed - parts.keys()))}: {GET_AGAIN}")
+        down, up = (parts[name] for name in sorted(needed))
+        if down.shape[0] != up.shape[1] or not down.numel() or not up.numel():
+            shapes = f"{tuple(down.shape)} and {tuple(up.shape)}"
+            raise ValueError(f"{module} has matrices of shapes {shapes}, which do not fit each other: {GET_AGAIN}")
     return modules

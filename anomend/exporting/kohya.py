@@ -22,7 +22,8 @@ from collections.abc import Mapping
 
 import torch
 
-from anomend.exporting.adapters import NO_DORA, Adapter, Weights, by_module
+from anomend.diffusion.finite import check_finite
+from anomend.exporting.adapters import GET_AGAIN, NO_DORA, Adapter, Weights, by_module
 from anomend.exporting.original_names import diffusers_names, original_name
 
 PREFIX = "lora_unet_"
@@ -32,7 +33,8 @@ def to_kohya(adapters: Mapping[str, Adapter]) -> dict[str, torch.Tensor]:
     """Weights by kohya's keys, from adapters by diffusers' module name.
 
     Raises:
-        ValueError: a module that the layout does not have, or q, k and v that differ in shape.
+        ValueError: a module that the layout does not have, q, k and v that differ in shape, or a value that is not
+            finite.
     """
     placed: dict[str, Adapter] = {}
     fused: dict[str, dict[int, Adapter]] = {}
@@ -49,6 +51,8 @@ def to_kohya(adapters: Mapping[str, Adapter]) -> dict[str, torch.Tensor]:
         weights[f"{key}.lora_down.weight"] = adapter.down.contiguous()
         weights[f"{key}.lora_up.weight"] = adapter.up.contiguous()
         weights[f"{key}.alpha"] = torch.tensor(adapter.scale * adapter.down.shape[0], dtype=torch.float32)
+    for name, value in weights.items():
+        check_finite(value, name, GET_AGAIN)
     return weights
 
 
@@ -58,23 +62,32 @@ def from_kohya(weights: Weights) -> dict[str, Adapter]:
     Ranks of a fused adapter that do not affect q, k or v (zero columns of lora_up) are left out there.
 
     Raises:
-        ValueError: DoRA, another kind of adapter, or a module that the transformer does not have.
+        ValueError: DoRA, another kind of adapter, a module that the transformer does not have, weights that are all 0,
+            or as `by_module`.
     """
     if any(key.endswith(".dora_scale") for key in weights):
         raise ValueError(NO_DORA)
+    if any(key.startswith("transformer.") for key in weights):
+        raise ValueError("this is diffusers' layout already: load the file by diffusers, it needs no conversion")
     adapters = {}
     pattern = rf"{PREFIX}([^.]+)\.(lora_down|lora_up|alpha)(?:\.weight)?"
     for key, parts in by_module(weights, pattern, {"lora_down", "lora_up"}).items():
         down, up = parts["lora_down"], parts["lora_up"]
+        if "alpha" in parts and parts["alpha"].numel() != 1:
+            raise ValueError(f"the alpha of {key} has {parts['alpha'].numel()} values: {GET_AGAIN}")
         scale = float(parts["alpha"]) / down.shape[0] if "alpha" in parts else 1.0
         names = diffusers_names(key)
         if len(names) == 1:
             adapters[names[0]] = _halves_swapped(names[0], Adapter(down, up, scale))
             continue
+        if up.shape[0] % 3:
+            raise ValueError(f"{key} has {up.shape[0]} outputs, which are not q, k and v of one size: {GET_AGAIN}")
         for name, rows in zip(names, up.chunk(3), strict=True):
             reached = rows.any(dim=0)
             if reached.any():
                 adapters[name] = Adapter(down[reached], rows[:, reached], scale)
+    if not adapters:
+        raise ValueError("all its weights are 0, so that it changes nothing: name another file")
     return adapters
 
 

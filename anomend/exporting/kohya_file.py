@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 
 from anomend.diffusion.lora import sort_metadata
 from anomend.exporting.adapters import lora_file, read_diffusers, write_diffusers
 from anomend.exporting.kohya import from_kohya, to_kohya
+from anomend.exporting.lora_tensors import read_tensors
 from anomend.project.files import sha256_of
 
 ARCHITECTURES = {
@@ -81,14 +81,15 @@ def import_kohya(file: Path, folder: Path) -> int:
     """Write a LoRA in kohya's layout as a folder for diffusers' `load_lora_weights`; returns how many modules it has.
 
     Raises:
-        ValueError: `file` is not a safetensors file; or as `from_kohya` raises it.
+        ValueError: as `read_tensors`, `from_kohya` and `to_diffusers`; the sentence names the file, and nothing is
+            written.
     """
+    weights = read_tensors(file)
     try:
-        weights = load_file(file)
-    except (OSError, SafetensorError) as error:
-        raise ValueError(f"{file} cannot be read: name a .safetensors file in kohya's layout ({error})") from None
-    adapters = from_kohya(weights)
-    write_diffusers(adapters, folder)
+        adapters = from_kohya(weights)
+        write_diffusers(adapters, folder)
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from None
     return len(adapters)
 
 

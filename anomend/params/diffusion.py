@@ -23,7 +23,9 @@ class BaseModelParams(Section):
     device: Literal["auto", "cpu", "cuda"] = Field(
         json_schema_extra=RUN_SETTING, description="Device that models run on; auto: a GPU if there is one."
     )
-    dtype: Literal["float32", "bfloat16", "float16"] = Field(description="Precision of the frozen base.")
+    dtype: Literal["float32", "bfloat16", "float16"] = Field(
+        description="Precision of the frozen base; in float16 training scales the loss, to keep small gradients."
+    )
 
 
 _MIN_SHARE = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -76,6 +77,29 @@ class Params(Section):
             models["collect.openai.model"] = self.collect.openai.model
         return models
 
+    def seed_ranges(self) -> dict[str, range]:
+        """The seeds that this run samples images with, by the parameter that they start at; unused ones are empty."""
+        sample, monitor, losers = self.sample, self.train.monitor, self.losers
+        counts = {
+            "sample.first_seed": max(sample.target_seeds_per_prompt, sample.held_out_seeds_per_prompt),
+            "train.monitor.first_seed": monitor.seeds_per_prompt if monitor.every else 0,
+            "class_images.first_seed": self.class_images.per_prompt * self.class_images.max_tries,
+            "losers.first_seed": losers.per_prompt * losers.max_tries if self.train.method == "dpo" else 0,
+        }
+        firsts = (sample.first_seed, monitor.first_seed, self.class_images.first_seed, losers.first_seed)
+        return {name: range(first, first + counts[name]) for name, first in zip(counts, firsts, strict=True)}
+
+    @model_validator(mode="after")
+    def _seeds_apart(self) -> Params:
+        """An image is judged, trained on, or watched while training: never two of these."""
+        for (one, seeds), (other, others) in combinations(self.seed_ranges().items(), 2):
+            if seeds and others and seeds.start < others.stop and others.start < seeds.stop:
+                raise ValueError(
+                    f"{other} = {others.start} reaches into the seeds of {one} = {seeds.start}: they use "
+                    f"{others.start} to {others.stop - 1} and {seeds.start} to {seeds.stop - 1}; move one of them"
+                )
+        return self
+
     @model_validator(mode="after")
     def _consistent(self) -> Params:
         shared = sorted(set(self.class_images.prompts) & set(self.prompts.held_out))
@@ -88,13 +112,6 @@ class Params(Section):
             raise ValueError(
                 f"train.class_batch_size = {self.train.class_batch_size} needs class images: set "
                 "class_images.per_prompt above 0, or train.class_batch_size = 0"
-            )
-        judged = range(self.sample.first_seed, self.sample.first_seed + self.sample.target_seeds_per_prompt)
-        monitor = self.train.monitor
-        if set(judged) & set(range(monitor.first_seed, monitor.first_seed + monitor.seeds_per_prompt)):
-            raise ValueError(
-                f"train.monitor.first_seed = {monitor.first_seed} reaches into the seeds that `sample` judges the "
-                f"result by ({judged.start} to {judged.stop - 1}): choose others"
             )
         detectors = self.anatomy_detectors()
         detectors |= {"curate.detector": self.curate.detector, "judge.parts": self.judge.parts}

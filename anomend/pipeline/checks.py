@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from anomend.detectors.table import check_detectors
+from anomend.diffusion.projections import projections_of_any_base, refuse_unknown_targets
 from anomend.params.params import Params
 from anomend.purchasing.models import refuse_retired
 from anomend.purchasing.prices import read_price
 
 
 def check_before_run(params: Params, *, prices: Path, retired_models: Path) -> None:
-    """Check that paid models exist and have a price, and that detectors can run here.
+    """Check that paid models exist and have a price, that detectors can run here, and the names of projections.
 
     Args:
         params: the parameters in force.
@@ -25,3 +26,6 @@ def check_before_run(params: Params, *, prices: Path, retired_models: Path) -> N
         refuse_retired(model, parameter, retired_models)
         read_price(model, prices)
     check_detectors(params)
+    refuse_unknown_targets(
+        params.train.target_modules, projections_of_any_base(), "the transformer of Stable Diffusion 3"
+    )

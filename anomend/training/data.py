@@ -106,7 +106,7 @@ def choose_samples(kind: str, *, seed: int, step: int, batch_size: int, count: i
 def choose_units(data: TrainingData, *, seed: int, step: int, batch_size: int, class_batch_size: int) -> list[Unit]:
     """The units of a step over all processes: instance images, then class images.
 
-    Each instance image has a loser with the same caption if there are losers.
+    Each instance image has a loser of the same prompt if there are losers.
     """
     units: list[Unit] = []
     rows = choose_samples("instance", seed=seed, step=step, batch_size=batch_size, count=len(data.instance))
@@ -126,18 +126,20 @@ def choose_units(data: TrainingData, *, seed: int, step: int, batch_size: int, c
 
 
 def _choose_loser(*, data: TrainingData, losers: EncodedSet, row: int, generator: torch.Generator) -> int:
-    """A random loser with the caption of the instance image in `row`."""
-    caption = data.instance.captions[int(data.instance.caption[row])]
-    rows = [r for r, c in enumerate(losers.caption.tolist()) if losers.captions[c] == caption]
-    if not rows:
-        raise ValueError(f"no anomalous image of the base has the caption {caption!r}: run `dvc repro losers`")
+    """A random loser of the prompt that the instance image in `row` is of.
+
+    One whose caption names no target prompt, or several, is paired with the losers of all prompts.
+    """
+    prompt = data.instance.prompts[row]
+    rows = [r for r, other in enumerate(losers.prompts) if other == prompt] or list(range(len(losers)))
     return rows[int(torch.randint(len(rows), (), generator=generator))]
 
 
 def make_batch(data: TrainingData, units: Sequence[Unit], *, seed: int, step: int, flow: FlowMatching) -> Batch:
     """Draw a view of each sample, a latent from its VAE posterior, noise and noise level.
 
-    A winner and its loser get the same noise and noise level, so that their errors are comparable.
+    A winner and its loser get the same noise, noise level and text, the winner's caption, so that their errors are
+    comparable.
     """
     latents, noise, uniform, embeds, pooled, roles = [], [], [], [], [], []
     for draw in (draw for unit in units for draw in unit):
@@ -149,12 +151,12 @@ def make_batch(data: TrainingData, units: Sequence[Unit], *, seed: int, step: in
         if draw.role != LOSER:
             noise.append(torch.randn(mean.shape, generator=generator))
             uniform.append(torch.rand((), generator=generator))
+            caption = encoded.caption[draw.row]
+            embeds.append(encoded.embeds[caption])
+            pooled.append(encoded.pooled[caption])
         else:
-            noise.append(noise[-1])
-            uniform.append(uniform[-1])
-        caption = encoded.caption[draw.row]
-        embeds.append(encoded.embeds[caption])
-        pooled.append(encoded.pooled[caption])
+            for values in (noise, uniform, embeds, pooled):
+                values.append(values[-1])
         roles.append(draw.role)
     return Batch(
         latents=torch.stack(latents),

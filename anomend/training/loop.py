@@ -5,6 +5,7 @@ The objective is in `objectives`, the samples of a step in `data`, what an evalu
 
 from __future__ import annotations
 
+import math
 import shutil
 import warnings
 from collections.abc import Callable
@@ -27,8 +28,10 @@ from anomend.training.acceleration import accelerate_steps
 from anomend.training.acceleration.garbage import frozen_heap
 from anomend.training.checkpoints import load_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
 from anomend.training.data import Batch, TrainingData, Unit, choose_units, make_batch
+from anomend.training.divergence import check_weights, refuse_gradient, refuse_loss
 from anomend.training.evaluations import Evaluation
 from anomend.training.log import TrainingLog
+from anomend.training.loss_scaling import LossScaling
 from anomend.training.objectives import (
     SIGMA_BINS,
     StepSums,
@@ -92,6 +95,7 @@ class LoraTrainer:
         self.model, parameters = accelerate_steps(transformer, self.accelerator, settings.compile)
         self.weights = TrainedWeights(parameters, settings.ema_decay)
         self.optimizer = make_optimizer(parameters, settings)
+        self.scaling = LossScaling(self.dtype, self.accelerator.device)
         self.progress = Progress(["step", *logged_names(settings), "learning_rate", "gradient_norm"])
         self._resume()
         self.schedule = get_scheduler(
@@ -149,24 +153,39 @@ class LoraTrainer:
             batch_size=settings.batch_size,
             class_batch_size=self._class_batch_size,
         )
-        sums = self._backward(units)
-        names = logged_names(settings)
-        shares = torch.cat([torch.stack([sums.logged[name] for name in names]), sums.bins.flatten()])
-        shared = self.accelerator.reduce(shares, "sum").cpu()
-        if not torch.isfinite(shared[: len(names)]).all():
-            raise ValueError(
-                f"the loss is {shared[0].item()} at step {step + 1}: lower train.learning_rate, or set "
-                "base.dtype=bfloat16"
-            )
-        norm = self.accelerator.clip_grad_norm_(self.weights.parameters, settings.max_grad_norm)
+        shared, norm = self._finite_gradients(units)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=False)
         self.schedule.step()
         self.weights.update_average(step)
+        names = logged_names(settings)
         means = dict(zip(names, shared.tolist(), strict=False))
-        row = {"step": step + 1.0, **means, "learning_rate": rate, "gradient_norm": float(gathered(norm))}
+        row = {"step": step + 1.0, **means, "learning_rate": rate, "gradient_norm": norm}
         self.progress.add_step(row, shared[len(names) :].view(2, SIGMA_BINS))
         return row
+
+    def _finite_gradients(self, units: list[Unit]) -> tuple[torch.Tensor, float]:
+        """Clipped gradients of a step; returns its logged means and bins in one tensor, and the gradient's norm."""
+        step, names = self.progress.done + 1, logged_names(self.settings)
+        while True:
+            sums = self._backward(units)
+            shares = torch.cat([torch.stack([sums.logged[name] for name in names]), sums.bins.flatten()])
+            shared = self.accelerator.reduce(shares, "sum").cpu()
+            for name, value in zip(names, shared.tolist(), strict=False):
+                if not math.isfinite(value):
+                    refuse_loss(self.transformer, f"the {name.replace('_', ' ')} is {value} at step {step}")
+            self.scaling.unscale(self.optimizer)
+            norm = float(
+                gathered(self.accelerator.clip_grad_norm_(self.weights.parameters, self.settings.max_grad_norm))
+            )
+            if math.isfinite(norm):
+                self.scaling.succeeded()
+                return shared, norm
+            self.optimizer.zero_grad(set_to_none=False)
+            if not self.scaling.lowered():
+                # Clipping has spread NaN over all gradients: they are computed again to see where it comes from.
+                self._backward(units)
+                refuse_gradient(self.transformer, f"the gradient's norm is {norm} at step {step}")
 
     def _backward(self, units: list[Unit]) -> StepSums:
         """Gradients of this process's share of a step, in parts of at most `micro_batch_size` units."""
@@ -188,7 +207,7 @@ class LoraTrainer:
                     flow=self.flow,
                 )
                 # Processes average their gradients, and the loss is a sum of shares.
-                accelerator.backward(part.loss * accelerator.num_processes)
+                accelerator.backward(self.scaling.scaled(part.loss * accelerator.num_processes))
             parts.append(part)
         logged = {name: sum((part.logged[name] for part in parts), torch.zeros(())) for name in parts[0].logged}
         bins = sum((part.bins for part in parts[1:]), parts[0].bins)
@@ -210,6 +229,9 @@ class LoraTrainer:
             self.transformer.eval()
             evaluation = evaluate(self.transformer, self.accelerator)
             self.transformer.train()
+            loss = evaluation.validation_loss
+            if loss is not None and not math.isfinite(loss):
+                refuse_loss(self.transformer, f"the validation loss is {loss} at step {self.progress.done}")
         if self.progress.add_evaluation(evaluation):
             self.weights.remember_best()
         self.log.evaluation(self.progress.history, -1)
@@ -235,7 +257,9 @@ class LoraTrainer:
     def save(self) -> None:
         """Write a checkpoint: all that the next step and the curves depend on; every process must call this."""
         optimizer = {name: gathered(value) for name, value in optimizer_tensors(self.optimizer).items()}
-        tensors = optimizer | self.weights.tensors()
+        weights = self.weights.tensors()
+        check_weights(weights, self.progress.done)
+        tensors = optimizer | weights | self.scaling.tensors()
         if self.accelerator.is_main_process:
             save_checkpoint(self.checkpoints, self.progress.done, tensors | self.progress.tensors())
 
@@ -244,8 +268,16 @@ class LoraTrainer:
         if checkpoint is None:
             return
         done, tensors = checkpoint
+        if not self.weights.fit(tensors):
+            if self.accelerator.is_main_process:
+                tqdm.write(
+                    f"{self.checkpoints} has step {done}, but only one of the two runs shards the LoRA: starting at "
+                    "step 0; set train.launcher back to continue"
+                )
+            return
         self.progress = Progress.from_tensors(self.progress.columns, done, tensors)
         self.weights.restore(tensors)
+        self.scaling.restore(tensors)
         restore_optimizer(self.optimizer, self.weights.shard_optimizer_tensors(tensors))
         if self.accelerator.is_main_process:
             tqdm.write(f"resuming after step {done} from {self.checkpoints}")

@@ -48,22 +48,24 @@ def validation_batches(
     """Fixed (sample, noise, sigma) triples: equal at every evaluation, so that the losses on them are comparable.
 
     They are instance images, which are also trained on. The loss shows how training goes, not how it generalises; the
-    anomaly rate shows that. Noise levels are spread evenly over the scheme's quantiles.
+    anomaly rate shows that. Noise levels are the scheme's quantiles (i + 1/2) / draws: none is at an end, where a
+    weight such as sigma^-2 would let one draw decide the mean.
     """
+    # Neighbouring places are different samples; a stride through the quantiles gives each sample all levels.
+    strides = (torch.arange(draws, dtype=torch.float64) * 0.618033988749895) % 1
+    quantiles = (strides.argsort().argsort() + 0.5) / max(draws, 1)
     batches = []
     for start in range(0, draws, batch_size):
         places = range(start, min(start + batch_size, draws))
         rows = [place % len(data.instance) for place in places]
         latents = data.latent_format.process_in(data.instance.mean[rows, 0])
         noise = [torch.randn(latents.shape[1:], generator=torch_generator(seed, "validation", p)) for p in places]
-        # Neighbouring places are different samples; a stride through the quantiles gives each sample all levels.
-        quantiles = torch.tensor([((place * 0.618033988749895) % 1) for place in places])
         captions = data.instance.caption[rows]
         batches.append(
             Batch(
                 latents=latents,
                 noise=torch.stack(noise),
-                sigma=flow.sigmas(quantiles),
+                sigma=flow.sigmas(quantiles[list(places)]),
                 embeds=data.instance.embeds[captions],
                 pooled=data.instance.pooled[captions],
                 role=torch.full((len(rows),), INSTANCE),

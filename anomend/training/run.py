@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ from anomend.statistics import Rate
 from anomend.training.evaluations import EvaluationHistory, Image
 from anomend.training.log import TrainingLog
 from anomend.training.loop import LoraTrainer
-from anomend.training.run_key import run_key
+from anomend.training.run_folders import open_run, run_folder
+from anomend.training.run_key import run_identity
 from anomend.training.setup import (
     end_together,
     load_trained_parts,
@@ -101,12 +103,15 @@ def run_training(params: Params, folders: TrainingFolders, code: str) -> Trained
         folders.curves if accelerator.is_main_process else None,
         (lambda metrics, step: accelerator.log(dict(metrics), step)) if monitor.trackers else None,
     )
+    identity = run_identity(params, encoded=folders.encoded, base_weights=base_weights, code=code)
+    if accelerator.is_main_process:
+        for sentence in open_run(folders.checkpoints, identity):
+            print(f"train: {sentence}", file=sys.stderr)
     trainer = LoraTrainer(
         pipeline.transformer,
         params.train,
         data,
-        checkpoints=folders.checkpoints
-        / run_key(params, encoded=folders.encoded, base_weights=base_weights, code=code),
+        checkpoints=run_folder(folders.checkpoints, identity),
         evaluate=make_evaluate(
             params=params, data=data, draw=draw, detect=None if monitor.detector == "none" else detect
         ),

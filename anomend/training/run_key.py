@@ -1,4 +1,4 @@
-"""The name of a training run, which is the folder of its checkpoints."""
+"""What a training run depends on, and its name, which is the folder of its checkpoints."""
 
 from __future__ import annotations
 
@@ -8,26 +8,37 @@ from pathlib import Path
 from typing import Any
 
 from anomend.params.params import Params
+from anomend.params.resolved import split
 from anomend.project.files import sha256_of
 
-_NO_EFFECT: dict[str, Any] = {"launcher": True, "checkpoint_every": True, "monitor": {"trackers"}}
-"""Parameters of section `train` that change no weight. Those that change rounding are part of the key."""
 
+def run_identity(params: Params, *, encoded: Path, base_weights: str, code: str) -> dict[str, Any]:
+    """All that a run's weights depend on, by name: parameters, data, base and code.
 
-def run_key(params: Params, *, encoded: Path, base_weights: str, code: str) -> str:
-    """Equal for equal parameters, data, base and code, so that a run resumes its own checkpoints only.
+    Run settings (`RUN_SETTING`) are left out, those that change rounding too: a run that ends for lack of memory goes
+    on with a smaller `train.micro_batch_size`.
 
     Args:
         params: all parameters.
         encoded: folder of the encoded image sets.
         base_weights: what identifies the base's weights, from `base_models.fingerprint`.
         code: fingerprint of the code that trains.
-
-    Returns:
-        16 hexadecimal digits.
     """
-    sample = params.sample.model_dump(include={"steps", "guidance_scale", "batch_size"})
-    settings = params.train.model_dump(exclude=_NO_EFFECT) | {"sample": sample, "target": params.prompts.target}
-    parts = [json.dumps(settings, sort_keys=True), base_weights, params.base.dtype, code]
-    parts += [f"{path.name} {sha256_of(path)}" for path in sorted(encoded.glob("*.safetensors"))]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    results, _ = split(params)
+    identity = _leaves(results["train"], "train.")
+    identity |= {f"sample.{name}": results["sample"][name] for name in ("steps", "guidance_scale")}
+    identity |= {"prompts.target": results["prompts"]["target"], "base.dtype": params.base.dtype}
+    identity |= {"the base's weights": base_weights, "the code that trains": code}
+    return identity | {path.name: sha256_of(path) for path in sorted(encoded.glob("*.safetensors"))}
+
+
+def run_key(identity: dict[str, Any]) -> str:
+    """Equal for equal identities, so that a run resumes its own checkpoints only; 16 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _leaves(values: dict[str, Any], prefix: str) -> dict[str, Any]:
+    leaves: dict[str, Any] = {}
+    for name, value in values.items():
+        leaves |= _leaves(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return leaves

@@ -72,6 +72,11 @@ class TrainedWeights:
             for index, value in enumerate(values)
         }
 
+    def fit(self, tensors: Mapping[str, torch.Tensor]) -> bool:
+        """Whether `tensors` returned these, of the same parameters: sharded ones are not joined into one tensor."""
+        shapes = {f"lora/{index}": parameter.shape for index, parameter in enumerate(self.parameters)}
+        return shapes == {name: value.shape for name, value in tensors.items() if name.startswith("lora/")}
+
     def restore(self, tensors: Mapping[str, torch.Tensor]) -> None:
         """Put back what `tensors` returned; other tensors are ignored."""
         self._set([tensors[f"lora/{index}"] for index in range(len(self.parameters))])

@@ -60,6 +60,11 @@ def test_an_encoded_set_is_read_back_in_the_order_of_its_ids(tmp_path: Path) -> 
     data = encoded_set(5, 1)
     save_encoded(tmp_path / "set.safetensors", data)
     read = load_encoded(tmp_path / "set.safetensors")
-    assert read.ids == data.ids and read.captions == data.captions and torch.equal(read.caption, data.caption)
+    assert (
+        read.ids == data.ids
+        and read.prompts == data.prompts
+        and read.captions == data.captions
+        and torch.equal(read.caption, data.caption)
+    )
     for name in ("mean", "std", "embeds", "pooled"):
         assert torch.equal(getattr(read, name), getattr(data, name))

@@ -54,3 +54,28 @@ def test_an_image_of_another_resolution_is_named(pipeline: StableDiffusion3Pipel
     folder = image_set(tmp_path, side=32)
     with pytest.raises(ValueError, match=r"0\.png is 32 x 32, and base\.resolution is 64"):
         encode_image_set(pipeline, folder, base=BASE, settings=PARAMS.encode, augmented=True)
+
+
+def test_the_prompt_of_an_image_is_kept_beside_its_caption(pipeline: StableDiffusion3Pipeline, tmp_path: Path) -> None:
+    writer = ImageFolderWriter(tmp_path)
+    pixels = np.zeros((64, 64, 3), dtype=np.uint8)
+    writer.add("a.png", pixels, text="Anna lying on the grass", prompt="lying on the grass")
+    writer.add("b.png", pixels, text="lying on the street")
+    writer.close()
+    settings = PARAMS.encode.model_copy(update={"one_caption": "lying"})
+    encoded = encode_image_set(pipeline, tmp_path, base=BASE, settings=settings, augmented=True)
+    assert encoded.prompts == ["lying on the grass", "lying on the street"] and encoded.captions == ["lying"]
+
+
+def test_a_latent_that_is_not_finite_is_refused_with_its_picture(tmp_path: Path) -> None:
+    damaged = load_encoders(BASE, t5_8bit=False)
+    damaged.vae.encoder.conv_in.bias.data[0] = float("nan")
+    with pytest.raises(ValueError, match=r"the latent of .*0\.png is not finite .*: the base's VAE is damaged"):
+        encode_image_set(damaged, image_set(tmp_path), base=BASE, settings=PARAMS.encode, augmented=True)
+
+
+def test_an_embedding_that_is_not_finite_is_refused_with_its_text(tmp_path: Path) -> None:
+    damaged = load_encoders(BASE, t5_8bit=False)
+    next(damaged.text_encoder.parameters()).data.fill_(float("inf"))
+    with pytest.raises(ValueError, match=r"embedding of 'lying on the grass' is not finite .*: set base\.dtype"):
+        encode_image_set(damaged, image_set(tmp_path), base=BASE, settings=PARAMS.encode, augmented=True)

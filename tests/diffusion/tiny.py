@@ -68,6 +68,7 @@ def encoded_set(count: int, key: int) -> EncodedSet:
         captions=["lying on the grass", "lying on the street"],
         embeds=torch.randn(2, 3, 16, generator=generator),
         pooled=torch.randn(2, 8, generator=generator),
+        prompts=[("lying on the grass", "lying on the street")[index % 2] for index in range(count)],
     )
 
 

@@ -105,3 +105,26 @@ def test_a_winner_is_paired_with_a_loser_of_its_caption_at_the_same_noise() -> N
         assert not torch.equal(batch.latents[winner], batch.latents[loser])
         captions = [draw.row % 2 for draw in units[pair]]
         assert captions[0] == captions[1]
+
+
+def test_captions_of_your_own_are_paired_by_the_prompt() -> None:
+    """As with `encode.one_caption`, or captions next to the pictures: no loser has such a caption."""
+    losers = replace(encoded_set(6, 9), ids=[f"loser-{row}" for row in range(6)])
+    own = replace(
+        encoded_set(5, 1),
+        captions=["Anna lying on the grass", "lying on the grass/street"],
+        prompts=["lying on the grass"] * 3 + ["lying on the street"] + ["Anna in bed"],
+    )
+    data = TrainingData(instance=own, classes=None, latent_format=FORMAT, losers=losers)
+    partners: dict[int, set[str]] = {row: set() for row in range(5)}
+    for step in range(40):
+        units = choose_units(data, seed=0, step=step, batch_size=5, class_batch_size=0)
+        batch = make_batch(data, units, seed=0, step=step, flow=FLOW)
+        for pair, (winner, loser) in enumerate(units):
+            partners[winner.row].add(losers.prompts[loser.row])
+            # Both are predicted for the winner's caption.
+            for values, expected in ((batch.embeds, own.embeds), (batch.pooled, own.pooled)):
+                assert torch.equal(values[2 * pair], expected[winner.row % 2])
+                assert torch.equal(values[2 * pair + 1], expected[winner.row % 2])
+    grass, street = {"lying on the grass"}, {"lying on the street"}
+    assert partners == {0: grass, 1: grass, 2: grass, 3: street, 4: grass | street}

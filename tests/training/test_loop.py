@@ -147,7 +147,7 @@ def test_curves_of_a_training_that_fails_are_written(tmp_path: Path) -> None:
 
 def test_unknown_target_modules_are_named(tmp_path: Path) -> None:
     settings = train_params(target_modules=["to_nowhere"])
-    with pytest.raises(ValueError, match=r"train\.target_modules = \['to_nowhere'\]"):
+    with pytest.raises(ValueError, match=r"train\.target_modules names 'to_nowhere'"):
         LoraTrainer(tiny_transformer(), settings, training_data(), checkpoints=tmp_path)
 
 

@@ -33,3 +33,18 @@ def test_the_validation_loss_is_the_same_at_every_evaluation_and_covers_the_nois
     sigmas = torch.cat([batch.sigma for batch in batches]).sort().values
     assert len(sigmas) == 40 and float((sigmas[1:] - sigmas[:-1]).max()) < 3 / 40
     assert validation_loss(transformer, [], flow) is None
+
+
+@pytest.mark.parametrize("draws", [8, 64, 1000])
+def test_no_draw_decides_the_validation_loss_where_low_noise_weighs_most(draws: int) -> None:
+    flow = FlowMatching(scheme="logit_normal", shift=2.5, weighting="sigma_sqrt")
+    batches = validation_batches(training_data(), flow, draws=draws, seed=0, batch_size=16)
+    weights = torch.cat([batch.sigma for batch in batches]) ** -2
+    assert float(weights.max() / weights.sum()) < 0.4
+
+
+def test_the_noise_levels_are_the_middles_of_equal_shares() -> None:
+    batches = validation_batches(training_data(), FlowMatching(scheme="uniform"), draws=5, seed=0, batch_size=2)
+    sigmas = torch.cat([batch.sigma for batch in batches])
+    torch.testing.assert_close(sigmas.sort().values, torch.tensor([0.1, 0.3, 0.5, 0.7, 0.9]))
+    assert sigmas.tolist() != sigmas.sort().values.tolist()

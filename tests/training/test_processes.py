@@ -81,3 +81,13 @@ def test_a_batch_that_cannot_be_shared_is_refused(tmp_path: Path) -> None:
 def test_one_graph_for_several_processes_is_refused(tmp_path: Path) -> None:
     done = launch(tmp_path, 2, compile="whole")
     assert done.returncode != 0 and "train.compile = whole is for one process: set it to blocks" in done.stderr
+
+
+def test_the_loss_of_a_base_in_float16_is_scaled_on_shards_too(tmp_path: Path) -> None:
+    for processes, folder in ((1, tmp_path / "one"), (2, tmp_path / "two")):
+        done = launch(folder, processes, dtype="float16", shard=processes == 2)
+        assert done.returncode == 0, what_happened(done)
+    assert (tmp_path / "two" / "sharded").read_text() == "True"
+    one, two = (json.loads((tmp_path / name / "curve-0.json").read_text()) for name in ("one", "two"))
+    for name in ("loss", "gradient_norm"):
+        assert [row[name] for row in two] == pytest.approx([row[name] for row in one], rel=1e-2)

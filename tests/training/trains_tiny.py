@@ -31,11 +31,16 @@ class Sharding(Accelerator):
 def main() -> None:
     out, changes = Path(sys.argv[1]), json.loads(sys.argv[2])
     stop = changes.pop("stop_after", None)
+    dtype = getattr(torch, changes.pop("dtype", "float32"))
     accelerator = Sharding(cpu=True) if changes.pop("shard", False) else Accelerator(cpu=True)
     settings = train_params(**changes)
     torch.set_num_threads(1)
     trainer = LoraTrainer(
-        tiny_transformer(), settings, training_data(), checkpoints=out / "checkpoints", accelerator=accelerator
+        tiny_transformer().to(dtype),
+        settings,
+        training_data(),
+        checkpoints=out / "checkpoints",
+        accelerator=accelerator,
     )
     for _ in range(stop or 0):
         trainer.step()

@@ -1,0 +1,44 @@
+"""The tensors of a LoRA file, of this project or of another program, for the transformer alone."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from tqdm import tqdm
+
+TEXT_ENCODER = re.compile(r"lora_te\d*_|text_encoders?[._]|text_encoder_\d[._]|clip_[lg][._]|t5(xxl)?[._]|te\d?[._]")
+"""How the keys of a text encoder begin: kohya's, diffusers' and ComfyUI's."""
+
+
+def read_tensors(file: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a LoRA file by key; keys of text encoders are left out, and their number is printed.
+
+    8-bit floats become float32, which holds each of their values: torch cannot compute with them.
+
+    Raises:
+        ValueError: the file is not a safetensors file, or has nothing for the transformer.
+    """
+    try:
+        weights = load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"{file} cannot be read: name a .safetensors file with a LoRA ({error})") from None
+    kept = {key: _computable(value) for key, value in weights.items() if not TEXT_ENCODER.match(key)}
+    if left_out := len(weights) - len(kept):
+        tqdm.write(
+            f"{file}: {left_out} of {len(weights)} tensors are for text encoders, which are not trained here, and are "
+            "left out",
+            file=sys.stderr,
+        )
+    if not kept:
+        what = "only tensors for text encoders" if weights else "no tensors"
+        raise ValueError(f"{file} has {what}: name a file with a LoRA for the transformer")
+    return kept
+
+
+def _computable(value: torch.Tensor) -> torch.Tensor:
+    return value.float() if value.is_floating_point() and value.element_size() == 1 else value
