@@ -21,7 +21,14 @@ def found(path: Path | str, project: Path = Path()) -> Path:
     """
     named = Path(path).expanduser()
     here = project / named
-    if named.is_absolute() or here.exists():
+    if named.is_absolute() or _has_content(here):
         return here
     elsewhere = main_checkout(project) / named
-    return elsewhere if elsewhere.exists() else here
+    return elsewhere if _has_content(elsewhere) else here
+
+
+def _has_content(path: Path) -> bool:
+    """Whether a file is there, or a folder with more than what git and DVC note in it."""
+    if not path.is_dir():
+        return path.exists()
+    return any(not each.name.startswith(".") and each.suffix != ".dvc" for each in path.iterdir())
