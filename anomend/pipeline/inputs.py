@@ -17,9 +17,10 @@ from typing import Any
 
 from anomend.params.params import Params
 from anomend.pipeline.contents import KnownDigests, files_in, folder_digest, json_object
-from anomend.project.checkouts import found, main_checkout
+from anomend.project.checkouts import found
 from anomend.project.files import write_whole
 from anomend.project.paths import CHECKPOINTS, INPUT_LINKS, INPUTS
+from anomend.project.shared_folders import main_checkout
 
 COUNTED: dict[str, tuple[str, ...]] = {
     "base.local_folder": (".safetensors", ".json", ".txt", ".model"),
