@@ -43,6 +43,7 @@ test: $(VENV)/ready lint
 SET ?=
 TRIAL ?=
 plan: $(VENV)/ready
+	@python -m commands.repair_lock
 	@python -m commands.plan $(if $(PROFILE),--profile "$(PROFILE)") $(if $(LEVEL),--level "$(LEVEL)") $(if $(SET),--set "$(SET)") $(if $(TRIAL),--trial)
 
 test-fast: $(VENV)/ready

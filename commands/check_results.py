@@ -18,13 +18,11 @@ from anomend.params.profiles import resolve
 from anomend.pipeline.fingerprints import RESOLVE
 from anomend.pipeline.resolved_files import as_text, resolved_files
 from anomend.project.dvc_command import dvc
-from anomend.project.paths import CODE, LOCK, PARAMS, PROFILES
+from anomend.project.paths import CODE, INPUTS, LOCK, PARAMS, PROFILES
 from anomend.project.yaml_files import read_yaml
 
 NOT_PULLED = ("deleted", "not in cache")
 """DVC's words for data that is not on this machine."""
-OWN_PICTURES = "data/own"
-"""The user's own pictures. Git ignores them, so no other checkout has them; what was collected is in the lock."""
 
 
 def changed_files(status: Mapping[str, list[Any]], not_in_git: set[str]) -> Iterator[str]:
@@ -43,7 +41,7 @@ def changed_files(status: Mapping[str, list[Any]], not_in_git: set[str]) -> Iter
                 for path, how in paths.items():
                     if isinstance(how, dict):
                         yield f"{stage}: {path}: {', '.join(f'{key} {word}' for key, word in how.items())}"
-                    elif path != OWN_PICTURES and not (how in NOT_PULLED and path in not_in_git):
+                    elif not (how in NOT_PULLED and path in not_in_git):
                         yield f"{stage}: {path} is {how}"
 
 
@@ -62,6 +60,9 @@ def outdated_files(folder: Path) -> Iterator[str]:
             stale = [name for name in content if recorded.get(name) != content[name]]
             yield from (f"{name}: the code or a library changed since its results were made" for name in stale)
         elif file.read_text(encoding="utf-8") != as_text(content):
+            if path == INPUTS:
+                yield f"{path}: the contents of a file or folder that a parameter names changed since"
+                continue
             yield f"{path} does not belong to {PARAMS} and {PROFILES}/"
 
 

@@ -90,7 +90,7 @@ def main() -> None:
     except ValueError as error:
         sys.exit(f"plan: {error}")
     try:
-        check_before_run(params, prices=PRICES, retired_models=RETIRED_MODELS)
+        check_before_run(params, root=Path.cwd(), prices=PRICES, retired_models=RETIRED_MODELS)
     except ValueError as error:
         print(f"Stage resolve would refuse this: {error}\n")
     if not planned:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from anomend.collecting.collection import collect, describe_plan, source_settings
 from anomend.params.resolved import load_params
+from anomend.project.checkouts import found
 from anomend.project.metric_files import write_metrics
 from anomend.project.paths import COLLECTED, DATA, METRICS, PRICES, RETIRED_MODELS
 from anomend.project.run import run_stage
@@ -30,7 +31,7 @@ def main(*, dry_run: bool = False) -> None:
         prices=PRICES,
         retired_models=RETIRED_MODELS,
     )
-    published = Path(os.environ.get("ANOMEND_PAPER_IMAGES") or collecting.paper.path).expanduser()
+    published = found(os.environ.get("ANOMEND_PAPER_IMAGES") or collecting.paper.path)
     settings = source_settings(collecting, published=published, tables=DATA / "paper", purchase=purchase)
     if dry_run:
         print(*describe_plan(prompts, collecting, settings)[0], sep="\n")

@@ -9,6 +9,7 @@ from anomend.params.profiles import resolve
 from anomend.pipeline.bill import kept_shares, make_bill, summary
 from anomend.pipeline.checks import check_before_run
 from anomend.pipeline.costs import read_published, read_records
+from anomend.pipeline.inputs import absent_inputs, link_inputs
 from anomend.pipeline.resolved_files import resolved_files, write_files
 from anomend.project.lock import environment_differences
 from anomend.project.paths import COSTS, METRICS, PARAMS, PRICES, PROFILES, RESOURCES, RETIRED_MODELS
@@ -18,8 +19,12 @@ from anomend.project.yaml_files import read_yaml
 
 def main() -> None:
     params = resolve(read_yaml(PARAMS), PROFILES)
-    check_before_run(params, prices=PRICES, retired_models=RETIRED_MODELS)
-    write_files(resolved_files(Path.cwd(), params))
+    root = Path.cwd()
+    check_before_run(params, root=root, prices=PRICES, retired_models=RETIRED_MODELS)
+    for parameter in absent_inputs(root, params):
+        print(f"resolve: what {parameter} names is not on this machine, and counts as unchanged", file=sys.stderr)
+    write_files(resolved_files(root, params))
+    link_inputs(root, params)
     for difference in environment_differences():
         print(f"resolve: {difference}; results will say so", file=sys.stderr)
     level = "" if params.level == "full" else f", level {params.level}"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from anomend.judging.protocol import choose_pairs
 from anomend.params.resolved import load_params
 from anomend.pictures.image_sets import read_imagefolder
+from anomend.project.checkouts import found
 from anomend.project.metric_files import write_metrics
 from anomend.project.paths import METRICS, MODELS, PLOTS, SAMPLES, SURVEY_KEY, SURVEY_PAGE
 from anomend.project.run import run_stage
@@ -16,7 +15,7 @@ from anomend.surveying.survey import build_survey, count_votes
 
 def main() -> None:
     params = load_params().survey
-    responses = Path(params.responses)
+    responses = found(params.responses)
     if not responses.is_dir():
         raise ValueError(f"survey.responses = {params.responses!r} is not a folder: make it, or fix the parameter")
     samples = [read_imagefolder(SAMPLES / model) for model in MODELS]

@@ -43,7 +43,7 @@ def mine(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    pytest.importorskip("dvc_s3", reason="the S3 remote needs `pip install 'anomend[s3]'`")
+    pytest.importorskip("dvc_s3", reason="the S3 remote needs `make setup EXTRAS=s3`")
     with s3_server() as url:
         yield url
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from anomend.collecting.uncaptioned import caption_by_name
 from anomend.pictures.image_sets import METADATA
 from anomend.project.slugs import slug
 
@@ -14,17 +15,21 @@ class Captions:
     """Captions of the pictures in a folder, each from the first of these that exists:
 
     `text` in the folder's `metadata.jsonl`; a text file next to the picture, with the same name except the ending; a
-    sub-folder named after a target prompt, such as `lying_on_the_grass/`; the caption set for all others; the only
-    target prompt, or all of them joined by "or".
+    sub-folder named after a target prompt, such as `lying_on_the_grass/`; the caption set for all others; the target
+    prompt by `caption_by_name`.
     """
 
     def __init__(self, folder: Path, prompts: Sequence[str], fallback: str | None) -> None:
         self.folder, self.prompts = folder, prompts
-        self.fallback = fallback or " or ".join(prompts)
+        self.fallback = fallback
         self.listed = _listed(folder / METADATA)
 
     def of(self, picture: Path) -> tuple[str, str, str]:
-        """The caption of a picture in the folder, its target prompt, and where the caption is from."""
+        """The caption of a picture in the folder, its target prompt, and where the caption is from.
+
+        Raises:
+            ValueError: it has no caption, and its target prompt cannot be told.
+        """
         name = picture.relative_to(self.folder).as_posix()
         caption_file = picture.with_suffix(".txt")
         if text := self.listed.get(name):
@@ -35,7 +40,10 @@ class Captions:
             for prompt in self.prompts:
                 if slug(parent) == slug(prompt):
                     return prompt, prompt, f"{parent}/"
-        return self.fallback, self._prompt(self.fallback), "fallback"
+        if self.fallback is not None:
+            return self.fallback, self._prompt(self.fallback), "fallback"
+        prompt = caption_by_name(picture.stem, self.prompts)
+        return prompt, prompt, "fallback"
 
     def _prompt(self, text: str) -> str:
         """The target prompt that a caption contains; the caption itself if it contains none or several."""

@@ -22,6 +22,7 @@ from anomend.collecting.image import (
 from anomend.collecting.registry import find_source, module_of
 from anomend.params.images import CollectParams
 from anomend.pictures.image_sets import ImageFolderWriter
+from anomend.project.checkouts import found
 from anomend.purchasing.settings import PurchaseSettings
 
 
@@ -49,7 +50,7 @@ def source_settings(
     """
     return SourceSettings(
         seed=params.seed,
-        folder=FolderSettings(path=Path(params.folder.path).expanduser(), caption=params.folder.caption),
+        folder=FolderSettings(path=found(params.folder.path), caption=params.folder.caption),
         paper=PaperSettings(path=published, digests=tables / "images.csv", captions=tables / "captions.csv"),
         openai=OpenAISettings(purchase=purchase, images=params.openai),
     )

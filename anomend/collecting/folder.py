@@ -44,11 +44,11 @@ def collect(prompts: Sequence[str], count: int, settings: SourceSettings) -> Ite
             yield Skipped(name, f"beyond the {count} images of collect.images or collect.mix")
             continue
         try:
+            text, prompt, caption_from = captions.of(path)
             image, changes = read_picture(path)
         except ValueError as error:
             yield Skipped(name, str(error))
             continue
-        text, prompt, caption_from = captions.of(path)
         provenance = {
             "original": name,
             "original_sha256": sha256_of(path),
@@ -58,11 +58,13 @@ def collect(prompts: Sequence[str], count: int, settings: SourceSettings) -> Ite
         taken += 1
         yield SourceImage(image=image, text=text, prompt=prompt, provenance=provenance)
     if not taken:
-        raise ValueError(f"there is no readable JPEG, PNG or WebP picture in {folder}: put your pictures there")
+        raise ValueError(
+            f"there is no readable JPEG, PNG or WebP picture with a caption in {folder}: put your pictures there"
+        )
 
 
 def candidates(folder: Path) -> list[Path]:
-    """Every file that could be a picture: all except hidden files, the metadata, and captions next to a file."""
+    """Every file that could be a picture: all except hidden files, DVC's, the metadata, and captions next to a file."""
     files = sorted(
         path
         for path in folder.rglob("*")
@@ -72,5 +74,7 @@ def candidates(folder: Path) -> list[Path]:
     return [
         path
         for path in files
-        if path != folder / METADATA and not (path.suffix == ".txt" and path.with_suffix("") in stems)
+        if path != folder / METADATA
+        and path.suffix != ".dvc"
+        and not (path.suffix == ".txt" and path.with_suffix("") in stems)
     ]

@@ -44,7 +44,7 @@ class FolderSettings:
 
     path: Path
     caption: str | None = None
-    """Caption of pictures without one; None: the target prompts, joined by "or"."""
+    """Caption of pictures without one; None: the target prompt by `anomend.collecting.uncaptioned`."""
 
 
 @dataclass(frozen=True, kw_only=True)

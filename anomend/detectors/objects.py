@@ -20,6 +20,7 @@ from typing import Any
 from anomend.detectors.detector import Detector, Use
 from anomend.detectors.observation import Image, Observation
 from anomend.params.detectors import DetectorParams
+from anomend.project.checkouts import found
 from anomend.project.files import sha256_of
 from anomend.project.hub_models import hub_folder, whole_model
 
@@ -58,10 +59,11 @@ def check(argument: str, settings: DetectorParams) -> None:
             label that names an anomaly, or has no licence.
     """
     model, pin = parsed(argument)
-    if Path(model).is_dir() or len(pin) == 64:
-        _refuse_other_weights(Path(model), pin)
-        _labels(Path(model))
-        _licence(Path(model))
+    folder = found(model)
+    if folder.is_dir() or len(pin) == 64:
+        _refuse_other_weights(folder, pin)
+        _labels(folder)
+        _licence(folder)
 
 
 def make(argument: str, settings: DetectorParams) -> Detector:

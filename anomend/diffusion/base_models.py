@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from anomend.diffusion.bases import BASE_MODELS as BASE_MODELS
 from anomend.diffusion.bases import BaseModel as BaseModel
 from anomend.diffusion.latent_format import LatentFormat
+from anomend.project.checkouts import found
 
 # diffusers takes seconds, and is imported where it is used.
 if TYPE_CHECKING:
@@ -40,6 +41,12 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
+def base_source(name: str, local_folder: str | None) -> str:
+    """Where a base is loaded from: its repository on the hub, or a folder, in this checkout or in the main one."""
+    base = BASE_MODELS[name]
+    return str(found(local_folder or base.source)) if local_folder or base.revision is None else base.source
+
+
 def load_pipeline(name: str, local_folder: str | None, dtype: str, **parts: Any) -> StableDiffusion3Pipeline:
     """Load a base as diffusers' own pipeline, on the CPU.
 
@@ -55,7 +62,7 @@ def load_pipeline(name: str, local_folder: str | None, dtype: str, **parts: Any)
     if name not in BASE_MODELS:
         raise ValueError(f"base.name = {name!r} is not a supported base: choose one of {', '.join(BASE_MODELS)}")
     base = BASE_MODELS[name]
-    source = local_folder or base.source
+    source = base_source(name, local_folder)
     if (local_folder or base.revision is None) and not (Path(source) / "model_index.json").exists():
         raise ValueError(
             f"{source} is not a diffusers pipeline (no model_index.json): set base.local_folder to the folder of one"
@@ -98,7 +105,7 @@ def load_denoiser(name: str, local_folder: str | None, dtype: str, **parts: Any)
 
 def absent_parts(name: str, local_folder: str | None) -> dict[str, None]:
     """Components that a local model_index.json lists as null, such as a missing T5; diffusers must be given them."""
-    index = Path(local_folder or BASE_MODELS[name].source) / "model_index.json"
+    index = Path(base_source(name, local_folder)) / "model_index.json"
     if not index.exists():
         return {}
     return {name: None for name, entry in json.loads(index.read_text()).items() if entry == [None, None]}
@@ -118,7 +125,7 @@ def fingerprint(name: str, local_folder: str | None) -> str:
     base = BASE_MODELS[name]
     if base.revision is not None and not local_folder:
         return f"{base.source}@{base.revision}"
-    folder = Path(local_folder or base.source)
+    folder = Path(base_source(name, local_folder))
     digest = hashlib.sha256()
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in {".safetensors", ".json", ".txt"}):
         digest.update(str(path.relative_to(folder)).encode())
@@ -133,8 +140,7 @@ def load_latent_format(name: str, local_folder: str | None) -> LatentFormat:
     """Scale and shift of a base's latents, from its VAE's configuration alone."""
     from diffusers import AutoencoderKL
 
-    base = BASE_MODELS[name]
-    source = local_folder or base.source
+    base, source = BASE_MODELS[name], base_source(name, local_folder)
     try:
         config = AutoencoderKL.load_config(
             source,

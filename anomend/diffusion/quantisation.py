@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from importlib.util import find_spec
 from typing import Any
 
 import torch
 from diffusers import BitsAndBytesConfig, SD3Transformer2DModel
 
-from anomend.diffusion.base_models import BASE_MODELS
+from anomend.diffusion.base_models import BASE_MODELS, base_source
+from anomend.project.extras import refuse_missing
 
 
 def need_bitsandbytes(setting: str, instead: str) -> None:
@@ -24,8 +24,7 @@ def need_bitsandbytes(setting: str, instead: str) -> None:
     """
     if not torch.cuda.is_available():
         raise ValueError(f"{setting} needs a CUDA GPU, and torch sees none here: choose {instead}")
-    if find_spec("bitsandbytes") is None:
-        raise ValueError(f"{setting} needs the package bitsandbytes: pip install 'anomend[gpu]', or choose {instead}")
+    refuse_missing("bitsandbytes", setting)
 
 
 def quantised_transformer(name: str, local_folder: str | None, *, bits: str, dtype: str) -> SD3Transformer2DModel:
@@ -78,7 +77,7 @@ def eight_bit_t5(name: str, local_folder: str | None) -> torch.nn.Module:
 def _source(name: str, local_folder: str | None) -> dict[str, Any]:
     base = BASE_MODELS[name]
     return {
-        "pretrained_model_name_or_path": local_folder or base.source,
+        "pretrained_model_name_or_path": base_source(name, local_folder),
         "revision": None if local_folder else base.revision,
         "token": os.environ.get("HF_TOKEN"),
         "use_safetensors": True,

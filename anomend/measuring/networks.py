@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 
+from anomend.project.extras import how_to_install
 from anomend.project.files import sha256_of
 from anomend.project.hub_models import hub_folder, whole_model
 
@@ -118,7 +119,7 @@ def need(package: str, user: str) -> None:
         import_module(package)
     except (ImportError, RuntimeError, OSError) as error:
         raise FileNotFoundError(
-            f"{user} needs the package {package}, which does not import ({error}): pip install 'anomend[torchvision]'"
+            f"{user} needs the package {package}, which does not import ({error}): {how_to_install(package)}"
         ) from error
 
 

@@ -28,7 +28,8 @@ class FolderParams(Section):
     path: str = Field(min_length=1, description="Folder of JPEG, PNG and WebP pictures, with its sub-folders.")
     caption: Prompt | None = Field(
         description="Caption of pictures that have no caption (metadata.jsonl, a .txt next to the picture, or a "
-        "sub-folder named after a target prompt); null: the target prompts, joined by 'or'."
+        "sub-folder named after a target prompt); null: the only target prompt, or the one that the file's name begins "
+        "with; a picture of which neither is true is refused."
     )
 
 

@@ -107,9 +107,7 @@ class TrainParams(Section):
     lr_scheduler: Literal["constant", "linear", "cosine", "constant_with_warmup"] = Field(
         description="Schedule of the learning rate, by diffusers' get_scheduler."
     )
-    warmup_steps: int = Field(
-        ge=0, description="Steps of linear warm-up, fewer than train.steps; the schedule `constant` has none."
-    )
+    warmup_steps: int = Field(ge=0, description="Steps of linear warm-up; the schedule `constant` has none.")
     weight_decay: float = Field(ge=0, description="Decoupled weight decay.")
     max_grad_norm: float = Field(gt=0, description="Gradients are clipped to this norm.")
     ema_decay: float = Field(ge=0, lt=1, description="Decay of the LoRA's moving average, which is saved; 0: none.")
@@ -136,10 +134,11 @@ class TrainParams(Section):
                 "train.monitor.patience and keep = 'best' use the anomaly rate while training: set monitor.every, "
                 "monitor.seeds_per_prompt and monitor.detector, or patience = 0 and keep = 'last'"
             )
-        if self.lr_scheduler != "constant" and self.warmup_steps >= self.steps:
+        # The first step of a warm-up has the learning rate 0.
+        if self.lr_scheduler != "constant" and self.warmup_steps and self.steps == 1:
             raise ValueError(
-                f"train.warmup_steps = {self.warmup_steps} leaves none of the {self.steps} train.steps at the full "
-                f"learning rate: set train.warmup_steps below {self.steps}, or train more steps"
+                f"train.steps = 1 is the first step of train.warmup_steps = {self.warmup_steps}, whose learning rate is 0: "
+                "train more steps, or set train.warmup_steps to 0"
             )
         if self.compile == "whole" and (self.gradient_checkpointing or self.quantise_base != "none"):
             raise ValueError(

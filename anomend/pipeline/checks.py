@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from anomend.detectors.table import check_detectors
 from anomend.diffusion.projections import projections_of_any_base, refuse_unknown_targets
 from anomend.params.params import Params
+from anomend.pipeline.inputs import absent_inputs
+from anomend.project.extras import refuse_missing
 from anomend.purchasing.models import refuse_retired
 from anomend.purchasing.prices import read_price
 
 
-def check_before_run(params: Params, *, prices: Path, retired_models: Path) -> None:
-    """Check that paid models exist and have a price, that detectors can run here, and the names of projections.
+def check_before_run(params: Params, *, root: Path, prices: Path, retired_models: Path) -> None:
+    """Check sources, paid models and their prices, detectors, names of projections, optional packages, and files that
+    parameters name.
 
     Args:
         params: the parameters in force.
+        root: the project.
         prices: table of prices.
         retired_models: table of models that vendors no longer offer.
 
     Raises:
-        ValueError: one of them does not; the sentence names its parameter.
+        ValueError: one of them cannot be used; the sentence names its parameter.
     """
+    _refuse_drawn_people(params)
     for parameter, model in params.paid_models().items():
         refuse_retired(model, parameter, retired_models)
         read_price(model, prices)
@@ -29,3 +35,38 @@ def check_before_run(params: Params, *, prices: Path, retired_models: Path) -> N
     refuse_unknown_targets(
         params.train.target_modules, projections_of_any_base(), "the transformer of Stable Diffusion 3"
     )
+    for setting, package in _optional_packages(params):
+        refuse_missing(package, setting)
+    absent_inputs(root, params)
+
+
+def _refuse_drawn_people(params: Params) -> None:
+    """A real base cannot learn from the miniature's drawn people."""
+    collect, name = params.collect, params.base.name
+    if name == "mini" or "drawn_people" not in (collect.source, *collect.mix):
+        return
+    if "drawn_people" in collect.mix:
+        raise ValueError(
+            f"collect.mix names drawn_people, which are 64 pixels wide, and base.name = {name!r} needs photographs: "
+            "leave them out"
+        )
+    raise ValueError(
+        f"collect.source = 'drawn_people' draws people of 64 pixels, and base.name = {name!r} needs photographs: set it"
+        " in params.yaml to folder (yours in data/own), openai (docs/buying_images.md) or paper (`make paper-images`), "
+        f"or run `dvc exp run -S profile={params.profile} -S collect.source=folder`"
+    )
+
+
+def _optional_packages(params: Params) -> Iterator[tuple[str, str]]:
+    """Settings that need a package of the extras, each with the package."""
+    train = params.train
+    if train.quantise_base != "none":
+        yield f"train.quantise_base = {train.quantise_base!r}", "bitsandbytes"
+    if train.optimizer == "adamw_8bit":
+        yield f"train.optimizer = {train.optimizer!r}", "bitsandbytes"
+    if params.encode.t5_8bit:
+        yield "encode.t5_8bit = true", "bitsandbytes"
+    for tracker in train.monitor.trackers:
+        yield f"train.monitor.trackers = [{tracker}]", tracker
+    if params.measure.extractor == "inception":
+        yield "measure.extractor = 'inception'", "torch_fidelity"

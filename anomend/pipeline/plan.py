@@ -14,7 +14,7 @@ from typing import Any
 
 from anomend.pipeline.fingerprints import RESOLVE
 from anomend.pipeline.resolved_files import as_text
-from anomend.project.paths import CODE
+from anomend.project.paths import CODE, INPUTS
 
 Values = Mapping[str, Any]
 ABSENT = "(absent)"
@@ -110,6 +110,8 @@ def _value_changes(path: Path, dep: Any, values: Values) -> list[str]:
     ]
     if path == CODE:
         return ["its code"] if differences else []
+    if path == INPUTS:
+        return [f"the files of {key}" for key, _, _ in differences]
     return [f"{key}: {old} -> {new}" for key, old, new in differences]
 
 

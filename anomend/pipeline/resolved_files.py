@@ -1,4 +1,4 @@
-"""The three files of stage `resolve`: what it writes, what a plan assumes, what a check compares."""
+"""The files of stage `resolve`: what it writes, what a plan assumes, what a check compares."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 from anomend.params.params import Params
 from anomend.params.resolved import split
 from anomend.pipeline.fingerprints import stage_fingerprints
+from anomend.pipeline.inputs import input_digests
 from anomend.project.files import write_whole
-from anomend.project.paths import CODE, RESOLVED, RUN_SETTINGS
+from anomend.project.paths import CODE, INPUTS, RESOLVED, RUN_SETTINGS
 
 Files = dict[Path, dict[str, Any]]
 """The content of each file, by its name."""
@@ -28,7 +29,12 @@ def resolved_files(root: Path, params: Params) -> Files:
         ValueError: a file of the code is not valid Python, or imports a library that is not classified.
     """
     results, run = split(params)
-    return {RESOLVED: results, RUN_SETTINGS: run, CODE: dict(stage_fingerprints(root, params))}
+    return {
+        RESOLVED: results,
+        RUN_SETTINGS: run,
+        INPUTS: input_digests(root, params),
+        CODE: dict(stage_fingerprints(root, params)),
+    }
 
 
 def write_files(files: Mapping[Path, Mapping[str, Any]], folder: Path = Path()) -> None:

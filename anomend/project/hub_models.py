@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from anomend.project.checkouts import found
+
 
 def hub_folder(repository: str, revision: str, *extra: str, otherwise: str) -> Path:
     """The local folder of a repository's config and weights, downloaded at first use.
 
     Args:
-        repository: `owner/name` on the hub, or a folder on disk, which is returned unchanged.
+        repository: `owner/name` on the hub, or a folder on disk, in this checkout or in the main one.
         revision: commit on the hub.
         extra: names of further files to download.
         otherwise: what a user can do who cannot reach the hub; the end of the error's sentence.
@@ -18,8 +20,8 @@ def hub_folder(repository: str, revision: str, *extra: str, otherwise: str) -> P
     Raises:
         FileNotFoundError: the files are not in the cache, and the hub cannot be reached.
     """
-    if Path(repository).is_dir():
-        return Path(repository)
+    if found(repository).is_dir():
+        return found(repository)
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError
 

@@ -30,6 +30,7 @@ def collect(folder: Path, raw: dict[str, Any], **changes: Any) -> subprocess.Com
 @pytest.mark.slow
 def test_sources_are_mixed_with_their_counts(tmp_path: Path, raw_params: dict[str, Any]) -> None:
     fill(tmp_path / "data/own")
+    raw_params["collect"]["folder"]["caption"] = "lying on the grass"
     done = collect(tmp_path, raw_params, images=4, mix={"folder": 10})
     assert done.returncode == 0, done.stderr
     table = read_imagefolder(tmp_path / "data/collected")

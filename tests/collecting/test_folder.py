@@ -27,7 +27,7 @@ CHANGES = {
 
 
 def collect(
-    folder: Path, count: int = 100, caption: str | None = None
+    folder: Path, count: int = 100, caption: str | None = "lying on the grass"
 ) -> tuple[dict[str, SourceImage], dict[str, str]]:
     """Images by original name, and reasons by skipped file."""
     settings = SourceSettings(folder=FolderSettings(path=folder, caption=caption))
@@ -90,24 +90,39 @@ def test_the_first_frame_of_an_animation_is_taken(tmp_path: Path) -> None:
 
 
 def test_captions_come_from_the_nearest_place_that_has_one(tmp_path: Path) -> None:
-    for name in ("plain.png", "beside.png", "listed.png", "lying_on_the_street/inner.png", "holiday/other.png"):
+    named = ("Lying on the street (2).png", "holiday/lying_on_the_grass-07.png")
+    for name in (*named, "beside.png", "listed.png", "lying_on_the_street/inner.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         Image.fromarray(drawing()).save(tmp_path / name)
     (tmp_path / "beside.txt").write_text("an old man lying on the grass\n")
     line = {"file_name": "listed.png", "text": "lying on the street, at dusk"}
     (tmp_path / "metadata.jsonl").write_text(json.dumps(line) + "\n")
-    images, skipped = collect(tmp_path)
+    images, skipped = collect(tmp_path, caption=None)
     captions = {name: (item.text, item.prompt, item.provenance["caption_from"]) for name, item in images.items()}
-    both = "lying on the grass or lying on the street"
     assert captions == {
-        "plain.png": (both, both, "fallback"),
-        "holiday/other.png": (both, both, "fallback"),
+        named[0]: ("lying on the street", "lying on the street", "fallback"),
+        named[1]: ("lying on the grass", "lying on the grass", "fallback"),
         "beside.png": ("an old man lying on the grass", "lying on the grass", "beside.txt"),
         "listed.png": ("lying on the street, at dusk", "lying on the street", "metadata.jsonl"),
         "lying_on_the_street/inner.png": ("lying on the street", "lying on the street", "lying_on_the_street/"),
     }
     assert not skipped
-    assert collect(tmp_path, caption="a person")[0]["plain.png"].text == "a person"
+    assert collect(tmp_path, caption="a person")[0][named[0]].text == "a person"
+
+
+@pytest.mark.parametrize("name", ["plain.png", "lying on the grassland.png", "a man lying on the grass.png"])
+def test_a_picture_whose_prompt_cannot_be_told_is_left_out_with_the_fix(tmp_path: Path, name: str) -> None:
+    for each in (name, "lying_on_the_grass.png"):
+        Image.fromarray(drawing()).save(tmp_path / each)
+    images, skipped = collect(tmp_path, caption=None)
+    assert set(images) == {"lying_on_the_grass.png"} and set(skipped) == {name}
+    assert skipped[name].startswith("has no caption, and there are 2 target prompts: put it into a folder named after")
+    (tmp_path / "lying_on_the_grass.png").unlink()
+    with pytest.raises(ValueError, match="no readable JPEG, PNG or WebP picture with a caption"):
+        collect(tmp_path, caption=None)
+    settings = SourceSettings(folder=FolderSettings(path=tmp_path))
+    (item,) = collect_folder(PROMPTS[1:], 1, settings)
+    assert isinstance(item, SourceImage) and item.text == "lying on the street"
 
 
 def test_a_broken_line_of_metadata_is_named(tmp_path: Path) -> None:

@@ -26,7 +26,13 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number, name in enumerate((MARKUP, MEADOW), start=7):
         (folder / "data/own" / name).parent.mkdir(exist_ok=True)
         Image.fromarray(drawing(number)).save(folder / "data/own" / name)
-    changes = ["collect.source=folder", "collect.images=20", "curate.detector=drawn_people", "curate.min_kept=1"]
+    changes = [
+        "collect.source=folder",
+        "collect.images=20",
+        "collect.folder.caption='lying on the grass'",
+        "curate.detector=drawn_people",
+        "curate.min_kept=1",
+    ]
     words = [word for change in changes for word in ("-S", change)]
     done = run(folder, "dvc", "exp", "run", *words, "curate")
     (folder / "said").write_text(done.stdout + done.stderr)

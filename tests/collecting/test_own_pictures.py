@@ -20,6 +20,7 @@ def test_every_kind_of_picture_goes_through_and_the_bad_ones_are_named(tmp_path:
     own = tmp_path / "my own pictures, été"
     shown = fill(own)
     changes = ["collect.source=folder", f"collect.folder.path='{own}'", "collect.images=20"]
+    changes += ["collect.folder.caption='lying on the grass'"]
     changes += ["curate.detector=drawn_people", "curate.min_kept=3"]
     options = [word for change in changes for word in ("-S", change)]
     done = run(project, "dvc", "exp", "run", *options, "curate")

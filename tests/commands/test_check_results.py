@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from commands.check_results import broken_links, changed_files, check_results
+from commands.check_results import broken_links, check_results
 from tests.clones import run
 from tests.conftest import ROOT
 
@@ -73,11 +73,6 @@ def test_a_frozen_stage_is_named_since_dvc_does_not_compare_it(committed: Path) 
     path.write_text(path.read_text().replace("  train:\n", "  train:\n    frozen: true\n"))
     (committed / "code.txt").write_text("second\n")
     assert "train: it is frozen, so DVC does not compare it" in check_results(committed)
-
-
-def test_pictures_that_git_ignores_are_not_compared() -> None:
-    status = {"collect": [{"changed deps": {"data/own": "modified", "data/prompts": "modified"}}]}
-    assert list(changed_files(status, set())) == ["collect: data/prompts is modified"]
 
 
 def test_a_changed_command_is_named(committed: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from tests.clones import environment, run, stages_run
+from tests.conftest import ROOT
 from tests.docs.blocks import TEAMS, blocks
 from tests.long_runs import on_request
 from tests.s3 import KEYS, s3_server
@@ -64,7 +65,7 @@ REMAINING = [block for block in blocks() if block.page == TEAMS and block.runnab
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    pytest.importorskip("dvc_s3", reason="the S3 remote needs `pip install 'anomend[s3]'`")
+    pytest.importorskip("dvc_s3", reason="the S3 remote needs `make setup EXTRAS=s3`")
     with s3_server() as url:
         yield url
 
@@ -157,6 +158,22 @@ def test_one_remote_for_all(mine: Path, server: str) -> None:
     # DVC keeps only the weights; what git keeps is made again.
     assert stages_run(do(theirs, "dvc repro --pull")) == {"resolve", "measure", "report"}
     assert trained(theirs) == trained(mine)
+
+
+def test_own_pictures_are_shared(mine: Path) -> None:
+    own = mine / "data" / "own"
+    (own / "pictures").mkdir(parents=True)
+    shutil.copy(ROOT / "data" / "own" / ".gitignore", own)
+    (own / "pictures" / "a.png").write_bytes(b"a picture")
+    run(mine, "git", "add", "-A")
+    run(mine, "git", "commit", "-qm", "as in the project")
+    do(mine, "dvc add data/own/pictures")
+    assert "a.png" not in run(mine, "git", "ls-files").stdout and not run(mine, "git", "status", "--short").stdout
+    other = mine.parent / "other"
+    run(mine, "git", "clone", "-q", ".", str(other))
+    keys = [f"{name}={value}" for name, value in KEYS.items()]
+    run(other, "env", *keys, "dvc", "pull", "-q", "data/own/pictures.dvc")
+    assert (other / "data/own/pictures/a.png").read_bytes() == b"a picture"
 
 
 def test_two_branches_that_both_ran(mine: Path) -> None:

@@ -68,13 +68,13 @@ def test_the_seeds_of_every_profile_are_apart(profile: str, method: str) -> None
     assert len(seeds) == len(set(seeds))
 
 
-@pytest.mark.parametrize(("steps", "warmup"), [(1, 20), (20, 20), (10, 20), (1, 1)])
-def test_a_training_that_would_end_in_its_warm_up_is_refused(steps: int, warmup: int) -> None:
-    with pytest.raises(ValueError, match=rf"train\.warmup_steps = {warmup} .* set train\.warmup_steps below {steps}"):
+@pytest.mark.parametrize(("steps", "warmup"), [(1, 20), (1, 1)])
+def test_a_training_that_could_learn_nothing_is_refused(steps: int, warmup: int) -> None:
+    with pytest.raises(ValueError, match=rf"train\.warmup_steps = {warmup}, whose learning rate is 0"):
         resolved(train={"steps": steps, "warmup_steps": warmup})
 
 
 def test_without_a_warm_up_one_step_is_enough() -> None:
     assert resolved(train={"steps": 1, "warmup_steps": 0}).train.steps == 1
-    assert resolved(train={"steps": 21}).train.warmup_steps == 20
+    assert resolved(train={"steps": 2}).train.warmup_steps == 20
     assert resolved(train={"steps": 5, "lr_scheduler": "constant"}).train.steps == 5

@@ -22,6 +22,7 @@ from anomend.detectors.criteria import PHOTOGRAPHS
 from anomend.detectors.detector import Detector, Use
 from anomend.detectors.observation import Image, Observation
 from anomend.params.detectors import DetectorParams
+from anomend.project.checkouts import found
 
 FORM = "photographs"
 USES: frozenset[Use] = frozenset({"anomalies", "curation", "parts"})
@@ -69,8 +70,8 @@ def make_photographs(folder: Path) -> Detector:
 
 
 def networks_folder(settings: DetectorParams) -> Path:
-    """The folder that `python -m commands.fetch_photograph_networks` filled."""
-    return Path(settings.photographs.networks).expanduser()
+    """The folder that `python -m commands.fetch_photograph_networks` filled, in this checkout or in the main one."""
+    return found(settings.photographs.networks)
 
 
 def refuse_missing_networks(folder: Path) -> None:

@@ -1,0 +1,163 @@
+"""Files and folders that a parameter names: when their contents change, the stages that read them run again.
+
+`resolve` writes a digest of each to `resolved/inputs.json`, on whose sections the stages depend. After a change DVC
+runs `resolve` again by itself: `resolve` leaves a link to each input in `resolved/links/`, and these links are its
+outputs, so that DVC compares what they lead to. The inputs cannot be dependencies themselves: dvc.yaml cannot follow a
+parameter, and DVC refuses a dependency that is not there, as private pictures are not in a colleague's clone.
+
+An input that is not on this machine counts as unchanged, as data do that were not pulled.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from anomend.params.params import Params
+from anomend.pipeline.contents import KnownDigests, files_in, folder_digest, json_object
+from anomend.project.checkouts import found
+from anomend.project.files import write_whole
+from anomend.project.paths import CHECKPOINTS, INPUT_LINKS, INPUTS
+from anomend.project.shared_folders import main_checkout
+
+COUNTED: dict[str, tuple[str, ...]] = {
+    "base.local_folder": (".safetensors", ".json", ".txt", ".model"),
+    "survey.responses": (".csv",),
+}
+"""Endings of the files that count in a folder, by its parameter; in other folders all count. Hidden files do not, nor
+do those in which DVC notes what it tracks."""
+MAY_BE_EMPTY = ("survey.responses",)
+"""Folders that may be empty: a survey that nobody has answered yet."""
+DIGESTS = CHECKPOINTS / "digests.json"
+
+
+def named_inputs(params: Params) -> dict[str, str | None]:
+    """What each parameter names, as the user wrote it; None where this run does not read it."""
+    collect, detectors = params.collect, params.detectors.rtdetr
+    sources = {collect.source, *collect.mix}
+    openai, rtdetr = "openai" in sources, params.curate.detector == "photographs_rtdetr"
+    return {
+        "base.local_folder": params.base.local_folder,
+        "collect.folder.path": collect.folder.path if "folder" in sources else None,
+        "collect.openai.individual_template": collect.openai.individual_template if openai else None,
+        "collect.openai.context_template": collect.openai.context_template if openai else None,
+        # Not a repository on the hub, which is pinned by its revision.
+        "detectors.rtdetr.person_model": _if_folder(detectors.person_model) if rtdetr else None,
+        "detectors.rtdetr.pose_model": _if_folder(detectors.pose_model) if rtdetr else None,
+        "survey.responses": params.survey.responses,
+    }
+
+
+def input_digests(root: Path, params: Params) -> dict[str, Any]:
+    """What resolved/inputs.json says: a digest per input under its parameter's keys; None without any.
+
+    Args:
+        root: the project.
+        params: the parameters in force.
+    """
+    recorded, known = _recorded(root, params), KnownDigests(main_checkout(root) / DIGESTS)
+    digests: dict[str, str | None] = {}
+    for parameter, named in named_inputs(params).items():
+        digests[parameter] = None
+        if named is not None:
+            path = found(named, root)
+            here = _is_here(path, parameter)
+            digest = folder_digest(path, known, endings=COUNTED.get(parameter), label=parameter) if here else None
+            digests[parameter] = f"{_head(named)}{digest[:32]}" if digest else recorded.get(parameter)
+    known.keep()
+    return _nested(digests)
+
+
+def absent_inputs(root: Path, params: Params) -> list[str]:
+    """Parameters whose input is not here, but was recorded by an earlier run.
+
+    Raises:
+        ValueError: an input is not here, and no run has recorded it.
+    """
+    absent, recorded = [], _recorded(root, params)
+    for parameter, named in named_inputs(params).items():
+        if named is None or _is_here(found(named, root), parameter):
+            continue
+        if parameter not in recorded:
+            raise ValueError(_not_here(parameter, named))
+        absent.append(parameter)
+    return absent
+
+
+def link_inputs(root: Path, params: Params) -> None:
+    """Leave a link to each input for DVC to compare; where there is no input, a file that says so."""
+    for parameter, named in named_inputs(params).items():
+        link, target = root / INPUT_LINKS / parameter, None if named is None else found(named, root).absolute()
+        if link.is_symlink():
+            link.unlink()
+        if target is None or not target.exists():
+            write_whole(link, "not in use\n" if target is None else "not on this machine\n", durable=False)
+            continue
+        link.unlink(missing_ok=True)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        # Within the project by a relative path, so that a copy of the project has its own input.
+        inside = target.is_relative_to(root.absolute())
+        link.symlink_to(os.path.relpath(target, link.parent.absolute()) if inside else target)
+
+
+def remove_broken_links(root: Path) -> list[str]:
+    """Delete links that lead nowhere, at which DVC stops; the parameters of their inputs."""
+    broken = [path for path in sorted((root / INPUT_LINKS).glob("*")) if path.is_symlink() and not path.exists()]
+    for path in broken:
+        path.unlink()
+    return [path.name for path in broken]
+
+
+def _if_folder(model: str) -> str | None:
+    return model if found(model).is_dir() else None
+
+
+def _head(named: str) -> str:
+    return f"{named} sha256:"
+
+
+def _is_here(path: Path, parameter: str) -> bool:
+    """Whether an input has files that count, or may be without any."""
+    if parameter in MAY_BE_EMPTY:
+        return path.is_dir()
+    return next(files_in(path, COUNTED.get(parameter)), None) is not None
+
+
+def _not_here(parameter: str, named: str) -> str:
+    if parameter == "collect.folder.path":
+        return (
+            f"{parameter} = {named!r} has no pictures: put yours there, get a colleague's with `dvc pull`, or name "
+            "another folder"
+        )
+    return f"{parameter} = {named!r} is not on this machine, or is empty: put it there, or fix the parameter"
+
+
+def _recorded(root: Path, params: Params) -> dict[str, str]:
+    """What the last run wrote about the inputs that the parameters still name."""
+    recorded = _flat(json_object(root / INPUTS))
+    return {
+        parameter: str(recorded[parameter])
+        for parameter, named in named_inputs(params).items()
+        if named is not None and str(recorded.get(parameter)).startswith(_head(named))
+    }
+
+
+def _nested(digests: Mapping[str, str | None]) -> dict[str, Any]:
+    """`{"a.b": x}` as `{"a": {"b": x}}`: DVC takes a dot for a key of a key."""
+    nested: dict[str, Any] = {}
+    for parameter, digest in digests.items():
+        *sections, key = parameter.split(".")
+        section = nested
+        for name in sections:
+            section = section.setdefault(name, {})
+        section[key] = digest
+    return nested
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return flat

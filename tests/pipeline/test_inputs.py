@@ -1,0 +1,144 @@
+"""Inputs that parameters name: what changes their digests and what does not, and what is said where one is missing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from anomend.params.params import Params
+from anomend.pipeline import contents
+from anomend.pipeline.contents import KnownDigests, folder_digest
+from anomend.pipeline.inputs import absent_inputs, input_digests, link_inputs, named_inputs, remove_broken_links
+from anomend.pipeline.resolved_files import write_files
+from anomend.project.paths import INPUT_LINKS, INPUTS
+from anomend.project.yaml_files import read_yaml
+from tests.conftest import ROOT
+from tests.parameters import params_of, user_params
+
+
+def params(**changes: dict[str, Any]) -> Params:
+    user = user_params()
+    for section, values in changes.items():
+        user[section] |= values
+    return params_of(user)
+
+
+OWN = params(collect={"source": "folder"})
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project whose own pictures are there."""
+    (tmp_path / "data/own/sub").mkdir(parents=True)
+    (tmp_path / "data/survey").mkdir()
+    (tmp_path / "data/own/a.png").write_bytes(b"a")
+    (tmp_path / "data/own/sub/b.png").write_bytes(b"b")
+    return tmp_path
+
+
+def pictures(project: Path) -> Any:
+    return input_digests(project, OWN)["collect"]["folder"]["path"]
+
+
+def test_every_parameter_that_names_a_file_to_read_is_an_input_with_a_link_that_dvc_compares() -> None:
+    """Run settings and files that are pinned by a digest of their own are none."""
+    pinned = {"detectors.photographs.networks", "collect.paper.path"}
+    paths = {"base.local_folder", "collect.folder.path", "survey.responses"}
+    paths |= {f"collect.openai.{name}_template" for name in ("individual", "context")}
+    paths |= {f"detectors.rtdetr.{name}_model" for name in ("person", "pose")}
+    assert set(named_inputs(OWN)) == paths and not paths & pinned
+    outs = read_yaml(ROOT / "dvc.yaml")["stages"]["resolve"]["outs"]
+    links = {path: options for out in outs for path, options in out.items() if path.startswith(str(INPUT_LINKS))}
+    assert set(links) == {str(INPUT_LINKS / name) for name in paths}
+    # Without `persist` DVC would try to delete what a link leads to before each run.
+    assert all(options == {"cache": False, "persist": True} for options in links.values())
+
+
+@pytest.mark.parametrize("change", ["edit", "add", "remove", "rename"])
+def test_a_change_of_contents_changes_the_digest_and_its_reversal_changes_it_back(project: Path, change: str) -> None:
+    own, before = project / "data/own", pictures(project)
+    assert before.startswith("data/own sha256:")
+    if change == "edit":
+        (own / "sub/b.png").write_bytes(b"c")
+    elif change == "add":
+        (own / "c.png").write_bytes(b"c")
+    elif change == "remove":
+        (own / "a.png").unlink()
+    else:
+        (own / "a.png").rename(own / "z.png")
+    assert pictures(project) not in (before, None)
+    for path in own.rglob("?.png"):
+        path.unlink()
+    (own / "a.png").write_bytes(b"a")
+    (own / "sub/b.png").write_bytes(b"b")
+    os.utime(own / "a.png", (1, 1))
+    for noise in (".gitignore", "pictures.dvc", ".DS_Store"):
+        (own / noise).write_text("x")
+    assert pictures(project) == before
+
+
+def test_what_is_not_read_is_no_input(project: Path) -> None:
+    digests = input_digests(project, params())
+    assert digests["collect"] == {"folder": {"path": None}, "openai": dict.fromkeys(digests["collect"]["openai"])}
+    assert digests["base"] == {"local_folder": None}
+    (project / "data/survey/README.md").write_text("not an answer")
+    assert input_digests(project, params()) == digests
+    (project / "data/survey/one.csv").write_text("x")
+    assert input_digests(project, params())["survey"] != digests["survey"]
+
+
+def test_an_input_that_is_not_here_counts_as_recorded_and_an_unknown_one_is_refused(project: Path) -> None:
+    (recorded,) = [pictures(project)]
+    write_files({INPUTS: input_digests(project, OWN)}, project)
+    for name in ("a.png", "sub/b.png"):
+        (project / "data/own" / name).unlink()
+    assert pictures(project) == recorded and absent_inputs(project, OWN) == ["collect.folder.path"]
+    elsewhere = params(collect={"source": "folder", "folder": {"path": "data/mine", "caption": None}})
+    with pytest.raises(ValueError, match=r"collect\.folder\.path = 'data/mine' has no pictures: put yours there"):
+        absent_inputs(project, elsewhere)
+    with pytest.raises(ValueError, match=r"base\.local_folder = '/nonexistent' is not on this machine"):
+        absent_inputs(project, params(base={"local_folder": "/nonexistent"}))
+
+
+def test_links_lead_to_the_inputs_of_their_own_copy_of_the_project(project: Path) -> None:
+    outside = project.parent / "base"
+    outside.mkdir(exist_ok=True)
+    (outside / "model_index.json").write_text("{}")
+    link_inputs(project, params(collect={"source": "folder"}, base={"local_folder": str(outside)}))
+    links = project / INPUT_LINKS
+    assert (links / "collect.folder.path").readlink() == Path("../../data/own")
+    assert (links / "base.local_folder").resolve() == outside.resolve()
+    assert {path.name for path in links.iterdir()} == set(named_inputs(OWN))
+    link_inputs(project, params())
+    assert (links / "base.local_folder").read_text() == "not in use\n" and (outside / "model_index.json").exists()
+    (project / "data/survey").rmdir()
+    assert remove_broken_links(project) == ["survey.responses"]
+
+
+def test_a_large_file_is_read_again_only_after_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contents, "LARGE", 4)
+    read: list[Path] = []
+    whole = contents.sha256_of
+    monkeypatch.setattr(contents, "sha256_of", lambda path: read.append(path) or whole(path))
+    weights = tmp_path / "base/weights.safetensors"
+    weights.parent.mkdir()
+    weights.write_bytes(b"weights")
+
+    def digest() -> str:
+        known = KnownDigests(tmp_path / "known.json")
+        found = folder_digest(weights.parent, known, endings=None, label="base")
+        known.keep()
+        return found
+
+    first = digest()
+    assert digest() == first and len(read) == 1
+    times = weights.stat()
+    weights.write_bytes(b"WEIGHTS")
+    os.utime(weights, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert digest() != first and len(read) == 2
+    (tmp_path / "known.json").write_text("broken")
+    weights.write_bytes(b"weights")
+    assert digest() == first
