@@ -1,4 +1,4 @@
-"""Load a base for sampling: the same precision and the same decoder wherever its images are made."""
+"""Load a base for its texts, for training and for sampling: in the same precision wherever it is used."""
 
 from __future__ import annotations
 
@@ -7,13 +7,25 @@ from typing import Any
 import torch
 from diffusers import StableDiffusion3Pipeline
 
-from anomend.diffusion.base_models import load_denoiser, resolve_device
-from anomend.diffusion.quantisation import quantised_transformer
+from anomend.diffusion.base_models import absent_parts, load_denoiser, load_text_encoders, resolve_device
+from anomend.diffusion.quantisation import eight_bit_t5, quantised_transformer
 from anomend.params.diffusion import BaseModelParams
 
 SLICED_FROM = 512
 """Side in pixels from which images are decoded one by one. Decoding a 1024-pixel image in float32 takes some 4 GiB, and
 four at once four times that; smaller ones are faster together."""
+
+
+def load_for_texts(base: BaseModelParams) -> StableDiffusion3Pipeline:
+    """The text encoders on the base's device, T5 in 8 bits where `base.t5_8bit` asks for it.
+
+    Raises:
+        ValueError: the base cannot be loaded, or 8 bits need a GPU or a package that is missing.
+    """
+    parts: dict[str, Any] = {}
+    if base.t5_8bit and "text_encoder_3" not in absent_parts(base.name, base.local_folder):
+        parts["text_encoder_3"] = eight_bit_t5(base.name, base.local_folder, "base.t5_8bit")
+    return load_text_encoders(base.name, base.local_folder, base.dtype, **parts).to(resolve_device(base.device))
 
 
 def load_for_sampling(base: BaseModelParams) -> StableDiffusion3Pipeline:
@@ -30,17 +42,27 @@ def load_for_sampling(base: BaseModelParams) -> StableDiffusion3Pipeline:
     return pipeline
 
 
-def load_denoiser_parts(base: BaseModelParams, *, vae: bool = True) -> StableDiffusion3Pipeline:
+def load_denoiser_parts(
+    base: BaseModelParams, *, vae: bool = True, train_bits: str = "none"
+) -> StableDiffusion3Pipeline:
     """Transformer, scheduler and, unless `vae` is False, a VAE that is ready to decode.
 
     All is on the CPU, except a quantised transformer, which is on the GPU.
+
+    Args:
+        base: the base.
+        vae: load the VAE.
+        train_bits: `train.quantise_base`, which wins over `base.quantise` unless it is none.
 
     Raises:
         ValueError: as `load_for_sampling`.
     """
     parts: dict[str, Any] = {} if vae else {"vae": None}
-    if base.quantise != "none":
-        parts["transformer"] = quantised_transformer(base.name, base.local_folder, bits=base.quantise, dtype=base.dtype)
+    bits, setting = (base.quantise, "base.quantise") if train_bits == "none" else (train_bits, "train.quantise_base")
+    if bits != "none":
+        parts["transformer"] = quantised_transformer(
+            base.name, base.local_folder, bits=bits, dtype=base.dtype, setting=setting
+        )
     pipeline = load_denoiser(base.name, base.local_folder, base.dtype, **parts)
     if vae:
         prepare_decoder(pipeline, base.resolution)

@@ -89,6 +89,11 @@ class Params(Section):
                 f"train.monitor.first_seed = {monitor.first_seed} reaches into the seeds that `sample` judges the "
                 f"result by ({judged.start} to {judged.stop - 1}): choose others"
             )
+        if self.train.compile == "whole" and self.base.quantise != "none":
+            raise ValueError(
+                "train.compile = 'whole' cannot be combined with base.quantise: set train.compile to 'blocks', or "
+                "base.quantise to none"
+            )
         detectors = self.anatomy_detectors()
         detectors |= {"curate.detector": self.curate.detector, "judge.parts": self.judge.parts}
         drawn = [parameter for parameter, name in detectors.items() if name == "drawn_people"]

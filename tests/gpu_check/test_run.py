@@ -91,7 +91,7 @@ def test_packages_come_from_a_folder_of_wheels(tmp_path: Path, monkeypatch: pyte
 
 
 def test_transformers_have_their_published_sizes() -> None:
-    # Stability AI's file of Medium has 4.94 GB in 16 bits, with its table of positions; Large has 8.1 billion parameters.
+    # Stability AI's file of Medium has 4.94 GB in 16 bits, with its table of positions; Large, 8.1 billion parameters.
     positions = 384**2 * 1536
     assert 2 * (parameter_counts(SD35_MEDIUM)["transformer"] + positions) / 1e9 == pytest.approx(4.94, abs=0.005)
     assert parameter_counts(SD35_LARGE)["transformer"] / 1e9 == pytest.approx(8.1, abs=0.1)
