@@ -13,6 +13,7 @@ from anomend.diffusion import loading
 from anomend.diffusion.base_models import load_pipeline
 from anomend.diffusion.encoding import load_encoders
 from anomend.diffusion.loading import load_denoiser_parts, load_for_sampling, load_for_texts, prepare_decoder
+from anomend.diffusion.recipes import sampling_recipe
 from anomend.diffusion.sampling import load_sampler, sample_images
 from anomend.params.diffusion import BaseModelParams
 from anomend.params.profiles import merge, read_profile, validated
@@ -113,6 +114,13 @@ def test_quantised_parts_take_the_place_of_the_bases_own(folder: Path, monkeypat
     assert load_denoiser_parts(base, vae=False, train_bits="int8").vae is None
     assert asked == [("nf4", "base.quantise"), ("int8", "train.quantise_base")]
     assert load_for_texts(base).text_encoder_3 is full.text_encoder_3
+
+
+@pytest.mark.parametrize("changes", [{"quantise": "nf4"}, {"t5_8bit": True}])
+def test_images_of_fewer_bits_are_stored_as_others(folder: Path, changes: dict[str, Any]) -> None:
+    sample = validated({"profile": "x"} | read_profile("mini", ROOT / "profiles")).sample
+    recipes = [sampling_recipe(base_of(folder, **each), sample, code="code") for each in ({}, changes)]
+    assert recipes[0] != recipes[1]
 
 
 def test_one_compiled_graph_does_not_hold_a_quantised_base() -> None:
