@@ -19,7 +19,7 @@ LEVEL ?=
 BASE ?= $(shell git rev-parse --verify --quiet origin/main > /dev/null && echo origin/main || echo main)
 IMAGES ?= .
 
-.PHONY: clean-samples plan lock lock-check test-docs audit check-cache photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal seeds sabotage calibration survey docs clean
+.PHONY: clean-samples plan lock lock-check test-docs audit check-cache photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal gpu-check seeds sabotage calibration survey docs clean
 
 repro: $(VENV)/ready
 	@python -m commands.repair_lock
@@ -150,6 +150,10 @@ calibration: $(VENV)/ready
 # Stable Diffusion 3 Medium's shapes with random weights (16 GB on disk) through encode, train and sample, on any CPU.
 rehearsal: $(VENV)/ready
 	HF_HUB_OFFLINE=1 python -m studies.rehearsal.run
+
+# What real bases cost on this machine's GPU: random weights of true shapes, no network, at most eight minutes.
+gpu-check: $(VENV)/ready
+	HF_HUB_OFFLINE=1 python -m studies.gpu_check.run
 
 # What the pull request workflow runs; everyone can run it here.
 pr-report: $(VENV)/ready

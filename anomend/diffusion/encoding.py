@@ -21,7 +21,7 @@ def load_encoders(base: BaseModelParams, *, t5_8bit: bool) -> StableDiffusion3Pi
 
     Args:
         base: the base.
-        t5_8bit: load T5 in 8 bits, if the base has one.
+        t5_8bit: load T5 in 8 bits, if the base has one, also where `base.t5_8bit` does not ask for it.
 
     Raises:
         ValueError: the base cannot be loaded, or 8 bits need a GPU that is missing.
@@ -30,8 +30,9 @@ def load_encoders(base: BaseModelParams, *, t5_8bit: bool) -> StableDiffusion3Pi
     if "text_encoder_3" not in absent_parts(base.name, base.local_folder):
         # Encoding does not need the transformer, but a pipeline without T5 takes the width of the text from it.
         parts["transformer"] = None
-        if t5_8bit:
-            parts["text_encoder_3"] = eight_bit_t5(base.name, base.local_folder)
+        if t5_8bit or base.t5_8bit:
+            setting = "base.t5_8bit" if base.t5_8bit else "encode.t5_8bit"
+            parts["text_encoder_3"] = eight_bit_t5(base.name, base.local_folder, setting)
     return load_pipeline(base.name, base.local_folder, base.dtype, **parts).to(resolve_device(base.device))
 
 

@@ -1,4 +1,4 @@
-"""Models in 8 or 4 bits by bitsandbytes: the frozen base while training, and T5 while encoding."""
+"""Models in 8 or 4 bits by bitsandbytes: the transformer, and T5."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def need_bitsandbytes(setting: str, instead: str) -> None:
     refuse_missing("bitsandbytes", setting)
 
 
-def quantised_transformer(name: str, local_folder: str | None, *, bits: str, dtype: str) -> SD3Transformer2DModel:
+def quantised_transformer(
+    name: str, local_folder: str | None, *, bits: str, dtype: str, setting: str = "train.quantise_base"
+) -> SD3Transformer2DModel:
     """The base's transformer with quantised weights, for `load_pipeline(..., transformer=...)`.
 
     Args:
@@ -35,11 +37,12 @@ def quantised_transformer(name: str, local_folder: str | None, *, bits: str, dty
         local_folder: folder in the hub's layout that replaces the table's source.
         bits: `int8`, or `nf4` for 4 bits (Dettmers et al. 2023, arXiv 2305.14314).
         dtype: precision of its computations.
+        setting: the parameter that asks for it.
 
     Raises:
         ValueError: no CUDA GPU, or no bitsandbytes.
     """
-    need_bitsandbytes(f"train.quantise_base = {bits!r}", "none")
+    need_bitsandbytes(f"{setting} = {bits!r}", "none")
     config = (
         BitsAndBytesConfig(load_in_8bit=True)
         if bits == "int8"
@@ -56,13 +59,18 @@ def quantised_transformer(name: str, local_folder: str | None, *, bits: str, dty
     return transformer
 
 
-def eight_bit_t5(name: str, local_folder: str | None) -> torch.nn.Module:
+def eight_bit_t5(name: str, local_folder: str | None, setting: str = "encode.t5_8bit") -> torch.nn.Module:
     """The base's T5 in 8 bits, with which the paper encodes its prompts, for `load_pipeline(..., text_encoder_3=...)`.
+
+    Args:
+        name: key of `BASE_MODELS`.
+        local_folder: folder in the hub's layout that replaces the table's source.
+        setting: the parameter that asks for it.
 
     Raises:
         ValueError: no CUDA GPU, or no bitsandbytes.
     """
-    need_bitsandbytes("encode.t5_8bit = true", "false")
+    need_bitsandbytes(f"{setting} = true", "false")
     from transformers import BitsAndBytesConfig as TransformersConfig
     from transformers import T5EncoderModel
 

@@ -8,8 +8,18 @@ from typing import Any
 from anomend.diffusion.base_models import fingerprint, resolve_device
 from anomend.params.diffusion import BaseModelParams, SampleParams
 
-LIBRARIES = ("torch", "diffusers", "transformers", "peft", "accelerate", "safetensors", "numpy", "pillow")
-"""What computes an image from the weights, and writes it."""
+LIBRARIES = (
+    "torch",
+    "diffusers",
+    "transformers",
+    "peft",
+    "accelerate",
+    "safetensors",
+    "numpy",
+    "pillow",
+    "bitsandbytes",
+)
+"""What computes an image from the weights, and writes it; None where it is not installed."""
 
 
 def sampling_recipe(
@@ -34,6 +44,8 @@ def sampling_recipe(
         "negative_prompt": "",
         "resolution": base.resolution,
         "dtype": base.dtype,
+        "quantise": base.quantise,
+        "t5_8bit": base.t5_8bit,
         "max_sequence_length": base.max_sequence_length,
         "device": resolve_device(base.device).type,
         "code": code,

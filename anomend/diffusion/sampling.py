@@ -12,8 +12,9 @@ from diffusers import StableDiffusion3Pipeline
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from anomend.diffusion.base_models import device_name, load_denoiser, load_text_encoders, resolve_device
+from anomend.diffusion.base_models import device_name
 from anomend.diffusion.embeddings import TextEmbeddings, encode_texts
+from anomend.diffusion.loading import load_for_sampling, load_for_texts
 from anomend.params.diffusion import BaseModelParams, SampleParams
 from anomend.project.timing import timed_work
 
@@ -26,14 +27,13 @@ def load_sampler(base: BaseModelParams, prompts: Iterable[str]) -> tuple[StableD
     Raises:
         ValueError: the base cannot be loaded.
     """
-    device = resolve_device(base.device)
-    encoders = load_text_encoders(base.name, base.local_folder, base.dtype).to(device)
+    encoders = load_for_texts(base)
     # One at a time: the last bits of a text's embedding depend on the texts that it is encoded with.
     texts = encode_texts(encoders, sorted({*prompts, ""}), max_sequence_length=base.max_sequence_length, batch_size=1)
     del encoders
     gc.collect()
     torch.cuda.empty_cache()
-    return load_denoiser(base.name, base.local_folder, base.dtype).to(device), texts
+    return load_for_sampling(base), texts
 
 
 class SamplingOptions(TypedDict):

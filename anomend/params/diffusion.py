@@ -26,6 +26,14 @@ class BaseModelParams(Section):
     dtype: Literal["float32", "bfloat16", "float16"] = Field(
         description="Precision of the frozen base; in float16 training scales the loss, to keep small gradients."
     )
+    quantise: Literal["none", "int8", "nf4"] = Field(
+        "none",
+        description="Keep the transformer in 8 or 4 bits, in training and wherever images are sampled (bitsandbytes; "
+        "needs a CUDA GPU).",
+    )
+    t5_8bit: bool = Field(
+        False, description="Load T5 in 8 bits wherever texts are encoded (bitsandbytes; needs a CUDA GPU)."
+    )
 
 
 _MIN_SHARE = (
@@ -71,7 +79,10 @@ class EncodeParams(Section):
     )
     min_crop: float = Field(ge=0.25, le=1, description="Smallest side of a crop, as a share of the image's side.")
     seed: Seed = Field(description="Seed of the crops.")
-    t5_8bit: bool = Field(description="Load T5 in 8 bits (bitsandbytes; needs a CUDA GPU).")
+    t5_8bit: bool = Field(
+        description="Quirk: load T5 in 8 bits for the training's texts alone, whatever base.t5_8bit is. Wrong: the "
+        "model is sampled with text that it was not trained with."
+    )
     one_caption: Prompt | None = Field(
         description="Quirk: train on this literal text for every instance image, such as 'lying on the grass/street'. "
         "Wrong: no sampled prompt equals the trained text. null: each image's own caption."

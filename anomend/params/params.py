@@ -113,6 +113,11 @@ class Params(Section):
                 f"train.class_batch_size = {self.train.class_batch_size} needs class images: set "
                 "class_images.per_prompt above 0, or train.class_batch_size = 0"
             )
+        if self.train.compile == "whole" and self.base.quantise != "none":
+            raise ValueError(
+                "train.compile = 'whole' cannot be combined with base.quantise: set train.compile to 'blocks', or "
+                "base.quantise to none"
+            )
         detectors = self.anatomy_detectors()
         detectors |= {"curate.detector": self.curate.detector, "judge.parts": self.judge.parts}
         drawn = [parameter for parameter, name in detectors.items() if name == "drawn_people"]

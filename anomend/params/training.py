@@ -88,7 +88,8 @@ class TrainParams(Section):
     use_dora: bool = Field(description="Also train weights' magnitudes (DoRA: Liu et al. 2024, arXiv 2402.09353).")
     target_modules: list[str] = Field(min_length=1, description="Projections that get an adapter.")
     quantise_base: Literal["none", "int8", "nf4"] = Field(
-        description="Keep the frozen transformer in 8 or 4 bits (bitsandbytes; needs a CUDA GPU)."
+        description="Keep the frozen transformer in 8 or 4 bits while training alone; none: as base.quantise "
+        "(bitsandbytes; needs a CUDA GPU)."
     )
     gradient_checkpointing: bool = Field(
         json_schema_extra=RUN_SETTING, description="Recompute activations: less memory, about 1.4 times the time."
@@ -98,7 +99,7 @@ class TrainParams(Section):
         description="Compile the transformer for faster steps. blocks: each block by torch.compile; least time and "
         "memory to compile; works with a sharded transformer. whole: the transformer as one graph; slowest to "
         "compile, once per batch size, and the fastest steps; evaluations are not compiled. whole needs "
-        "one process, and neither gradient_checkpointing nor quantise_base.",
+        "one process, and neither gradient_checkpointing nor a quantised base.",
     )
     optimizer: Literal["adamw", "adamw_8bit", "prodigy"] = Field(
         description="adamw_8bit needs bitsandbytes and a CUDA GPU; prodigy finds its own rate (learning_rate: 1)."
@@ -137,8 +138,8 @@ class TrainParams(Section):
         # The first step of a warm-up has the learning rate 0.
         if self.lr_scheduler != "constant" and self.warmup_steps and self.steps == 1:
             raise ValueError(
-                f"train.steps = 1 is the first step of train.warmup_steps = {self.warmup_steps}, whose learning rate is 0: "
-                "train more steps, or set train.warmup_steps to 0"
+                f"train.steps = 1 is the first step of train.warmup_steps = {self.warmup_steps}, whose learning "
+                "rate is 0: train more steps, or set train.warmup_steps to 0"
             )
         if self.compile == "whole" and (self.gradient_checkpointing or self.quantise_base != "none"):
             raise ValueError(

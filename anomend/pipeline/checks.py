@@ -64,6 +64,10 @@ def _optional_packages(params: Params) -> Iterator[tuple[str, str]]:
         yield f"train.quantise_base = {train.quantise_base!r}", "bitsandbytes"
     if train.optimizer == "adamw_8bit":
         yield f"train.optimizer = {train.optimizer!r}", "bitsandbytes"
+    if params.base.quantise != "none":
+        yield f"base.quantise = {params.base.quantise!r}", "bitsandbytes"
+    if params.base.t5_8bit:
+        yield "base.t5_8bit = true", "bitsandbytes"
     if params.encode.t5_8bit:
         yield "encode.t5_8bit = true", "bitsandbytes"
     for tracker in train.monitor.trackers:

@@ -63,8 +63,8 @@ def users_message(error: Exception) -> str | None:
     # torch.OutOfMemoryError is a RuntimeError.
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "out of memory" in text.lower()):
         return (
-            "out of memory: lower the stage's batch_size in params.yaml, or set base.dtype=bfloat16; training also"
-            " takes train.micro_batch_size=1, train.gradient_checkpointing=true and train.quantise_base=nf4"
+            "out of memory: lower the stage's batch_size in params.yaml, or set base.dtype=bfloat16 or"
+            " base.quantise=nf4; training also takes train.micro_batch_size=1 and train.gradient_checkpointing=true"
         )
     return None
 

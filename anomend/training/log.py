@@ -5,13 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from dvclive import Live
 from PIL import Image as Pillow
 
 from anomend.pictures.sheet import make_sheet
 from anomend.training.evaluations import EvaluationHistory
+
+if TYPE_CHECKING:
+    from dvclive import Live
 
 GRID_WIDTH = 1024
 GRID_IMAGES = 8
@@ -24,15 +27,20 @@ Track = Callable[[Mapping[str, float], int], None]
 """Passes the metrics of a step on to other trackers, such as `Accelerator.log`."""
 
 
-class Curves(Live):
-    """dvclive without DVC's repository.
+def curves(folder: Path) -> Live:
+    """dvclive without DVC's repository, writing to a folder.
 
-    The stage does not need it. Opening it takes memory and time, and writes to a record that a full disk corrupts.
-    `_init_dvc` is the only method that opens it (dvclive 3.49).
+    The stage does not need the repository. Opening it takes memory and time, and writes to a record that a full disk
+    corrupts. `_init_dvc` is the only method that opens it (dvclive 3.49).
     """
+    # Imported at first use: a trainer that writes no curves works without the package.
+    from dvclive import Live
 
-    def _init_dvc(self) -> None:
-        self._dvc_file = "dvc.yaml"
+    class Curves(Live):
+        def _init_dvc(self) -> None:
+            self._dvc_file = "dvc.yaml"
+
+    return Curves(str(folder), dvcyaml=None, save_dvc_exp=False, report=None)
 
 
 class TrainingLog:
@@ -43,7 +51,7 @@ class TrainingLog:
 
     def __init__(self, folder: Path | None, track: Track | None = None) -> None:
         """Args: folder: emptied first; None: write nothing. track: called with all metrics of a step."""
-        self.live = Curves(str(folder), dvcyaml=None, save_dvc_exp=False, report=None) if folder else None
+        self.live = curves(folder) if folder else None
         self.track = track
         self._waiting: list[tuple[int, Mapping[str, float]]] = []
         self._written = time.monotonic()

@@ -25,6 +25,7 @@ from anomend.training.run_folders import open_run, run_folder
 from anomend.training.run_key import run_identity
 from anomend.training.setup import (
     end_together,
+    is_quantised,
     load_trained_parts,
     load_training_data,
     make_accelerator,
@@ -89,7 +90,7 @@ def run_training(params: Params, folders: TrainingFolders, code: str) -> Trained
     data = load_training_data(params, folders.encoded)
     accelerator = make_accelerator(params, resolve_device(params.base.device), folders.trackers)
     pipeline = load_trained_parts(params)
-    if params.train.quantise_base == "none":
+    if not is_quantised(params):
         pipeline.transformer.to(accelerator.device)
     monitor = params.train.monitor
     draw = make_draw(params, pipeline, load_texts(folders.encoded / "prompts.safetensors"))

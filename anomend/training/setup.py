@@ -6,17 +6,16 @@ import time
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate import Accelerator
 from diffusers import SD3Transformer2DModel, StableDiffusion3Pipeline
 
-from anomend.diffusion.base_models import load_denoiser, load_latent_format
+from anomend.diffusion.base_models import load_latent_format
 from anomend.diffusion.embeddings import TextEmbeddings, load_encoded
 from anomend.diffusion.latent_format import LatentFormat
+from anomend.diffusion.loading import load_denoiser_parts
 from anomend.diffusion.lora import load_lora
-from anomend.diffusion.quantisation import quantised_transformer
 from anomend.diffusion.sampling import sample_images, sampling_options
 from anomend.params.params import Params
 from anomend.training.data import TrainingData
@@ -121,16 +120,21 @@ def reload_difference(pipeline: StableDiffusion3Pipeline, lora: Path, draw: Draw
 
 
 def load_trained_parts(params: Params) -> StableDiffusion3Pipeline:
-    """The base without text encoders, and without a VAE unless evaluations sample images."""
-    base, settings = params.base, params.train
-    parts: dict[str, Any] = {}
-    if not (settings.monitor.every and settings.monitor.seeds_per_prompt):
-        parts["vae"] = None
-    if settings.quantise_base != "none":
-        parts["transformer"] = quantised_transformer(
-            base.name, base.local_folder, bits=settings.quantise_base, dtype=base.dtype
-        )
-    return load_denoiser(base.name, base.local_folder, base.dtype, **parts)
+    """The base without text encoders, and without a VAE unless evaluations sample images.
+
+    All is on the CPU, except a quantised transformer, which is on the GPU.
+
+    Raises:
+        ValueError: the base cannot be loaded, or a quantised one needs a GPU or a package that is missing.
+    """
+    monitor = params.train.monitor
+    evaluated = bool(monitor.every and monitor.seeds_per_prompt)
+    return load_denoiser_parts(params.base, vae=evaluated, train_bits=params.train.quantise_base)
+
+
+def is_quantised(params: Params) -> bool:
+    """Whether the transformer that is trained is quantised."""
+    return {params.base.quantise, params.train.quantise_base} != {"none"}
 
 
 def make_accelerator(params: Params, device: torch.device, folder: Path) -> Accelerator:

@@ -9,7 +9,7 @@ import argparse
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +94,29 @@ TRUE = Shapes(
 )
 """stabilityai/stable-diffusion-3-medium-diffusers."""
 
+SD35_MEDIUM = replace(
+    TRUE,
+    transformer={
+        **TRUE.transformer,
+        "pos_embed_max_size": 384,
+        "qk_norm": "rms_norm",
+        "dual_attention_layers": list(range(13)),
+    },
+)
+"""stabilityai/stable-diffusion-3.5-medium: its transformer; the other parts are those of Stable Diffusion 3."""
+
+SD35_LARGE = replace(
+    TRUE,
+    transformer={
+        **TRUE.transformer,
+        "num_layers": 38,
+        "num_attention_heads": 38,
+        "caption_projection_dim": 2432,
+        "qk_norm": "rms_norm",
+    },
+)
+"""stabilityai/stable-diffusion-3.5-large, likewise."""
+
 SHRUNK = Shapes(
     transformer={
         **_TRANSFORMER,
@@ -164,7 +187,8 @@ def fill(model: torch.nn.Module, generator: torch.Generator) -> None:
     One block of random numbers is repeated, from an offset of its own for each weight: billions of fresh ones would
     take minutes.
     """
-    block = torch.empty(BLOCK).normal_(0, STD, generator=generator).to(torch.bfloat16)
+    device = next(model.parameters()).device
+    block = torch.empty(BLOCK).normal_(0, STD, generator=generator).to(device, torch.bfloat16)
     for name, parameter in model.named_parameters():
         if parameter.ndim == 1:
             parameter.fill_(1.0 if name.endswith("weight") else 0.0)
@@ -177,15 +201,19 @@ def fill(model: torch.nn.Module, generator: torch.Generator) -> None:
             start += size
 
 
-def random_component(shapes: Shapes, part: str, seed: int) -> torch.nn.Module:
-    """A component with random weights, in bfloat16 on the CPU."""
-    model: Any = build_component(shapes, part).to_empty(device="cpu")
+def random_component(shapes: Shapes, part: str, seed: int, device: torch.device | str = "cpu") -> torch.nn.Module:
+    """A component with random weights, in bfloat16; they are the same on every device."""
+    model: Any = build_component(shapes, part).to_empty(device=device)
     if part.startswith("text_encoder"):
         model.tie_weights()
+        for module in model.modules():
+            # Not in a file of weights: a model that is loaded from one makes them anew.
+            if "position_ids" in module._buffers:
+                module.position_ids = torch.arange(module.position_ids.shape[-1], device=device)[None]
     if part == "transformer":
         # Position embeddings are computed, not drawn; a model without blocks has them too.
         blockless = SD3Transformer2DModel(**{**shapes.transformer, "num_layers": 0})
-        model.pos_embed.pos_embed = blockless.pos_embed.pos_embed.to(torch.bfloat16)
+        model.pos_embed.pos_embed = blockless.pos_embed.pos_embed.to(device, torch.bfloat16)
     fill(model, torch_generator(seed, part))
     return model
 

@@ -8,12 +8,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
-import subprocess
 import sys
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,68 +21,17 @@ from anomend.params.params import Params
 from anomend.params.profiles import DEFAULT, merge, read_profile, validated
 from anomend.pictures.image_sets import ImageFolderWriter
 from anomend.pipeline.resolved_files import resolved_files, write_files
-from anomend.project.metric_files import library_versions, resident_bytes, write_metrics
+from anomend.project.metric_files import library_versions, write_metrics
 from anomend.project.paths import METRICS, PROFILES
 from anomend.project.slugs import slug
 from anomend.project.yaml_files import read_yaml
+from studies.rehearsal.child import ROOT, Child, run_child
 from studies.rehearsal.random_base import SHAPES, parameter_counts
 
-ROOT = Path(__file__).resolve().parents[2]
 FIXTURE = Path(__file__).with_name("parameters.yaml")
 """What the rehearsal changes in the default parameters."""
 IMAGES, SEED = 3, 0
 SAVED = ".checkpoints/train/*/state-*.safetensors"
-
-
-@dataclass(frozen=True)
-class Child:
-    """What a process cost, and what it wrote to stdout and stderr."""
-
-    seconds: float
-    peak_memory_bytes: int
-    """Largest resident set, with the pages of mapped weight files that were in memory."""
-    output: str
-
-    def cost(self) -> dict[str, Any]:
-        """The metrics, for the metric file."""
-        return {"seconds": self.seconds, "peak_memory_bytes": self.peak_memory_bytes}
-
-
-def run_child(name: str, words: list[str], cwd: Path, kill_when: Callable[[], bool] | None = None) -> Child:
-    """Run `python -m WORDS` in a folder; its output goes to ../<name>.log.
-
-    Args:
-        name: of the log file.
-        words: module and arguments.
-        cwd: the working directory.
-        kill_when: called repeatedly; the process is killed (SIGKILL) as soon as this is true.
-
-    Raises:
-        ValueError: the process failed, or ended before it could be killed.
-    """
-    log = cwd.parent / f"{name}.log"
-    start = time.monotonic()
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
-    with log.open("w") as handle:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *words], cwd=cwd, env=environment, stdout=handle, stderr=subprocess.STDOUT
-        )
-        ended = 0
-        while kill_when and not ended:
-            if kill_when():
-                os.kill(process.pid, signal.SIGKILL)
-                break
-            time.sleep(0.02)
-            ended, status, usage = os.wait4(process.pid, os.WNOHANG)
-        if not ended:
-            _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    output = log.read_text(errors="replace")
-    if kill_when and process.returncode != -signal.SIGKILL:
-        raise ValueError(f"{name} ended by itself ({process.returncode}) before it could be killed; see {log}")
-    if not kill_when and process.returncode:
-        raise ValueError(f"{name} failed ({process.returncode}): {output.strip()[-600:]}; see {log}")
-    return Child(round(time.monotonic() - start, 1), resident_bytes(usage), output)
 
 
 def write_base(base: Path, shapes: str, folder: Path) -> dict[str, Any]:

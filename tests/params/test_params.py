@@ -70,7 +70,7 @@ def test_the_seeds_of_every_profile_are_apart(profile: str, method: str) -> None
 
 @pytest.mark.parametrize(("steps", "warmup"), [(1, 20), (1, 1)])
 def test_a_training_that_could_learn_nothing_is_refused(steps: int, warmup: int) -> None:
-    with pytest.raises(ValueError, match=rf"train\.warmup_steps = {warmup}, whose learning rate is 0"):
+    with pytest.raises(ValueError, match=rf"train\.warmup_steps = {warmup}, whose learning rate"):
         resolved(train={"steps": steps, "warmup_steps": warmup})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from types import MethodType
+from types import FunctionType, MethodType
 from typing import Any
 
 import torch
@@ -50,11 +50,10 @@ def compile_blocks(transformer: SD3Transformer2DModel) -> None:
     for block in transformer.transformer_blocks:
         kind = _kind(block)
         if kind not in forwards:
-            # Isolated: without guards on modules, torch could not tell the code of two kinds apart.
-            forwards[kind] = torch.compile(  # type: ignore[call-overload]  # torch's overloads lack isolate_recompiles.
-                type(block).forward,
-                options=compile_options(transformer.device, _guards_to_keep),
-                isolate_recompiles=True,
+            # A copy: torch keeps compiled code by the function's code object, and without guards on modules it could
+            # not tell the code of two kinds apart.
+            forwards[kind] = torch.compile(
+                _copy(type(block).forward), options=compile_options(transformer.device, _guards_to_keep)
             )
         block.forward = MethodType(forwards[kind], block)
 
@@ -65,6 +64,19 @@ def _kind(block: torch.nn.Module) -> Kind:
         (name, value.shape, value.dtype, value.requires_grad) for name, value in block.named_parameters()
     )
     return modules, parameters
+
+
+def _copy(function: Any) -> Callable[..., Any]:
+    """The same function with a code object of its own."""
+    copy = FunctionType(
+        function.__code__.replace(),
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    copy.__kwdefaults__ = function.__kwdefaults__
+    return copy
 
 
 def _guards_to_keep(guards: Sequence[Any]) -> list[bool]:

@@ -1,0 +1,1 @@
+"""What real bases cost on this machine's GPU, by random weights of true shapes: `make gpu-check`."""
