@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from anomend.collecting.image import Skipped, SourceImage, SourceSettings
-from anomend.collecting.pictures import read_picture
+from anomend.pictures.reader import read_picture
 from anomend.project.files import sha256_of
 
 COMMIT = "87964b34ea42169283167483ab18fa2660a409a3"

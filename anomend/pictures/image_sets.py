@@ -10,27 +10,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from anomend.pictures.reader import read_picture
 from anomend.project.files import copy, sha256_of
 
 METADATA = "metadata.jsonl"
 
 
 def load_image(path: Path) -> NDArray[np.uint8]:
-    """Read an image as RGB, shape (H, W, 3), uint8.
+    """Read an image of a set as RGB, shape (H, W, 3), uint8, in its own size.
 
     Raises:
-        ValueError: the file is missing, truncated or not an image, or has more than 8 bits per channel, because Pillow
-            would turn it white.
+        ValueError: the file is missing, or is not an image that `read_picture` can read.
     """
     try:
-        with Image.open(path) as image:
-            if image.mode.startswith(("I", "F")):
-                raise ValueError(f"{path} has more than 8 bits per channel (mode {image.mode}): save it as 8-bit RGB")
-            return np.asarray(image.convert("RGB"))
-    except (OSError, UnidentifiedImageError, SyntaxError) as error:
-        raise ValueError(f"{path} cannot be read as an image ({error}): replace or remove it") from error
+        return read_picture(path, largest=None)[0]
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be read as an image: {error}") from None
 
 
 class ImageFolderWriter:
