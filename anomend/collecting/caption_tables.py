@@ -32,10 +32,20 @@ class CaptionTables:
     """Picture to its caption, and the table and line that it is from."""
     faults: dict[Path, str] = field(default_factory=dict)
     """Picture to why a table that names it has no caption for it."""
-    unmatched: dict[str, str] = field(default_factory=dict)
+    unmatched: dict[str, tuple[str, int]] = field(default_factory=dict)
     """Name in a table that is not a file of the folder, to the table and line."""
     others: list[Path] = field(default_factory=list)
     """Tables in layouts that are not read."""
+
+
+def unused_lines(tables: CaptionTables) -> Iterator[tuple[str, str]]:
+    """Each table with lines that name no file of the folder, and a sentence about them."""
+    by_table: dict[str, list[str]] = {}
+    for name, (table, line) in tables.unmatched.items():
+        by_table.setdefault(table, []).append(f"{name!r} (line {line})")
+    for table, names in by_table.items():
+        more = f" and {len(names) - 1} more, which are" if len(names) > 1 else ", which is"
+        yield table, f"names {names[0]}{more} not in the folder: correct or remove these lines"
 
 
 def is_table(path: Path) -> bool:
@@ -61,7 +71,7 @@ def read_tables(folder: Path, files: Sequence[Path]) -> CaptionTables:
             where, name = f"line {line} of {shown}", str(row["file_name"]).strip()
             path = _named(name, table.parent, by_name) or _named(name, folder, by_name)
             if path is None:
-                tables.unmatched[name] = where
+                tables.unmatched[name] = shown, line
                 continue
             caption, fault = _caption(row, where)
             if fault:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from anomend.collecting.caption_tables import is_table, one_line, read_tables
+from anomend.collecting.caption_tables import is_table, one_line, read_tables, unused_lines
 from anomend.project.slugs import slug
 from anomend.project.text_files import read_text
 
@@ -18,6 +18,8 @@ OTHER_ENDINGS = (".captions", ".cap", ".json", ".tags", ".text")
 """Of files in which other programs keep captions; they are not read here."""
 MOST_BYTES = 64 * 1024
 """A larger text file is not a caption."""
+COMPARED = 200
+"""Names in tables that are compared with the name of a picture that has no caption."""
 REPEATS = re.compile(r"[0-9]+_(?=.)")
 """What kohya's sd-scripts have before a folder's caption: how often its pictures are repeated. It is not used here."""
 
@@ -93,6 +95,18 @@ class Captions:
         """Whether a file is a table of captions, or the caption of a file next to it."""
         return is_table(path) or self.texts.belongs(path)
 
+    def instead_of_a_picture(self, path: Path) -> str | None:
+        """What to do with a file that is not a picture, where it seems to hold captions."""
+        if path in self.tables.others:
+            return "a table that is not read: write its captions to metadata.jsonl, with file_name and text"
+        if _is_text(path):
+            return "not a JPEG, PNG or WebP picture, nor a caption of one: name it like its picture, or remove it"
+        return None
+
+    def unused(self) -> Iterator[tuple[str, str]]:
+        """Captions that no picture gets: the table, and a sentence about its lines."""
+        return unused_lines(self.tables)
+
     def _caption(self, text: str, where: str, kind: str) -> Caption:
         return Caption(text, self._prompt(text), where, kind)
 
@@ -110,8 +124,9 @@ class Captions:
         causes = []
         if names := self.tables.unmatched:
             shown = picture.relative_to(self.folder).as_posix()
-            near = difflib.get_close_matches(shown, names, n=1, cutoff=0)[0]
-            causes.append(f"{names[near]} names {near!r}, which is not in the folder")
+            near = difflib.get_close_matches(shown, list(names)[:COMPARED], n=1, cutoff=0)[0]
+            table, line = names[near]
+            causes.append(f"line {line} of {table} names {near!r}, which is not in the folder")
         for parent in self._folders(picture):
             name = REPEATS.sub("", parent, count=1)
             nearly = difflib.get_close_matches(name.replace("_", " "), self.prompts, n=1, cutoff=0.85)

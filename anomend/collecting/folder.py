@@ -43,17 +43,22 @@ def collect(prompts: Sequence[str], count: int, settings: SourceSettings) -> Ite
     own = own_files(folder.path)
     yield from own.refused
     captions = Captions(folder.path, prompts, folder.caption, own.files)
+    for table, reason in captions.unused():
+        yield Skipped(table, reason, kind="caption")
     candidates: list[Captioned] = []
     for path in own.files:
         if captions.is_caption(path):
             continue
-        kind = "picture"
         try:
             check_format(path)
-            kind = "caption"
+        except ValueError as error:
+            reason = captions.instead_of_a_picture(path) or str(error)
+            yield Skipped(_name(path, folder.path), reason, kind="not_a_picture")
+            continue
+        try:
             candidates.append((path, captions.of(path)))
         except ValueError as error:
-            yield Skipped(_name(path, folder.path), str(error), kind=kind)
+            yield Skipped(_name(path, folder.path), str(error), kind="caption")
     queues = [deque(candidates)] if len(candidates) <= count else _by_prompt(candidates, prompts)
     taken, turns = 0, deque(queues)
     while turns and taken < count:

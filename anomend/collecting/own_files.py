@@ -11,13 +11,15 @@ from pathlib import Path
 from anomend.collecting.image import Skipped
 
 ARCHIVES = (".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip", ".zst")
+DVC_NOTE = ".dvc"
+"""What DVC writes next to a folder that it tracks."""
 IN_DVC_CACHE = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}$")
 """Where DVC keeps the content of files that it tracks, and links to it if its cache.type is `symlink`."""
 
 
 @dataclass(frozen=True)
 class OwnFiles:
-    """The files of a folder and its sub-folders; hidden ones are neither read nor named."""
+    """The files of a folder and its sub-folders; hidden ones and DVC's notes are neither read nor named."""
 
     files: list[Path]
     """Files that may be read, sorted."""
@@ -58,7 +60,7 @@ def own_files(folder: Path) -> OwnFiles:
                 refuse(path, "a link to a folder, which is not followed: copy the folder itself there", "link")
         for name in names:
             path = Path(root, name)
-            if name.startswith("."):
+            if name.startswith(".") or path.suffix == DVC_NOTE:
                 continue
             if reason := _reason_against(path, inside):
                 refuse(path, reason, "link" if path.is_symlink() else "not_a_picture")

@@ -146,6 +146,25 @@ def test_a_caption_that_does_not_reach_its_picture_is_refused_and_the_others_are
     assert collected(tmp_path)[0]["a.png"].text == STREET, "as the sentence says"
 
 
+def test_lines_of_a_table_that_name_no_file_are_counted_in_one_sentence(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    rows = [{"file_name": f"{name}.png", "text": GRASS} for name in ("a", "gone", "left", "lost")]
+    (tmp_path / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    images, left_out = collected(tmp_path)
+    assert set(images) == {"a.png"} and left_out == {
+        "metadata.jsonl": "names 'gone.png' (line 2) and 2 more, which are not in the folder: "
+        "correct or remove these lines"
+    }
+
+
+def test_a_text_without_a_picture_is_named_with_the_fix(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    (tmp_path / "b.txt").write_text(GRASS)
+    assert collected(tmp_path, "a person")[1] == {
+        "b.txt": "not a JPEG, PNG or WebP picture, nor a caption of one: name it like its picture, or remove it"
+    }
+
+
 def test_two_captions_of_one_picture_that_differ_are_refused(tmp_path: Path) -> None:
     picture(tmp_path / "a.png")
     picture(tmp_path / "b.png")
@@ -170,6 +189,7 @@ def test_kohyas_folders_are_read(tmp_path: Path, folder: str) -> None:
 def test_a_folder_that_is_nearly_a_caption_is_refused(tmp_path: Path, folder: str) -> None:
     picture(tmp_path / folder / "a.png")
     picture(tmp_path / "holiday" / "b.png")
+    (tmp_path / "holiday" / "b.txt").write_text(GRASS)
     images, left_out = collected(tmp_path)
     assert set(images) == {"holiday/b.png"}
     assert f"its folder {folder}/ is not a target prompt" in left_out[f"{folder}/a.png"]

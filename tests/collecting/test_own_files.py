@@ -47,6 +47,12 @@ def test_links_that_dvc_made_to_its_cache_are_read(tmp_path: Path) -> None:
     assert own_files(tmp_path / "own").files == [tmp_path / "own/a.png"]
 
 
+def test_hidden_files_and_dvcs_notes_are_not_named(tmp_path: Path) -> None:
+    for name in (".hidden.png", "pictures.dvc", "a.png"):
+        (tmp_path / name).write_bytes(b"x")
+    assert own_files(tmp_path).files == [tmp_path / "a.png"] and own_files(tmp_path).refused == []
+
+
 def test_archives_are_named_with_the_fix(tmp_path: Path) -> None:
     for name in ("photos.zip", "more.TAR", "set.tar.gz"):
         (tmp_path / name).write_bytes(b"x")

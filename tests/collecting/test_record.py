@@ -52,7 +52,7 @@ def test_every_file_has_a_row_and_the_counts_are_those_of_the_rows(
         "requests_from_store": 0,
         "sources": {"folder": 2},
         "skipped": 2,
-        "left_out": {"caption": 1, "picture": 1},
+        "left_out": {"caption": 1, "not_a_picture": 1},
         "captions": {"folder": 1, "text_file": 1},
         "prompts": {"lying_on_the_grass": 2, "lying_on_the_street": 0},
     }
