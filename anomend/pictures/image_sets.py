@@ -84,7 +84,7 @@ def read_imagefolder(folder: Path) -> pd.DataFrame:
 
     Raises:
         ValueError: the folder or its metadata are missing, no image is listed, or an image is missing, has changed
-            since it was written, or has no caption.
+            since it was written, has no caption, or is named by a path out of the folder.
     """
     metadata = folder / METADATA
     if not metadata.exists():
@@ -94,9 +94,12 @@ def read_imagefolder(folder: Path) -> pd.DataFrame:
         raise ValueError(f"{metadata} lists no image: the stage that made {folder} kept none")
     table = pd.DataFrame(rows)
     for row in rows:
+        name = row.get("file_name")
+        if not isinstance(name, str) or Path(name).is_absolute() or ".." in Path(name).parts:
+            raise ValueError(f"{metadata} names {name!r}, which is not a file in {folder}: correct it")
         if not str(row.get("text", "")).strip():
-            raise ValueError(f"{metadata} has no caption (`text`) for {row.get('file_name')}: add one")
-        path = folder / row["file_name"]
+            raise ValueError(f"{metadata} has no caption (`text`) for {name}: add one")
+        path = folder / name
         if not path.exists():
             raise ValueError(f"{path} is listed in {METADATA} and is missing: run the stage that makes {folder}")
         if "sha256" in row and sha256_of(path) != row["sha256"]:

@@ -1,5 +1,6 @@
 """Image sets go round trip, and what is broken is named."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,15 @@ def test_an_image_that_is_another_than_was_written_is_named(tmp_path: Path) -> N
     (tmp_path / "0.png").write_bytes(content)
     with pytest.raises(ValueError, match=r"0\.png is not the picture that was written there .* run `make check-cache`"):
         read_imagefolder(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../0.png", "/etc/hostname", "a/../../b.png", None, 3])
+def test_a_name_that_leads_out_of_the_set_is_refused(tmp_path: Path, name: object) -> None:
+    _write(tmp_path / "set")
+    (tmp_path / "0.png").write_bytes((tmp_path / "set/0.png").read_bytes())
+    (tmp_path / "set" / METADATA).write_text(json.dumps({"file_name": name, "text": "x"}))
+    with pytest.raises(ValueError, match=r"metadata\.jsonl names .*, which is not a file in .*: correct it"):
+        read_imagefolder(tmp_path / "set")
 
 
 def test_broken_metadata_is_named(tmp_path: Path) -> None:
