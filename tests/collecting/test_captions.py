@@ -66,6 +66,7 @@ def test_a_caption_that_lost_characters_is_refused(tmp_path: Path) -> None:
     picture(tmp_path / "a.png")
     picture(tmp_path / "b.png")
     (tmp_path / "a.txt").write_text(TEXT.replace("ü", "\ufffd"), encoding="utf-8")
+    (tmp_path / "b.txt").write_text(GRASS)
     images, left_out = collected(tmp_path)
     assert "has lost characters" in left_out["a.png"] and set(images) == {"b.png"}
 
@@ -170,6 +171,7 @@ def test_two_captions_of_one_picture_that_differ_are_refused(tmp_path: Path) -> 
     picture(tmp_path / "b.png")
     (tmp_path / "a.txt").write_text(GRASS)
     (tmp_path / "a.caption").write_text(STREET)
+    (tmp_path / "b.txt").write_text(GRASS)
     assert "a.caption and a.txt next to it have different captions: keep one" in collected(tmp_path)[1]["a.png"]
     rows = [{"file_name": "a.png", "text": GRASS}, {"file_name": "A.png", "text": STREET}]
     (tmp_path / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
