@@ -19,7 +19,8 @@ from anomend.collecting.image import (
     SourceImage,
     SourceSettings,
 )
-from anomend.collecting.registry import find_source, module_of
+from anomend.collecting.record import FILES_TABLE, CollectionRecord
+from anomend.collecting.registry import check_source, find_source, module_of
 from anomend.params.images import CollectParams
 from anomend.pictures.image_sets import ImageFolderWriter
 from anomend.project.checkouts import found
@@ -31,10 +32,11 @@ class Collection:
     """What was collected."""
 
     metrics: dict[str, Any]
-    """images, spend_usd, requests_paid, requests_from_store, sources (images by source), skipped; and all other counts
-    of a purchase, if there was one."""
+    """images, spend_usd, requests_paid, requests_from_store, sources (images by source), skipped, left_out (by kind of
+    reason), captions (images by where the caption is from), prompts (images by target prompt); and all other counts of
+    a purchase, if there was one."""
     skipped: list[dict[str, str]]
-    """source, name and reason of everything that was left out."""
+    """source, name and reason of the first that were left out; `FILES_TABLE` in the image folder has all."""
 
 
 def source_settings(
@@ -69,24 +71,29 @@ def collect(prompts: Sequence[str], params: CollectParams, settings: SourceSetti
         ValueError: a source fails, or no image was collected.
         FileNotFoundError: a published image is missing.
     """
-    writer = ImageFolderWriter(folder)
-    per_source: dict[str, int] = {}
-    skipped: list[dict[str, str]] = []
-    for source, count in _counts(params).items():
-        before = len(writer.rows)
+    counts = _counts(params)
+    for source in counts:
+        # Before any source is paid.
+        check_source(source, prompts, settings)
+    writer, record = ImageFolderWriter(folder), CollectionRecord(prompts)
+    for source, count in counts.items():
         for item in _from_source(source=source, prompts=prompts, count=count, settings=settings):
             if isinstance(item, Skipped):
-                skipped.append({"source": source, "name": item.name, "reason": item.reason})
+                record.leave_out(source, item)
                 continue
             name = f"{len(writer.rows):04d}.png"
             writer.add(name, item.image, text=item.text, prompt=item.prompt, source=source, **item.provenance)
-        per_source[source] = len(writer.rows) - before
+            record.take(source, name, item)
     writer.close()
+    skipped = record.skipped()
     if not writer.rows:
         raise ValueError(
             "no image was collected: " + "; ".join(f"{each['name']}: {each['reason']}" for each in skipped)
         )
-    return Collection(metrics=_metrics(per_source, len(skipped), settings), skipped=skipped)
+    record.write(folder / FILES_TABLE)
+    for prompt in record.prompts_without_image():
+        tqdm.write(f"no image was collected for the target prompt {prompt!r}: add some", file=sys.stderr)
+    return Collection(metrics=_metrics(record.metrics(list(counts)), settings), skipped=skipped)
 
 
 def describe_plan(prompts: Sequence[str], params: CollectParams, settings: SourceSettings) -> tuple[list[str], float]:
@@ -122,15 +129,14 @@ def _from_source(
             bar.update()
 
 
-def _metrics(per_source: dict[str, int], skipped: int, settings: SourceSettings) -> dict[str, Any]:
+def _metrics(collected: dict[str, Any], settings: SourceSettings) -> dict[str, Any]:
     counts = asdict(settings.openai.purchase.counts) if settings.openai is not None else {}
     metrics: dict[str, Any] = {
-        "images": sum(per_source.values()),
+        "images": collected.pop("images"),
         "spend_usd": round(counts.get("spend_usd", 0.0), 6),
         "requests_paid": counts.get("requests_paid", 0),
         "requests_from_store": counts.get("requests_from_store", 0),
-        "sources": per_source,
-        "skipped": skipped,
+        **collected,
     }
     if metrics["requests_paid"] + metrics["requests_from_store"]:
         metrics |= {name: count for name, count in counts.items() if name not in metrics}

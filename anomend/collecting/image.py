@@ -26,6 +26,8 @@ class SourceImage:
     """The target prompt that the image answers."""
     provenance: dict[str, Any] = field(default_factory=dict)
     """Seed, model, request id and the like."""
+    caption_kind: str = "prompt"
+    """Where the caption is from, for counting: `prompt`, or what `Caption.kind` lists."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Skipped:
     """File or request."""
     reason: str
     """Why, for the user."""
+    kind: str = "refused"
+    """Why, for counting: `unreadable`, `caption`, `link`, `beyond` (more than were asked for) and so on."""
 
 
 @dataclass(frozen=True, kw_only=True)

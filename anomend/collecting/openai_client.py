@@ -13,7 +13,7 @@ import openai
 from openai.types import ImagesResponse
 
 from anomend.collecting.image import OpenAISettings
-from anomend.collecting.pictures import read_picture
+from anomend.pictures.reader import read_picture
 from anomend.project.files import sha256_of
 from anomend.project.text_files import read_text
 from anomend.purchasing.buyer import Buyer, Plan

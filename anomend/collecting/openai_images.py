@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from anomend.collecting.image import OpenAISettings, Skipped, SourceImage, SourceSettings
 from anomend.collecting.openai_client import ImageClient, ImageItem, image_bytes
-from anomend.collecting.pictures import read_picture
+from anomend.pictures.reader import read_picture
 from anomend.purchasing.requests import PaidRequest, Record
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from anomend.collecting.image import Skipped, SourceImage, SourceSettings
-from anomend.collecting.pictures import read_picture
+from anomend.pictures.reader import read_picture
 from anomend.project.files import sha256_of
 from anomend.project.hand_edited import read_table
 

@@ -9,7 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from anomend.collecting.image import Source
+    from collections.abc import Sequence
+
+    from anomend.collecting.image import Source, SourceSettings
 
 SOURCES = {
     "drawn_people": "anomend.collecting.drawn_people",
@@ -39,3 +41,14 @@ def find_source(name: str) -> Source:
     """
     source: Source = import_module(module_of(name)).collect
     return source
+
+
+def check_source(name: str, prompts: Sequence[str], settings: SourceSettings) -> None:
+    """What the named source can tell before anything is read or bought: its module's `check`, if it has one.
+
+    Raises:
+        ValueError: there is no such source, or it could not be collected from.
+    """
+    check = getattr(import_module(module_of(name)), "check", None)
+    if check is not None:
+        check(prompts, settings)

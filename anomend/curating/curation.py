@@ -59,7 +59,7 @@ def curate(
         table: of `read_imagefolder`: path, sha256, source and, for a user's pictures, original.
         settings: the detector and the thresholds.
         detectors: the models that detectors load.
-        resolution: least shorter side in pixels, where the settings name none.
+        resolution: side of a training image in pixels, and least shorter side where the settings name none.
         decisions: CSV of decisions by hand, which win; may be absent.
 
     Raises:
@@ -84,7 +84,7 @@ def curate(
     changes = {"min_side": resolution} | {k: v for k, v in settings.criteria.model_dump().items() if v is not None}
     criteria = {name: detector.criteria.overlaid(changes) for name, detector in loaded.items()}
     bar = tqdm(candidates, desc="curating", unit="image")
-    examinations = [examine(load_image(candidate.path), loaded[candidate.detector]) for candidate in bar]
+    examinations = [examine(load_image(c.path), loaded[c.detector], resolution) for c in bar]
     selections = select(candidates=candidates, examinations=examinations, criteria=criteria, decisions=by_hand)
     return Curation(candidates=candidates, examinations=examinations, selections=selections)
 

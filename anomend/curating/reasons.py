@@ -20,6 +20,7 @@ class ImageMetrics:
     area: float | None = None
     inside: float | None = None
     background: float | None = None
+    body: float | None = None
     anatomy: float | None = None
     hands: float | None = None
     anomalies: tuple[str, ...] = ()
@@ -41,6 +42,7 @@ def reasons_against(metrics: ImageMetrics, criteria: Criteria) -> Reasons:
         ("area", "small person", metrics.area, criteria.min_area),
         ("inside", "cut by the square", metrics.inside, criteria.min_inside),
         ("sharpness", "blurred", metrics.sharpness, criteria.min_sharpness),
+        ("body", "little of the body", metrics.body, criteria.min_body),
         ("anatomy", "unclear body", metrics.anatomy, criteria.min_anatomy),
         ("hands", "unclear hands", metrics.hands, criteria.min_hands),
     ]

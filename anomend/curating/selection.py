@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anomend.curating.decisions import Decision, decision_for
-from anomend.curating.framing import Square, share_inside, square
+from anomend.curating.framing import Square, framed, share_inside, square
 from anomend.curating.picture_metrics import Hashes, background_complexity, perceptual_hashes, sharpness
 from anomend.curating.reasons import ImageMetrics, Reasons, duplicates, reasons_against
 from anomend.detectors.criteria import Criteria
@@ -39,13 +39,17 @@ class Examination:
     """The square that training would see."""
 
 
-def examine(image: Image, detector: Detector) -> Examination:
+def examine(image: Image, detector: Detector, resolution: int) -> Examination:
     """Every measurement of an RGB image (H, W, 3).
+
+    Images are compared as training would see them, cut to their square and scaled to `resolution` pixels: a wide
+    picture and its own square cut are the same training image.
 
     Anomalies that prove nothing (`Detector.caution`) are left out: the confidences tell the same, by thresholds.
     """
     seen = detector.detect(image)
     region = seen.region
+    cut = square(image.shape[0], image.shape[1], region)
     return Examination(
         ImageMetrics(
             side=min(image.shape[:2]),
@@ -54,12 +58,13 @@ def examine(image: Image, detector: Detector) -> Examination:
             area=None if region is None else float(region.mean()),
             inside=None if region is None else share_inside(region),
             background=background_complexity(image, region),
+            body=seen.body,
             anatomy=seen.anatomy,
             hands=seen.hands,
             anomalies=() if detector.caution else seen.anomalies,
         ),
-        perceptual_hashes(image),
-        square(image.shape[0], image.shape[1], region),
+        perceptual_hashes(framed(image, cut, resolution)),
+        cut,
     )
 
 
@@ -128,6 +133,7 @@ LOOSENED = {
     "inside": ("cut by the square", "min_inside"),
     "background": ("busy background", "max_background"),
     "sharpness": ("blurred", "min_sharpness"),
+    "body": ("little of the body", "min_body"),
     "anatomy": ("unclear body", "min_anatomy"),
     "hands": ("unclear hands", "min_hands"),
     "duplicate": ("near-duplicate", "min_distance"),

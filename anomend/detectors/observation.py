@@ -22,6 +22,9 @@ class Observation:
     """How many people."""
     region: NDArray[np.bool_] | None = None
     """Pixels of the largest person, (H, W); None where there is no person, or only a face."""
+    body: float | None = None
+    """Share of the largest person's joints from shoulders to ankles that can be seen, 0 to 1: 0 where there is only a
+    face."""
     anatomy: float | None = None
     """Confidence in the largest person's key points, 0 to 1. Detectable is not correct: see the detector."""
     hands: float | None = None

@@ -32,6 +32,10 @@ SCORE = 0.5
 """Least score of a person."""
 WRISTS = (9, 10)
 """Among COCO's 17 key points."""
+JOINTS = slice(5, 17)
+"""Shoulders, elbows, wrists, hips, knees, ankles among them."""
+SEEN = 0.3
+"""Least score of a joint that can be seen: ViTPose's own threshold for drawing one."""
 OTHERWISE = "set the detector to photographs, which needs no hub, or the model's parameter to a local folder"
 
 
@@ -98,6 +102,7 @@ def load_detect(models: RtDetrParams) -> Callable[[Image], Observation]:
         return Observation(
             persons=len(boxes),
             region=_box_pixels(box, height, width),
+            body=float((inside & (scores >= SEEN))[JOINTS].mean()),
             anatomy=float(np.clip(scores[inside].mean(), 0, 1)) if inside.any() else 0.0,
             hands=min(max(hands), 1.0) if hands else None,
         )

@@ -27,9 +27,9 @@ class FolderParams(Section):
 
     path: str = Field(min_length=1, description="Folder of JPEG, PNG and WebP pictures, with its sub-folders.")
     caption: Prompt | None = Field(
-        description="Caption of pictures that have no caption (metadata.jsonl, a .txt next to the picture, or a "
-        "sub-folder named after a target prompt); null: the only target prompt, or the one that the file's name begins "
-        "with; a picture of which neither is true is refused."
+        description="Caption of pictures that have no caption (metadata.jsonl or .csv, a .txt next to the picture, or "
+        "a sub-folder named after a target prompt); null: the only target prompt, or the one that the file's name "
+        "begins with; a picture of which neither is true is refused."
     )
 
 
@@ -96,6 +96,9 @@ class CriteriaParams(Section):
     min_inside: Rate | None = Field(description="Smallest share of the person inside the square cut from the picture.")
     max_background: Rate | None = Field(description="Largest share of edge pixels in the background, at 256 pixels.")
     min_sharpness: Rate | None = Field(description="Least sharpness of the person, 1 minus Crete's blur effect.")
+    min_body: Rate | None = Field(
+        description="Least share of the joints from shoulders to ankles that can be seen; a face alone has 0."
+    )
     min_anatomy: Rate | None = Field(description="Least confidence in the person's key points.")
     min_hands: Rate | None = Field(description="Least confidence in the clearest hand, if a hand is in the picture.")
     min_distance: int | None = Field(

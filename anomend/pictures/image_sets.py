@@ -10,27 +10,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from anomend.pictures.reader import read_picture
 from anomend.project.files import copy, sha256_of
 
 METADATA = "metadata.jsonl"
 
 
 def load_image(path: Path) -> NDArray[np.uint8]:
-    """Read an image as RGB, shape (H, W, 3), uint8.
+    """Read an image of a set as RGB, shape (H, W, 3), uint8, in its own size.
 
     Raises:
-        ValueError: the file is missing, truncated or not an image, or has more than 8 bits per channel, because Pillow
-            would turn it white.
+        ValueError: the file is missing, or is not an image that `read_picture` can read.
     """
     try:
-        with Image.open(path) as image:
-            if image.mode.startswith(("I", "F")):
-                raise ValueError(f"{path} has more than 8 bits per channel (mode {image.mode}): save it as 8-bit RGB")
-            return np.asarray(image.convert("RGB"))
-    except (OSError, UnidentifiedImageError, SyntaxError) as error:
-        raise ValueError(f"{path} cannot be read as an image ({error}): replace or remove it") from error
+        return read_picture(path, largest=None)[0]
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be read as an image: {error}") from None
 
 
 class ImageFolderWriter:
@@ -87,7 +84,7 @@ def read_imagefolder(folder: Path) -> pd.DataFrame:
 
     Raises:
         ValueError: the folder or its metadata are missing, no image is listed, or an image is missing, has changed
-            since it was written, or has no caption.
+            since it was written, has no caption, or is named by a path out of the folder.
     """
     metadata = folder / METADATA
     if not metadata.exists():
@@ -97,9 +94,12 @@ def read_imagefolder(folder: Path) -> pd.DataFrame:
         raise ValueError(f"{metadata} lists no image: the stage that made {folder} kept none")
     table = pd.DataFrame(rows)
     for row in rows:
+        name = row.get("file_name")
+        if not isinstance(name, str) or Path(name).is_absolute() or ".." in Path(name).parts:
+            raise ValueError(f"{metadata} names {name!r}, which is not a file in {folder}: correct it")
         if not str(row.get("text", "")).strip():
-            raise ValueError(f"{metadata} has no caption (`text`) for {row.get('file_name')}: add one")
-        path = folder / row["file_name"]
+            raise ValueError(f"{metadata} has no caption (`text`) for {name}: add one")
+        path = folder / name
         if not path.exists():
             raise ValueError(f"{path} is listed in {METADATA} and is missing: run the stage that makes {folder}")
         if "sha256" in row and sha256_of(path) != row["sha256"]:

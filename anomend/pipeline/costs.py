@@ -20,7 +20,7 @@ from anomend.project.paths import RESOLVED, RUN_SETTINGS
 
 TRIAL = "trial"
 """Name of the record of a timed trial."""
-BASE = ("base.name", "base.local_folder", "base.resolution", "base.dtype")
+BASE = ("base.name", "base.local_folder", "base.resolution", "base.dtype", "base.quantise")
 DECIDES_SPEED = {
     "sampling": BASE,
     "adapted": BASE,

@@ -122,8 +122,8 @@ def noise(params: Params, pipeline: StableDiffusion3Pipeline, texts: TextEmbeddi
     latents: torch.Tensor = torch.randn(1, 1, pipeline.vae.config.latent_channels, side, side)
 
     def one_image(name: str) -> EncodedSet:
-        caption = torch.zeros(1, dtype=torch.long)
-        return EncodedSet([name], latents, latents.abs(), caption, texts.captions, texts.embeds, texts.pooled)
+        caption, prompts = torch.zeros(1, dtype=torch.long), texts.captions[:1]
+        return EncodedSet([name], latents, latents.abs(), caption, texts.captions, texts.embeds, texts.pooled, prompts)
 
     return TrainingData(
         instance=one_image("instance.png"),

@@ -82,6 +82,7 @@ def random_data(shapes: Shapes, resolution: int, tokens: int) -> TrainingData:
             captions=texts.captions,
             embeds=texts.embeds,
             pooled=texts.pooled,
+            prompts=texts.captions * 8,
         )
 
     return TrainingData(encoded("instance"), encoded("class"), LatentFormat(1.5305, 0.0609))

@@ -20,7 +20,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from anomend.project.metric_files import METRICS, write_metrics
+from anomend.project.metric_files import write_metrics
+from anomend.project.paths import METRICS
 from studies.gpu_check.rows import ROWS, Row
 from studies.rehearsal.child import ROOT
 

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image
 
 from anomend.collecting.folder import collect as collect_folder
 from anomend.collecting.image import FolderSettings, Skipped, SourceImage, SourceSettings
-from anomend.collecting.pictures import read_picture
 from tests.collecting.pictures import drawing, fill
 
 PROMPTS = ["lying on the grass", "lying on the street"]
@@ -54,39 +53,8 @@ def test_at_most_as_many_as_asked_for_and_the_rest_is_named(tmp_path: Path) -> N
     shown = fill(tmp_path)
     images, skipped = collect(tmp_path, count=3)
     assert len(images) == 3
-    assert set(shown) - set(images) | {"notes.txt"} == {
-        name for name, reason in skipped.items() if "beyond the 3" in reason
-    }
-
-
-def test_sixteen_bits_of_grey_keep_their_shades(tmp_path: Path) -> None:
-    ramp = np.linspace(0, 65535, 64, dtype=np.uint16)[None].repeat(64, axis=0)
-    Image.fromarray(ramp).save(tmp_path / "deep.png")
-    image, changes = read_picture(tmp_path / "deep.png")
-    assert np.array_equal(image[0, :, 0], ramp[0] // 256) and changes == ("16-bit greyscale",)
-
-
-def test_a_colour_profile_is_applied(tmp_path: Path) -> None:
-    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ"))
-    Image.fromarray(drawing()).save(tmp_path / "odd.png", icc_profile=lab.tobytes())
-    assert read_picture(tmp_path / "odd.png")[1] == ("unusable colour profile",)
-    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-    Image.fromarray(drawing()).save(tmp_path / "usual.png", icc_profile=srgb.tobytes())
-    image, changes = read_picture(tmp_path / "usual.png")
-    assert np.array_equal(image, drawing()) and changes == ()
-
-
-def test_a_huge_picture_is_scaled_down(tmp_path: Path) -> None:
-    Image.new("RGB", (5000, 100)).save(tmp_path / "wide.png")
-    image, changes = read_picture(tmp_path / "wide.png")
-    assert image.shape == (82, 4096, 3) and changes == ("scaled to 4096 pixels",)
-
-
-def test_the_first_frame_of_an_animation_is_taken(tmp_path: Path) -> None:
-    frames = [Image.fromarray(drawing(number)) for number in range(3)]
-    frames[0].save(tmp_path / "moving.webp", save_all=True, append_images=frames[1:], lossless=True)
-    image, changes = read_picture(tmp_path / "moving.webp")
-    assert np.array_equal(image, drawing(0)) and changes == ("first of several frames",)
+    beyond = {name for name, reason in skipped.items() if "beyond the 3" in reason}
+    assert set(shown) - set(images) == beyond and "not a JPEG" in skipped["notes.txt"]
 
 
 def test_captions_come_from_the_nearest_place_that_has_one(tmp_path: Path) -> None:
@@ -103,7 +71,7 @@ def test_captions_come_from_the_nearest_place_that_has_one(tmp_path: Path) -> No
         named[0]: ("lying on the street", "lying on the street", "fallback"),
         named[1]: ("lying on the grass", "lying on the grass", "fallback"),
         "beside.png": ("an old man lying on the grass", "lying on the grass", "beside.txt"),
-        "listed.png": ("lying on the street, at dusk", "lying on the street", "metadata.jsonl"),
+        "listed.png": ("lying on the street, at dusk", "lying on the street", "line 1 of metadata.jsonl"),
         "lying_on_the_street/inner.png": ("lying on the street", "lying on the street", "lying_on_the_street/"),
     }
     assert not skipped
@@ -123,6 +91,29 @@ def test_a_picture_whose_prompt_cannot_be_told_is_left_out_with_the_fix(tmp_path
     settings = SourceSettings(folder=FolderSettings(path=tmp_path))
     (item,) = collect_folder(PROMPTS[1:], 1, settings)
     assert isinstance(item, SourceImage) and item.text == "lying on the street"
+
+
+def test_two_folders_of_25_and_20_wanted_give_ten_of_each(tmp_path: Path) -> None:
+    for folder in ("lying_on_the_grass", "lying_on_the_street"):
+        (tmp_path / folder).mkdir()
+        for number in range(25):
+            Image.fromarray(drawing()[:8, :8]).save(tmp_path / folder / f"{number:02d}.png")
+    # The first eleven of one folder cannot be read: the next ones take their turns.
+    for number in range(11):
+        (tmp_path / f"lying_on_the_street/{number:02d}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    images, skipped = collect(tmp_path, count=20)
+    assert [item.prompt for item in images.values()] == PROMPTS * 10
+    assert [name for name in images if "street" in name] == [f"lying_on_the_street/{n}.png" for n in range(11, 21)]
+    beyond = {name for name, reason in skipped.items() if "beyond the 20" in reason}
+    assert len(beyond) == 19 and len(skipped) == 30
+
+
+def test_pictures_that_fit_are_in_the_order_of_their_names(tmp_path: Path) -> None:
+    for number, prompt in enumerate([PROMPTS[1], PROMPTS[1], PROMPTS[0]]):
+        Image.fromarray(drawing()).save(tmp_path / f"{number}.png")
+        (tmp_path / f"{number}.txt").write_text(prompt)
+    assert list(collect(tmp_path, count=3)[0]) == ["0.png", "1.png", "2.png"]
+    assert list(collect(tmp_path, count=2)[0]) == ["2.png", "0.png"]
 
 
 def test_a_broken_line_of_metadata_is_named(tmp_path: Path) -> None:

@@ -75,6 +75,23 @@ def tiny(picture: Picture, side: int = 160) -> Picture:
     return np.asarray(sheet)
 
 
+def portrait(picture: Picture, head: NDArray[np.generic], reach: float = 1.5) -> Picture:
+    """Head and shoulders, enlarged to a picture; `head` are the face's key points, (n, 2)."""
+    middle, size = head.mean(axis=0), float(np.ptp(head, axis=0).max())
+    left, top = np.maximum(middle - reach * size, 0)
+    right, bottom = np.minimum(middle + reach * size, SIDE)
+    part = Image.fromarray(picture).crop((int(left), int(top), int(right), int(bottom)))
+    return np.asarray(part.resize((SIDE, SIDE), Image.Resampling.LANCZOS))
+
+
+def on_the_wall(picture: Picture, portrait: Picture, side: int = 600) -> Picture:
+    """A framed portrait before a plain wall, on which nobody is."""
+    wall = Image.fromarray(without_people(picture))
+    wall.paste((60, 40, 20), (180, 120, 220 + side, 160 + side))
+    wall.paste(Image.fromarray(portrait).resize((side, side), Image.Resampling.LANCZOS), (200, 140))
+    return np.asarray(wall)
+
+
 def blurred(picture: Picture, radius: float = 6) -> Picture:
     """Out of focus, by a Gaussian of this standard deviation in pixels."""
     return np.asarray(Image.fromarray(picture).filter(ImageFilter.GaussianBlur(radius)))

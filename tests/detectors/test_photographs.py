@@ -9,6 +9,7 @@ import pytest
 
 from anomend.detectors.observation import Observation
 from anomend.detectors.photographs.detector import CAUTION, KINDS, with_anomalies
+from anomend.detectors.photographs.pose import Body, visible_joints
 from anomend.detectors.table import check_detector, make_detector
 from tests.detectors import photographs as made
 from tests.detectors.photographs import NETWORKS, needs_networks, needs_paper, published
@@ -39,6 +40,20 @@ def seen(persons: int, anatomy: float | None = 0.9, hands: float | None = 0.9) -
 def test_anomalies_of_detectability_are_named(observation: Observation, kinds: tuple[str, ...]) -> None:
     assert with_anomalies(observation).anomalies == kinds
     assert set(kinds) <= set(KINDS)
+
+
+def test_joints_count_where_they_are_seen_on_the_person_and_in_the_picture() -> None:
+    region = np.zeros((40, 60), dtype=bool)
+    region[:, :30] = True
+    points, visibility = np.full((33, 2), 10.0), np.full(33, 0.9)
+    seen = Body(presence=1.0, points=points, visibility=visibility, region=region)
+    assert visible_joints(body=seen, least=0.5) == 1
+    points[23:25] = -3, 10  # hips out of the picture
+    points[25:27] = 10, 40  # knees below it
+    points[27:29] = 45, 10  # ankles beside the person
+    visibility[15:17] = 0.4  # hidden wrists
+    visibility[:11] = points[17:23] = points[29:] = 0  # neither the face nor fingers and toes count
+    assert visible_joints(body=seen, least=0.5) == pytest.approx(4 / 12)
 
 
 def test_missing_and_foreign_networks_are_refused_in_one_sentence(tmp_path: Path) -> None:

@@ -111,6 +111,7 @@ def test_every_box_of_a_person_is_counted_and_the_largest_is_the_region(settings
 def test_confidence_is_that_of_the_key_points_inside_the_picture(settings: DetectorParams) -> None:
     seen = make_detector("photographs_rtdetr", settings).detect(IMAGE)
     assert seen.anatomy is not None and 0 <= seen.anatomy <= 1
+    assert seen.body is not None and 0 <= seen.body <= 1
     assert seen.hands is None or 0 <= seen.hands <= 1
 
 

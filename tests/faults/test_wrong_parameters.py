@@ -63,6 +63,7 @@ WRONG: list[tuple[str, object]] = [
     ("curate.criteria.min_sharpness", -0.1),
     ("curate.criteria.min_inside", 2),
     ("curate.criteria.max_background", -1),
+    ("curate.criteria.min_body", 1.5),
     ("curate.criteria.min_anatomy", "clear"),
     ("curate.criteria.min_hands", 1.1),
     ("curate.criteria.min_distance", 65),

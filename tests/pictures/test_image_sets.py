@@ -1,5 +1,6 @@
 """Image sets go round trip, and what is broken is named."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -31,22 +32,26 @@ def test_a_truncated_image_is_named(tmp_path: Path) -> None:
         load_image(path)
 
 
-def test_sixteen_bits_are_named_and_not_made_white(tmp_path: Path) -> None:
+def test_sixteen_bits_keep_their_shades_and_are_not_made_white(tmp_path: Path) -> None:
     path = tmp_path / "0.png"
-    Image.fromarray(np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)).save(path)
-    with pytest.raises(
-        ValueError, match=r"0\.png has more than 8 bits per channel \(mode I;16\): save it as 8-bit RGB"
-    ):
-        load_image(path)
+    deep = np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)
+    Image.fromarray(deep).save(path)
+    assert np.array_equal(load_image(path), (deep // 256).astype(np.uint8)[..., None].repeat(3, axis=2))
+
+
+def test_a_large_image_keeps_its_size(tmp_path: Path) -> None:
+    Image.new("RGB", (5000, 2)).save(tmp_path / "0.png")
+    assert load_image(tmp_path / "0.png").shape == (2, 5000, 3)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "CMYK"])
 def test_other_modes_are_read_in_their_colours(tmp_path: Path, mode: str) -> None:
     colours = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
     image = Image.fromarray(colours).convert(mode)
-    path = tmp_path / ("0.tif" if mode == "CMYK" else "0.png")
+    path = tmp_path / ("0.jpg" if mode == "CMYK" else "0.png")
     image.save(path)
-    assert np.array_equal(load_image(path), np.asarray(image.convert("RGB")))
+    with Image.open(path) as stored:
+        assert np.array_equal(load_image(path), np.asarray(stored.convert("RGB")))
 
 
 def test_a_missing_caption_is_named(tmp_path: Path) -> None:
@@ -87,6 +92,15 @@ def test_an_image_that_is_another_than_was_written_is_named(tmp_path: Path) -> N
     (tmp_path / "0.png").write_bytes(content)
     with pytest.raises(ValueError, match=r"0\.png is not the picture that was written there .* run `make check-cache`"):
         read_imagefolder(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../0.png", "/etc/hostname", "a/../../b.png", None, 3])
+def test_a_name_that_leads_out_of_the_set_is_refused(tmp_path: Path, name: object) -> None:
+    _write(tmp_path / "set")
+    (tmp_path / "0.png").write_bytes((tmp_path / "set/0.png").read_bytes())
+    (tmp_path / "set" / METADATA).write_text(json.dumps({"file_name": name, "text": "x"}))
+    with pytest.raises(ValueError, match=r"metadata\.jsonl names .*, which is not a file in .*: correct it"):
+        read_imagefolder(tmp_path / "set")
 
 
 def test_broken_metadata_is_named(tmp_path: Path) -> None:

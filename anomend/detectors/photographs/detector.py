@@ -34,7 +34,7 @@ CAUTION = "tells whether people, bodies and hands can be made out, not whether t
 PARTS = {"head": range(11), "arms": range(11, 17), "hands": range(15, 23), "legs": range(23, 33)}
 """BlazePose's key points of each part."""
 VISIBLE = 0.5
-"""Least visibility of a key point of a part."""
+"""Least visibility of a key point of a part, and of a joint."""
 
 
 def check(argument: str, settings: DetectorParams) -> None:
@@ -102,7 +102,7 @@ def load_detect(folder: Path) -> Callable[[Image], Observation]:
     from anomend.detectors.photographs.hands import clearest_hand
     from anomend.detectors.photographs.networks import load_networks
     from anomend.detectors.photographs.people import find_people
-    from anomend.detectors.photographs.pose import body_confidence, visible_points
+    from anomend.detectors.photographs.pose import body_confidence, visible_joints, visible_points
 
     networks = load_networks(folder)
 
@@ -111,7 +111,7 @@ def load_detect(folder: Path) -> Callable[[Image], Observation]:
         bodies = [person.body for person in people if person.body is not None]
         if not bodies:
             # A face without a body is a person, but not one to learn a body from.
-            return with_anomalies(Observation(persons=len(people)))
+            return with_anomalies(Observation(persons=len(people), body=0.0 if people else None))
         body = max(bodies, key=lambda body: body.region.sum())
         points = {
             name: visible_points(body=body, shape=image.shape, indices=indices, least=VISIBLE)
@@ -121,6 +121,7 @@ def load_detect(folder: Path) -> Callable[[Image], Observation]:
             Observation(
                 persons=len(people),
                 region=body.region if body.region.any() else None,
+                body=visible_joints(body=body, least=VISIBLE),
                 anatomy=body_confidence(body, image.shape[0], image.shape[1]),
                 hands=clearest_hand(networks, image, body),
                 parts={name: part for name, part in points.items() if len(part) >= 2},

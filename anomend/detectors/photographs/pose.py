@@ -17,6 +17,8 @@ SIDE = 256
 KEY_POINTS, FACE_POINTS = 33, 11
 """Nose, eyes, ears and mouth come first."""
 ELBOWS, WRISTS = (13, 14), (15, 16)
+JOINTS = (*range(11, 17), *range(23, 29))
+"""Shoulders, elbows, wrists, hips, knees, ankles."""
 MARGIN = 1.25
 """The square is this much wider than the circle around the body that the detector predicts."""
 
@@ -86,6 +88,20 @@ def visible_points(*, body: Body, shape: tuple[int, ...], indices: Iterable[int]
     """
     seen = np.all((body.points >= 0) & (body.points < shape[1::-1]), axis=1) & (body.visibility >= least)
     return body.points[[index for index in indices if seen[index]]]
+
+
+def visible_joints(*, body: Body, least: float) -> float:
+    """Share of the joints below the head that can be seen, 0 to 1: shoulders, elbows, wrists, hips, knees and ankles.
+
+    A joint counts that lies inside the picture and on the person's pixels, with a visibility of `least` or more. For a
+    portrait, the network guesses the rest of the body: out of the picture, or beside the person.
+    """
+    height, width = body.region.shape
+    joints = list(JOINTS)
+    columns, rows = np.floor(body.points[joints]).astype(int).T
+    inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
+    on_person = body.region[rows.clip(0, height - 1), columns.clip(0, width - 1)]
+    return float((inside & on_person & (body.visibility[joints] >= least)).mean())
 
 
 def _warp(*, image: Image.Image, turn: NDArray, shift: NDArray, size: tuple[int, int]) -> Image.Image:
