@@ -33,7 +33,7 @@ endif
 # The tests of photographs need their networks; where these cannot be fetched, the tests are skipped and say so.
 # One process per core, at most four (tests/conftest.py); a file's tests stay together. WORKERS=0 uses one process.
 WORKERS ?= auto
-PYTEST := HF_HUB_OFFLINE=1 python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 test: $(VENV)/ready lint
 	@python -m commands.fetch_photograph_networks models/photographs || true
 	$(PYTEST) --durations 25

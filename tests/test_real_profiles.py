@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import skimage.data
 from PIL import Image
 
 from studies.rehearsal.random_base import SHRUNK, write_random_base
-from tests.clones import clone, metrics, run, set_params, stages_run
+from tests.clones import clone, metrics, run, stages_run
 
 pytestmark = pytest.mark.slow
 
@@ -61,7 +61,7 @@ def settings(profile: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone with a random base and five photographs of a person."""
+    """A clone with a random base and five photographs of a person, which DVC tracks (docs/teams.md)."""
     folder = clone(tmp_path_factory.mktemp("profiles") / "project", changes={})
     write_random_base(folder / "base", SHRUNK, seed=0)
     astronaut = skimage.data.astronaut()
@@ -69,31 +69,54 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         # Five different pictures: places, sizes and brightness differ, so that none counts as a copy.
         left, top, side = 30 * number, 12 * number, 330 - 20 * number
         part = astronaut[top : top + side, left : left + side].astype(float)
-        path = folder / "data" / "own" / PROMPTS[number % 2].replace(" ", "_") / f"{number}.png"
+        path = folder / "data" / "own" / "pictures" / PROMPTS[number % 2].replace(" ", "_") / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray((part * (0.6 + 0.1 * number)).clip(0, 255).astype(np.uint8)).save(path)
+    run(folder, "dvc", "add", "base", "data/own/pictures")
+    run(folder, "dvc", "remote", "add", "-d", "shared", str(folder.parent / "remote"))
+    run(folder, "git", "add", "-A")
+    run(folder, "git", "commit", "-qm", "base and pictures")
     return folder
 
 
-@pytest.mark.parametrize("profile", PER_PROFILE)
-def test_a_profile_runs_from_pictures_to_the_report(project: Path, profile: str) -> None:
-    done = run(project, "dvc", "exp", "run", *settings(profile))
-    assert {"collect", "train", "sample_base", "sample_tuned", "report"} & stages_run(done.stdout) >= {
-        "train",
-        "report",
-    }
-    found = metrics(project)
+def check(folder: Path) -> None:
+    """The results are those of a real profile on the five pictures."""
+    found = metrics(folder)
     assert found["collect"]["sources"] == {"folder": 5} and found["train"]["provenance"]["n"] == 5
     assert found["sample_base"]["images"] == found["sample_tuned"]["images"] == 8
     assert found["sample_base"]["provenance"]["base"].startswith("sha256:")
     # Nothing that proves wrong anatomy has run.
     assert found["verdict"]["verdict"] == "inconclusive"
-    report = (project / "report" / "report.md").read_text()
+    report = (folder / "report" / "report.md").read_text()
     assert report.startswith("#") and "inconclusive" in report.lower()
-    captions = {
-        json.loads(line)["text"] for line in (project / "data/instance/metadata.jsonl").read_text().splitlines()
-    }
+    captions = {json.loads(line)["text"] for line in (folder / "data/instance/metadata.jsonl").read_text().splitlines()}
     assert captions == set(PROMPTS)
-    shutil.rmtree(project / "data" / "samples")
-    run(project, "git", "checkout", "-q", "params.yaml")
-    set_params(project, {})
+
+
+@pytest.mark.parametrize("profile", ["paper", "sd35-medium", "sd35-large"])
+def test_a_profile_runs_from_pictures_to_the_report(project: Path, profile: str) -> None:
+    run(project, "dvc", "exp", "run", *settings(profile))
+    check(project)
+    run(project, "git", "checkout", "-q", ".")
+
+
+def test_a_queued_profile_reaches_a_colleague(project: Path, tmp_path: Path) -> None:
+    run(project, "dvc", "exp", "run", "--queue", "--name", "queued", *settings("sd3-medium"))
+    run(project, "dvc", "queue", "start", "-j", "1")
+    for _ in range(600):
+        queue = run(project, "dvc", "queue", "status").stdout
+        if "Queued" not in queue and "Running" not in queue:
+            break
+        time.sleep(1)
+    assert "Success" in queue, queue
+    run(project, "dvc", "exp", "apply", "queued")
+    check(project)
+    run(project, "git", "add", "-A")
+    run(project, "git", "commit", "-qm", "results")
+    run(project, "dvc", "push")
+    run(tmp_path, "git", "clone", "-q", str(project), "colleague")
+    run(tmp_path / "colleague", "dvc", "pull")
+    check(tmp_path / "colleague")
+    done = run(tmp_path / "colleague", "dvc", "repro")
+    assert stages_run(done.stdout) <= {"resolve"}, done.stdout
+    assert len(list((tmp_path / "colleague" / "data" / "own").rglob("*.png"))) == 5

@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 
-from anomend.pipeline.fingerprints import LEFT_OUT, stage_closure, stage_fingerprints, stage_modules
+from anomend.pipeline.fingerprints import (
+    LEFT_OUT,
+    SAMPLER,
+    SAMPLER_MODULES,
+    stage_closure,
+    stage_fingerprints,
+    stage_modules,
+)
 from anomend.pipeline.imports import Reader, read_module
 from anomend.pipeline.libraries import library_versions_of
 from anomend.pipeline.plugins import plugins
@@ -91,6 +98,7 @@ def test_a_changed_constant_makes_exactly_the_stages_stale_that_run_its_module(c
     before, reader = fingerprints(code), Reader(code)
     selected = plugins(params_of(user_params()))
     closures = {name: stage_closure(reader, STAGES[name], selected.get(name, ())).modules for name in FINGERPRINTED}
+    closures[SAMPLER] = reader.closure(SAMPLER_MODULES, LEFT_OUT).modules
     files = sorted([*(code / "anomend").rglob("*.py"), *(code / "stages").glob("*.py")])
     assert len(files) > 150
     for path in files:
