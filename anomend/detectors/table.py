@@ -48,8 +48,14 @@ def detector_for(name: str, source: str) -> str:
     return "drawn_people" if source == "drawn_people" else "photographs"
 
 
-def check_detector(name: str, settings: DetectorParams, use: Use) -> None:
+def check_detector(name: str, settings: DetectorParams, use: Use, *, running: bool = True) -> None:
     """Whether a detector can run here and do what it is chosen for, without loading a network or going online.
+
+    Args:
+        name: as the parameters write it.
+        settings: the models that detectors load.
+        use: what it is chosen for.
+        running: False: it has nothing to do in this run, and may lack its models.
 
     Raises:
         ValueError: it is unknown, cannot do this, or lacks something; one sentence.
@@ -58,7 +64,8 @@ def check_detector(name: str, settings: DetectorParams, use: Use) -> None:
     if use not in module.USES:
         able = [each.FORM for each in map(_imported, DETECTORS.values()) if use in each.USES]
         raise ValueError(f"the detector {name} cannot {_WORDS[use]}: choose one of {', '.join(able)}")
-    module.check(argument, settings)
+    if running:
+        module.check(argument, settings)
 
 
 def make_detector(name: str, settings: DetectorParams) -> Detector:
@@ -79,14 +86,15 @@ def check_detectors(params: Params) -> None:
         ValueError: one cannot be used; the sentence begins with its parameter and value.
     """
     uses: list[tuple[str, str, Use]] = [
-        (parameter, name, "anomalies") for parameter, name in params.running_detectors().items()
+        (parameter, name, "anomalies") for parameter, name in params.anatomy_detectors().items()
     ]
     uses.append(("judge.parts", params.judge.parts, "parts"))
     if params.curate.detector != "auto":
         uses.append(("curate.detector", params.curate.detector, "curation"))
+    idle = params.idle_detectors()
     for parameter, name, use in uses:
         try:
-            check_detector(name, params.detectors, use)
+            check_detector(name, params.detectors, use, running=parameter not in idle)
         except ValueError as error:
             raise ValueError(f"{parameter} = {name!r}: {error}") from error
 

@@ -58,15 +58,15 @@ class Params(Section):
             "train.monitor.detector": self.train.monitor.detector,
         }
 
-    def running_detectors(self) -> dict[str, str]:
-        """Those of `anatomy_detectors` that have something to do in this run."""
+    def idle_detectors(self) -> set[str]:
+        """Those parameters of `anatomy_detectors` whose detectors have nothing to do in this run."""
         monitor = self.train.monitor
         idle = {
             "class_images.detector": not self.class_images.per_prompt,
             "losers.detector": self.train.method != "dpo",
             "train.monitor.detector": not (monitor.every and monitor.seeds_per_prompt),
         }
-        return {parameter: name for parameter, name in self.anatomy_detectors().items() if not idle.get(parameter)}
+        return {parameter for parameter, without_work in idle.items() if without_work}
 
     def paid_models(self) -> dict[str, str]:
         """Paid models of this run, by the parameter that names them."""
