@@ -9,10 +9,11 @@ depends by itself.
 from __future__ import annotations
 
 import gc
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 from anomend.params.params import Params
+from anomend.pipeline.facts import FACTS, FactStore
 from anomend.pipeline.imports import Closure, Reader
 from anomend.pipeline.libraries import library_versions_of
 from anomend.pipeline.plugins import plugins
@@ -51,7 +52,14 @@ def stage_closure(reader: Reader, module: str, extra: Collection[str] = ()) -> C
     return reader.closure([module, *sorted(extra)], LEFT_OUT)
 
 
-def fingerprint(root: Path, code: Closure, locked: Mapping[str, str], digests: dict[Path, str] | None = None) -> str:
+def fingerprint(
+    root: Path,
+    code: Closure,
+    locked: Mapping[str, str],
+    *,
+    digests: dict[Path, str] | None = None,
+    digest_of: Callable[[Path], str] = code_digest,
+) -> str:
     """32 hexadecimal digits for code, files that it reads, and library versions.
 
     Args:
@@ -59,10 +67,11 @@ def fingerprint(root: Path, code: Closure, locked: Mapping[str, str], digests: d
         code: what runs.
         locked: package -> version.
         digests: of the files, filled in here: hand over the same for several fingerprints of the same files.
+        digest_of: the digest of a file of code.
     """
     digests = {} if digests is None else digests
     for path in {*code.modules.values(), *code.reads} - set(digests):
-        digests[path] = sha256_of(path) if path in code.reads else code_digest(path)
+        digests[path] = sha256_of(path) if path in code.reads else digest_of(path)
     parts = [f"{name} {digests[path]}" for name, path in sorted(code.modules.items())]
     parts += [f"{path.relative_to(root).as_posix()} {digests[path]}" for path in sorted(code.reads)]
     parts += [f"{name}=={version}" for name, version in library_versions_of(code.libraries, locked).items()]
@@ -87,16 +96,24 @@ def stage_fingerprints(root: Path, params: Params) -> dict[str, str]:
 
 def module_fingerprints(root: Path, modules: Mapping[str, Iterable[str]]) -> dict[str, str]:
     """The fingerprint of each name's modules."""
-    reader, locked = Reader(root), locked_versions(root)
+    facts, locked = FactStore(root / FACTS), locked_versions(root)
+    reader = Reader(root, facts.imports_of)
     digests: dict[Path, str] = {}
     # Syntax trees are many small objects without cycles: collecting garbage meanwhile costs a third of the time.
     collecting = gc.isenabled()
     gc.disable()
     try:
         return {
-            name: fingerprint(root=root, code=reader.closure(sorted(starts), LEFT_OUT), locked=locked, digests=digests)
+            name: fingerprint(
+                root=root,
+                code=reader.closure(sorted(starts), LEFT_OUT),
+                locked=locked,
+                digests=digests,
+                digest_of=facts.digest_of,
+            )
             for name, starts in modules.items()
         }
     finally:
+        facts.save()
         if collecting:
             gc.enable()

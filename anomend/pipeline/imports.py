@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 OWN = ("anomend", "stages", "commands", "studies")
 """The project's top-level packages."""
@@ -27,6 +28,20 @@ class Module:
     """Files that the module reads without importing them."""
 
 
+class Imports(NamedTuple):
+    """What the text of a file imports."""
+
+    own: frozenset[str]
+    """Modules and packages of the project, with dots."""
+    libraries: frozenset[str]
+    """Top-level names of everything else."""
+    reads: tuple[str, ...]
+    """Glob patterns of files that the module reads."""
+
+
+ImportsOf = Callable[[Path, tuple[str, ...]], Imports]
+
+
 @dataclass
 class Closure:
     """Everything that scripts run."""
@@ -41,17 +56,19 @@ class Reader:
 
     Args:
         root: the project.
+        imports: reads a file's imports; None: `imports_of`.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, imports: ImportsOf | None = None) -> None:
         self.root = root
+        self._imports = imports or imports_of
         self._modules: dict[str, Module | None] = {}
 
     def module(self, name: str) -> Module | None:
         """A module or package by its dotted name; None where the project has none of that name."""
         if name not in self._modules:
             path = module_file(self.root, name)
-            self._modules[name] = None if path is None else read_module(path, self.root)
+            self._modules[name] = None if path is None else read_module(path, self.root, self._imports)
         return self._modules[name]
 
     def closure(self, modules: Iterable[str], leave_out: tuple[str, ...] = ()) -> Closure:
@@ -95,15 +112,24 @@ def module_file(root: Path, name: str) -> Path | None:
     return None
 
 
-def read_module(path: Path, root: Path) -> Module:
-    """What one file imports and reads. Imports for type checkers alone are left out: they never run.
+def read_module(path: Path, root: Path, imports: ImportsOf | None = None) -> Module:
+    """What one file imports and reads.
 
     Raises:
         ValueError: the file is not valid Python.
     """
-    own, libraries, patterns = _imports(parse(path), path.relative_to(root).parent.parts)
-    reads = {file for pattern in patterns for file in path.parent.glob(pattern) if file.is_file()}
-    return Module(path=path, own=own, libraries=libraries, reads=frozenset(reads))
+    found = (imports or imports_of)(path, path.relative_to(root).parent.parts)
+    reads = {file for pattern in found.reads for file in path.parent.glob(pattern) if file.is_file()}
+    return Module(path=path, own=found.own, libraries=found.libraries, reads=frozenset(reads))
+
+
+def imports_of(path: Path, package: tuple[str, ...]) -> Imports:
+    """What a file in a package imports. Imports for type checkers alone are left out: they never run.
+
+    Raises:
+        ValueError: the file is not valid Python.
+    """
+    return Imports(*_imports(parse(path), package))
 
 
 def parse(path: Path) -> ast.Module:

@@ -169,9 +169,7 @@ def test_inception_is_torch_fidelitys_own(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_without_its_packages_inception_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torchvision", None)
-    with pytest.raises(
-        FileNotFoundError, match=r"torchvision.*pip install -e '\.\[torchvision\]'"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"torchvision.*pip install -e '\.\[torchvision\]'"):
         EXTRACTORS["inception"].extract(images(1))
 
 

@@ -159,7 +159,5 @@ def test_lpips_is_torchmetrics_own(net: str) -> None:
 
 def test_without_torchvision_lpips_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torchvision", None)
-    with pytest.raises(
-        FileNotFoundError, match=r"torchvision.*pip install -e '\.\[torchvision\]'"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"torchvision.*pip install -e '\.\[torchvision\]'"):
         PERCEPTUAL["lpips_alex"].extract([drawing(0)])
