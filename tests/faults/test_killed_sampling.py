@@ -19,6 +19,8 @@ from tests.faults.table import Row, record, whole_suite
 pytestmark = pytest.mark.slow
 
 STAGES = {"sample_base": "sample base", "class_images": "class_images", "losers": "losers"}
+OUTPUT = {"sample_base": "samples/base"}
+"""Below data/, where it does not have the stage's name."""
 KILLS = 7 if whole_suite() else 2
 BATCH = SHRUNK["sample"]["batch_size"]
 
@@ -34,7 +36,9 @@ def test_killed_while_sampling(reproduced_whole: Path, stage: str) -> None:
     if stage == "losers":
         set_params(folder, {"train": {"method": "dpo"}})
         run(folder, "python", "-m", "stages.resolve")
+    # Otherwise the store would be filled from what the stage has made before.
     shutil.rmtree(folder / ".samples", ignore_errors=True)
+    shutil.rmtree(folder / "data" / OUTPUT.get(stage, stage), ignore_errors=True)
     run(folder, *command)
     before, whole = outputs(folder), len(lines(folder))
     forget_samples(folder, stage)
@@ -69,5 +73,4 @@ def forget_samples(folder: Path, stage: str) -> None:
     shutil.rmtree(folder / ".samples")
     (folder / ".samples").mkdir()
     (folder / ".samples" / "log.jsonl").write_text(log)
-    name = {"sample_base": "samples/base"}.get(stage, stage)
-    shutil.rmtree(folder / "data" / name)
+    shutil.rmtree(folder / "data" / OUTPUT.get(stage, stage))
