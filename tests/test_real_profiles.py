@@ -19,8 +19,15 @@ pytestmark = pytest.mark.slow
 
 PROMPTS = ["lying on the grass", "lying on the street"]
 SMALL: dict[str, dict[str, Any]] = {
-    # Where the user's base and pictures are.
-    "base": {"local_folder": "base", "resolution": 64, "max_sequence_length": 16, "dtype": "float32"},
+    # Where the user's base and pictures are. Fewer bits need a CUDA GPU.
+    "base": {
+        "local_folder": "base",
+        "resolution": 64,
+        "max_sequence_length": 16,
+        "dtype": "float32",
+        "quantise": "none",
+        "t5_8bit": False,
+    },
     "collect": {"source": "folder", "images": 5},
     # The weights are random: no picture of theirs passes a detector, and none of the networks is at hand.
     "curate": {"detector": "none"},
