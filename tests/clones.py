@@ -15,6 +15,7 @@ from dvc.utils.serialize import modify_yaml
 from filelock import FileLock
 
 from tests.conftest import ROOT
+from tests.warm_python import warm_python
 
 SHRUNK: dict[str, dict[str, Any]] = {
     "prompts": {"held_out": ["lying on the beach", "standing on the grass"]},
@@ -31,7 +32,7 @@ SHRUNK: dict[str, dict[str, Any]] = {
     },
     "train.monitor": {"every": 3, "seeds_per_prompt": 2, "validation_draws": 4},
     "losers": {"per_prompt": 3},
-    "sample": {"target_seeds_per_prompt": 6, "held_out_seeds_per_prompt": 6, "steps": 8, "batch_size": 3},
+    "sample": {"target_seeds_per_prompt": 6, "held_out_seeds_per_prompt": 6, "steps": 4, "batch_size": 3},
     "measure": {"within_set_images": 6},
     "compare": {"resamples": 200},
     "judge": {"pairs_per_prompt": 5, "image_size": 128},
@@ -44,12 +45,13 @@ TRIED = "tried_network"
 
 
 def environment() -> dict[str, str]:
-    """This environment with this interpreter's commands first, without the hub, and with one thread a process."""
-    return os.environ | {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "HF_HUB_OFFLINE": "1",
-        "OMP_NUM_THREADS": "1",
-    }
+    """This environment with this interpreter's commands first, without the hub, and with one thread a process.
+
+    `python` itself starts quickly (tests/warm_python).
+    """
+    own = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    own["PATH"] = f"{Path(sys.executable).parent}:{own['PATH']}"
+    return own | warm_python(own["PATH"])
 
 
 def run(folder: Path, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:

@@ -127,6 +127,5 @@ def test_a_queued_profile_reaches_a_colleague(project: Path, tmp_path: Path) -> 
     run(tmp_path / "colleague", "dvc", "pull", *tracked)
     check(tmp_path / "colleague")
     done = run(tmp_path / "colleague", "dvc", "repro")
-    # `train` too: without evaluations its folder of sample grids is empty, and git keeps no empty folder.
-    assert stages_run(done.stdout) <= {"resolve", "train"}, done.stdout
+    assert stages_run(done.stdout) <= {"resolve"}, done.stdout
     assert len(list((tmp_path / "colleague" / "data" / "own").rglob("*.png"))) == 5

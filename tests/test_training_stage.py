@@ -45,7 +45,7 @@ def copied(encoded: Path, tmp_path: Path) -> Iterator[Path]:
 
 
 def stage(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return run(folder, sys.executable, "-m", *words, check=False)
+    return run(folder, "python", "-m", *words, check=False)
 
 
 def sha256(path: Path) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image as Pillow
+from PIL import ImageDraw
 
 from anomend.pictures.sheet import make_sheet
 from anomend.training.evaluations import EvaluationHistory
@@ -86,6 +87,11 @@ class TrainingLog:
         """Write what is left. dvclive's own summary is deleted, because metric files have one writer."""
         if self.live:
             self._write(self.live)
+            pictures = Path(self.live.plots_dir) / "images"
+            if not any(path.is_file() for path in pictures.rglob("*")):
+                # The folder is an output of the stage, and git keeps no empty folder: without a file in it, every other
+                # clone would train again.
+                self.live.log_image("none.png", words("No images were sampled while training (train.monitor)."))
             self.live.end()
             Path(self.live.metrics_file).unlink(missing_ok=True)
 
@@ -103,6 +109,13 @@ class TrainingLog:
             for name, value in metrics.items():
                 live.log_metric(name, float(f"{value:.6g}"))
         self._waiting, self._written = [], time.monotonic()
+
+
+def words(text: str) -> Pillow.Image:
+    """A small picture of one line of text."""
+    picture = Pillow.new("RGB", (480, 48), "white")
+    ImageDraw.Draw(picture).text((12, 16), text, fill="black")
+    return picture
 
 
 def evenly_spread(images: tuple[np.ndarray, ...], count: int) -> tuple[np.ndarray, ...]:

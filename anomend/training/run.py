@@ -124,8 +124,6 @@ def run_training(params: Params, folders: TrainingFolders, code: str) -> Trained
     layers = lora_layers(trainer.transformer)
     metrics: dict[str, Any] = {}
     if accelerator.is_main_process:
-        # Declared as an output of the stage; it stays empty where no evaluation samples images.
-        (folders.curves / "plots" / "images").mkdir(parents=True, exist_ok=True)
         sha256 = save_lora(trainer.transformer, folders.lora, layers)
         metrics = {"lora_sha256": sha256, **training_metrics(trainer)}
         if accelerator.num_processes == 1:

@@ -62,7 +62,7 @@ def test_a_run_is_told_from_a_mixture_by_dvcs_own_record(tmp_path: Path, monkeyp
     check_files(lock, tmp_path, FILES)
 
     second = write_params(8)
-    with pytest.raises(ValueError, match=r"^train in params\.resolved\.yaml is not what stage train ran with"):
+    with pytest.raises(ValueError, match=r"^train in resolved/params\.json is not what stage train ran with"):
         check_parameters(lock, second, ["train"])
     other = first | {"prompts": {"target": ["c"], "held_out": ["b"]}}
     with pytest.raises(ValueError, match=r"^prompts\.target in"):
