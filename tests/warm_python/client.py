@@ -7,7 +7,8 @@ import socket
 import sys
 
 MODULES = ("stages.", "commands.")
-READ_AT_IMPORT = ("ACCELERATE_", "DIFFUSERS_", "HF_", "LD_", "MKL_", "OMP_", "PYTHON", "TORCH", "TRANSFORMERS_", "XDG_", "HOME")
+READ_AT_IMPORT = ("ACCELERATE_", "DIFFUSERS_", "HF_", "HOME", "LD_", "MKL_", "OMP_", "PYTHON", "TORCH", "TRANSFORMERS_")
+READ_AT_IMPORT += ("XDG_",)
 
 
 def become_ordinary() -> None:
@@ -32,7 +33,7 @@ of_server = json.loads(lines.readline())
 mine = {key: value for key, value in os.environ.items() if key.startswith(READ_AT_IMPORT)}
 if mine != {key: value for key, value in of_server.items() if key.startswith(READ_AT_IMPORT)}:
     become_ordinary()
-job = {"argv": sys.argv[2:], "cwd": os.getcwd(), "environment": dict(os.environ)}
+job = {"argv": sys.argv[2:], "cwd": os.getcwd(), "environment": dict(os.environ)}  # noqa: PTH109 (pathlib is slow to import)
 streams = array.array("i", [0, 1, 2]).tobytes()
 server.sendmsg([json.dumps(job).encode() + b"\n"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, streams)])
 child = int(lines.readline())
