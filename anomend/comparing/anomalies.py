@@ -45,6 +45,44 @@ def anomaly_effects(images: Mapping[str, pd.DataFrame], measured: Mapping[str, M
     return effects
 
 
+def pair_counts(images: Mapping[str, pd.DataFrame]) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """Counts of pairs by which of the two images is anomalous, for the verdict.
+
+    Args:
+        images: by model, one row per image with `group`, `prompt`, `seed`, `anomalous` and `anomalies`.
+
+    Returns:
+        By `anomaly_rate_<group>`: `prompts` and `kinds` of anomaly (those that an image has), each a list of `name`,
+        `both`, `only_base`, `only_tuned` and `neither`. `dvc metrics diff` leaves lists out. Empty where no detector
+        ran on some images.
+    """
+    pairs = pair_by_prompt_and_seed(images["base"], images["tuned"], "anomalous", missing=True)
+    base, tuned = (images[model].assign(anomalies=images[model]["anomalies"].fillna("")) for model in MODELS)
+    shown = pair_by_prompt_and_seed(base, tuned, "anomalies")
+    counts: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for group in ("target", "held_out"):
+        rows, of_group = pairs[pairs["group"] == group], shown[shown["group"] == group]
+        if rows.empty or rows[list(MODELS)].isna().any(axis=None):
+            continue
+        kinds = sorted({kind for model in MODELS for cell in of_group[model] for kind in cell.split()})
+        counts[f"anomaly_rate_{group}"] = {
+            "prompts": [
+                _counted(str(name), *(prompt[model].astype(bool) for model in MODELS))
+                for name, prompt in rows.groupby("prompt", sort=False)
+            ],
+            "kinds": [
+                _counted(kind, *(of_group[model].map(lambda cell, kind=kind: kind in cell.split()) for model in MODELS))
+                for kind in kinds
+            ],
+        }
+    return counts
+
+
+def _counted(name: str, base: pd.Series, tuned: pd.Series) -> dict[str, Any]:
+    cells = {"both": base & tuned, "only_base": base & ~tuned, "only_tuned": ~base & tuned, "neither": ~base & ~tuned}
+    return {"name": name} | {cell: int(found.sum()) for cell, found in cells.items()}
+
+
 def _rate_of(rates: list[AnomalyRate], group: str, anomalous: pd.Series) -> Rate | None:
     """The group's measured rate; None where no detector ran, or where there are no such prompts."""
     rate = next((one.rate for one in rates if one.scope == "group" and one.name == group), None)

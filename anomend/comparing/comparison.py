@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from anomend.comparing.anomalies import anomaly_effects
+from anomend.comparing.anomalies import anomaly_effects, pair_counts
 from anomend.comparing.effects import (
     Effects,
     clip_effects,
@@ -19,6 +19,7 @@ from anomend.comparing.effects import (
     within_set_effects,
 )
 from anomend.comparing.pairs import Pairs
+from anomend.comparing.right_diversity import right_diversity
 from anomend.measuring.feature_store import FeatureStore
 from anomend.measuring.features import Images
 from anomend.measuring.set_metrics import Features, Metrics
@@ -80,7 +81,12 @@ def compare_models(
         effects |= {f"{name}{suffix}": effect for name, effect in of_group.items()}
     adjusted = holm({name: effect.p for name, effect in effects.items()})
     metrics = {name: effect.as_dict() | {"p_holm": adjusted[name]} for name, effect in effects.items()}
+    for name, counts in pair_counts(measured.per_image).items():
+        metrics[name] |= counts
     metrics = with_caution(metrics, measured.metrics["base"]["provenance"])
+    metrics["diversity_right"] = right_diversity(
+        pairs, measured.per_image, measured.features, instances=measured.instances, confidence=settings.confidence
+    )
     return metrics | frechet_entry(measure.extractor, measured.metrics)
 
 

@@ -83,7 +83,7 @@ def _eval_results(compare: Metrics, verdict: Metrics) -> Iterator[EvalResult]:
         ]
         if group == "target":
             metrics += [
-                ("diversity_ratio", "Diversity over the base's", verdict.get("diversity_ratio")),
+                ("diversity_ratio", "Diversity of right images over the base's", verdict.get("right_diversity_ratio")),
                 ("copy_rate", "Share of images that copy a training image", verdict.get("copy_rate")),
             ]
         for kind, name, value in metrics:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from anomend.params.images import Dollars
-from anomend.params.types import RUN_SETTING, AnatomyDetector, Rate, RequestParams, Section, Seed, Text
+from anomend.params.types import RUN_SETTING, AnatomyDetector, RequestParams, Section, Seed, Text
 
 
 class MeasureParams(Section):
@@ -47,6 +47,12 @@ class MeasureParams(Section):
         return self
 
 
+Share = Annotated[float, Field(gt=0, lt=1)]
+"""A share of images that can be shown or excluded: no number of images shows that a rate is exactly 0 or 1."""
+Margin = Annotated[float, Field(gt=0, le=0.5)]
+"""A margin of rates; a larger one would be toothless."""
+
+
 class CompareParams(Section):
     """The paired comparison of tuned and base."""
 
@@ -54,17 +60,25 @@ class CompareParams(Section):
     resamples: int = Field(
         ge=100, description="Bootstrap resamples; also permutations, where there are too many to list."
     )
-    confidence: float = Field(gt=0.5, lt=1, description="Level of the intervals.")
+    confidence: float = Field(ge=0.8, le=0.999, description="Level of the intervals.")
 
 
 class VerdictParams(Section):
     """Pre-registered thresholds: set before the run that they judge."""
 
-    min_target_drop: Rate = Field(description="The target anomaly rate must fall by at least this.")
-    max_target_rate: Rate = Field(description="The tuned model's target anomaly rate must not exceed this.")
-    held_out_margin: Rate = Field(description="The held-out anomaly rate may rise by less than this.")
-    min_diversity_ratio: float = Field(ge=0, description="Tuned diversity over base diversity must reach this.")
-    max_copy_rate: Rate = Field(description="Largest share of target samples that may copy an instance image.")
+    level: float = Field(ge=0.9, le=0.999, description="Confidence of each clause: it errs in at most 1 - level.")
+    min_target_drop: Share = Field(description="The target anomaly rate must fall by at least this.")
+    max_target_rate: Share = Field(description="The tuned model's target anomaly rate must not exceed this.")
+    worst_target_margin: Margin = Field(
+        description="By how much the rate of a single target prompt may exceed max_target_rate."
+    )
+    held_out_margin: Margin = Field(description="The held-out anomaly rate must rise by less than this.")
+    worst_held_out_rise: Margin = Field(description="Each held-out prompt's anomaly rate must rise by less than this.")
+    max_kind_rise: Margin = Field(description="No kind of anomaly may rise by this on the target prompts.")
+    min_diversity_ratio: float = Field(
+        gt=0, le=1, description="Diversity of the right images, tuned over base, must reach this."
+    )
+    max_copy_rate: Share = Field(description="Largest share of target samples that may copy an instance image.")
 
 
 class JudgeModelParams(Section):

@@ -50,6 +50,8 @@ class Content:
     """corrected | not_corrected | inconclusive."""
     verdict_words: str
     reasons: Sequence[str]
+    scope: Sequence[str]
+    """What the verdict is about, in sentences."""
     subject: str
     key_answers: Sequence[KeyAnswer]
     clauses: Table
@@ -104,6 +106,7 @@ def content_of(inputs: ReportInputs, rates: Sequence[PromptRates]) -> Content:
         verdict=decision,
         verdict_words=VERDICTS[decision] + (QUICK if inputs.verdict.get("exploratory") else ""),
         reasons=inputs.verdict["reasons"],
+        scope=inputs.verdict["scope"],
         subject=subject(inputs),
         key_answers=key_answers(inputs, rates),
         clauses=tables.clause_table(inputs.verdict),

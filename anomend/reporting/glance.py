@@ -11,7 +11,6 @@ from anomend.reporting.formatting import interval_text, metric_text, number_text
 from anomend.reporting.inputs import Metrics, ReportInputs
 from anomend.reporting.measures import caution_of, confidence_level, measure_label, measures_of, reading
 from anomend.reporting.rates import PromptRates
-from anomend.reporting.tables import narrow
 from anomend.statistics.resampling import MIN_CLUSTERS
 
 
@@ -62,9 +61,7 @@ def _corrected(verdict: Metrics) -> str:
     outcomes = [clause["passed"] for clause in verdict["clauses"].values()]
     failed, unsettled = outcomes.count(False), outcomes.count(None)
     if verdict["verdict"] == "corrected":
-        close = sum(narrow(clause) for clause in verdict["clauses"].values())
-        doubt = f" For {close} of them the interval includes the threshold: other seeds may fail." if close else ""
-        return f"Yes: each of the {len(outcomes)} clauses of the verdict passed.{doubt}"
+        return f"Yes: each of the {len(outcomes)} clauses of the verdict passed."
     if failed:
         return f"No: {failed} of {len(outcomes)} clauses failed."
     return f"Undecided: no clause failed, and the metrics do not settle {unsettled} of {len(outcomes)}."
@@ -98,11 +95,10 @@ def _elsewhere(inputs: ReportInputs, rates: Sequence[PromptRates]) -> str:
     if held_out.get("delta") is None:
         sentences = [f"Not known for the held-out prompts: {metric_text(held_out, 'delta')}."]
     sentences += [*_worst_prompt(rates), *_preserved_prompts(inputs.parameters)]
-    ratio, copies = inputs.verdict.get("diversity_ratio"), inputs.verdict.get("copy_rate")
-    if ratio is not None:
-        low, high = (inputs.verdict.get(f"diversity_ratio_ci_{end}") for end in ("low", "high"))
-        span = "" if low is None or high is None else f" (interval {low:.3f} to {high:.3f})"
-        sentences.append(f"The images on the target prompts are {ratio:.3f} times as diverse as the base's{span}.")
+    right, copies = _measure(inputs.compare, "diversity_right"), inputs.verdict.get("copy_rate")
+    if (ratio := right.get("ratio")) is not None:
+        span = f"(interval {right['ratio_ci_low']:.3f} to {right['ratio_ci_high']:.3f})"
+        sentences.append(f"Right images of the target prompts are {ratio:.3f} times as diverse as before {span}.")
     diversity = _measure(inputs.compare, "diversity_held_out")
     if (ratio := diversity.get("ratio")) is not None:
         low, high = (diversity[f"ratio_ci_{end}"] for end in ("low", "high"))

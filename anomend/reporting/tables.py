@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from anomend.reporting.formatting import Unit, interval_text, metric_text, number_text, p_text, reason_for, reasons_once
 from anomend.reporting.inputs import Metrics
@@ -25,8 +24,11 @@ OUTCOMES = {True: "✓ passed", False: "✗ failed", None: "? unsettled"}
 CLAUSES: dict[str, tuple[str, Unit, str]] = {
     "target_drop": ("Change of the target anomaly rate", "points", "at most"),
     "target_rate": ("Target anomaly rate of the tuned model", "rate", "at most"),
-    "held_out": ("Change of the held-out anomaly rate, upper bound", "points", "below"),
-    "diversity": ("Diversity, tuned over base", "number", "at least"),
+    "worst_target_prompt": ("Target anomaly rate of the worst prompt, tuned model", "rate", "at most"),
+    "new_kinds": ("Change of the kind of anomaly that rose most", "points", "below"),
+    "held_out": ("Change of the held-out anomaly rate", "points", "below"),
+    "worst_held_out_prompt": ("Change of the held-out prompt that rose most", "points", "below"),
+    "diversity": ("Diversity of right images, tuned over base", "number", "at least"),
     "memorisation": ("Share of tuned images that copy a training image", "rate", "at most"),
 }
 
@@ -46,19 +48,15 @@ def clause_table(verdict: Metrics) -> Table:
     for name, clause in verdict["clauses"].items():
         label, unit, bound = CLAUSES.get(name, (name.replace("_", " "), "number", "threshold"))
         threshold = f"{bound} {number_text(clause['threshold'], unit)}"
-        rows.append((label, outcome(clause), metric_text(clause, "figure", unit), threshold))
-    note = "The thresholds are parameters, set before the run. Changes are tuned minus base, in percentage points."
-    return Table(("Clause", "Outcome", "Value", "Threshold"), tuple(rows), note)
-
-
-def narrow(clause: Mapping[str, Any]) -> bool:
-    """Whether a clause passed by its value alone: its interval includes the threshold, so more images could fail it."""
-    return clause["passed"] is True and bool(clause.get("advice"))
-
-
-def outcome(clause: Mapping[str, Any]) -> str:
-    """A clause's outcome in words."""
-    return OUTCOMES[clause["passed"]] + (" by its value; its interval includes the threshold" if narrow(clause) else "")
+        value = metric_text(clause, "figure", unit)
+        bound_value = "" if clause.get("bound") is None else number_text(clause["bound"], unit)
+        rows.append((label, OUTCOMES[clause["passed"]], value, bound_value, threshold))
+    note = (
+        "The bound is the value that the truth does not exceed (or not fall short of), with the verdict's confidence; a"
+        " clause passes where it keeps the threshold. The thresholds are parameters, set before the run. Changes are"
+        " tuned minus base, in percentage points."
+    )
+    return Table(("Clause", "Outcome", "Value", "Bound", "Threshold"), tuple(rows), note)
 
 
 def sample_advice(verdict: Metrics) -> tuple[str, ...]:
@@ -66,12 +64,12 @@ def sample_advice(verdict: Metrics) -> tuple[str, ...]:
     sentences = []
     for name, clause in verdict["clauses"].items():
         advice = clause.get("advice") or {}
-        amounts = {"seeds per prompt": advice.get("seeds_per_prompt"), "prompts": advice.get("prompts")}
-        needed = " and ".join(f"{amount:,} {what}" for what, amount in amounts.items() if amount is not None)
-        if needed:
-            power = f", in {advice['power']:.0%} of repetitions" if "power" in advice else ""
+        if (seeds := advice.get("seeds_per_prompt")) is not None:
             label = CLAUSES.get(name, (name.replace("_", " "),))[0]
-            sentences.append(f"{label}: {needed} would settle it{power}, if the true values are those measured.")
+            often = f"{advice['power']:.0%} of repetitions"
+            sentences.append(
+                f"{label}: {seeds:,} seeds per prompt would show it in {often}, if the true values are those measured."
+            )
     return tuple(sentences)
 
 
@@ -171,10 +169,10 @@ def headline(verdict: Metrics, compare: Metrics) -> tuple[str, ...]:
         )
     if caution := caution_of(compare.get("anomaly_rate_target") or {}):
         sentences.append(caution)
-    reason = reason_for(compare.get("diversity") or {}, "delta") or "not measured"
-    ratio = number_text(verdict.get("diversity_ratio"), "number", reason)
+    reason = reason_for(compare.get("diversity_right") or {}, "ratio") or "not measured"
+    ratio = number_text(verdict.get("right_diversity_ratio"), "number", reason)
     copies = number_text(verdict.get("copy_rate"), "rate", "not measured")
-    sentences.append(f"Diversity of the tuned images over the base's: {ratio}. Copied training images: {copies}.")
+    sentences.append(f"Diversity of the right images, tuned over base: {ratio}. Copied training images: {copies}.")
     return tuple(sentences)
 
 

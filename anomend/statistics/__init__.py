@@ -10,13 +10,6 @@ from anomend.statistics.crossed import crossed_interval
 from anomend.statistics.effect import Better, Effect, insufficient
 from anomend.statistics.exact_tests import holm, mcnemar_mid_p, mcnemar_test, sign_test
 from anomend.statistics.paired import paired_effect
-from anomend.statistics.planning import (
-    Spread,
-    difference_spread,
-    power_to_settle,
-    prompts_to_settle,
-    seeds_to_settle,
-)
 from anomend.statistics.proportions import newcombe_interval, wilson_interval
 from anomend.statistics.rate import Rate
 from anomend.statistics.rater_agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha
@@ -30,12 +23,10 @@ __all__ = [
     "Effect",
     "PermutationResult",
     "Rate",
-    "Spread",
     "bootstrap_interval",
     "cohen_kappa",
     "compare_within_set",
     "crossed_interval",
-    "difference_spread",
     "fleiss_kappa",
     "holm",
     "insufficient",
@@ -46,9 +37,6 @@ __all__ = [
     "newcombe_interval",
     "paired_effect",
     "permutation_test",
-    "power_to_settle",
-    "prompts_to_settle",
-    "seeds_to_settle",
     "sign_flip_test",
     "sign_test",
     "stretched_interval",

@@ -37,10 +37,6 @@ class Effect:
     """Pairs in which the tuned image is better; None where single pairs have no winner."""
     tie: int | None = None
     loss: int | None = None
-    sd_seeds: float | None = None
-    """Standard deviation of the pairs' differences between seeds of one prompt, for planning (`planning.Spread`)."""
-    sd_prompts: float | None = None
-    """Standard deviation of the true differences between prompts; 0 where the interval is about these prompts only."""
     ratio: float | None = None
     """tuned / base with its interval, for measures that have one."""
     ratio_ci_low: float | None = None
@@ -48,7 +44,7 @@ class Effect:
 
     def as_dict(self) -> dict[str, Any]:
         """The effect as an object of metrics/compare.json; fields after `method` are left out where they are None."""
-        optional = {"reason", "win", "tie", "loss", "sd_seeds", "sd_prompts", "ratio", "ratio_ci_low", "ratio_ci_high"}
+        optional = {"reason", "win", "tie", "loss", "ratio", "ratio_ci_low", "ratio_ci_high"}
         return {name: value for name, value in asdict(self).items() if value is not None or name not in optional}
 
 

@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike
 from anomend.statistics.effect import MIN_PAIRS, Better, Effect, insufficient
 from anomend.statistics.exact_tests import mcnemar_mid_p
 from anomend.statistics.paired_interval import checked_pairs, is_binary, paired_interval
-from anomend.statistics.planning import difference_spread
 from anomend.statistics.resampling import Floats, sign_flip_test
 
 
@@ -27,11 +26,10 @@ def paired_effect(
     """Compare the means of per-image values.
 
     The interval is a percentile bootstrap over prompts (5 or more) or over pairs within each prompt, stretched for
-    small samples (`stretched_interval`). It is about other prompts, or other seeds, like these. For 0/1 values, where
-    no pair changed in one direction, the interval reaches at least as far in that direction as Newcombe's paired score
-    interval (`paired_interval`). p is McNemar's mid-p for 0/1 values (the exact p is too large where few pairs are
-    discordant, see `mcnemar_mid_p`), else that of a sign-flip permutation. It is about these prompts only: is there
-    any difference? So p can be small while the interval covers 0.
+    small samples (`stretched_interval`). It is about other prompts, or other seeds, like these. For 0/1 values the
+    interval reaches at least as far as Newcombe's paired score interval (`paired_interval`). p is McNemar's mid-p for
+    0/1 values (the exact p is too large where few pairs are discordant, see `mcnemar_mid_p`), else that of a sign-flip
+    permutation. It is about these prompts only: is there any difference? So p can be small while the interval covers 0.
 
     Args:
         base: the base model's values, shape (n,).
@@ -67,7 +65,6 @@ def paired_effect(
     else:
         p, test = sign_flip_test(difference, seed=seed, permutations=permutations)
     win, tie, loss = _outcomes(difference, better)
-    spread = difference_spread(difference, prompts)
     return Effect(
         base=means[0],
         tuned=means[1],
@@ -82,8 +79,6 @@ def paired_effect(
         win=win,
         tie=tie,
         loss=loss,
-        sd_seeds=spread.seeds if spread else None,
-        sd_prompts=spread.prompts if spread else None,
     )
 
 

@@ -37,8 +37,8 @@ def paired_interval(
     """Two-sided interval of mean(after) - mean(before).
 
     A bootstrap cannot show changes that no pair shows: if no pair got worse, no resample gets worse, with six pairs as
-    with six hundred. So for 0/1 values, where no pair changed in one direction, that end is the one of Newcombe's
-    paired score interval, if it is farther out. Where resamples do not differ, both ends are.
+    with six hundred. So for 0/1 values each end is that of the bootstrap or of Newcombe's paired score interval,
+    whichever is farther out. With one of them on some sides only, one more anomaly could shorten the interval.
 
     Args:
         before: values, shape (n,), n >= 1; see `checked_pairs`.
@@ -63,10 +63,8 @@ def paired_interval(
         return low, high, f"percentile bootstrap of {how}, which shows no spread"
     words = f"percentile bootstrap of {how}, stretched for small samples"
     if score:
-        if difference.min() >= 0 or difference.max() <= 0:
-            words += ", by Newcombe's paired score interval on the side to which no pair changed"
-        low = min(low, score[0]) if difference.min() >= 0 else low
-        high = max(high, score[1]) if difference.max() <= 0 else high
+        words += ", or Newcombe's paired score interval where that reaches farther"
+        low, high = min(low, score[0]), max(high, score[1])
         # The stretched interval must stay within the possible differences of two rates.
         low, high = max(-1.0, low), min(1.0, high)
     return low, high, words

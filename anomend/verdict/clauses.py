@@ -1,152 +1,146 @@
-"""The clauses of the verdict: each compares one metric with its threshold, and states the outcome in a sentence."""
+"""The clauses of the verdict: what the data say about each condition, and the sentence that states it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from anomend.verdict.advice import Advice, images_for_a_ratio, pairs_for_an_interval, seeds_for_a_change
-from anomend.verdict.evidence import ROUNDING, Change, Ratio
+from anomend.statistics.one_sided import Tails, lowest_limit
+from anomend.verdict.advice import Advice, seeds_to_show
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """What the data say about one condition, before it is decided."""
+
+    threshold: float
+    error: float = 0.05
+    """p at which the clause passes."""
+    subject: str
+    """The beginning of the sentence, up to the figure; what is missing, where there are no tails."""
+    asked: str = ""
+    """What was asked for, in words, such as `at most 15.0%`."""
+    figure: float | None = None
+    """The estimate."""
+    tails: Tails | None = None
+    """None: the metrics are missing, or settle nothing; `remark` says why."""
+    tails_at: Callable[[float], Tails] | None = None
+    """By limit, the tails that the bounds invert; None without bounds."""
+    span: tuple[float, float] = (0.0, 1.0)
+    """Lowest and highest possible value."""
+    at_least: bool = False
+    """Whether the truth must be the threshold or more; if not, the threshold or less."""
+    shown_as: Callable[[float], str] = str
+    """A value of the figure in words."""
+    remark: str = ""
+    """A sentence that follows."""
+    seeds_per_prompt: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Clause:
-    """One condition of the verdict."""
+    """One condition of the verdict, decided."""
 
     passed: bool | None
     """None: unsettled."""
-    metric: float | None
-    """The metric that is compared with the threshold; None where it is not available."""
     threshold: float
     sentence: str
-    """The outcome in words with its metrics, or why they are missing, and what would settle it."""
+    """The outcome in words with its figures, or why they are missing, and what would settle it."""
+    figure: float | None = None
+    bound: float | None = None
+    """The one-sided bound that decides: of the side that is shown, or that is not."""
+    p_pass: float | None = None
+    """p of the hypothesis that the truth is at the threshold or beyond."""
+    p_fail: float | None = None
+    """p of the opposite hypothesis, adjusted by Holm for all clauses."""
     advice: Advice | None = None
-    """How many images would settle it, where that is known."""
 
     def as_metrics(self) -> dict[str, Any]:
         """The clause as an object of metrics/verdict.json.
 
         Its sentence is in the verdict's list of `reasons`: `dvc metrics diff` leaves lists out, but would show a string
-        in a column as wide as the string. Only a clause without a metric has its `reason` here.
+        in a column as wide as the string. Only a clause without a figure has its `reason` here.
         """
-        values: dict[str, Any] = {"passed": self.passed, "figure": self.metric, "threshold": self.threshold}
+        values: dict[str, Any] = {"passed": self.passed, "figure": self.figure, "bound": self.bound}
+        values |= {"threshold": self.threshold, "p_pass": self.p_pass, "p_fail": self.p_fail}
         if self.advice and self.advice.as_metrics():
             values["advice"] = self.advice.as_metrics()
-        return values if self.metric is not None else values | {"reason": self.sentence}
+        return values if self.figure is not None else values | {"reason": self.sentence}
 
 
-def clause_target_drop(target: Change, drop: float, confidence: float) -> Clause:
-    """The target anomaly rate fell by `drop` or more, and its interval excludes 0."""
-    delta, low, high = target.delta, target.ci_low, target.ci_high
-    if delta is None or low is None or high is None:
-        return _no_change("The change of the target anomaly rate", target, metric=delta, threshold=-drop)
+def decide(claim: Claim, p_fail: float | None, error: float) -> Clause:
+    """The clause passes where the truth is shown to be within its limit, and fails where it is shown to be beyond.
 
-    def clause(passed: bool | None, sentence: str, advice: Advice | None = None) -> Clause:
-        return Clause(passed=passed, metric=delta, threshold=-drop, sentence=sentence, advice=advice)
-
-    change = f"The target anomaly rate changed by {_points(delta, low, high)}"
-    if target.caution:
-        return clause(None, f"{change}, which settles nothing: {target.caution}.")
-    if delta > -drop + ROUNDING:
-        outcome = f"{change}: not the fall of {100 * drop:.1f} points that was asked for"
-        if target.base is not None and target.base < drop - ROUNDING:
-            outcome += f", which the base model's {target.base:.1%} leave no room for"
-        return clause(False, f"{outcome}.")
-    if high >= 0:
-        advice = seeds_for_a_change(target, 0.0, confidence)
-        return clause(None, f"{change}: the interval is not clear of 0. {advice.sentence}", advice)
-    return clause(True, f"{change}: a fall of at least {100 * drop:.1f} points was asked for.")
-
-
-def clause_target_rate(target: Change, limit: float) -> Clause:
-    """The tuned model's target anomaly rate is `limit` or less."""
-    subject = "The tuned model's target anomaly rate"
-    if target.tuned is None:
-        return Clause(passed=None, metric=None, threshold=limit, sentence=_missing(subject, target.reason))
-    if target.caution:
-        sentence = f"{subject} is {target.tuned:.1%}, which settles nothing: {target.caution}."
-        return Clause(passed=None, metric=target.tuned, threshold=limit, sentence=sentence)
-    passed = target.tuned <= limit + ROUNDING
-    sentence = f"{subject} is {target.tuned:.1%}, {'at most' if passed else 'more than'} the allowed {limit:.1%}."
-    return Clause(passed=passed, metric=target.tuned, threshold=limit, sentence=sentence)
-
-
-def clause_held_out(held_out: Change, margin: float, confidence: float) -> Clause:
-    """Non-inferiority: the interval of the held-out anomaly rate's rise ends below `margin`."""
-    delta, low, high = held_out.delta, held_out.ci_low, held_out.ci_high
-    if delta is None or low is None or high is None:
-        return _no_change("The change of the held-out anomaly rate", held_out, metric=high, threshold=margin)
-
-    def clause(passed: bool | None, sentence: str, advice: Advice | None = None) -> Clause:
-        return Clause(passed=passed, metric=high, threshold=margin, sentence=sentence, advice=advice)
-
-    change = f"The held-out anomaly rate changed by {_points(delta, low, high)}"
-    if held_out.caution:
-        return clause(None, f"{change}, which settles nothing: {held_out.caution}.")
-    limit = f"the margin of {100 * margin:.1f} points"
-    if delta > margin + ROUNDING:
-        return clause(False, f"{change}: a rise beyond {limit}, so other prompts got worse.")
-    if high >= margin:
-        advice = seeds_for_a_change(held_out, margin, confidence)
-        return clause(None, f"{change}: a rise beyond {limit} is not excluded. {advice.sentence}", advice)
-    return clause(True, f"{change}: a rise beyond {limit} is excluded.")
-
-
-def clause_diversity(ratio: Ratio, minimum: float, confidence: float) -> Clause:
-    """Tuned over base diversity is `minimum` or more.
-
-    The ratio itself decides, as was fixed before the runs. Its interval, which is about new seeds, does not. If the
-    interval includes the threshold, the sentence says so, and how many images would settle the question.
+    Args:
+        claim: what the data say.
+        p_fail: `tails.within`, adjusted for the number of clauses; None where there are no tails.
+        error: p at which a clause fails.
     """
-    if ratio.value is None:
-        sentence = _missing("The diversity ratio", ratio.reason)
-        return Clause(passed=None, metric=None, threshold=minimum, sentence=sentence)
-    passed = ratio.value >= minimum - ROUNDING
-    outcome = "at least" if passed else "less than"
-    interval, doubt, advice = "", "", None
-    if ratio.ci_low is not None and ratio.ci_high is not None:
-        interval = f" (interval {ratio.ci_low:.3f} to {ratio.ci_high:.3f})"
-        if ratio.ci_low < minimum <= ratio.ci_high:
-            doubt = " The interval includes that threshold, so at other seeds the ratio may lie on its other side"
-            images = images_for_a_ratio(ratio, minimum, confidence)
-            advice = None if images is None else Advice(f"{images} images per prompt would tell", images)
-            now = f" (now {ratio.seeds_per_prompt}; measure.within_set_images)"
-            doubt += "." if advice is None else f"; {advice.sentence}{now}."
-    sentence = (
-        f"The tuned images are {ratio.value:.3f} times as diverse as the base's{interval},"
-        f" {outcome} the {minimum:.3f} asked for.{doubt}"
+    tails = claim.tails
+    if tails is None or p_fail is None:
+        return Clause(passed=None, threshold=claim.threshold, figure=claim.figure, sentence=_unmeasured(claim))
+    passed = True if tails.beyond <= claim.error else False if p_fail <= error else None
+    outcome = {True: "is shown", False: "is excluded", None: "is neither shown nor excluded"}[passed]
+    bound, words = _bound(claim, excluded=passed is False, error=error if passed is False else claim.error)
+    advice = seeds_to_show(tails.beyond, claim.error, claim.seeds_per_prompt) if passed is None else None
+    parts = [f"{claim.subject}{words}: {claim.asked} was asked for, and {outcome}.", claim.remark]
+    parts += [advice.sentence] if advice else []
+    return Clause(
+        passed=passed,
+        threshold=claim.threshold,
+        figure=claim.figure,
+        bound=bound,
+        p_pass=tails.beyond,
+        p_fail=p_fail,
+        sentence=" ".join(filter(None, parts)),
+        advice=advice,
     )
-    return Clause(passed=passed, metric=ratio.value, threshold=minimum, sentence=sentence, advice=advice)
 
 
-def clause_memorisation(copies: float | None, measure_tuned: Mapping[str, Any], limit: float) -> Clause:
-    """The share of target samples that copy a training image is `limit` or less."""
-    if copies is None:
-        stated = measure_tuned.get("copy_rate")
-        reason = measure_tuned.get("copy_rate_reason") or measure_tuned.get("reason")
-        if stated is not None:
-            reason = f"{stated} is not a share from 0 to 1"
-        sentence = _missing("The share of copied training images", reason or Change.reason)
-        return Clause(passed=None, metric=None, threshold=limit, sentence=sentence)
-    passed = copies <= limit + ROUNDING
-    outcome = "at most" if passed else "more than"
-    sentence = f"{copies:.1%} of the tuned images copy a training image, {outcome} {limit:.1%}."
-    if warning := measure_tuned.get("copy_rate_warning"):
-        sentence = f"{sentence} Warning: {warning}."
-    return Clause(passed=passed, metric=copies, threshold=limit, sentence=sentence)
+def worst(tails: Mapping[str, Tails]) -> tuple[str, Tails]:
+    """The tails of the condition that each of several prompts or kinds is within its limit, and which one is worst.
+
+    It is shown only if each is shown, so the largest p decides; it is excluded if one is, so the smallest p of the
+    other side decides, times the number of tries (Bonferroni).
+
+    Raises:
+        ValueError: there are none.
+    """
+    name = max(tails, key=lambda each: (tails[each].beyond, -tails[each].within))
+    within = min(1.0, len(tails) * min(each.within for each in tails.values()))
+    return name, Tails(beyond=max(each.beyond for each in tails.values()), within=within)
 
 
-def _no_change(subject: str, change: Change, *, metric: float | None, threshold: float) -> Clause:
-    advice = pairs_for_an_interval(change)
-    sentence = _missing(subject, change.reason)
-    sentence = f"{sentence} {advice.sentence}" if advice else sentence
-    return Clause(passed=None, metric=metric, threshold=threshold, sentence=sentence, advice=advice)
+def points(value: float) -> str:
+    """A change of a rate in percentage points."""
+    return f"{100 * value:+.1f} points"
 
 
-def _points(delta: float, low: float, high: float) -> str:
-    return f"{100 * delta:+.1f} points (interval {100 * low:+.1f} to {100 * high:+.1f})"
+def percent(value: float) -> str:
+    """A rate."""
+    return f"{value:.1%}"
 
 
-def _missing(subject: str, reason: object) -> str:
-    return f"{subject} is not available: {reason}."
+def _bound(claim: Claim, *, excluded: bool, error: float) -> tuple[float | None, str]:
+    """The one-sided bound of the shown or excluded side, and its words."""
+    if claim.tails_at is None:
+        return None, ""
+    at, (low, high) = claim.tails_at, claim.span
+    if claim.at_least == excluded:
+        value = lowest_limit(lambda limit: _side(at(limit), claim.at_least), error, low=low, high=high)
+        side = "at most"
+    else:
+        value = -lowest_limit(lambda limit: _side(at(-limit), not claim.at_least), error, low=-high, high=-low)
+        side = "at least"
+    return value, f" ({side} {claim.shown_as(value)} with {100 * (1 - error):.4g}% confidence)"
+
+
+def _side(tails: Tails, within: bool) -> float:
+    return tails.within if within else tails.beyond
+
+
+def _unmeasured(claim: Claim) -> str:
+    if claim.figure is not None:
+        return f"{claim.subject}, which settles nothing: {claim.remark}."
+    return f"{claim.subject} is not available: {claim.remark}."

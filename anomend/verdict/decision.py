@@ -1,25 +1,24 @@
 """The verdict on a correction: thresholds set before the run, one clause each, and how the clauses are combined.
 
-Every clause passes, fails, or is unsettled (None), because its metrics are missing or do not settle it. The verdict is
-`corrected` only if all clauses pass, `not_corrected` if one clause fails, and `inconclusive` otherwise.
+It is an intersection-union test (Berger 1982, doi:10.1080/00401706.1982.10487790): a clause passes where its own test
+shows, with an error of 5% or less, that the truth is within its threshold. The verdict is `corrected` only if all pass,
+so it errs in at most 5% without a correction for their number. A clause fails only where the opposite test shows that
+the truth is beyond the threshold; since any clause may fail, Holm's correction over the clauses keeps the chance that a
+model within all thresholds is `not_corrected` at 5%. Everything else is `inconclusive`. The truth is that of these
+prompts at new seeds.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from anomend.verdict.clauses import (
-    Clause,
-    clause_diversity,
-    clause_held_out,
-    clause_memorisation,
-    clause_target_drop,
-    clause_target_rate,
-)
-from anomend.verdict.evidence import number, rate, read_change, read_ratio
+from anomend.statistics.exact_tests import holm
+from anomend.verdict import conditions
+from anomend.verdict.clauses import Claim, Clause, decide
+from anomend.verdict.evidence import Change, Copies, Ratio, measure, number, read_change, read_copies, read_ratio
 
 EXPLORATORY = "This was a quick run (level: quick), of few images and few steps: it proves nothing, whatever it says."
 
@@ -36,21 +35,32 @@ class Thresholds:
         ValueError: a threshold is negative or not finite.
     """
 
+    level: float = 0.95
+    """Confidence of a clause: it errs in at most 1 - level. The held-out clause errs in at most half of that."""
     min_target_drop: float
-    """The target anomaly rate must fall by at least this, with an interval clear of 0."""
+    """The target anomaly rate must fall by at least this."""
     max_target_rate: float
     """The tuned model's target anomaly rate must not exceed this."""
+    worst_target_margin: float = 0.10
+    """The tuned model's anomaly rate of a single target prompt may exceed `max_target_rate` by at most this."""
     held_out_margin: float
-    """Non-inferiority margin: the upper bound of the held-out anomaly rate's rise must stay below this."""
+    """Non-inferiority margin: the held-out anomaly rate must rise by less than this."""
+    worst_held_out_rise: float = 0.15
+    """The anomaly rate of every single held-out prompt must rise by less than this."""
+    max_kind_rise: float = 0.08
+    """No kind of anomaly may rise by this on the target prompts."""
     min_diversity_ratio: float
     """Tuned diversity over base diversity must reach this, else the model draws the same picture again and again."""
     max_copy_rate: float
     """The share of target samples that copy a training image must not exceed this."""
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
+        for one in fields(self):
+            value = getattr(self, one.name)
             if not math.isfinite(value) or value < 0:
-                raise ValueError(f"{name} = {value}: a threshold of the verdict is a finite number, 0 or more")
+                raise ValueError(f"{one.name} = {value}: a threshold of the verdict is a finite number, 0 or more")
+        if not 0.5 <= self.level < 1:
+            raise ValueError(f"level = {self.level}: the confidence of a clause is from 0.5 to below 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +70,8 @@ class Verdict:
     outcome: Outcome
     reasons: tuple[str, ...]
     """Sentences of the clauses that decided: the failed ones, else the unsettled ones, else all."""
+    scope: tuple[str, ...]
+    """What the verdict is about, in sentences."""
     clauses: Mapping[str, Clause]
     metrics: Mapping[str, float | None]
     exploratory: bool = False
@@ -73,6 +85,7 @@ class Verdict:
             "verdict": self.outcome,
             "exploratory": self.exploratory,
             "reasons": reasons,
+            "scope": list(self.scope),
             "clauses": clauses,
             **self.metrics,
         }
@@ -87,14 +100,11 @@ def reach_verdict(
 ) -> Verdict:
     """Compare what was measured with the thresholds.
 
-    Diversity and copies are judged by their point estimates, as was fixed before the runs. The diversity clause says
-    when the interval of the ratio includes the threshold; a rule by the interval's lower end would be stricter.
-
     Args:
-        compare: content of metrics/compare.json. Of `anomaly_rate_target`, `anomaly_rate_held_out` and `diversity` it
-            reads `base`, `tuned`, `delta` = tuned - base, `ci_low`, `ci_high`, `n`, `clusters`, `reason` where a value
-            is null, and `caution` where the rates are not proof, so that no clause rests on them. The level of the
-            intervals is `provenance.confidence`, 95% if absent.
+        compare: content of metrics/compare.json. Of `anomaly_rate_target` and `anomaly_rate_held_out` it reads `base`,
+            `tuned`, the counts of pairs by prompt and by kind of anomaly (`prompts`, `kinds`), `reason` where a value
+            is null, and `caution` where the rates are not proof, so that no clause rests on them; and
+            `diversity_right`.
         measure_tuned: content of metrics/measure_tuned.json. It reads `copy_rate`, and checks that anomaly rates are
             those of the comparison.
         thresholds: what was asked for before the run.
@@ -107,33 +117,78 @@ def reach_verdict(
     target, held_out = (
         read_change(compare, measure_tuned, f"anomaly_rate_{group}") for group in ("target", "held_out")
     )
-    diversity, copy_rate = read_ratio(compare, "diversity"), rate(measure_tuned, "copy_rate")
-    confidence = _confidence(compare)
-    clauses = {
-        "target_drop": clause_target_drop(target, thresholds.min_target_drop, confidence),
-        "target_rate": clause_target_rate(target, thresholds.max_target_rate),
-        "held_out": clause_held_out(held_out, thresholds.held_out_margin, confidence),
-        "diversity": clause_diversity(diversity, thresholds.min_diversity_ratio, confidence),
-        "memorisation": clause_memorisation(copy_rate, measure_tuned, thresholds.max_copy_rate),
-    }
+    ratio, copies = read_ratio(compare), read_copies(measure_tuned, target)
+    clauses = decide_all(
+        claims(target, held_out, ratio=ratio, copies=copies, thresholds=thresholds), 1 - thresholds.level
+    )
     failed = [clause.sentence for clause in clauses.values() if clause.passed is False]
     unsettled = [clause.sentence for clause in clauses.values() if clause.passed is None]
-    outcome: Outcome = "not_corrected" if failed else "inconclusive" if unsettled else "corrected"
+    of_all = measure(compare, "diversity")
     metrics = {
         "target_anomaly_rate_base": target.base,
         "target_anomaly_rate_tuned": target.tuned,
         "held_out_anomaly_rate_base": held_out.base,
         "held_out_anomaly_rate_tuned": held_out.tuned,
-        "diversity_ratio": diversity.value,
-        "diversity_ratio_ci_low": diversity.ci_low,
-        "diversity_ratio_ci_high": diversity.ci_high,
-        "copy_rate": copy_rate,
+        "right_diversity_ratio": ratio.value,
+        "right_diversity_ratio_bound": clauses["diversity"].bound,
+        "diversity_ratio": number(of_all, "ratio"),
+        "diversity_ratio_ci_low": number(of_all, "ratio_ci_low"),
+        "diversity_ratio_ci_high": number(of_all, "ratio_ci_high"),
+        "copy_rate": copies.k / copies.n if copies.n else None,
     }
-    reasons = tuple(failed or unsettled or [clause.sentence for clause in clauses.values()])
-    return Verdict(outcome=outcome, reasons=reasons, clauses=clauses, metrics=metrics, exploratory=exploratory)
+    return Verdict(
+        outcome=outcome_of(clauses),
+        reasons=tuple(failed or unsettled or [clause.sentence for clause in clauses.values()]),
+        scope=scope_of(target, held_out, thresholds),
+        clauses=clauses,
+        metrics=metrics,
+        exploratory=exploratory,
+    )
 
 
-def _confidence(compare: Mapping[str, Any]) -> float:
-    provenance = compare.get("provenance")
-    level = number(provenance, "confidence") if isinstance(provenance, Mapping) else None
-    return level if level is not None and 0.5 < level < 1 else 0.95
+def claims(
+    target: Change, held_out: Change, *, ratio: Ratio, copies: Copies, thresholds: Thresholds
+) -> dict[str, Claim]:
+    """What the data say about every condition, by the name of its clause."""
+    error = 1 - thresholds.level
+    worst_rate = thresholds.max_target_rate + thresholds.worst_target_margin
+    return {
+        "target_drop": conditions.target_drop(target, thresholds.min_target_drop, error),
+        "target_rate": conditions.target_rate(target, thresholds.max_target_rate, error),
+        "worst_target_prompt": conditions.worst_target_prompt(target, worst_rate, error),
+        "new_kinds": conditions.new_kinds(target, thresholds.max_kind_rise, error),
+        "held_out": conditions.held_out_rise(held_out, thresholds.held_out_margin, error / 2),
+        "worst_held_out_prompt": conditions.worst_held_out_prompt(held_out, thresholds.worst_held_out_rise, error),
+        "diversity": conditions.diversity(ratio, thresholds.min_diversity_ratio, error),
+        "memorisation": conditions.memorisation(copies, thresholds.max_copy_rate, error),
+    }
+
+
+def decide_all(claims: Mapping[str, Claim], error: float) -> dict[str, Clause]:
+    """The clauses, by name; they fail by Holm's correction over all of them."""
+    adjusted = holm({name: claim.tails.within if claim.tails else None for name, claim in claims.items()})
+    return {name: decide(claim, adjusted[name], error) for name, claim in claims.items()}
+
+
+def outcome_of(clauses: Mapping[str, Clause]) -> Outcome:
+    """`not_corrected` if a clause failed, else `inconclusive` if one is unsettled, else `corrected`."""
+    passed = [clause.passed for clause in clauses.values()]
+    return "not_corrected" if False in passed else "inconclusive" if None in passed else "corrected"
+
+
+def scope_of(target: Change, held_out: Change, thresholds: Thresholds) -> tuple[str, ...]:
+    """What the verdict is about, and what it cannot say, in sentences."""
+    counts = f"{len(target.prompts)} target and {len(held_out.prompts)} held-out prompts"
+    error = 1 - thresholds.level
+    sentences = [
+        f"It is about new seeds of these {counts}, not about other prompts.",
+        f"`corrected` and `not_corrected` are each wrong in at most {error:.3g} of runs whose truth is at a threshold.",
+    ]
+    if held_out.prompts:
+        # With m prompts of which none is ruined, a share s of ruined prompts has probability (1 - s)^m.
+        unseen = 1 - error ** (1 / len(held_out.prompts))
+        sentences.append(
+            f"Even if no held-out prompt got worse, up to {unseen:.0%} of the prompts that are like them may have:"
+            f" {len(held_out.prompts)} prompts exclude no less."
+        )
+    return tuple(sentences)

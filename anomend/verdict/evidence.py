@@ -4,44 +4,68 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
 from typing import Any
 
-from anomend.statistics.planning import Spread
+from anomend.statistics.one_sided import PairCounts
 
 ROUNDING = 1e-9
-"""Differences of rates carry rounding (0.4 - 0.7 > -0.3 in floats), which must not decide a clause."""
-_AGREEMENT = 1e-6
+"""Differences of rates carry rounding (0.4 - 0.7 > -0.3 in floats), which must not decide whether values agree."""
+AGREEMENT = 1e-6
 """Largest difference of values that should be equal."""
+
+NO_COUNTS = "metrics/compare.json has no counts of pairs: run stage `compare` again"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """A rate with both models; a missing value is None."""
+    """An anomaly rate with both models; a missing value is None."""
 
     tuned: float | None = None
     base: float | None = None
-    delta: float | None = None
-    ci_low: float | None = None
-    ci_high: float | None = None
-    n: int = 0
-    clusters: int = 0
-    spread: Spread | None = None
+    pairs: PairCounts | None = None
+    """Of all prompts."""
+    prompts: Mapping[str, PairCounts] = field(default_factory=dict)
+    kinds: Mapping[str, PairCounts] = field(default_factory=dict)
+    """Pairs by which of the two images has this kind of anomaly; kinds that no image has are left out."""
     reason: str = "it was not measured"
-    """Why a value is missing, where one is."""
+    """Why the counts are missing, where they are."""
     caution: str = ""
     """Why the rates are not proof, so that no clause may rest on them; empty where they are."""
+
+    @property
+    def seeds_per_prompt(self) -> int:
+        """Fewest seeds of a prompt."""
+        return min((pairs.n for pairs in self.prompts.values()), default=0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ratio:
-    """Tuned over base, with its interval where there is one."""
+    """Diversity of the right images, tuned over base."""
 
     value: float | None = None
-    ci_low: float | None = None
-    ci_high: float | None = None
+    log_error: float = 0.0
+    """Standard error of its logarithm."""
+    freedom: float = 1.0
+    """Degrees of freedom of that error."""
+    reference: str = ""
+    """What the tuned images are compared with, in words."""
     seeds_per_prompt: int = 0
     reason: str = "it was not measured"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copies:
+    """Target images of the tuned model that copy a training image."""
+
+    k: int = 0
+    n: int = 0
+    """0: not measured."""
+    seeds_per_prompt: int = 0
+    reason: str = "it was not measured"
+    warning: str = ""
 
 
 def number(source: Mapping[str, Any], key: str) -> float | None:
@@ -59,7 +83,7 @@ def rate(source: Mapping[str, Any], key: str) -> float | None:
 
 
 def read_change(compare: Mapping[str, Any], measure_tuned: Mapping[str, Any], name: str) -> Change:
-    """The change of a rate.
+    """The change of an anomaly rate.
 
     Args:
         compare: content of metrics/compare.json.
@@ -67,75 +91,88 @@ def read_change(compare: Mapping[str, Any], measure_tuned: Mapping[str, Any], na
         name: key of the rate, the same in both.
 
     Returns:
-        The change; without values, and with the reason, where its values contradict each other.
+        The change; without counts, and with the reason, where its values contradict each other.
     """
-    source = _measure(compare, name)
-    base, tuned, delta, low, high = (number(source, key) for key in ("base", "tuned", "delta", "ci_low", "ci_high"))
-    problem = _contradiction(base=base, tuned=tuned, delta=delta, low=low, high=high)
+    source = measure(compare, name)
+    base, tuned = rate(source, "base"), rate(source, "tuned")
+    if base is None or tuned is None:
+        return Change(base=base, tuned=tuned, reason=str(source.get("reason") or Change.reason))
+    try:
+        prompts, kinds = (_read_counts(source, key) for key in ("prompts", "kinds"))
+    except (KeyError, TypeError, ValueError):
+        return Change(base=base, tuned=tuned, reason=NO_COUNTS)
+    pairs = reduce(add, prompts.values())
     measured = number(measure_tuned, name)
-    if not problem and measured is not None and tuned is not None and abs(measured - tuned) > _AGREEMENT:
+    if measured is not None and abs(measured - tuned) > AGREEMENT:
         problem = f"measured as {measured:.4g} on the tuned samples, but compared as {tuned:.4g}: one file is stale"
+    else:
+        problem = _contradiction(base, tuned, pairs, kinds)
     if problem:
         return Change(reason=f"its values contradict each other ({problem})")
-    n, clusters = int(number(source, "n") or 0), int(number(source, "clusters") or 0)
-    seeds, prompts = number(source, "sd_seeds"), number(source, "sd_prompts")
-    spread = None
-    if seeds is not None and prompts is not None and seeds >= 0 and prompts >= 0 and 0 < clusters <= n:
-        spread = Spread(seeds, prompts, clusters)
-    return Change(
-        tuned=tuned,
-        base=base,
-        delta=delta,
-        ci_low=low,
-        ci_high=high,
-        n=n,
-        clusters=clusters,
-        spread=spread,
-        reason=str(source.get("reason") or Change.reason),
-        caution=str(source.get("caution") or ""),
+    caution = str(source.get("caution") or "")
+    return Change(base=base, tuned=tuned, pairs=pairs, prompts=prompts, kinds=kinds, caution=caution)
+
+
+def read_ratio(compare: Mapping[str, Any]) -> Ratio:
+    """Tuned over base diversity of the right images."""
+    source = measure(compare, "diversity_right")
+    base, tuned, value, error, freedom = (
+        number(source, key) for key in ("base", "tuned", "ratio", "log_error", "freedom")
     )
-
-
-def read_ratio(compare: Mapping[str, Any], name: str) -> Ratio:
-    """Tuned over base of a measure above 0."""
-    source = _measure(compare, name)
-    base, tuned, stated = (number(source, key) for key in ("base", "tuned", "ratio"))
-    low, high = number(source, "ratio_ci_low"), number(source, "ratio_ci_high")
-    if base is None or tuned is None:
+    if base is None or tuned is None or value is None or error is None or freedom is None:
         return Ratio(reason=str(source.get("reason") or Ratio.reason))
-    if base < 0 or tuned < 0:
-        return Ratio(reason="its values are below 0, which a diversity cannot be")
-    if base == 0:
-        return Ratio(reason="the base model's diversity is 0")
-    value = tuned / base
-    if not math.isfinite(value):
-        return Ratio(reason="the base model's diversity is almost 0")
-    if stated is not None and abs(stated - value) > _AGREEMENT * max(1.0, value):
+    if base <= 0 or tuned <= 0 or error <= 0 or freedom <= 0:
+        return Ratio(reason="its values are not all above 0")
+    if abs(value - tuned / base) > AGREEMENT * max(1.0, value):
         return Ratio(
-            reason=f"its values contradict each other (a ratio of {stated:.4g} where tuned / base = {value:.4g})"
+            reason=f"its values contradict each other (a ratio of {value:.4g} where tuned / base = {tuned / base:.4g})"
         )
-    if low is None or high is None:
-        return Ratio(value=value)
-    if not low <= value <= high:
-        return Ratio(reason=f"its values contradict each other ({value:.4g} is not within {low:.4g} to {high:.4g})")
-    clusters = number(source, "clusters") or 0
-    seeds_per_prompt = int((number(source, "n") or 0) / clusters) if clusters > 0 else 0
-    return Ratio(value=value, ci_low=low, ci_high=high, seeds_per_prompt=seeds_per_prompt)
+    seeds, reference = int(number(source, "seeds_per_prompt") or 0), str(source.get("reference") or "the base's")
+    return Ratio(value=value, log_error=error, freedom=freedom, reference=reference, seeds_per_prompt=seeds)
 
 
-def _contradiction(
-    *, base: float | None, tuned: float | None, delta: float | None, low: float | None, high: float | None
-) -> str:
-    for label, value in (("base", base), ("tuned", tuned)):
-        if value is not None and not 0 <= value <= 1:
-            return f"a rate of {value:.4g} for {label}"
-    if base is not None and tuned is not None and delta is not None and abs(tuned - base - delta) > _AGREEMENT:
-        return f"a change of {delta:.4g} where tuned - base = {tuned - base:.4g}"
-    if delta is not None and low is not None and high is not None and not low - ROUNDING <= delta <= high + ROUNDING:
-        return f"a change of {delta:.4g} outside of its interval, {low:.4g} to {high:.4g}"
+def read_copies(measure_tuned: Mapping[str, Any], target: Change) -> Copies:
+    """How many target images copy a training image, from their share and the number of target images."""
+    stated, share = measure_tuned.get("copy_rate"), rate(measure_tuned, "copy_rate")
+    if share is None:
+        reason = measure_tuned.get("copy_rate_reason") or measure_tuned.get("reason") or Copies.reason
+        return Copies(reason=str(reason) if stated is None else f"{stated} is not a share from 0 to 1")
+    provenance = measure(measure_tuned, "provenance")
+    n = int(number(provenance, "n_target") or 0) or (target.pairs.n if target.pairs else 0)
+    if n < 1:
+        return Copies(reason="the number of target images is not known")
+    if abs(share * n - round(share * n)) > AGREEMENT * n:
+        return Copies(reason=f"{share} is not a share of {n} images")
+    warning = str(measure_tuned.get("copy_rate_warning") or "")
+    return Copies(k=round(share * n), n=n, seeds_per_prompt=target.seeds_per_prompt, warning=warning)
+
+
+def measure(source: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """An object of a metric file; empty where there is none."""
+    found = source.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _read_counts(source: Mapping[str, Any], key: str) -> dict[str, PairCounts]:
+    cells = ("both", "only_base", "only_tuned", "neither")
+    counts, table = {}, source[key]
+    if not isinstance(table, list):
+        raise TypeError(f"{key} is not a list")
+    for row in table:
+        values = [row[cell] for cell in cells]
+        if any(not isinstance(value, int) or isinstance(value, bool) or value < 0 for value in values):
+            raise ValueError(f"{row}: counts of pairs are integers, 0 or more")
+        counts[str(row["name"])] = PairCounts(*values)
+    if key == "prompts" and (not counts or min(pairs.n for pairs in counts.values()) < 1):
+        raise ValueError("a prompt has no pairs")
+    return counts
+
+
+def _contradiction(base: float, tuned: float, pairs: PairCounts, kinds: Mapping[str, PairCounts]) -> str:
+    for label, value, count in (("base", base, pairs.base), ("tuned", tuned, pairs.tuned)):
+        if abs(value - count / pairs.n) > AGREEMENT:
+            return f"a rate of {value:.4g} for {label}, where {count} of {pairs.n} images are anomalous"
+    for kind, counts in kinds.items():
+        if counts.n != pairs.n or counts.base > pairs.base or counts.tuned > pairs.tuned:
+            return f"more images with {kind} than anomalous images"
     return ""
-
-
-def _measure(compare: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    effect = compare.get(name)
-    return effect if isinstance(effect, Mapping) else {}

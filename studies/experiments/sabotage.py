@@ -99,7 +99,7 @@ def run(case: str, seed: int) -> dict[str, Any]:
         "target_tuned": verdict.get("target_anomaly_rate_tuned"),
         "held_out_base": verdict.get("held_out_anomaly_rate_base"),
         "held_out_tuned": verdict.get("held_out_anomaly_rate_tuned"),
-        "diversity_ratio": verdict.get("diversity_ratio"),
+        "right_diversity_ratio": verdict.get("right_diversity_ratio"),
         "copy_rate": verdict.get("copy_rate"),
     }
 

@@ -41,7 +41,7 @@ def run_seed(seed: int) -> dict[str, Any]:
         "held_out_base": held_out["base"],
         "held_out_tuned": held_out["tuned"],
         "held_out_ci_high": held_out["ci_high"],
-        "diversity_ratio": verdict["diversity_ratio"],
+        "right_diversity_ratio": verdict["right_diversity_ratio"],
         "copy_rate": verdict["copy_rate"],
         "lora_sha256": train["lora_sha256"],
     }

@@ -76,7 +76,7 @@ def test_results_are_read_back_as_eval_results(make_run: MakeRun) -> None:
         effect = run.compare[f"anomaly_rate_{group}"]
         assert values["anomaly_rate", group] == effect["tuned"]
         assert values["anomaly_rate_change", group] == effect["delta"]
-    assert values["diversity_ratio", "target"] == run.verdict["diversity_ratio"]
+    assert values["diversity_ratio", "target"] == run.verdict["right_diversity_ratio"]
     assert values["copy_rate", "target"] == run.verdict["copy_rate"]
     assert {result.task_type for result in results} == {"text-to-image"}
 

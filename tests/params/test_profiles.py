@@ -160,7 +160,7 @@ def test_run_settings_and_what_results_depend_on_are_all_parameters_each_once(ra
         ("train", "rank", 0, "train.rank = 0: input should be greater than or equal to 1"),
         ("train", "learning_rate", -1e-4, "train.learning_rate = -0.0001: input should be greater than 0"),
         ("train", "steps", "many", "train.steps = 'many'"),
-        ("verdict", "max_copy_rate", 1.5, "verdict.max_copy_rate = 1.5: input should be less than or equal to 1"),
+        ("verdict", "max_copy_rate", 1.5, "verdict.max_copy_rate = 1.5: input should be less than 1"),
         ("sample", "guidance_scale", 0.5, "sample.guidance_scale = 0.5: input should be greater than or equal to 1"),
         ("base", "resolution", 65, "base.resolution = 65: input should be a multiple of 16"),
         ("base", "name", "sd9", "base.name = 'sd9': input should be 'mini'"),

@@ -26,6 +26,7 @@ from anomend.surveying.responses import no_responses
 from anomend.surveying.tally import tally
 from anomend.verdict.decision import Thresholds, reach_verdict
 from tests.conftest import ROOT
+from tests.verdict.made import change, ratio
 
 PROMPTS = {"lying on the grass": "target", "sitting on the beach": "held_out"}
 SEEDS = 5
@@ -66,6 +67,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> ReportInputs:
         | {**measure, "p_holm": 0.0015},
         "anomaly_rate_held_out": {"base": 0.02, "tuned": 0.03, "delta": 0.01, "ci_low": -0.01, "ci_high": 0.03}
         | {**measure, "p": 0.41},
+        "diversity_right": ratio(0.9) | {"ratio_ci_low": 0.8, "ratio_ci_high": 1.0},
         "diversity": {"base": 0.5, "tuned": 0.45, "delta": -0.05, "ci_low": -0.08, "ci_high": -0.01}
         | {**measure, "better": "higher"},
         "ssim_within": {"base": 0.4, "tuned": 0.42, "delta": 0.02, "ci_low": 0.01, "ci_high": 0.03}
@@ -79,6 +81,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> ReportInputs:
     measure_base, measure_tuned = (
         measured | rate_metrics(anomaly_rates(images)) | kinds for images in (images_base, images_tuned)
     )
+    for group, counts in (("target", (16, 48, 0, 16)), ("held_out", (2, 0, 1, 97))):
+        compare[f"anomaly_rate_{group}"] |= change({f"prompt {index}": counts for index in range(8)})
     verdict = reach_verdict(
         compare,
         {"copy_rate": 0.0},

@@ -181,11 +181,11 @@ def test_nulls_are_written_with_their_reason(inputs: ReportInputs) -> None:
 )
 def test_other_verdicts(inputs: ReportInputs, verdict: str, words: str) -> None:
     clauses = {"held_out": {"passed": None, "figure": None, "threshold": 0.05, "reason": "Too few seeds."}}
-    content: dict[str, Any] = {"verdict": verdict, "reasons": ["Too few seeds."], "clauses": clauses}
+    content: dict[str, Any] = {"verdict": verdict, "reasons": ["Too few seeds."], "scope": [], "clauses": clauses}
     markdown, html = render_report(replace(inputs, verdict=content))
     assert Page(html).of("h2")[0] == f"Verdict: {words}"
     assert markdown.startswith(f"# {words}")
-    assert "| ? unsettled | n/a (Too few seeds) | below +5.0 points |" in markdown
+    assert "| ? unsettled | n/a (Too few seeds) |  | below +5.0 points |" in markdown
 
 
 def test_a_quick_run_is_called_that_wherever_its_verdict_is(inputs: ReportInputs) -> None:

@@ -113,11 +113,7 @@ def test_metrics_of_a_set_have_their_dotted_names_and_reasons() -> None:
 def test_advice_on_the_number_of_images() -> None:
     advised = {"held_out": {"advice": {"seeds_per_prompt": 1200, "power": 0.8}}, "target_drop": {"passed": True}}
     (sentence,) = sample_advice({"clauses": advised})
-    assert sentence.startswith(
-        "Change of the held-out anomaly rate, upper bound: 1,200 seeds per prompt would settle it"
-    )
-    assert "in 80% of repetitions" in sentence
-    assert "12 prompts would" in sample_advice({"clauses": {"x": {"advice": {"prompts": 12}}}})[0]
+    assert sentence.startswith("Change of the held-out anomaly rate: 1,200 seeds per prompt would show it in 80% of")
 
 
 def test_kinds_that_neither_model_shows_are_left_out() -> None:

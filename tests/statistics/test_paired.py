@@ -26,7 +26,7 @@ def prompts(count: int, seeds: int) -> list[str]:
 
 def test_effect_has_the_fields_of_the_metric_file() -> None:
     names = [field.name for field in fields(Effect)]
-    contract = "base tuned delta ci_low ci_high p n clusters better method reason win tie loss sd_seeds sd_prompts"
+    contract = "base tuned delta ci_low ci_high p n clusters better method reason win tie loss"
     ratio = ["ratio", "ratio_ci_low", "ratio_ci_high"]
     assert names == [*contract.split(), *ratio]
     effect = paired_effect([1.0] * 8, [2.0] * 8, prompts(2, 4), better="higher", seed=0)
@@ -152,7 +152,7 @@ def test_stretch_by_hand() -> None:
 def test_interval_of_rare_anomalies_covers_with_few_prompts(count: int) -> None:
     """Paired rates of 3% and 4.4% that differ between prompts, 64 seeds each: the plain bootstrap covers 82% and 89%.
 
-    With 400 runs the standard error of a share of .95 is .011.
+    With 400 runs the standard error of a share of .95 is .011. The outer of two intervals covers more than either.
     """
     rng = np.random.default_rng(0)
     hits, runs, seeds = 0, 400, 64
@@ -166,7 +166,7 @@ def test_interval_of_rare_anomalies_covers_with_few_prompts(count: int) -> None:
         )
         assert effect.ci_low is not None and effect.ci_high is not None
         hits += effect.ci_low <= 0.014 <= effect.ci_high
-    assert 0.915 < hits / runs < 0.985
+    assert 0.915 < hits / runs < 0.995
 
 
 def test_a_stretched_interval_stays_within_the_values() -> None:
@@ -183,7 +183,7 @@ def test_what_no_pair_shows_is_not_excluded() -> None:
     effect = paired_effect(base, tuned, ["a"] * 6, better="lower", seed=0)
     # Newcombe by hand: z^2 = 3.8415, Wilson 0 of 6: 0 to .3903; 1 of 6: .0301 to .5635; phi = 0.
     assert effect.ci_high == pytest.approx(-1 / 6 + math.hypot(0.3903, 1 / 6 - 0.0301), abs=1e-3)
-    assert "Newcombe's paired score interval on the side to which no pair changed" in effect.method
+    assert "or Newcombe's paired score interval where that reaches farther" in effect.method
     mirrored = paired_effect(tuned, base, ["a"] * 6, better="lower", seed=0)
     assert mirrored.ci_low == pytest.approx(-effect.ci_high, abs=1e-12)
 

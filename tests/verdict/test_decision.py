@@ -3,121 +3,132 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from anomend.verdict.decision import Clause, Thresholds, reach_verdict
+from anomend.verdict.decision import Thresholds, reach_verdict
+from tests.verdict.made import THRESHOLDS, Counts, change, compare, measured, ratio
 
-THRESHOLDS = Thresholds(
-    min_target_drop=0.3, max_target_rate=0.25, held_out_margin=0.05, min_diversity_ratio=0.7, max_copy_rate=0.02
-)
-
-
-def measure(base: float, tuned: float, low: float, high: float) -> dict[str, Any]:
-    return {"base": base, "tuned": tuned, "delta": tuned - base, "ci_low": low, "ci_high": high}
+CAUTION = {"caution": "the detector only counts people"}
 
 
-def null(reason: str) -> dict[str, Any]:
-    return dict.fromkeys(("base", "tuned", "delta", "ci_low", "ci_high")) | {"reason": reason}
+def target(**prompts: Counts) -> dict[str, Any]:
+    return {"anomaly_rate_target": change(prompts)}
 
 
-GOOD: dict[str, dict[str, Any]] = {
-    "anomaly_rate_target": measure(0.8, 0.1, -0.8, -0.6),
-    "anomaly_rate_held_out": measure(0.02, 0.03, -0.01, 0.03),
-    "diversity": measure(0.5, 0.45, -0.1, 0.0),
-}
+def held_out(**prompts: Counts) -> dict[str, Any]:
+    return {"anomaly_rate_held_out": change(prompts)}
 
-CASES = {
-    "all well": ({}, 0.0, "corrected", {}),
-    "exactly at the threshold, except for rounding": (
-        {"anomaly_rate_target": measure(0.55, 0.25, -0.6, -0.2) | {"delta": 0.4 - 0.7}},
-        0.02,
-        "corrected",
-        {},
-    ),
-    "memorising": ({}, 0.6, "not_corrected", {"memorisation": False}),
+
+def eight(counts: Counts) -> dict[str, Counts]:
+    return {f"p{index}": counts for index in range(8)}
+
+
+GOOD = compare()
+CASES: dict[str, tuple[dict[str, Any], Any, str, dict[str, bool | None]]] = {
+    "all well": ({}, measured(), "corrected", {}),
+    "memorising": ({}, measured(150), "not_corrected", {"memorisation": False}),
+    "copies about the limit": ({}, measured(25), "inconclusive", {"memorisation": None}),
     "one picture again and again": (
-        {"diversity": measure(0.5, 0.1, -0.5, -0.3)},
-        0.0,
+        {"diversity_right": ratio(0.2)},
+        measured(),
         "not_corrected",
         {"diversity": False},
     ),
+    "diversity just above its limit": (
+        {"diversity_right": ratio(0.73)},
+        measured(),
+        "inconclusive",
+        {"diversity": None},
+    ),
     "breaking other prompts": (
-        {"anomaly_rate_held_out": measure(0.02, 0.4, 0.3, 0.5)},
-        0.0,
+        held_out(**eight((1, 0, 28, 35))),
+        measured(),
         "not_corrected",
-        {"held_out": False},
+        {"held_out": False, "worst_held_out_prompt": False},
+    ),
+    "ruining one held-out prompt of eight": (
+        held_out(**eight((1, 1, 0, 62)) | {"p7": (0, 0, 30, 34)}),
+        measured(),
+        "not_corrected",
+        {"held_out": None, "worst_held_out_prompt": False},
     ),
     "no change": (
-        {"anomaly_rate_target": measure(0.8, 0.79, -0.05, 0.03)},
-        0.0,
+        target(grass=(100, 2, 2, 24), street=(99, 1, 3, 25)),
+        measured(),
         "not_corrected",
-        {"target_drop": False, "target_rate": False},
+        {"target_drop": False, "target_rate": False, "worst_target_prompt": False},
     ),
     "a clear fall that is too small": (
-        {"anomaly_rate_target": measure(0.3, 0.2, -0.15, -0.05)},
-        0.0,
+        target(grass=(5, 20, 2, 101), street=(5, 20, 2, 101)),
+        measured(),
         "not_corrected",
         {"target_drop": False},
     ),
     "a large fall that leaves too much": (
-        {"anomaly_rate_target": measure(0.9, 0.5, -0.5, -0.3)},
-        0.0,
+        target(grass=(35, 80, 0, 13), street=(33, 80, 0, 15)),
+        measured(),
         "not_corrected",
-        {"target_rate": False},
+        {"target_rate": False, "worst_target_prompt": None},
     ),
-    "too few seeds for the fall": (
-        {"anomaly_rate_target": measure(0.6, 0.2, -0.9, 0.1)},
-        0.0,
+    "a rate at the limit": (
+        target(grass=(19, 80, 0, 29), street=(19, 80, 0, 29)),
+        measured(),
         "inconclusive",
-        {"target_drop": None},
+        {"target_rate": None},
     ),
-    "too few seeds for an interval": (
-        {"anomaly_rate_target": measure(0.6, 0.2, 0, 0) | {"ci_low": None, "ci_high": None, "reason": "3 pairs"}},
-        0.0,
-        "inconclusive",
-        {"target_drop": None},
-    ),
-    "too few seeds for the held-out prompts": (
-        {"anomaly_rate_held_out": measure(0.02, 0.04, -0.03, 0.09)},
-        0.0,
-        "inconclusive",
-        {"held_out": None},
-    ),
-    "upper bound at the margin": (
-        {"anomaly_rate_held_out": measure(0.02, 0.04, -0.03, 0.05)},
-        0.0,
-        "inconclusive",
-        {"held_out": None},
-    ),
-    "a rise just beyond the margin": (
-        {"anomaly_rate_held_out": measure(0.02, 0.08, -0.01, 0.13)},
-        0.0,
+    "one target prompt of ten left as it was": (
+        target(**{f"p{index}": (0, 100, 0, 28) for index in range(9)}, p9=(60, 0, 0, 68)),
+        measured(0, 1280),
         "not_corrected",
-        {"held_out": False},
+        {"worst_target_prompt": False},
     ),
-    "diversity not measured": ({"diversity": null("one image")}, 0.0, "inconclusive", {"diversity": None}),
-    "base without diversity": ({"diversity": measure(0, 0.1, 0, 0.2)}, 0.0, "inconclusive", {"diversity": None}),
-    "copies not measured": ({}, None, "inconclusive", {"memorisation": None}),
-    "anomalies that are not proof": (
+    "one anomaly traded for another": (
         {
-            "anomaly_rate_target": GOOD["anomaly_rate_target"] | {"caution": "the detector only counts people"},
-            "anomaly_rate_held_out": GOOD["anomaly_rate_held_out"] | {"caution": "the detector only counts people"},
+            "anomaly_rate_target": change(
+                {"grass": (0, 200, 30, 26)}, {"extra_leg": (0, 200, 0, 56), "gone": (0, 0, 30, 226)}
+            )
         },
-        0.0,
+        measured(),
         "inconclusive",
-        {"target_drop": None, "target_rate": None, "held_out": None},
+        {"target_rate": None, "new_kinds": None},
     ),
-    "no proof, and a rise that would fail": (
-        {"anomaly_rate_held_out": measure(0.02, 0.4, 0.3, 0.5) | {"caution": "the detector only counts people"}},
-        0.0,
+    "too few seeds": (
+        target(grass=(0, 3, 0, 0)) | held_out(beach=(0, 0, 0, 3)),
+        measured(0, 3),
         "inconclusive",
-        {"held_out": None},
+        dict.fromkeys(
+            (
+                "target_drop",
+                "target_rate",
+                "worst_target_prompt",
+                "new_kinds",
+                "held_out",
+                "worst_held_out_prompt",
+                "memorisation",
+            )
+        ),
+    ),
+    "diversity not measured": (
+        {"diversity_right": {"base": None, "tuned": None, "reason": "one image"}},
+        measured(),
+        "inconclusive",
+        {"diversity": None},
+    ),
+    "copies not measured": ({}, {"copy_rate": None}, "inconclusive", {"memorisation": None}),
+    "anomalies that are not proof": (
+        {name: GOOD[name] | CAUTION for name in ("anomaly_rate_target", "anomaly_rate_held_out")},
+        measured(),
+        "inconclusive",
+        dict.fromkeys(
+            ("target_drop", "target_rate", "worst_target_prompt", "new_kinds", "held_out", "worst_held_out_prompt")
+        ),
     ),
     "a failure outweighs what is unsettled": (
-        {"diversity": null("one image")},
-        0.5,
+        {"diversity_right": {}},
+        measured(150),
         "not_corrected",
         {"diversity": None, "memorisation": False},
     ),
@@ -126,95 +137,105 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_verdict(case: str) -> None:
-    changes, copy_rate, expected, not_passed = CASES[case]
-    verdict = reach_verdict({**GOOD, **changes}, {"copy_rate": copy_rate}, THRESHOLDS)
-    assert verdict.outcome == expected
+    changes, tuned, expected, not_passed = CASES[case]
+    verdict = reach_verdict(compare(**changes), tuned, THRESHOLDS)
     outcomes = {name: clause.passed for name, clause in verdict.clauses.items()}
-    assert outcomes == dict.fromkeys(outcomes, True) | not_passed
+    assert {name: passed for name, passed in outcomes.items() if passed is not True} == not_passed
+    assert verdict.outcome == expected
 
 
-def test_a_caution_is_repeated_with_the_rate_that_it_is_about() -> None:
-    target = GOOD["anomaly_rate_target"] | {"caution": "the detector only counts people"}
-    verdict = reach_verdict({**GOOD, "anomaly_rate_target": target}, {"copy_rate": 0.0}, THRESHOLDS)
-    clause = verdict.clauses["target_drop"]
-    assert clause.metric == pytest.approx(-0.7) and "-70.0 points" in clause.sentence
-    assert all("settles nothing: the detector only counts people." in reason for reason in verdict.reasons)
+def test_no_kind_may_rise_by_eight_points() -> None:
+    traded = change({"grass": (0, 200, 30, 26)}, {"extra_leg": (0, 200, 0, 56), "missing_leg": (0, 0, 40, 216)})
+    lenient = replace(THRESHOLDS, max_target_rate=0.4)
+    clause = reach_verdict(compare(anomaly_rate_target=traded), measured(), lenient).clauses["new_kinds"]
+    # More images show that kind than are anomalous: the counts contradict each other.
+    assert clause.passed is None and "contradict" in clause.sentence
+    traded = change({"grass": (0, 200, 45, 11)}, {"extra_leg": (0, 200, 0, 56), "missing_leg": (0, 0, 45, 211)})
+    clause = reach_verdict(compare(anomaly_rate_target=traded), measured(), lenient).clauses["new_kinds"]
+    assert clause.passed is False and "'missing leg'" in clause.sentence and "+17.6 points" in clause.sentence
 
 
-def test_only_what_decided_is_a_reason() -> None:
-    compare = {**GOOD, "diversity": null("one image")}
-    failed = reach_verdict(compare, {"copy_rate": 0.5}, THRESHOLDS)
-    assert failed.reasons == (failed.clauses["memorisation"].sentence,)
-    unsettled = reach_verdict(compare, {"copy_rate": 0.0}, THRESHOLDS)
-    assert unsettled.reasons == (unsettled.clauses["diversity"].sentence,)
-    assert "one image" in unsettled.reasons[0]
-    assert len(reach_verdict(GOOD, {"copy_rate": 0.0}, THRESHOLDS).reasons) == 5
+def test_the_sentences_say_the_bound_and_its_confidence() -> None:
+    clauses = reach_verdict(compare(), measured(), THRESHOLDS).clauses
+    # Clopper-Pearson's upper end: 19 of 256, by statsmodels.
+    from statsmodels.stats.proportion import proportion_confint
+
+    high = proportion_confint(19, 256, alpha=0.1, method="beta")[1]
+    rate = f"The tuned model's target anomaly rate is 7.4% (at most {high:.1%} with 95% confidence):"
+    assert clauses["target_rate"].sentence == f"{rate} at most 15.0% was asked for, and is shown."
+    assert clauses["target_rate"].bound == pytest.approx(high, abs=1e-9)
+    assert "with 97.5% confidence" in clauses["held_out"].sentence
+    assert "at least 0.700 times was asked for, and is shown." in clauses["diversity"].sentence
+    failed = reach_verdict(compare(), measured(150), THRESHOLDS).clauses["memorisation"]
+    assert "58.6% (at least 53." in failed.sentence and "is excluded" in failed.sentence
 
 
-def test_reason_of_a_missing_copy_rate_is_carried_through() -> None:
-    verdict = reach_verdict(GOOD, {"copy_rate": None, "reason": "no instance images"}, THRESHOLDS)
+def test_nothing_to_correct_is_not_a_correction() -> None:
+    nothing = reach_verdict(compare(**target(grass=(0, 2, 0, 254))), measured(), THRESHOLDS)
+    assert nothing.outcome == "not_corrected"
+    assert "The base model's 0.8% leave no room for that." in nothing.reasons[0]
+
+
+def test_reasons_are_of_the_clauses_that_decided() -> None:
+    failed = reach_verdict(compare(diversity_right={}), measured(150), THRESHOLDS)
+    assert len(failed.reasons) == 1 and "copy a training image" in failed.reasons[0]
+    unsettled = reach_verdict(compare(diversity_right={}), measured(), THRESHOLDS)
+    assert len(unsettled.reasons) == 1 and "diversity" in unsettled.reasons[0]
+    assert len(reach_verdict(compare(), measured(), THRESHOLDS).reasons) == 8
+
+
+def test_the_scope_says_what_was_not_looked_at() -> None:
+    scope = " ".join(reach_verdict(compare(), measured(), THRESHOLDS).scope)
+    # 1 - .05^(1/8) = .312.
+    assert "2 target and 8 held-out prompts" in scope and "up to 31% of the prompts" in scope
+
+
+def test_a_missing_metric_gives_its_reason_and_a_warning_follows() -> None:
+    verdict = reach_verdict(compare(), {"copy_rate": None, "reason": "no instance images"}, THRESHOLDS)
     assert "no instance images" in verdict.clauses["memorisation"].sentence
-
-
-def test_a_warning_on_the_copy_rate_is_reported() -> None:
-    verdict = reach_verdict(GOOD, {"copy_rate": 0.0, "copy_rate_warning": "copies go unnoticed"}, THRESHOLDS)
+    verdict = reach_verdict(compare(), measured() | {"copy_rate_warning": "copies go unnoticed"}, THRESHOLDS)
     assert "Warning: copies go unnoticed." in verdict.clauses["memorisation"].sentence
 
 
-def test_an_empty_comparison_settles_nothing() -> None:
+def test_an_older_comparison_without_counts_asks_for_a_new_one() -> None:
+    old = {"base": 0.8, "tuned": 0.1, "delta": -0.7, "ci_low": -0.8, "ci_high": -0.6}
+    clause = reach_verdict(compare(anomaly_rate_target=old), measured(), THRESHOLDS).clauses["target_drop"]
+    assert clause.passed is None and "run stage `compare` again" in clause.sentence
+
+
+def test_no_metrics_at_all() -> None:
     verdict = reach_verdict({}, {}, THRESHOLDS)
     assert verdict.outcome == "inconclusive"
-    assert all(clause.passed is None and clause.metric is None for clause in verdict.clauses.values())
-    assert all(value is None for value in verdict.metrics.values())
+    assert all(clause.passed is None and clause.figure is None for clause in verdict.clauses.values())
 
 
-def test_metrics_keep_the_contract_and_are_json() -> None:
-    metrics = reach_verdict(GOOD, {"copy_rate": 0.01}, THRESHOLDS).as_metrics()
-    assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
-    values = {key: metrics[key] for key in metrics if key not in ("verdict", "exploratory", "reasons", "clauses")}
-    assert values == {
-        "target_anomaly_rate_base": 0.8,
-        "target_anomaly_rate_tuned": 0.1,
-        "held_out_anomaly_rate_base": 0.02,
-        "held_out_anomaly_rate_tuned": 0.03,
-        "diversity_ratio": pytest.approx(0.9),
-        "diversity_ratio_ci_low": None,
-        "diversity_ratio_ci_high": None,
-        "copy_rate": 0.01,
-    }
-    assert metrics["clauses"]["held_out"]["figure"] == 0.03
-    # `dvc metrics diff` would show a sentence here in a column as wide as the sentence.
-    assert all(set(clause) == {"passed", "figure", "threshold"} for clause in metrics["clauses"].values())
+def test_metrics_are_json_without_sentences_in_columns() -> None:
+    metrics = reach_verdict(compare(), measured(), THRESHOLDS).as_metrics()
+    assert json.loads(json.dumps(metrics)) == metrics
+    assert metrics["verdict"] == "corrected" and metrics["copy_rate"] == 1 / 256
+    assert metrics["diversity_ratio"] == 0.75 and metrics["right_diversity_ratio"] == 0.9
+    for clause in metrics["clauses"].values():
+        assert not any(isinstance(value, str) for value in clause.values())
+        assert clause["p_pass"] <= 0.05 < clause["p_fail"]
 
 
-def test_a_clause_without_a_metric_has_its_reason_in_the_metric_file() -> None:
-    clause = Clause(passed=None, metric=None, threshold=0.7, sentence="The diversity is not known: no samples.")
-    assert clause.as_metrics() == {
-        "passed": None,
-        "figure": None,
-        "threshold": 0.7,
-        "reason": "The diversity is not known: no samples.",
-    }
+@pytest.mark.parametrize(
+    ("name", "value"), [("held_out_margin", -0.1), ("max_copy_rate", float("nan")), ("level", 1.0)]
+)
+def test_impossible_thresholds_are_refused(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=name):
+        replace(THRESHOLDS, **{name: value})
 
 
-@pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf")])
-def test_a_threshold_that_is_no_threshold_is_refused(value: float) -> None:
-    with pytest.raises(ValueError, match="held_out_margin"):
-        Thresholds(
-            min_target_drop=0.3,
-            max_target_rate=0.25,
-            held_out_margin=value,
-            min_diversity_ratio=0.7,
-            max_copy_rate=0.02,
-        )
+@pytest.mark.parametrize("exploratory", [True, False])
+def test_a_quick_run_says_that_it_proves_nothing(exploratory: bool) -> None:
+    metrics = reach_verdict(compare(), measured(), THRESHOLDS, exploratory=exploratory).as_metrics()
+    assert metrics["exploratory"] is exploratory
+    assert ("proves nothing" in metrics["reasons"][0]) is exploratory
 
 
-def test_a_quick_run_keeps_its_clauses_and_says_first_that_it_proves_nothing() -> None:
-    full, quick = (
-        reach_verdict(GOOD, {"copy_rate": 0.0}, THRESHOLDS, exploratory=exploratory).as_metrics()
-        for exploratory in (False, True)
-    )
-    assert full["exploratory"] is False and quick["exploratory"] is True
-    assert "proves nothing" in quick["reasons"][0] and quick["reasons"][1:] == full["reasons"]
-    same = set(full) - {"exploratory", "reasons"}
-    assert {key: full[key] for key in same} == {key: quick[key] for key in same}
+def test_a_stricter_level_asks_for_more() -> None:
+    close = compare(diversity_right=ratio(0.79))
+    assert reach_verdict(close, measured(), THRESHOLDS).clauses["diversity"].passed is True
+    strict = Thresholds(**{**vars(THRESHOLDS), "level": 0.999})
+    assert reach_verdict(close, measured(), strict).clauses["diversity"].passed is None
