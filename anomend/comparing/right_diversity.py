@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from anomend.comparing.pairs import Pairs
 from anomend.measuring.diversity import cosine_distance_matrix
-from anomend.statistics.within_set_ratio import MIN_IMAGES, jackknife_within_sets, log_ratio
+from anomend.statistics.within_set_ratio import MIN_IMAGES, jackknife, log_ratio, over_prompts
 
 Features = NDArray[np.float32]
 Sets = dict[str, Features]
@@ -65,7 +65,7 @@ def right_diversity(
         references.append(reference)
         words += [name] if name else []
     base, tuned = (
-        jackknife_within_sets([cosine_distance_matrix(each) for each in sets])
+        over_prompts([jackknife(cosine_distance_matrix(each)) for each in sets])
         for sets in (references, of_tuned.values())
     )
     found = log_ratio(base, tuned)

@@ -9,10 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from anomend.statistics.within_set import within_set_mean
-
 MIN_IMAGES = 8
 """Fewest images of a prompt. With fewer, the error of the mean is itself hardly known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptMean:
+    """`within_set_mean` of one prompt's images, with its variance at new seeds."""
+
+    value: float
+    variance: float
+    images: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,32 +51,34 @@ class LogRatio:
         return self.ratio * math.exp(-length), self.ratio * math.exp(length)
 
 
-def jackknife_within_sets(matrices: Sequence[ArrayLike]) -> SetMean:
-    """The mean over prompts of `within_set_mean`, with its error by leaving out one image at a time.
+def jackknife(matrix: ArrayLike) -> PromptMean:
+    """The within-set mean of one prompt, with its variance by leaving out one image at a time.
 
     Args:
-        matrices: for each prompt a symmetric matrix of its images, shape (n, n), n >= `MIN_IMAGES`.
+        matrix: symmetric, of the prompt's images, shape (n, n), n >= `MIN_IMAGES`.
 
     Raises:
-        ValueError: there are no prompts, or one has too few images.
+        ValueError: there are too few images.
     """
-    sets = [np.asarray(matrix, dtype=np.float64) for matrix in matrices]
-    if not sets or min(map(len, sets)) < MIN_IMAGES:
+    values = np.asarray(matrix, dtype=np.float64)
+    n = len(values)
+    if n < MIN_IMAGES:
         raise ValueError(f"the error of a within-set mean takes {MIN_IMAGES} images of each prompt or more")
-    means, variances = [], []
-    for values in sets:
-        n = len(values)
-        rows = values.sum(axis=1) - np.diag(values)
-        left_out = (rows.sum() - 2 * rows) / ((n - 1) * (n - 2))
-        variances.append((n - 1) / n * float(((left_out - left_out.mean()) ** 2).sum()))
-        means.append(within_set_mean(values) or 0.0)
-    value, total = float(np.mean(means)), sum(variances)
-    spread = sum(variance**2 / (len(values) - 1) for variance, values in zip(variances, sets, strict=True))
+    rows = values.sum(axis=1) - np.diag(values)
+    left_out = (rows.sum() - 2 * rows) / ((n - 1) * (n - 2))
+    variance = (n - 1) / n * float(((left_out - left_out.mean()) ** 2).sum())
+    return PromptMean(value=float(rows.sum()) / (n * (n - 1)), variance=variance, images=n)
+
+
+def over_prompts(means: Sequence[PromptMean]) -> SetMean:
+    """The mean over prompts, one or more, each with its own seeds."""
+    value, total = float(np.mean([each.value for each in means])), sum(each.variance for each in means)
+    spread = sum(each.variance**2 / (each.images - 1) for each in means)
     return SetMean(
         value=value,
-        images=sum(map(len, sets)),
-        relative_variance=total / len(sets) ** 2 / value**2 if value > 0 else math.inf,
-        freedom=total**2 / spread if spread > 0 else float(sum(len(values) - 1 for values in sets)),
+        images=sum(each.images for each in means),
+        relative_variance=total / len(means) ** 2 / value**2 if value > 0 else math.inf,
+        freedom=total**2 / spread if spread > 0 else float(sum(each.images - 1 for each in means)),
     )
 
 

@@ -69,6 +69,13 @@ class Clause:
         return values if self.figure is not None else values | {"reason": self.sentence}
 
 
+def settle(claim: Claim, p_fail: float | None, error: float) -> bool | None:
+    """Whether the clause passes; None where it is unsettled. See `decide`."""
+    if claim.tails is None or p_fail is None:
+        return None
+    return True if claim.tails.beyond <= claim.error else False if p_fail <= error else None
+
+
 def decide(claim: Claim, p_fail: float | None, error: float) -> Clause:
     """The clause passes where the truth is shown to be within its limit, and fails where it is shown to be beyond.
 
@@ -77,10 +84,9 @@ def decide(claim: Claim, p_fail: float | None, error: float) -> Clause:
         p_fail: `tails.within`, adjusted for the number of clauses; None where there are no tails.
         error: p at which a clause fails.
     """
-    tails = claim.tails
+    tails, passed = claim.tails, settle(claim, p_fail, error)
     if tails is None or p_fail is None:
         return Clause(passed=None, threshold=claim.threshold, figure=claim.figure, sentence=_unmeasured(claim))
-    passed = True if tails.beyond <= claim.error else False if p_fail <= error else None
     outcome = {True: "is shown", False: "is excluded", None: "is neither shown nor excluded"}[passed]
     bound, words = _bound(claim, excluded=passed is False, error=error if passed is False else claim.error)
     advice = seeds_to_show(tails.beyond, claim.error, claim.seeds_per_prompt) if passed is None else None

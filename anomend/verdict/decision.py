@@ -11,7 +11,7 @@ prompts at new seeds.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -118,9 +118,9 @@ def reach_verdict(
         read_change(compare, measure_tuned, f"anomaly_rate_{group}") for group in ("target", "held_out")
     )
     ratio, copies = read_ratio(compare), read_copies(measure_tuned, target)
-    clauses = decide_all(
-        claims(target, held_out, ratio=ratio, copies=copies, thresholds=thresholds), 1 - thresholds.level
-    )
+    found = claims(target, held_out, ratio=ratio, copies=copies, thresholds=thresholds)
+    p_fail = adjusted(found)
+    clauses = {name: decide(claim, p_fail[name], 1 - thresholds.level) for name, claim in found.items()}
     failed = [clause.sentence for clause in clauses.values() if clause.passed is False]
     unsettled = [clause.sentence for clause in clauses.values() if clause.passed is None]
     of_all = measure(compare, "diversity")
@@ -137,7 +137,7 @@ def reach_verdict(
         "copy_rate": copies.k / copies.n if copies.n else None,
     }
     return Verdict(
-        outcome=outcome_of(clauses),
+        outcome=outcome_of(clause.passed for clause in clauses.values()),
         reasons=tuple(failed or unsettled or [clause.sentence for clause in clauses.values()]),
         scope=scope_of(target, held_out, thresholds),
         clauses=clauses,
@@ -164,15 +164,14 @@ def claims(
     }
 
 
-def decide_all(claims: Mapping[str, Claim], error: float) -> dict[str, Clause]:
-    """The clauses, by name; they fail by Holm's correction over all of them."""
-    adjusted = holm({name: claim.tails.within if claim.tails else None for name, claim in claims.items()})
-    return {name: decide(claim, adjusted[name], error) for name, claim in claims.items()}
+def adjusted(claims: Mapping[str, Claim]) -> dict[str, float | None]:
+    """By clause, p of the hypothesis that the truth is within its threshold, by Holm's correction over all clauses."""
+    return holm({name: claim.tails.within if claim.tails else None for name, claim in claims.items()})
 
 
-def outcome_of(clauses: Mapping[str, Clause]) -> Outcome:
+def outcome_of(passed: Iterable[bool | None]) -> Outcome:
     """`not_corrected` if a clause failed, else `inconclusive` if one is unsettled, else `corrected`."""
-    passed = [clause.passed for clause in clauses.values()]
+    passed = list(passed)
     return "not_corrected" if False in passed else "inconclusive" if None in passed else "corrected"
 
 

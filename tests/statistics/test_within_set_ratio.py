@@ -9,7 +9,7 @@ import pytest
 
 from anomend.statistics.one_sided import ratio_tails
 from anomend.statistics.within_set import within_set_mean
-from anomend.statistics.within_set_ratio import MIN_IMAGES, SetMean, jackknife_within_sets, log_ratio
+from anomend.statistics.within_set_ratio import MIN_IMAGES, SetMean, jackknife, log_ratio, over_prompts
 
 
 def squared_distances(values: np.ndarray) -> np.ndarray:
@@ -24,7 +24,7 @@ def test_the_jackknife_by_leaving_out_each_image() -> None:
         n = len(values)
         left = [within_set_mean(np.delete(np.delete(values, i, 0), i, 1)) for i in range(n)]
         variances.append((n - 1) * float(np.var(np.array(left, dtype=float))))
-    found = jackknife_within_sets(sets)
+    found = over_prompts([jackknife(values) for values in sets])
     mean = float(np.mean([within_set_mean(values) for values in sets]))
     assert found.value == pytest.approx(mean) and found.images == 21
     assert found.relative_variance == pytest.approx(sum(variances) / 4 / mean**2)
@@ -45,7 +45,7 @@ def test_both_errors_come_from_the_larger_variance_per_image() -> None:
 
 def test_too_few_images_are_refused() -> None:
     with pytest.raises(ValueError, match=f"{MIN_IMAGES} images"):
-        jackknife_within_sets([np.zeros((MIN_IMAGES - 1, MIN_IMAGES - 1))])
+        jackknife(np.zeros((MIN_IMAGES - 1, MIN_IMAGES - 1)))
 
 
 @pytest.mark.parametrize(("of_base", "of_tuned"), [(8, 60), (27, 119)])
@@ -60,7 +60,7 @@ def test_a_ratio_at_its_limit_passes_in_about_5_percent(of_base: int, of_tuned: 
     passed = failed = 0
     for _ in range(1000):
         base, tuned = (
-            jackknife_within_sets([distances(count, scale) for _ in range(2)])
+            over_prompts([jackknife(distances(count, scale)) for _ in range(2)])
             for count, scale in ((of_base, 1.0), (of_tuned, math.sqrt(0.7)))
         )
         found = log_ratio(base, tuned)
