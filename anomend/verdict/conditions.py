@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from anomend.statistics.one_sided import PairCounts, Tails, rate_tails, ratio_tails, rise_tails
+from anomend.statistics.one_sided import Tails, rate_tails, ratio_tails
+from anomend.statistics.paired_rise import PairCounts, rise_tails
 from anomend.verdict.clauses import Claim, percent, points, worst
 from anomend.verdict.evidence import Change, Copies, Ratio
 

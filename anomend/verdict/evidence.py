@@ -9,7 +9,7 @@ from functools import reduce
 from operator import add
 from typing import Any
 
-from anomend.statistics.one_sided import PairCounts
+from anomend.statistics.paired_rise import PairCounts
 
 ROUNDING = 1e-9
 """Differences of rates carry rounding (0.4 - 0.7 > -0.3 in floats), which must not decide whether values agree."""

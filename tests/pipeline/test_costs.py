@@ -90,7 +90,7 @@ def test_the_record_with_the_most_work_counts_and_a_trial_where_no_stage_has_run
     folder = records("trial", of(), sampling=WorkDone(1000, 1000.0))
     assert time_of("sample_base", of(), folder).source == "a trial, run here on cpu"
     records("class_images", of(), sampling=WorkDone(100, 200.0))
-    assert time_of("sample_base", of(), folder).seconds["here"] == pytest.approx(10 + 2 * 30720)
+    assert time_of("sample_base", of(), folder).seconds["here"] == pytest.approx(10 + 2 * 38400)
     records("sample_base", of(), sampling=WorkDone(101, 30.0, "NVIDIA L4"))
     assert time_of("sample_base", of(), folder).source == "sample_base, run here on NVIDIA L4"
 
@@ -98,7 +98,7 @@ def test_the_record_with_the_most_work_counts_and_a_trial_where_no_stage_has_run
 def test_measuring_runs_on_the_cpu_whatever_the_device(records: Any) -> None:
     folder = records("measure_base", of(), measuring=WorkDone(768, 76.8))
     on_gpu = of(base={"device": "cuda"})
-    assert time_of("measure@tuned", on_gpu, folder).seconds["here"] == pytest.approx(10 + 76.8)
+    assert time_of("measure@tuned", on_gpu, folder).seconds["here"] == pytest.approx(10 + 96.0)
 
 
 def test_broken_and_earlier_records_are_left_out(tmp_path: Path) -> None:

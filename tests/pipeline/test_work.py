@@ -16,10 +16,10 @@ def of(profile: str, **changes: dict[str, Any]) -> Any:
 
 
 def test_the_miniatures_work() -> None:
-    """2 target prompts x 128 seeds and 8 held-out ones x 64, 20 steps with guidance; 700 steps of 8 + 4 images."""
+    """2 target prompts x 160 seeds and 8 held-out ones x 80, 20 steps with guidance; 700 steps of 8 + 4 images."""
     work = work_of(of("mini"))
-    assert work["sample_base"].images == work["measure@tuned"].images == 256 + 512
-    assert work["sample_base"].sampling == work["sample_tuned"].adapted == 768 * 20 * 2
+    assert work["sample_base"].images == work["measure@tuned"].images == 320 + 640
+    assert work["sample_base"].sampling == work["sample_tuned"].adapted == 960 * 20 * 2
     assert work["class_images"].images == 8 * 16 and work["class_images"].sampling == 128 * 40
     assert work["losers"].images == work["losers"].model_evaluations == 0
     # 20 collected images and their mirror images, and the class images.
@@ -88,6 +88,6 @@ def test_images_that_are_rejected_cost_more_up_to_all_tries() -> None:
 
 def test_images_that_are_there_already_are_not_sampled_again() -> None:
     params = of("mini")
-    assert sampling_work(params, "sample_base", already_made=700).sampling == 68 * 40
-    work = work_of(params, already_made={"sample_base": 768})
-    assert work["sample_base"].images == 0 and work["sample_tuned"].images == 768
+    assert sampling_work(params, "sample_base", already_made=900).sampling == 60 * 40
+    work = work_of(params, already_made={"sample_base": 960})
+    assert work["sample_base"].images == 0 and work["sample_tuned"].images == 960

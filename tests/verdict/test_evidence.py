@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from anomend.statistics.one_sided import PairCounts, rate_tails, rise_tails
+from anomend.statistics.one_sided import rate_tails
+from anomend.statistics.paired_rise import PairCounts, rise_tails
 from anomend.verdict.advice import seeds_to_show
 from anomend.verdict.decision import reach_verdict
 from tests.verdict.made import THRESHOLDS, change, compare, measured

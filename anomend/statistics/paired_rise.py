@@ -1,0 +1,133 @@
+"""One-sided tests of the rise of a paired rate against a limit: exact for few pairs, by Tango's score for many."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anomend.statistics.one_sided import Tails
+
+EXACT_PAIRS = 128
+"""Up to this many pairs the test is exact; its work grows with the square of their number."""
+_SHARES = 64
+"""Values of the unknown share of pairs that only the base has, over which the exact p is maximised."""
+_TIES = 9
+"""Decimals of the statistic; tables that differ by rounding are ties."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PairCounts:
+    """Pairs of images of the same prompt and seed, by which of the two is anomalous."""
+
+    both: int
+    only_base: int
+    only_tuned: int
+    neither: int
+
+    @property
+    def n(self) -> int:
+        """Number of pairs."""
+        return self.both + self.only_base + self.only_tuned + self.neither
+
+    @property
+    def base(self) -> int:
+        """Anomalous images of the base model."""
+        return self.both + self.only_base
+
+    @property
+    def tuned(self) -> int:
+        """Anomalous images of the tuned model."""
+        return self.both + self.only_tuned
+
+    @property
+    def rise(self) -> float:
+        """Tuned minus base rate, from -1 to 1; NaN without pairs."""
+        return (self.only_tuned - self.only_base) / self.n if self.n else math.nan
+
+    def __add__(self, other: PairCounts) -> PairCounts:
+        """The pairs of both."""
+        return PairCounts(
+            self.both + other.both,
+            self.only_base + other.only_base,
+            self.only_tuned + other.only_tuned,
+            self.neither + other.neither,
+        )
+
+
+def rise_tails(pairs: PairCounts, limit: float) -> Tails:
+    """Tails of the rise of a paired rate.
+
+    Up to `EXACT_PAIRS` pairs they are those of the exact unconditional test, which orders the tables by Tango's score
+    and takes the largest probability over the unknown share of pairs that only the base has (Hsueh, Liu & Chen 2001,
+    doi:10.1111/j.0006-341x.2001.00478.x). Beyond, they are normal tails of the score with a continuity correction of
+    one pair: without it a test at 5% passes up to 8% of truths at the limit, with it at most 5%. Where prompts have
+    rates of their own, pooling their pairs makes the tails too large rather than too small.
+
+    Args:
+        pairs: counts of pairs.
+        limit: the rise that may not be exceeded, above -1 and below 1; below 0 for a fall that is asked for.
+    """
+    n, up, down = pairs.n, pairs.only_tuned, pairs.only_base
+    if n == 0:
+        return Tails(beyond=1.0, within=1.0)
+    if n <= EXACT_PAIRS:
+        beyond, within = _exact_tails(n, limit)
+        return Tails(beyond=float(beyond[down, up]), within=float(within[down, up]))
+    excess, spread = _excess_and_spread(n, down, up, limit)
+    if spread <= 0:
+        return Tails(beyond=1.0, within=1.0)
+    low, high = float((excess + 1) / spread), float((1 - excess) / spread)
+    return Tails(beyond=_normal_below(low), within=_normal_below(high))
+
+
+def _excess_and_spread(n: int, down: Any, up: Any, limit: float) -> tuple[Any, Any]:
+    """Pairs beyond the limit, and their standard deviation where the rise is the limit (Tango 1998).
+
+    Reference: doi:10.1002/(SICI)1097-0258(19980430)17:8<891::AID-SIM780>3.0.CO;2-B.
+    """
+    # The most likely share of pairs that only the base has, if the rise is the limit: a root of a quadratic equation.
+    linear = -up - down + (2 * n - up + down) * limit
+    constant = -down * limit * (1 - limit)
+    share = (np.sqrt(np.maximum(0.0, linear**2 - 8 * n * constant)) - linear) / (4 * n)
+    variance = np.maximum(0.0, n * (2 * share + limit * (1 - limit)))
+    return up - down - n * limit, np.sqrt(variance)
+
+
+@lru_cache(maxsize=64)
+def _exact_tails(n: int, limit: float) -> tuple[Floats, Floats]:
+    """`Tails` of every table of n pairs, by pairs that only the base and only the tuned model has."""
+    from scipy.special import gammaln, xlogy  # Not at the top: a stage that decides nothing need not load it.
+
+    down, up = (places.astype(np.float64) for places in np.nonzero(np.add.outer(range(n + 1), range(n + 1)) <= n))
+    rest = n - down - up
+    excess, spread = _excess_and_spread(n, down, up, limit)
+    score = np.round(np.divide(excess, spread, out=np.zeros_like(excess), where=spread > 0), _TIES)
+    low, high = max(0.0, -limit), (1 - limit) / 2
+    # Denser towards the ends, where probabilities change fastest.
+    shares = low + (high - low) * (1 - np.cos(np.pi * np.linspace(0, 1, _SHARES))) / 2
+    logs = gammaln(n + 1) - gammaln(down + 1) - gammaln(up + 1) - gammaln(rest + 1)
+    order = np.argsort(score, kind="stable")
+    below, above = np.zeros(len(score)), np.zeros(len(score))
+    first, last = (np.searchsorted(score[order], score[order], side=side) for side in ("left", "right"))
+    for share in shares:
+        rise = np.maximum(0.0, share + limit)
+        left = np.maximum(0.0, 1 - share - rise)
+        chance = np.exp(logs + xlogy(down, share) + xlogy(up, rise) + xlogy(rest, left))[order]
+        total = np.concatenate([[0.0], np.cumsum(chance)])
+        below = np.maximum(below, total[last])
+        above = np.maximum(above, total[-1] - total[first])
+    beyond, within = np.ones((2, n + 1, n + 1))
+    places = down[order].astype(int), up[order].astype(int)
+    beyond[places], within[places] = np.minimum(below, 1), np.minimum(above, 1)
+    return beyond, within
+
+
+def _normal_below(z: float) -> float:
+    return math.erfc(-z / math.sqrt(2)) / 2
