@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from anomend.project.hand_edited import read_table
 from anomend.project.text_files import read_text
 
 TABLES = ("metadata.jsonl", "metadata.csv")
@@ -18,10 +17,10 @@ CAPTION_KEYS = ("text", "caption")
 """The column of the caption: `text` in Hugging Face's examples, `caption` in many data sets."""
 OTHER_TABLES = {
     f"{stem}.{ending}"
-    for stem in ("metadata", "captions", "caption", "meta_cap", "labels")
+    for stem in ("metadata", "captions", "caption", "meta_cap", "labels", "train", "dataset", "annotations", "prompts")
     for ending in ("json", "jsonl", "csv", "tsv", "txt", "parquet", "xlsx", "xls", "ods", "toml", "yaml", "yml")
-} - set(TABLES)
-"""Names under which other programs keep captions, in layouts that are not read here."""
+} - set(TABLES) | {f"{table}.txt" for table in TABLES}
+"""Names under which other programs keep captions in layouts that are not read here, or with a second ending."""
 
 
 @dataclass
@@ -106,11 +105,11 @@ def _caption(row: dict[str, Any], where: str) -> tuple[str, str]:
 
 def _rows(table: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """The rows of a table with their line numbers, each with a `file_name`."""
-    text = read_text(table)
     if table.suffix.lower() == ".csv":
-        yield from _csv_rows(table, text)
+        for each in read_table(table, ("file_name",), optional=CAPTION_KEYS[:1]):
+            yield each.number, each.values
         return
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, line in enumerate(read_text(table).split("\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -122,25 +121,6 @@ def _rows(table: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         if any("\ud800" <= letter <= "\udfff" for value in row.values() if isinstance(value, str) for letter in value):
             raise ValueError(f"line {number} of {table} has half a character (\\ud800 to \\udfff): write it again")
         yield number, row
-
-
-def _csv_rows(table: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    # Spreadsheets of many countries write semicolons.
-    header = text.partition("\n")[0]
-    delimiter = max(",;\t", key=header.count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        if "file_name" not in (reader.fieldnames or []):
-            raise ValueError(f"{table} has no column file_name: its first line is file_name,text")
-        for row in reader:
-            if None in row or row["file_name"] is None:
-                raise ValueError(
-                    f"line {reader.line_num} of {table} has more or fewer cells than the first line: put texts with "
-                    "commas in quotes"
-                )
-            yield reader.line_num, row
-    except csv.Error as error:
-        raise ValueError(f"line {reader.line_num} of {table} is not CSV ({error}): fix its quotes") from None
 
 
 def _named(name: str, folder: Path, by_name: dict[str, list[Path]]) -> Path | None:

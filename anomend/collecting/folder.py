@@ -22,7 +22,7 @@ def check(prompts: Sequence[str], settings: SourceSettings) -> None:
         ValueError: they cannot.
     """
     folder = _settings(settings)
-    Captions(folder.path, prompts, folder.caption, own_files(folder.path).files)
+    Captions(folder.path, prompts, folder.caption, own_files(folder.path))
 
 
 def collect(prompts: Sequence[str], count: int, settings: SourceSettings) -> Iterator[SourceImage | Skipped]:
@@ -42,7 +42,7 @@ def collect(prompts: Sequence[str], count: int, settings: SourceSettings) -> Ite
     folder = _settings(settings)
     own = own_files(folder.path)
     yield from own.refused
-    captions = Captions(folder.path, prompts, folder.caption, own.files)
+    captions = Captions(folder.path, prompts, folder.caption, own)
     for table, reason in captions.unused():
         yield Skipped(table, reason, kind="caption")
     candidates: list[Captioned] = []

@@ -7,6 +7,7 @@ import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 import openai
@@ -47,10 +48,10 @@ class ImageClient:
         self.purchase, self.images = settings.purchase, settings.images
         self.buyer = Buyer(settings.purchase)
         self.templates = {
-            name: _template(Path(path), name)
-            for name, path in (
-                ("person", settings.images.individual_template),
-                ("context", settings.images.context_template),
+            fields[0]: _template(Path(path), fields)
+            for fields, path in (
+                (("person", "prompt"), settings.images.individual_template),
+                (("context",), settings.images.context_template),
             )
         }
         self.client: openai.OpenAI | None = None
@@ -154,14 +155,21 @@ def image_bytes(outcome: Outcome) -> bytes:
     return base64.b64decode(outcome.response["data"][0]["b64_json"], validate=True)
 
 
-def _template(path: Path, name: str) -> str:
+def _template(path: Path, fields: Sequence[str]) -> str:
+    """The text of a template, which must use the first of `fields` and may use the others, as they are named.
+
+    Raises:
+        ValueError: the file is missing or cannot be read, or has other braces.
+    """
     if not path.exists():
         raise ValueError(f"{path} is missing: restore it from git, or fix collect.openai")
-    text = read_text(path).strip()
+    text, allowed = read_text(path).strip(), " and ".join(f"{{{field}}}" for field in fields)
     try:
-        text.format(person="", prompt="", context="")
-    except (KeyError, IndexError, ValueError):
-        raise ValueError(f"{path} has braces that hold no placeholder: it may use {{{name}}} and {{prompt}}") from None
-    if f"{{{name}}}" not in text:
-        raise ValueError(f"{path} does not use {{{name}}}: put it where the {name} belongs")
+        parts = [part[1:] for part in Formatter().parse(text) if part[1] is not None]
+    except ValueError:
+        parts = [("", "", None)]
+    if any(field not in fields or form or conversion for field, form, conversion in parts):
+        raise ValueError(f"{path} has braces that hold no placeholder: it may use {allowed}")
+    if f"{{{fields[0]}}}" not in text:
+        raise ValueError(f"{path} does not use {{{fields[0]}}}: put it where the {fields[0]} belongs")
     return text

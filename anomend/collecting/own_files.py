@@ -25,6 +25,8 @@ class OwnFiles:
     """Files that may be read, sorted."""
     refused: list[Skipped]
     """Everything else, with the reason, sorted by name."""
+    unread: dict[Path, str]
+    """The paths of `refused`, with the reasons."""
 
 
 def own_files(folder: Path) -> OwnFiles:
@@ -45,10 +47,12 @@ def own_files(folder: Path) -> OwnFiles:
         raise ValueError(f"the folder {folder} may not be read: give yourself permission (chmod u+rx)")
     files: list[Path] = []
     refused: list[Skipped] = []
+    unread: dict[Path, str] = {}
     inside = folder.resolve()
 
     def refuse(path: Path, reason: str, kind: str) -> None:
         refused.append(Skipped(printable(path.relative_to(folder).as_posix()), reason, kind=kind))
+        unread[path] = reason
 
     def unreadable(error: OSError) -> None:
         refuse(Path(error.filename), "the folder may not be read: give yourself permission (chmod u+rx)", "unreadable")
@@ -68,7 +72,7 @@ def own_files(folder: Path) -> OwnFiles:
                 refuse(path, "its name has characters no table can hold: rename it", "name")
             else:
                 files.append(path)
-    return OwnFiles(sorted(files), sorted(refused, key=lambda each: each.name))
+    return OwnFiles(sorted(files), sorted(refused, key=lambda each: each.name), unread)
 
 
 def printable(name: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from anomend.collecting.captions import prompts_in
 from anomend.collecting.image import Skipped, SourceImage
 from anomend.project.files import write_whole
 from anomend.project.slugs import slug
@@ -48,7 +49,7 @@ class CollectionRecord:
         self.sources[source] += 1
         self.captions[item.caption_kind] += 1
         # A caption of several prompts ("on the grass or on the street") is for each of them.
-        self.answered.update(prompt for prompt in self.prompts if prompt == item.prompt or prompt in item.text)
+        self.answered.update({item.prompt, *prompts_in(item.text, self.prompts)}.intersection(self.prompts))
 
     def leave_out(self, source: str, item: Skipped) -> None:
         """Note something that was left out."""

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from unicodedata import normalize
 
 from anomend.project.hand_edited import read_table
 
@@ -34,7 +35,8 @@ def read_decisions(table: Path) -> list[Decision]:
         return []
     decisions: list[Decision] = []
     for line in read_table(table, ("image", "decision", "note"), optional=("note",)):
-        image, decision = line["image"], line["decision"].lower()
+        # A name may be in either Unicode form, which look alike.
+        image, decision = normalize("NFC", line["image"]), line["decision"].lower()
         if decision not in (KEEP, REJECT):
             raise line.problem(f"says {decision!r}: write keep or reject")
         if not image or any(image == earlier.image for earlier in decisions):
@@ -47,7 +49,7 @@ def decision_for(decisions: Sequence[Decision], sha256: str, original: str | Non
     """What was decided about an image, by its digest or by its name in the user's folder."""
     for decision in decisions:
         by_digest = is_digest(decision.image) and sha256.startswith(decision.image.lower())
-        if by_digest or decision.image == original:
+        if by_digest or (original is not None and decision.image == normalize("NFC", original)):
             return decision
     return None
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anomend.diffusion.bases import BASE_MODELS as BASE_MODELS
+from anomend.diffusion.bases import FILES
 from anomend.diffusion.bases import BaseModel as BaseModel
 from anomend.diffusion.latent_format import LatentFormat
 from anomend.project.checkouts import found
@@ -70,6 +73,7 @@ def load_pipeline(name: str, local_folder: str | None, dtype: str, **parts: Any)
     import torch
     from diffusers import StableDiffusion3Pipeline
     from diffusers.utils import logging
+    from safetensors import SafetensorError
 
     logging.disable_progress_bar()
     parts = absent_parts(name, local_folder) | parts
@@ -82,8 +86,8 @@ def load_pipeline(name: str, local_folder: str | None, dtype: str, **parts: Any)
             use_safetensors=True,
             **parts,
         )
-    except (OSError, ValueError) as error:
-        raise ValueError(_loading_hint(source, error)) from error
+    except (OSError, ValueError, SafetensorError) as error:
+        raise ValueError(_loading_hint(source, error, on_hub=_is_on_hub(name, local_folder))) from error
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
@@ -108,12 +112,27 @@ def absent_parts(name: str, local_folder: str | None) -> dict[str, None]:
     index = Path(base_source(name, local_folder)) / "model_index.json"
     if not index.exists():
         return {}
-    return {name: None for name, entry in json.loads(index.read_text()).items() if entry == [None, None]}
+    try:
+        entries = json.loads(index.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{index} is not valid JSON ({error}): get the base's files again") from None
+    if not isinstance(entries, dict):
+        raise ValueError(f"{index} is not a JSON object: get the base's files again")
+    return {name: None for name, entry in entries.items() if entry == [None, None]}
 
 
-def _loading_hint(source: str, error: Exception) -> str:
+def _is_on_hub(name: str, local_folder: str | None) -> bool:
+    return BASE_MODELS[name].revision is not None and not local_folder
+
+
+def _loading_hint(source: str, error: Exception, *, on_hub: bool) -> str:
     text = " ".join(str(error).split())
-    if "gated" in text.lower() or "401" in text or "403" in text:
+    if not on_hub:
+        # Its own name may have any of the words below.
+        return (
+            f"{source} cannot be loaded ({text[:300]}): get its files again, or set base.local_folder to another copy"
+        )
+    if "gated" in text.lower() or re.search(r"\b40[13]\b", text):
         return f"{source} is gated: accept its licence on the hub and set HF_TOKEN in the environment"
     if any(word in text.lower() for word in ("offline", "connect", "resolve", "cached")):
         return f"{source} is not on this machine and the hub cannot be reached: connect, or set base.local_folder"
@@ -122,18 +141,28 @@ def _loading_hint(source: str, error: Exception) -> str:
 
 def fingerprint(name: str, local_folder: str | None) -> str:
     """What identifies the base's weights: SHA-256 over a folder's files, or `repository@revision` on the hub."""
-    base = BASE_MODELS[name]
-    if base.revision is not None and not local_folder:
-        return f"{base.source}@{base.revision}"
+    if _is_on_hub(name, local_folder):
+        return f"{BASE_MODELS[name].source}@{BASE_MODELS[name].revision}"
     folder = Path(base_source(name, local_folder))
     digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in {".safetensors", ".json", ".txt"}):
+    for path in sorted(path for path in _files_in(folder) if path.is_file() and path.suffix in FILES):
         digest.update(str(path.relative_to(folder)).encode())
         with path.open("rb") as handle:
             # In parts: a file of T5 is larger than the memory of many machines.
             while part := handle.read(1 << 20):
                 digest.update(part)
     return f"sha256:{digest.hexdigest()}"
+
+
+def _files_in(folder: Path) -> Iterator[Path]:
+    """The files of a folder and its sub-folders; links are followed, as diffusers follows them."""
+    seen: set[str] = set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(parent)) in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        yield from (Path(parent, name) for name in names)
 
 
 def load_latent_format(name: str, local_folder: str | None) -> LatentFormat:
@@ -149,5 +178,7 @@ def load_latent_format(name: str, local_folder: str | None) -> LatentFormat:
             token=os.environ.get("HF_TOKEN"),
         )
     except (OSError, ValueError) as error:
-        raise ValueError(_loading_hint(source, error)) from error
+        raise ValueError(_loading_hint(source, error, on_hub=_is_on_hub(name, local_folder))) from error
+    if "scaling_factor" not in config:
+        raise ValueError(f"{source} has no scaling_factor in vae/config.json: get its files again")
     return LatentFormat(scaling_factor=config["scaling_factor"], shift_factor=config.get("shift_factor") or 0.0)

@@ -22,6 +22,8 @@ class BaseModel:
         return self.source if self.revision else None
 
 
+FILES = (".safetensors", ".json", ".txt", ".model")
+"""Endings of a base's files: weights, configurations, vocabularies of tokenizers."""
 BASE_MODELS = {
     "mini": BaseModel("models/mini", None, "MIT"),
     "sd3-medium": BaseModel(

@@ -10,6 +10,7 @@ import torch
 from diffusers import SD3Transformer2DModel, StableDiffusion3Pipeline
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from anomend.diffusion.finite import check_finite
@@ -56,7 +57,9 @@ def add_lora(
         transformer.add_adapter(config)
     except ValueError as error:
         raise ValueError(
-            f"train.target_modules = {list(target_modules)} names a module that is not a projection: {error}"
+            # peft's own sentence ends with the whole module.
+            f"train.target_modules = {list(target_modules)} names a module that is not a projection:"
+            f" {' '.join(str(error).partition('(')[0].split())}"
         ) from error
     parameters = [parameter for parameter in transformer.parameters() if parameter.requires_grad]
     for parameter in parameters:
@@ -124,19 +127,34 @@ def lora_sha256(folder: Path) -> str:
     return sha256_of(folder / WEIGHT_NAME)
 
 
+def check_saved_lora(file: Path) -> None:
+    """Refuse a file of weights that is broken, or has a value that is not finite.
+
+    Raises:
+        ValueError: it is or has; the sentence names the file.
+    """
+    try:
+        weights = load_file(file)
+    except SafetensorError as error:
+        raise ValueError(f"{file} is broken ({error}): run `make check-cache`, then `dvc repro train`") from None
+    for name, value in weights.items():
+        check_finite(value, f"{file}: {name}", "train it again, or get the file again")
+
+
 def load_lora(pipeline: StableDiffusion3Pipeline, folder: Path) -> None:
     """Load an adapter into a pipeline, with diffusers' loader.
 
     Raises:
-        ValueError: the folder has no weights, they are not finite, or they were made for another base.
+        ValueError: the folder has no weights, or broken ones, they are not finite, or they were made for another base.
     """
     if not (folder / WEIGHT_NAME).exists():
         raise ValueError(f"{folder / WEIGHT_NAME} is missing: run `dvc repro train`, or `dvc pull` it")
-    for name, value in load_file(folder / WEIGHT_NAME).items():
-        check_finite(value, f"{folder / WEIGHT_NAME}: {name}", "train it again, or get the file again")
+    check_saved_lora(folder / WEIGHT_NAME)
     try:
         pipeline.load_lora_weights(folder, weight_name=WEIGHT_NAME)
     except (RuntimeError, ValueError) as error:
+        if "out of memory" in str(error).lower():
+            raise
         raise ValueError(
             f"{folder} does not fit this base: train it again on base.name ({str(error)[:120]})"
         ) from error

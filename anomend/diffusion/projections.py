@@ -43,7 +43,10 @@ def refuse_unknown_targets(targets: Sequence[str], modules: Iterable[str], owner
     endings: dict[str, None] = {}
     for module in modules:
         parts = module.split(".")
-        endings |= dict.fromkeys(".".join(parts[start:]) for start in range(len(parts)))
+        # A number alone would choose blocks too: `2` is `ff.net.2` and `transformer_blocks.2`.
+        endings |= dict.fromkeys(
+            ".".join(parts[start:]) for start in range(len(parts)) if not parts[start:][0].isdigit()
+        )
     unknown = [target for target in targets if target not in endings]
     if not unknown:
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypedDict
 
 import numpy as np
@@ -99,7 +100,7 @@ def sample_images(
             batch = requests[start : start + batch_size]
             rows = [texts.captions.index(prompt) for prompt, _ in batch]
             empty = [texts.captions.index("")] * len(batch)
-            with timed_work(kind, len(batch) * passes, name):
+            with timed_work(kind, len(batch) * passes, name), _finite_decodings(pipeline.vae) as decodings:
                 images = pipeline(
                     prompt_embeds=embeds[rows],
                     pooled_prompt_embeds=pooled[rows],
@@ -112,11 +113,28 @@ def sample_images(
                     width=resolution,
                     output_type="np",
                 ).images
-            for (prompt, seed), image in zip(batch, images, strict=True):
-                if not np.isfinite(image).all():
+            # An image may come in tiles, one image after the other.
+            parts = np.array_split(decodings, len(batch))
+            for (prompt, seed), image, part in zip(batch, images, parts, strict=True):
+                if not (np.isfinite(image).all() and part.all()):
                     raise ValueError(
                         f"the image of {prompt!r} at seed {seed} is not finite: the weights are broken, or {dtype} is "
                         "too small for this base: set base.dtype to bfloat16 or float32"
                     )
             bar.update(len(batch))
             yield from (images * 255).round().astype(np.uint8)
+
+
+@contextmanager
+def _finite_decodings(vae: torch.nn.Module) -> Iterator[list[bool]]:
+    """Inside, whether each image that the VAE decodes is finite: the pipeline makes white or black of what is not."""
+    finite: list[bool] = []
+
+    def note(_: object, __: object, decoded: torch.Tensor) -> None:
+        finite.extend(torch.isfinite(decoded).flatten(1).all(1).tolist())
+
+    hook = vae.get_submodule("decoder").register_forward_hook(note)
+    try:
+        yield finite
+    finally:
+        hook.remove()

@@ -72,7 +72,7 @@ def read_diffusers(folder: Path) -> dict[str, Adapter]:
         metadata = (handle.metadata() or {}).get("lora_adapter_metadata")
     try:
         return from_diffusers(weights, json.loads(metadata) if metadata else None)
-    except (TypeError, AttributeError, json.JSONDecodeError):
+    except (TypeError, AttributeError, re.error, json.JSONDecodeError):
         raise ValueError(f"{path}: its lora_adapter_metadata is damaged: get the file again") from None
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None

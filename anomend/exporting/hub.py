@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from anomend.diffusion.lora import WEIGHT_NAME
+from anomend.diffusion.lora import WEIGHT_NAME, check_saved_lora
 from anomend.exporting.adapters import lora_file
 from anomend.exporting.finished_run import FinishedRun
 from anomend.exporting.hub_card import hub_card
@@ -39,8 +39,10 @@ def write_hub_folder(lora: Path, folder: Path, run: FinishedRun, *, picture: Pat
 
     Raises:
         FileNotFoundError: there is no LoRA in `lora`.
+        ValueError: it is broken, or not finite; nothing is written.
     """
     source, to_do = lora_file(lora), []
+    check_saved_lora(source)
     folder.mkdir(parents=True, exist_ok=True)
     for name in (COMFYUI_NAME, NOTICE_NAME, PICTURE_NAME):
         (folder / name).unlink(missing_ok=True)

@@ -86,8 +86,8 @@ def from_kohya(weights: Weights) -> dict[str, Adapter]:
             reached = rows.any(dim=0)
             if reached.any():
                 adapters[name] = Adapter(down[reached], rows[:, reached], scale)
-    if not adapters:
-        raise ValueError("all its weights are 0, so that it changes nothing: name another file")
+    if not any(adapter.scale and adapter.down.any() and adapter.up.any() for adapter in adapters.values()):
+        raise ValueError("all its weights are 0, or its alphas, so that it changes nothing: name another file")
     return adapters
 
 

@@ -73,7 +73,8 @@ class OpenAIApi:
                 errors = (ended.errors and ended.errors.data) or []
                 raise failed_batch([error.model_dump() for error in errors])
             files = [name for name in (ended.output_file_id, ended.error_file_id) if name]
-            lines = [line for name in files for line in self.client.files.content(name).text.splitlines() if line]
+            # Not splitlines: an answer may hold other characters that end lines, such as U+2028.
+            lines = [line for name in files for line in self.client.files.content(name).content.split(b"\n") if line]
         except Exception as error:
             raise _classified(error) from None
         for line in lines:

@@ -7,15 +7,15 @@ training, whatever its number of images and steps.
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from anomend.params.params import Params
 from anomend.pipeline.work import Work
+from anomend.project.hand_edited import read_table
 from anomend.project.paths import RESOLVED, RUN_SETTINGS
 
 TRIAL = "trial"
@@ -119,23 +119,19 @@ def read_published(path: Path) -> list[PublishedSpeed]:
     """The table data/costs.csv.
 
     Raises:
-        ValueError: it is missing or broken.
+        ValueError: it is missing or broken; the sentence names the line.
     """
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return [
-                PublishedSpeed(
-                    card=row["card"],
-                    parameters_billion=float(row["parameters_billion"]),
-                    resolution=int(row["resolution"]),
-                    gradient_checkpointing=row["gradient_checkpointing"] == "true",
-                    batch_size=int(row["batch_size"]),
-                    seconds_per_step=float(row["seconds_per_step"]),
-                )
-                for row in csv.DictReader(file)
-            ]
-    except (OSError, KeyError, TypeError, ValueError):
-        raise ValueError(f"{path} is missing or broken: restore it from git") from None
+    return [
+        PublishedSpeed(
+            card=line["card"],
+            parameters_billion=line.number_in("parameters_billion"),
+            resolution=round(line.number_in("resolution")),
+            gradient_checkpointing=line["gradient_checkpointing"].lower() == "true",
+            batch_size=round(line.number_in("batch_size")),
+            seconds_per_step=line.number_in("seconds_per_step"),
+        )
+        for line in read_table(path, [field.name for field in fields(PublishedSpeed)])
+    ]
 
 
 def duration(work: Work, params: Params, *, records: Sequence[Record], published: Sequence[PublishedSpeed]) -> Duration:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from anomend.diffusion.bases import FILES
 from anomend.params.params import Params
 from anomend.pipeline.contents import KnownDigests, files_in, folder_digest, json_object
 from anomend.project.checkouts import found
@@ -23,7 +24,7 @@ from anomend.project.paths import CHECKPOINTS, INPUT_LINKS, INPUTS
 from anomend.project.shared_folders import main_checkout
 
 COUNTED: dict[str, tuple[str, ...]] = {
-    "base.local_folder": (".safetensors", ".json", ".txt", ".model"),
+    "base.local_folder": FILES,
     "survey.responses": (".csv",),
 }
 """Endings of the files that count in a folder, by its parameter; in other folders all count. Hidden files do not, nor

@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from filelock import FileLock
 
 from anomend.project.yaml_files import read_yaml
+
+OBJECT = re.compile(r"[0-9a-f]{32}(\.dir)?")
+"""The name of an object in DVC's cache, with that of its folder."""
 
 
 def remove_broken_objects(cache: Path, lock: Path) -> tuple[int, int]:
@@ -24,7 +28,10 @@ def remove_broken_objects(cache: Path, lock: Path) -> tuple[int, int]:
     Returns:
         How many entries were deleted, and how many there were.
     """
-    objects = sorted(cache.glob("??/*"))
+    # Not the files under other names that DVC is writing, nor what older versions unpacked, nor links to a disk that is
+    # not there.
+    objects = sorted(path for path in cache.glob("??/*") if OBJECT.fullmatch(path.parent.name + path.name))
+    objects = [path for path in objects if path.is_file()]
     broken = [path for path in objects if _is_broken(path)]
     for path in broken:
         path.unlink()

@@ -57,7 +57,7 @@ def read_table(table: Path, columns: Sequence[str], *, optional: Sequence[str] =
         optional: those of the columns that a line may end without.
 
     Raises:
-        ValueError: the file is missing, has another encoding, lacks a column or has it twice, or a line has another
+        ValueError: the file is missing, has another encoding, lacks a column or has one twice, or a line has another
             number of values or a quotation mark that is never closed. The sentence names the file and the fix.
     """
     if not table.exists():
@@ -65,8 +65,8 @@ def read_table(table: Path, columns: Sequence[str], *, optional: Sequence[str] =
             f"{table} is missing: restore it from git, or make one whose first line is {','.join(columns)}"
         )
     text = read_text(table)
-    first, _, rest = text.partition("\n")
-    if first.strip().lower() in ("sep=,", "sep=;", "sep=\t", "sep="):
+    mark, _, rest = text.partition("\n")
+    if mark.strip().lower() in ("sep=,", "sep=;", "sep=\t", "sep="):
         text, before = rest, 1  # Excel's own line, which names the separator.
     else:
         before = 0
@@ -85,10 +85,12 @@ def read_table(table: Path, columns: Sequence[str], *, optional: Sequence[str] =
             " those inside it"
         ) from None
     names = records[0][1] if records else []
+    first = ",".join(dict.fromkeys([*columns, *optional]))
     for column in columns:
-        if names.count(column) != 1:
-            has = "two columns" if column in names else "no column"
-            raise ValueError(f"{table} has {has} {column!r}: its first line is {','.join(columns)}")
+        if column not in names:
+            raise ValueError(f"{table} has no column {column!r}: its first line is {first}")
+    if twice := [name for name in names if name and names.count(name) > 1]:
+        raise ValueError(f"{table} has two columns {twice[0]!r}: keep one")
     return [_line(table, number, names=names, record=record, optional=optional) for number, record in records[1:]]
 
 

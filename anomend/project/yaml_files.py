@@ -10,14 +10,27 @@ import yaml
 from anomend.project.text_files import read_text
 
 # libyaml, where PyYAML has it, reads dvc.lock ten times as fast.
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SAFE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _LOADER(_SAFE):  # type: ignore[misc]
+    """Makes plain values alone, and refuses a key that is there twice, of which PyYAML takes the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """See PyYAML."""
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
+        if twice := next((key for number, key in enumerate(keys) if key in keys[:number]), None):
+            raise yaml.constructor.ConstructorError(None, None, f"{twice} is there twice: keep one", node.start_mark)
+        content: dict[Any, Any] = super().construct_mapping(node, deep)
+        return content
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML mapping.
 
     Raises:
-        ValueError: the file is missing, has another encoding (see `text_files.read_text`), or is not a YAML mapping.
+        ValueError: the file is missing, has another encoding (see `text_files.read_text`), is not a YAML mapping,
+            or has a key twice.
     """
     if not path.exists():
         raise ValueError(f"{path} is missing")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -17,13 +17,20 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from anomend.project.files import sha256_of, write_whole
 from anomend.purchasing.budget import Budget
-from anomend.purchasing.failures import FailedBatch, FatalRequestError, TransientRequestError
+from anomend.purchasing.failures import (
+    FailedBatch,
+    FatalRequestError,
+    TransientRequestError,
+    UnknownRequestError,
+)
 from anomend.purchasing.purchase import Counts
 from anomend.purchasing.requests import Outcome, PaidRequest
 from anomend.purchasing.store import RequestStore
 
 T = TypeVar("T")
 ATTEMPTS = 6
+BATCHES = "batches"
+"""Folder of the notes about submitted batches, in the store."""
 MOST_BATCHES = 3
 """Batches in which one request is sent at most; what failed so often fails again."""
 Result = tuple[str, Outcome | str]
@@ -65,6 +72,12 @@ def split(requests: Sequence[PaidRequest], api: BatchApi) -> list[list[PaidReque
     return parts
 
 
+def open_batches(store: RequestStore, keys: Collection[str]) -> list[tuple[str, Path]]:
+    """Batches with any of the requests that were submitted and not collected: their ids and notes."""
+    notes = {path: json.loads(path.read_bytes()) for path in sorted((store.folder / BATCHES).glob("*.json"))}
+    return [(note["batch"], path) for path, note in notes.items() if not set(note["keys"]).isdisjoint(keys)]
+
+
 def buy_in_batches(
     store: RequestStore,
     budget: Budget,
@@ -87,38 +100,47 @@ def buy_in_batches(
         progress: called at every check, and at the end.
 
     Raises:
-        FatalRequestError: the budget does not allow it, a batch failed as a whole, or requests ended without an answer,
-            those among them that a finished batch does not mention; all others are kept.
+        FatalRequestError: the budget does not allow it, the vendor has no such batch any more, a batch failed as a
+            whole, or requests ended without an answer, those among them that a finished batch does not mention; all
+            others are kept.
     """
     unique = {request.key: request for request in requests}
-    open_batches = store.folder / "batches"
 
     def collect(batch: str, note: Path) -> dict[str, str]:
-        """Wait for a batch, keep its answers, forget it; returns why requests have no answer, by key."""
+        """Wait for a batch, keep the answers to these requests, note the others; returns why some have none, by key."""
         keys = json.loads(note.read_bytes())["keys"]
         failed = {key: "the finished batch has no result for it" for key in keys if key in unique}
+        wanted, others = set(failed), [key for key in keys if key not in unique]
         try:
             results = _results(api=api, batch=batch, poll_s=poll_s, checked=lambda: progress(counts))
         except FailedBatch as error:
             note.unlink()
             return dict.fromkeys(failed, f"the batch failed: {error}")
+        except UnknownRequestError:
+            raise FatalRequestError(
+                f"the vendor does not have the batch {batch} (they keep results for about 30 days, and for the account"
+                f" that sent it alone): set that account's key, or delete {note}, and its {len(keys)} requests are sent"
+                " and paid again"
+            ) from None
         for key, result in results:
-            if key in unique and isinstance(result, Outcome):
+            if key in wanted and isinstance(result, Outcome):
                 store.put(unique[key], result)
                 failed.pop(key, None)
-            elif key in unique:
+            elif key in wanted:
                 failed[key] = str(result)
         for key in failed:
             store.batch_failed(unique[key])
-        note.unlink()
+        if others:
+            # Of an earlier run with more pairs, which may come back for them.
+            write_whole(note, json.dumps({"batch": batch, "keys": others}))
+        else:
+            note.unlink()
         return failed
 
     failed: dict[str, str] = {}
     before = {key for key, request in unique.items() if store.get(request) is not None}
-    for path in sorted(open_batches.glob("*.json")):
-        note = json.loads(path.read_bytes())
-        if set(note["keys"]) <= set(unique):
-            failed |= collect(note["batch"], path)
+    for batch, path in open_batches(store, unique):
+        failed |= collect(batch, path)
     missing = [request for request in unique.values() if store.get(request) is None]
     estimate = sum(request.estimate_usd for request in missing)
     budget.pay(
@@ -130,7 +152,7 @@ def buy_in_batches(
         notes = []
         for part in split(missing, api):
             batch = _submit(store, part, api)
-            notes.append((batch, open_batches / f"{sha256_of(batch)[:16]}.json"))
+            notes.append((batch, store.folder / BATCHES / f"{sha256_of(batch)[:16]}.json"))
             write_whole(notes[-1][1], json.dumps({"batch": batch, "keys": sorted(request.key for request in part)}))
             for request in part:
                 store.end(request)  # The batch is noted, so a kill from here on loses nothing.

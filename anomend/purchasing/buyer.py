@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tqdm import tqdm
 
-from anomend.purchasing.batch import BatchApi, buy_in_batches
+from anomend.purchasing.batch import BatchApi, buy_in_batches, open_batches
 from anomend.purchasing.budget import Budget, check_permission
 from anomend.purchasing.failures import FatalRequestError
 from anomend.purchasing.models import refuse_retired
@@ -108,8 +108,19 @@ class Buyer:
         connect(settings.api_key, settings.timeout_s)
 
     def buy(self, requests: Sequence[PaidRequest], send: Send) -> list[Record]:
-        """The answers to all requests, in their order, bought one by one; hold the store's lock. See `Purchase.run`."""
+        """The answers to all requests, in their order, bought one by one; hold the store's lock. See `Purchase.run`.
+
+        Raises:
+            FatalRequestError: as `Purchase.run`, or some of them are in a batch that is not collected yet.
+        """
         settings = self.settings
+        missing = {request.key for request in requests if self.store.get(request) is None}
+        if batches := open_batches(self.store, missing):
+            batch, note = batches[0]
+            raise FatalRequestError(
+                f"the batch {batch} has some of these requests, which would be paid twice: set batch=true to collect"
+                f" it, or delete {note} to send them one by one"
+            )
         purchase = Purchase(
             self.store,
             self._budget,

@@ -38,6 +38,10 @@ class TransientRequestError(Exception):
         """The provider may have charged for it: the answer never arrived, or cannot be used."""
 
 
+class UnknownRequestError(FatalRequestError):
+    """The provider does not have what the request names, such as a model or a batch."""
+
+
 class UnusableRequest(FatalRequestError):
     """This request failed whenever it was sent; the others went on, and nothing is stored for it."""
 
@@ -104,7 +108,7 @@ def error_of(
                 f" or a key in {key_variable} that may use it"
             )
         case "unknown":
-            return FatalRequestError(
+            return UnknownRequestError(
                 f"{provider} does not know the model or the address ({message or named}): name one that it has today"
             )
         case "again":
@@ -155,7 +159,8 @@ def _message(body: object) -> str:
     message = str(error.get("message") or "") if isinstance(error, Mapping) else ""
     for secret in (r"\b(sk|Bearer)[-_ ][\w*.-]+", r"\bkey[-_ ](?=\S*[\d*])[\w*.-]{6,}"):
         message = re.sub(secret, "[key]", message)
-    message = re.sub(r"\b(org|proj)[-_](?=\w*\d)\w{6,}", "[account]", message)
+    for account in (r"\b(org|proj|user|wrkspc)[-_](?=\w*\d)\w{6,}", r"\b[\w.+-]+@[\w-]+\.[\w.-]*\w"):
+        message = re.sub(account, "[account]", message)
     return " ".join(message.split())[:300]
 
 

@@ -37,7 +37,7 @@ def read_price(model: str, path: Path) -> Price:
         path: CSV file with the columns `COLUMNS`.
 
     Raises:
-        ValueError: the table is missing or broken, or does not have the model.
+        ValueError: the table is missing or broken, does not have the model, or has it twice.
     """
     lines = read_table(path, COLUMNS)
     matching = [line for line in lines if model == line["model"] or _dated(model, line["model"])]
@@ -48,6 +48,8 @@ def read_price(model: str, path: Path) -> Price:
         )
     # The longest name is the closest match.
     line = max(matching, key=lambda line: len(line["model"]))
+    if same := [other.number for other in matching if other["model"] == line["model"] and other is not line]:
+        raise line.problem(f"and line {same[0]} both have a price for {line['model']!r}: keep today's")
     prices = {name: line.number_in(name) for name in ("text_input", "image_input", "output")}
     for name, price in prices.items():
         if not 0 <= price < 10_000:

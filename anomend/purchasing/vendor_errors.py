@@ -23,7 +23,8 @@ class Rule:
     """One line of the table; what is empty matches anything."""
 
     meaning: Meaning
-    statuses: Collection[int] = ()
+    statuses: Collection[int | None] = ()
+    """None is an error in a batch."""
     codes: Collection[str] = ()
     """Of the error's `code` or its `type`."""
     phrase: str = ""
@@ -45,6 +46,9 @@ RULES = (
     # Both: key, permission, name of the model.
     Rule("key", statuses=(401,)),
     Rule("key", codes=("invalid_api_key", "authentication_error")),
+    # OpenAI says so with 403, with 404 and with 400.
+    Rule("forbidden", statuses=(400, 403, 404), phrase="organization must be verified"),
+    Rule("forbidden", statuses=(400,), phrase="organization has been disabled"),
     Rule("forbidden", statuses=(403,)),
     Rule("forbidden", codes=("permission_error", "data_residency_mismatch")),
     Rule("unknown", statuses=(404,)),
@@ -56,16 +60,22 @@ RULES = (
     # OpenAI: moderation of prompts and pictures.
     Rule("refused", codes=("moderation_blocked", "content_policy_violation", "content_filter", "invalid_prompt")),
     Rule("refused", codes=("image_content_policy_violation", "bio_policy", "misalignment_policy_violation")),
+    # Without a code, as its older models and Azure do it: the message alone says so.
+    Rule("refused", statuses=(400, None), phrase="safety system"),
+    Rule("refused", statuses=(400, None), phrase="violating our usage policy"),
     # OpenAI: a picture that it could not read. The type of moderated pictures, `image_generation_user_error`, is that
     # of these errors too, so the code decides.
     Rule("unusable", codes=("invalid_image_file", "invalid_image", "invalid_image_format", "invalid_base64_image")),
     Rule("unusable", codes=("invalid_image_url", "invalid_image_mode", "image_parse_error", "empty_image_file")),
     Rule("unusable", codes=("image_too_small", "image_too_large", "image_file_too_large", "image_file_not_found")),
     Rule("unusable", codes=("unsupported_image_media_type", "failed_to_download_image")),
-    Rule("refused", codes=("image_generation_user_error",), phrase="our safety system"),
     Rule("unusable", codes=("image_generation_user_error",)),
+    Rule("unusable", codes=("invalid_request_error",), phrase="unsupported image"),
     # Anthropic: says so by the message alone, with the type of any invalid request.
-    Rule("refused", codes=("invalid_request_error",), phrase="output blocked by content filtering policy"),
+    Rule("refused", codes=("invalid_request_error",), phrase="blocked by content filtering policy"),
+    Rule("unusable", codes=("invalid_request_error",), phrase="could not process image"),
+    Rule("unusable", codes=("invalid_request_error",), phrase="the image appears to be"),
+    Rule("unusable", codes=("invalid_request_error",), phrase="image exceeds"),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -79,17 +80,34 @@ def save_checkpoint(folder: Path, step: int, tensors: Mapping[str, torch.Tensor]
         except SafetensorError as error:
             raise OSError(f"{path} could not be written ({error}): free some space, then run again") from error
     # Also what a killed run left half written, under the name of its process.
-    for other in [*folder.glob("state-*.safetensors"), *folder.glob(".state-*.part")]:
+    for other in [*checkpoints_in(folder), *folder.glob(".state-*.part")]:
         if other != path:
             other.unlink()
     return path
 
 
 def load_checkpoint(folder: Path) -> tuple[int, dict[str, torch.Tensor]] | None:
-    """The newest checkpoint of a folder as (steps done, tensors), or None where there is none."""
-    paths = sorted(folder.glob("state-*.safetensors"))
+    """The newest checkpoint of a folder as (steps done, tensors), or None where there is none.
+
+    Raises:
+        ValueError: it is broken.
+    """
+    paths = checkpoints_in(folder)
     if not paths:
         return None
-    step = int(paths[-1].stem.removeprefix("state-"))
-    with safe_open(paths[-1], framework="pt") as handle:
-        return step, {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
+    try:
+        with safe_open(paths[-1], framework="pt") as handle:
+            return steps_of(paths[-1]), {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"{paths[-1]} is broken ({error}): delete it, and training starts at step 0") from None
+
+
+def checkpoints_in(folder: Path) -> list[Path]:
+    """The checkpoints of a folder, the newest last; files with other names, such as copies, are none."""
+    return sorted(path for path in folder.glob("state-*.safetensors") if steps_of(path) >= 0)
+
+
+def steps_of(checkpoint: Path) -> int:
+    """Optimizer steps that a checkpoint was written after; -1 for another file."""
+    number = re.fullmatch(r"state-(\d{7,})\.safetensors", checkpoint.name)
+    return int(number[1]) if number else -1

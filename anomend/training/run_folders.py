@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from anomend.project.files import write_whole
+from anomend.training.checkpoints import checkpoints_in, steps_of
 from anomend.training.run_key import run_key
 
 IDENTITY = "run.json"
@@ -42,7 +43,7 @@ def open_run(folder: Path, identity: Mapping[str, Any]) -> list[str]:
         (path for path in folder.glob("*") if path.is_dir() and path != own), key=_last_written, reverse=True
     )
     said = []
-    if not _checkpoints(own) and (unfinished := [path for path in others if _checkpoints(path)]):
+    if not checkpoints_in(own) and (unfinished := [path for path in others if checkpoints_in(path)]):
         said.append(_why_not(unfinished[0], identity))
     write_whole(own / IDENTITY, json.dumps(dict(identity), indent=2, sort_keys=True))
     old = [path for path in others[KEPT:] if time.time() - _last_written(path) > DAY_S]
@@ -53,21 +54,17 @@ def open_run(folder: Path, identity: Mapping[str, Any]) -> list[str]:
     return said
 
 
-def _checkpoints(folder: Path) -> list[Path]:
-    return sorted(folder.glob("state-*.safetensors"))
-
-
 def _last_written(folder: Path) -> float:
     return max((path.stat().st_mtime for path in folder.iterdir()), default=0.0)
 
 
 def _why_not(other: Path, identity: Mapping[str, Any]) -> str:
     """Why the checkpoint of another run is not continued."""
-    step = int(_checkpoints(other)[-1].stem.removeprefix("state-"))
+    step = steps_of(checkpoints_in(other)[-1])
     start = f"{other} has step {step} of another run, which is not continued"
     try:
-        recorded = json.loads((other / IDENTITY).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        recorded = dict(json.loads((other / IDENTITY).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
         return f"{start}: it does not say what it depends on; starting at step 0"
     names = [name for name in {**recorded, **identity} if recorded.get(name) != identity.get(name)]
     differences = "; ".join(_difference(name, recorded.get(name), identity.get(name)) for name in names[:NAMED])

@@ -27,9 +27,11 @@ def picture(path: Path, grey: int = 90) -> Path:
     return path
 
 
-def collected(folder: Path, caption: str | None = None) -> tuple[dict[str, SourceImage], dict[str, str]]:
+def collected(
+    folder: Path, caption: str | None = None, prompts: list[str] = PROMPTS
+) -> tuple[dict[str, SourceImage], dict[str, str]]:
     """Images by original name, and reasons by what was left out."""
-    items = list(collect_folder(PROMPTS, 100, settings(folder, caption)))
+    items = list(collect_folder(prompts, 100, settings(folder, caption)))
     images = {item.provenance["original"]: item for item in items if isinstance(item, SourceImage)}
     return images, {item.name: item.reason for item in items if isinstance(item, Skipped)}
 
@@ -104,11 +106,86 @@ def test_a_spreadsheets_semicolons_are_read_and_a_comma_too_many_is_refused(tmp_
     table.write_text(f"file_name;text\na.png;{TEXT}\n", encoding="utf-8-sig")
     assert collected(tmp_path)[0]["a.png"].text == TEXT
     table.write_text(f"file_name,text\na.png,{TEXT}\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"line 2 of .*metadata\.csv has more or fewer cells .* in quotes"):
+    with pytest.raises(ValueError, match=r"line 2 of .*metadata\.csv has 3 values for 2 columns: .* quotation marks"):
         collected(tmp_path)
     table.write_text("image,text\na.png,x\n")
-    with pytest.raises(ValueError, match=r"metadata\.csv has no column file_name"):
+    with pytest.raises(ValueError, match=r"metadata\.csv has no column 'file_name': its first line is file_name,text"):
         collected(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "table",
+    ["sep=;\nfile_name;text\na.png;{}\n;\n", "file_name, text\na.png, {}\n\n", "text\tfile_name\t\n{}\ta.png\t\n"],
+    ids=["Excel's own line", "blanks after commas", "tabs and a column without a name"],
+)
+def test_a_table_of_captions_is_read_as_other_tables_by_hand_are(tmp_path: Path, table: str) -> None:
+    picture(tmp_path / "a.png")
+    (tmp_path / "metadata.csv").write_text(table.format(GRASS), encoding="utf-16")
+    images, left_out = collected(tmp_path)
+    assert images["a.png"].text == GRASS and left_out == {}
+    (tmp_path / "metadata.csv").write_text(f"file_name,text,text\na.png,{GRASS},{STREET}\n")
+    with pytest.raises(ValueError, match=r"metadata\.csv has two columns 'text': keep one"):
+        collected(tmp_path)
+
+
+@pytest.mark.parametrize("caption", [None, "a person"])
+def test_a_caption_that_is_a_link_out_of_the_folder_is_not_replaced_by_another(
+    tmp_path: Path, caption: str | None
+) -> None:
+    own, elsewhere = tmp_path / "own", tmp_path / "elsewhere.txt"
+    picture(own / "a.png")
+    picture(own / "b.png")
+    elsewhere.write_text("a red dog")
+    (own / "a.txt").symlink_to(elsewhere)
+    (own / "b.txt").write_text(GRASS)
+    images, left_out = collected(own, caption, [GRASS])
+    assert set(images) == {"b.png"}
+    assert left_out["a.png"] == (
+        "a.txt next to it is a link out of the folder, which is not followed: copy the file itself there"
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("a.txt.txt", "a.caption.txt", "captions/a.txt", "a.md", "a.docx", "metadata.jsonl.txt"),
+        *("train.jsonl", "dataset.csv", "annotations.json"),
+    ],
+)
+def test_the_only_target_prompt_does_not_replace_a_caption_that_is_not_read(tmp_path: Path, name: str) -> None:
+    picture(tmp_path / "pictures/a.png")
+    picture(tmp_path / "pictures/b.png")
+    (tmp_path / "pictures/b.txt").write_text(GRASS)
+    (tmp_path / "pictures" / name).parent.mkdir(exist_ok=True)
+    (tmp_path / "pictures" / name).write_text("a red dog")
+    images, left_out = collected(tmp_path, prompts=[GRASS])
+    assert set(images) == {"pictures/b.png"}
+    assert name in left_out["pictures/a.png"] and "write the caption to a.txt" in left_out["pictures/a.png"]
+
+
+def test_a_linked_table_of_captions_is_not_replaced_by_the_only_target_prompt(tmp_path: Path) -> None:
+    picture(tmp_path / "own/a.png")
+    picture(tmp_path / "own/b.png")
+    (tmp_path / "own/b.txt").write_text(GRASS)
+    (tmp_path / "table").write_text(json.dumps(LINE))
+    (tmp_path / "own/metadata.jsonl").symlink_to(tmp_path / "table")
+    images, left_out = collected(tmp_path / "own", prompts=[GRASS])
+    assert set(images) == {"b.png"} and "metadata.jsonl is not read" in left_out["a.png"]
+
+
+def test_a_caption_of_ones_own_in_a_folder_named_after_a_prompt_is_of_that_prompt(tmp_path: Path) -> None:
+    for folder in ("lying_on_the_grass", "10_lying on the street"):
+        picture(tmp_path / folder / "a.png")
+        (tmp_path / folder / "a.txt").write_text("an old man in the evening")
+    picture(tmp_path / "lying_on_the_grass/b.png")
+    (tmp_path / "lying_on_the_grass/b.txt").write_text(f"an old man {STREET}")
+    images, _ = collected(tmp_path)
+    assert {name: item.prompt for name, item in images.items()} == {
+        "lying_on_the_grass/a.png": GRASS,
+        "10_lying on the street/a.png": STREET,
+        "lying_on_the_grass/b.png": STREET,
+    }
+    assert images["lying_on_the_grass/a.png"].text == "an old man in the evening"
 
 
 def beside(name: str, content: str) -> Callable[[Path], object]:

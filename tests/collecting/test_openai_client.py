@@ -58,7 +58,16 @@ def test_a_template_saved_with_a_mark_or_in_utf16_asks_for_the_same_image(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("template", "message"), [("{person} {colour}", "braces that hold no placeholder"), ("{prompt}", "does not use")]
+    ("template", "message"),
+    [
+        ("{person} {colour}", r"braces that hold no placeholder: it may use \{person\} and \{prompt\}"),
+        ("{prompt}", "does not use"),
+        *(
+            (f"{{person}} {{{part}}}", "braces that hold")
+            for part in ("person.age", "prompt[0]", "prompt:>9", "context")
+        ),
+        ("{person} {", "braces that hold"),
+    ],
 )
 def test_a_broken_template_is_named(tmp_path: Path, template: str, message: str) -> None:
     path = tmp_path / "mine.txt"
@@ -67,3 +76,13 @@ def test_a_broken_template_is_named(tmp_path: Path, template: str, message: str)
     path.write_text(template)
     with pytest.raises(ValueError, match=message):
         client(tmp_path, individual_template=str(path))
+
+
+@pytest.mark.parametrize("field", ["person", "prompt"])
+def test_a_template_of_an_edit_that_names_what_an_edit_lacks_is_refused_before_anything_is_bought(
+    tmp_path: Path, field: str
+) -> None:
+    path = tmp_path / "mine.txt"
+    path.write_text(f"the same {{{field}}}, {{context}}")
+    with pytest.raises(ValueError, match=r"mine\.txt has braces that hold no placeholder: it may use \{context\}$"):
+        client(tmp_path, context_template=str(path))

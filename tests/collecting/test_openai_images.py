@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import itertools
 import json
 import random
@@ -13,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from anomend.pictures.image_sets import load_image, read_imagefolder
 from stages.collect import main
 from tests.conftest import ROOT
 from tests.parameters import values_in_force, write_params
-from tests.purchasing.api_server import TRANSIENT, ApiServer, Seen, serve
+from tests.purchasing.api_server import TRANSIENT, ApiServer, Seen, image_answer, serve
 from tests.purchasing.stage_run import finish, last_line, no_key_anywhere, run_here, start
 
 pytestmark = pytest.mark.slow
@@ -69,6 +72,25 @@ def in_store(project: Path) -> set[tuple[str, str]]:
             request = json.loads(path.read_text())["request"]
             subjects.add((request["prompt"], request.get("image_sha256", "")))
     return subjects
+
+
+def test_a_bought_picture_with_broken_exif_is_kept_with_a_note(project: Path) -> None:
+    def broken(seen: Seen) -> dict[str, Any]:
+        answer = image_answer(seen)
+        stream = io.BytesIO()
+        Image.open(io.BytesIO(base64.b64decode(answer["data"][0]["b64_json"]))).save(
+            stream, "PNG", exif=b"Exif\0\0\x00\x08\x00\x02\x01\x12\x00\x03"
+        )
+        answer["data"][0]["b64_json"] = base64.b64encode(stream.getvalue()).decode()
+        return answer
+
+    change(project, {"images": 5})
+    with serve() as server:
+        server.answers = dict.fromkeys(server.answers, broken)
+        code, output = run(project, server)
+    assert code == 0, output
+    table = read_imagefolder(project / "data" / "collected")
+    assert list(table["changes"]) == [["damaged EXIF, so not turned"]] * 5
 
 
 def test_30_images_from_a_third_of_faults_and_five_kills(project: Path) -> None:

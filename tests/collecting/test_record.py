@@ -76,6 +76,13 @@ def test_a_caption_of_two_prompts_is_for_both() -> None:
     assert record.prompts_without_image() == [] and record.metrics(["folder"])["captions"] == {"fallback": 1}
 
 
+def test_a_prompt_in_other_capitals_is_answered() -> None:
+    record = CollectionRecord(PROMPTS)
+    both = f"{GRASS.title()} or {STREET.upper()}"
+    record.take("folder", "0.png", image(both, both, "text_file"))
+    assert record.prompts_without_image() == []
+
+
 def test_a_folder_that_cannot_be_read_stops_before_anything_is_bought(
     tmp_path: Path, raw_params: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

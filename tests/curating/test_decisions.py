@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import pytest
 
-from anomend.curating.decisions import Decision, check_names, read_decisions
+from anomend.curating.decisions import Decision, check_names, decision_for, read_decisions
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,17 @@ def test_a_table_from_a_spreadsheet_is_read_and_one_in_another_encoding_named(tm
     table.write_bytes("image,decision,note\nFoto.png,keep,schöne Wiese\n".encode("latin-1"))
     with pytest.raises(ValueError, match=r"decisions\.csv is not UTF-8: save it again"):
         read_decisions(table)
+
+
+@pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
+def test_a_name_in_another_unicode_form_is_the_same_name(tmp_path: Path, forms: tuple[str, str]) -> None:
+    written, named = (unicodedata.normalize(form, "früh.png") for form in forms)
+    table = tmp_path / "decisions.csv"
+    table.write_text(f"image,decision,note\n{written},reject,\n", encoding="utf-8")
+    decisions = read_decisions(table)
+    check_names(decisions, [("0" * 64, named)], table)
+    decision = decision_for(decisions, "0" * 64, named)
+    assert decision is not None and not decision.keep
 
 
 def test_a_mistyped_file_name_is_refused_and_another_runs_digest_is_not() -> None:

@@ -58,3 +58,23 @@ def test_missing_weights_and_another_bases_weights_are_refused(tmp_path: Path) -
     save_lora(other, tmp_path)
     with pytest.raises(ValueError, match="does not fit this base"):
         load_lora(pipeline, tmp_path)
+
+
+def test_a_broken_lora_is_named_and_a_lack_of_memory_is_not_blamed_on_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = load_pipeline("mini", MINI, "float32")
+    add_lora(pipeline.transformer, rank=2, alpha=2, target_modules=MODULES)
+    save_lora(pipeline.transformer, tmp_path)
+
+    def full(*_: object, **__: object) -> None:
+        raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    monkeypatch.setattr(pipeline, "load_lora_weights", full)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        load_lora(pipeline, tmp_path)
+    (tmp_path / WEIGHT_NAME).write_bytes((tmp_path / WEIGHT_NAME).read_bytes()[:100])
+    with pytest.raises(
+        ValueError, match=rf"{WEIGHT_NAME} is broken \(.*\): run `make check-cache`, then `dvc repro train`"
+    ):
+        load_lora(pipeline, tmp_path)

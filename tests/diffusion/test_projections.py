@@ -28,8 +28,15 @@ def test_each_misspelt_projection_is_listed_with_what_comes_close() -> None:
 
 
 def test_a_module_that_is_not_a_projection_is_refused_too() -> None:
-    with pytest.raises(ValueError, match=r"train\.target_modules"):
+    with pytest.raises(ValueError, match=r"train\.target_modules") as refused:
         add_lora(tiny_transformer(), rank=2, alpha=2, target_modules=["to_q", "transformer_blocks"])
+    assert len(str(refused.value).splitlines()) == 1 and len(str(refused.value)) < 300
+
+
+@pytest.mark.parametrize("number", ["0", "2"])
+def test_a_number_that_would_choose_whole_blocks_is_refused_before_anything_is_drawn(number: str) -> None:
+    with pytest.raises(ValueError, match=rf"train\.target_modules names '{number}', which it does not have"):
+        refuse_unknown_targets(["to_q", number], projections_of_any_base(), "it")
 
 
 def test_the_table_is_that_of_diffusers_transformer() -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ import pytest
 from anomend.diffusion.rejection import Image, TooFewImages, Wanted, select
 from anomend.diffusion.stored_sampling import Draw, StoredSampler
 from anomend.pictures.sample_store import SampleStore
+from stages import class_images, losers
 from tests.conftest import ROOT
+from tests.parameters import params_of, user_params
 
 
 class Sampler:
@@ -70,6 +73,22 @@ def test_too_few_images_are_a_sentence_and_stay_in_the_store(tmp_path: Path) -> 
     assert len(list(tmp_path.rglob("*.png"))) == 6
     again = Sampler(tmp_path)
     assert len(select(wanted(prompts=["a"]), again, even).kept) == 2 and again.blocks == []
+
+
+@pytest.mark.parametrize("stage", [class_images, losers])
+def test_a_base_that_is_missing_is_not_blamed_on_the_prompt(
+    stage: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = user_params()
+    user["base"]["local_folder"], user["train"]["method"] = "/nonexistent", "dpo"
+    monkeypatch.setattr(stage, "load_params", lambda: params_of(user))
+    monkeypatch.setattr(stage, "recorded_fingerprint", lambda _: "code")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        ValueError, match=r"^/nonexistent is not a diffusers pipeline .* base\.local_folder to"
+    ) as refused:
+        stage.main()
+    assert "the base draws" not in str(refused.value)
 
 
 def test_a_prompt_that_is_short_goes_on_above_the_stated_share(tmp_path: Path) -> None:

@@ -65,6 +65,21 @@ def test_another_seed_gives_another_image(pipeline: StableDiffusion3Pipeline) ->
     assert np.abs(one - other).mean() > 5
 
 
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
+def test_an_image_that_is_not_finite_is_named_and_not_made_white_or_black(
+    pipeline: StableDiffusion3Pipeline, value: float
+) -> None:
+    bias = pipeline.vae.decoder.conv_out.bias.data
+    right = bias[0].clone()
+    bias[0] = value
+    try:
+        with pytest.raises(ValueError, match="the image of 'lying on the grass' at seed 1 is not finite"):
+            sample(pipeline, [("lying on the grass", 1), ("standing on the beach", 2)], 2)
+    finally:
+        bias[0] = right
+    assert not pipeline.vae.decoder._forward_hooks
+
+
 def test_an_absent_folder_and_an_unknown_base_are_named() -> None:
     with pytest.raises(ValueError, match=r"no model_index\.json"):
         load_pipeline("mini", "nowhere", "float32")

@@ -14,7 +14,7 @@ import torch
 from diffusers import StableDiffusion3Pipeline
 from huggingface_hub import ModelCard
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from anomend.diffusion.lora import WEIGHT_NAME
 from anomend.exporting.finished_run import FinishedRun
@@ -84,6 +84,16 @@ def test_a_lora_that_comfyui_cannot_carry_still_goes_to_the_hub(
     assert "this LoRA was trained with DoRA" in capsys.readouterr().out
     with pytest.raises(ValueError, match="trained with DoRA"):
         export_lora.main(["--out", "x.safetensors"])
+
+
+def test_a_lora_that_is_not_finite_does_not_go_to_the_hub(project: Path) -> None:
+    weights = load_file(Path("models/lora") / WEIGHT_NAME)
+    next(iter(weights.values())).view(-1)[0] = float("nan")
+    run = export_lora.finished_run(Path("models/lora"))
+    save_file(weights, Path("models/lora") / WEIGHT_NAME)
+    with pytest.raises(ValueError, match=rf"{WEIGHT_NAME}: .* is not finite .*: train it again"):
+        write_hub_folder(Path("models/lora"), Path("hub"), run)
+    assert not Path("hub").exists()
 
 
 def test_a_picture_of_another_run_stays_behind(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -132,7 +132,7 @@ def outcome(folder: Path, case: Case) -> tuple[str | None, str]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     try:
-        captions = Captions(folder, [GRASS, STREET], None, own_files(folder).files)
+        captions = Captions(folder, [GRASS, STREET], None, own_files(folder))
         assert captions.of(folder / "good.png").text == GRASS, "everything else is kept"
         caption = captions.of(folder / case.picture)
     except ValueError as error:

@@ -20,7 +20,7 @@ from anomend.purchasing.failures import FatalRequestError
 from anomend.purchasing.purchase import Patience
 from tests.judging.test_batches import Batches
 from tests.judging.test_llm_judges import PATHS, answer, openai_answer
-from tests.purchasing.api_server import ApiServer, serve
+from tests.purchasing.api_server import Answer, ApiServer, Seen, serve
 from tests.purchasing.settings import settings_for
 
 PROVIDERS: dict[str, type[Provider]] = {"anthropic": AnthropicApi, "openai": OpenAIApi}
@@ -175,3 +175,79 @@ def test_requests_missing_in_a_finished_batch_are_counted_and_not_sent_for_ever(
     assert [len(batch) for batch in batches.batches] == [3, 1, 1]
     server.answers[PATHS[vendor]] = lambda _: answer(vendor, TIE)
     judge(vendor, tmp_path).buy(pairs(3))
+
+
+def submitted(vendor: str, folder: Path, count: int) -> None:
+    """A run that was killed after it had submitted a batch."""
+
+    def killed(_: str) -> bool:
+        raise KeyboardInterrupt
+
+    asked = judge(vendor, folder, batch=True)
+    asked.ended = killed  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        asked.buy(pairs(count))
+
+
+def test_fewer_pairs_after_a_kill_collect_the_batch_that_has_them(
+    vendor: str, server: ApiServer, tmp_path: Path
+) -> None:
+    batches = Batches(server, vendor, checks=0)
+    submitted(vendor, tmp_path, 5)
+    judge(vendor, tmp_path, batch=True).buy(pairs(3))
+    judge(vendor, tmp_path, batch=True).buy(pairs(6))
+    assert [len(batch) for batch in batches.batches] == [5, 1]
+    assert not list((tmp_path / "batches").iterdir())
+
+
+def test_requests_of_a_batch_that_is_not_collected_are_not_sent_one_by_one(
+    vendor: str, server: ApiServer, tmp_path: Path
+) -> None:
+    Batches(server, vendor, checks=0)
+    submitted(vendor, tmp_path, 2)
+    sent = len(server.seen)
+    with pytest.raises(
+        FatalRequestError, match=r"paid twice: set batch=true to collect it, or delete .*batches/.*json"
+    ):
+        judge(vendor, tmp_path).buy(pairs(2))
+    assert len(server.seen) == sent
+
+
+def test_a_batch_that_the_vendor_no_longer_has_is_named_with_the_file_that_waits_for_it(
+    vendor: str, server: ApiServer, tmp_path: Path
+) -> None:
+    batches = Batches(server, vendor, checks=0)
+    submitted(vendor, tmp_path, 2)
+    server.fault_of = lambda _, seen: None if seen.fields else "unknown_model"
+    (note,) = (tmp_path / "batches").iterdir()
+    with pytest.raises(
+        FatalRequestError, match=r"does not have the batch \w+ .*: set that account's key, or dele"
+    ) as told:
+        judge(vendor, tmp_path, batch=True).buy(pairs(2))
+    assert str(note) in str(told.value) and note.exists()
+    note.unlink()
+    server.fault_of = lambda *_: None
+    judge(vendor, tmp_path, batch=True).buy(pairs(2))
+    assert [len(batch) for batch in batches.batches] == [2, 2]
+
+
+def test_an_answer_in_a_batch_may_hold_any_character_that_ends_a_line(
+    vendor: str, server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches = Batches(server, vendor, checks=0)
+    told = json.dumps({"overall": "tie", "reason": "one\u2028two\x85three"}, ensure_ascii=False)
+    monkeypatch.setattr(batches, "reply", lambda *_: answer(vendor, told))
+
+    def unescaped(made: Answer) -> Answer:
+        def lines(seen: Seen) -> dict[str, Any] | str:
+            content = made(seen)
+            if isinstance(content, dict):
+                return content
+            return "\n".join(json.dumps(json.loads(line), ensure_ascii=False) for line in content.split("\n"))
+
+        return lines
+
+    server.answers = {path: unescaped(made) for path, made in server.answers.items()}
+    asked = judge(vendor, tmp_path, batch=True)
+    asked.buy(pairs(2))
+    assert [asked.judge(pair).raw for pair in pairs(2)] == [told, told]

@@ -333,6 +333,15 @@ def test_a_missing_or_broken_file_is_one_sentence(tmp_path: Path) -> None:
         read_yaml(broken)
 
 
+@pytest.mark.parametrize("content", ["train: {rank: 8}\ntrain: {alpha: 4}\n", "train: {rank: 8, rank: 4}\n"])
+def test_a_section_or_a_value_that_is_set_twice_is_refused_and_not_half_lost(tmp_path: Path, content: str) -> None:
+    (tmp_path / "mine.yaml").write_text(content)
+    with pytest.raises(
+        ValueError, match=r"mine\.yaml is not valid YAML: (train|rank) is there twice: keep one .*line 1"
+    ):
+        read_yaml(tmp_path / "mine.yaml")
+
+
 def test_the_parameter_page_is_the_models_own() -> None:
     assert (ROOT / "docs" / "parameters.md").read_text() == parameter_docs(), "run `make docs`"
 

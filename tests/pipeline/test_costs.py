@@ -138,7 +138,20 @@ def test_the_page_quotes_the_table() -> None:
 
 
 def test_a_broken_table_is_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "costs.csv").write_text("card,base\nH100,x\n")
-    for path in (tmp_path / "costs.csv", tmp_path / "none.csv"):
-        with pytest.raises(ValueError, match="is missing or broken: restore it from git"):
-            read_published(path)
+    table, lines = tmp_path / "costs.csv", COSTS.read_text(encoding="utf-8").splitlines()
+    with pytest.raises(ValueError, match=r"costs\.csv is missing: restore it from git"):
+        read_published(table)
+    table.write_text("card,base\nH100,x\n")
+    with pytest.raises(ValueError, match=r"costs\.csv has no column 'parameters_billion': its first line is card,para"):
+        read_published(table)
+    table.write_text("\n".join([lines[0], lines[1].replace(",1024,", ",1024 px,")]))
+    with pytest.raises(ValueError, match=r"line 2 of .*costs\.csv has resolution = '1024 px': write a plain number"):
+        read_published(table)
+
+
+def test_a_table_of_speeds_saved_by_a_spreadsheet_is_read(tmp_path: Path) -> None:
+    table = tmp_path / "costs.csv"
+    table.write_text(
+        (ROOT / COSTS).read_text(encoding="utf-8").replace(",", ";").replace("true", "TRUE"), encoding="utf-16"
+    )
+    assert read_published(table) == PUBLISHED

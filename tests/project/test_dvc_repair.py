@@ -32,6 +32,18 @@ def test_corrupted_objects_are_deleted_and_dvc_hashes_the_outputs_again(tmp_path
     assert [path.exists() for path in objects.values()] == [True, False, True]
 
 
+def test_what_is_no_object_stays_in_the_cache(tmp_path: Path) -> None:
+    folder = tmp_path / hashlib.md5(b"picture").hexdigest()[:2]
+    (folder / f"{'0' * 30}.unpacked").mkdir(parents=True)
+    (folder / hashlib.md5(b"picture").hexdigest()[2:]).write_bytes(b"picture")
+    written = [folder / ".4iXwD3kq.tmp", folder / "README"]
+    for path in written:
+        path.write_bytes(b"half of a download that goes on")
+    (folder / ("1" * 30)).symlink_to(tmp_path / "a disk that is not there")
+    assert remove_broken_objects(tmp_path, tmp_path / "dvc.lock") == (0, 1)
+    assert all(path.exists() for path in written) and (folder / ("1" * 30)).is_symlink()
+
+
 def test_a_truncated_list_is_deleted_and_dvc_goes_on(tmp_path: Path) -> None:
     run(tmp_path, "git", "init", "-q")
     run(tmp_path, "dvc", "init", "-q")

@@ -47,6 +47,10 @@ def test_a_table_saved_by_a_spreadsheet_is_read_whatever_its_mark_and_separator(
         (f"{HEADER}\nm,$5,2,3,2026,x\n".encode(), r"line 2 of .*prices\.csv has text_input = '\$5': write a plain num"),
         (f"{HEADER}\n\nm,1,2,-3,2026,x\n".encode(), r"line 3 of .*prices\.csv has output = '-3': write dollars"),
         (f"{HEADER}\nm,1,2,3,2026,a, b\n".encode(), r"line 2 of .*prices\.csv has 7 values for 6 columns: .*quotation"),
+        (
+            f"{HEADER}\nm,1,2,3,2025,x\nm,9,9,9,2026,x\n".encode(),
+            r"line 2 of .*csv and line 3 both have .* 'm': k",
+        ),
         (b"", r"prices\.csv has no column 'model': its first line is model,text_input"),
     ],
 )

@@ -65,3 +65,20 @@ def test_a_failed_write_leaves_the_previous_checkpoint(tmp_path: Path, monkeypat
 
 def test_no_checkpoint_is_none(tmp_path: Path) -> None:
     assert load_checkpoint(tmp_path / "absent") is None
+
+
+@pytest.mark.parametrize("size", [0, 100])
+def test_a_broken_checkpoint_is_named_with_the_fix(tmp_path: Path, size: int) -> None:
+    path = save_checkpoint(tmp_path, 5, {"x": torch.zeros(100)})
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(ValueError, match=rf"{path} is broken \(.*\): delete it, and training starts at step 0"):
+        load_checkpoint(tmp_path)
+
+
+def test_a_copy_next_to_a_checkpoint_is_left_alone(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, 5, {"x": torch.zeros(1)})
+    copy = tmp_path / "state-0000005 (copy).safetensors"
+    copy.write_bytes(b"")
+    save_checkpoint(tmp_path, 10, {"x": torch.ones(1)})
+    checkpoint = load_checkpoint(tmp_path)
+    assert checkpoint is not None and checkpoint[0] == 10 and copy.exists()

@@ -68,6 +68,7 @@ def test_the_same_seed_gives_the_same_file_and_another_seed_another(tmp_path: Pa
 
 @pytest.mark.slow
 @compiles
+@pytest.mark.usefixtures("no_code_generator")
 @pytest.mark.parametrize(("method", "way"), [("dreambooth", "whole"), ("dpo", "whole"), ("dpo", "blocks")])
 def test_compiled_training_is_the_training(tmp_path: Path, method: str, way: str) -> None:
     # Flow-DPO turns the adapters off and on in every step, between calls of the same shapes.
@@ -81,6 +82,15 @@ def test_compiled_training_is_the_training(tmp_path: Path, method: str, way: str
 
 @pytest.mark.slow
 @compiles
+def test_training_by_generated_code_is_the_training(tmp_path: Path) -> None:
+    plain, _ = train(tmp_path / "a")
+    compiled, _ = train(tmp_path / "b", compile="blocks")
+    torch.testing.assert_close(weights(compiled), weights(plain), atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.slow
+@compiles
+@pytest.mark.usefixtures("no_code_generator")
 def test_compiled_training_in_parts_resumes_to_the_same_file(tmp_path: Path) -> None:
     # Parts of 2, 2 and 1: two graphs, whose gradients add up.
     changes = {"compile": "whole", "micro_batch_size": 2}

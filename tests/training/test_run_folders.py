@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -54,8 +55,13 @@ def test_what_keeps_a_checkpoint_from_being_continued_is_said(tmp_path: Path) ->
 
 def test_a_checkpoint_that_does_not_say_what_it_is_of_is_not_continued(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "train" / "0123", 7, {"lora/0": torch.zeros(1)})
-    (said,) = open_run(tmp_path / "train", identity(tmp_path / "encoded"))
-    assert "has step 7 of another run" in said and "does not say what it depends on" in said
+    (tmp_path / "train" / "0123" / "state-0000007 (1).safetensors").touch()
+    for content in (None, "", "[1]", "7"):
+        if content is not None:
+            (tmp_path / "train" / "0123" / "run.json").write_text(content)
+        shutil.rmtree(run_folder(tmp_path / "train", identity(tmp_path / "encoded")), ignore_errors=True)
+        (said,) = open_run(tmp_path / "train", identity(tmp_path / "encoded"))
+        assert "has step 7 of another run" in said and "does not say what it depends on" in said
 
 
 def test_old_checkpoints_do_not_pile_up_and_a_run_that_may_still_go_on_is_left_alone(tmp_path: Path) -> None:
