@@ -22,12 +22,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from anomend.project.files import write_whole
 from anomend.project.seeding import numpy_generator
 from anomend.statistics.paired_rise import PairCounts
-from anomend.statistics.within_set_ratio import MIN_IMAGES, PromptMean, jackknife, log_ratio, over_prompts
+from anomend.statistics.within_set_ratio import MIN_IMAGES, PromptMean, log_ratio, over_prompts
 from anomend.verdict.clauses import settle
 from anomend.verdict.decision import adjusted, claims, outcome_of
 from anomend.verdict.evidence import Change, Copies, Ratio
@@ -52,14 +53,24 @@ def cell_shares(base: float, tuned: float, correlation: float) -> tuple[float, f
 
 
 @cache
-def diversity_pool(images: int, model: str) -> list[PromptMean]:
-    """Diversities of sets of this many right images, with a true value of 2."""
-    rng, pool = numpy_generator("operating characteristics", model, images), []
-    for _ in range(POOL):
-        values = rng.normal(size=(images, DIMENSIONS))
-        norms = (values**2).sum(axis=1)
-        pool.append(jackknife((norms[:, None] + norms[None, :] - 2 * values @ values.T) / DIMENSIONS))
-    return pool
+def diversity_pool(images: int, model: str) -> NDArray[np.float64]:
+    """Diversities of sets of this many right images, with a true value of 2, and their variances: shape (2, `POOL`).
+
+    They are those of `jackknife` on the squared distances, from sums: the matrices would take hours.
+    """
+    values = numpy_generator("operating characteristics", model, images).normal(size=(POOL, images, DIMENSIONS))
+    norms = (values**2).sum(axis=2)
+    products = (values * values.sum(axis=1, keepdims=True)).sum(axis=2)
+    rows = (images * norms + norms.sum(axis=1, keepdims=True) - 2 * products) / DIMENSIONS
+    total = rows.sum(axis=1, keepdims=True)
+    left_out = (total - 2 * rows) / ((images - 1) * (images - 2))
+    return np.stack([total[:, 0] / (images * (images - 1)), (images - 1) * left_out.var(axis=1)])
+
+
+def drawn_mean(rng: np.random.Generator, images: int, model: str, scale: float = 1.0) -> PromptMean:
+    """The diversity of one set of right images, `scale` times as large as the base model's on average."""
+    value, variance = diversity_pool(images, model)[:, rng.integers(POOL)]
+    return PromptMean(value=float(value) * scale, variance=float(variance) * scale**2, images=images)
 
 
 def simulated_change(
@@ -86,10 +97,8 @@ def simulated_ratio(rng: np.random.Generator, target: Change, held_out: Change, 
             right = first.n - first.base
         if min(right, pairs.n - pairs.tuned) < MIN_IMAGES:
             return Ratio()
-        base.append(diversity_pool(right, "base")[rng.integers(POOL)])
-        drawn = diversity_pool(pairs.n - pairs.tuned, "tuned")[rng.integers(POOL)]
-        scaled = PromptMean(value=drawn.value * diversity, variance=drawn.variance * diversity**2, images=drawn.images)
-        tuned.append(scaled)
+        base.append(drawn_mean(rng, right, "base"))
+        tuned.append(drawn_mean(rng, pairs.n - pairs.tuned, "tuned", diversity))
     found = log_ratio(over_prompts(base), over_prompts(tuned))
     return Ratio(value=found.ratio, log_error=found.log_error, freedom=found.freedom) if found else Ratio()
 
@@ -101,7 +110,9 @@ def simulate(truth: Truth, design: Design, simulations: int) -> Counter[str]:
     rates = [truth.held_out_base + rise for rise in truth.held_out_rises(design.held_out)]
     of_held_out = [cell_shares(truth.held_out_base, rate, HELD_OUT_CORRELATION) for rate in rates]
     images, outcomes = design.targets * design.target_seeds, Counter[str]()
-    for _ in range(simulations):
+    for number in range(simulations):
+        if number % 1000 == 1:
+            gc.freeze()  # statsmodels collects garbage at each correction by Holm.
         target = simulated_change(rng, of_target, seeds=design.target_seeds, new_kind=truth.new_kind)
         held_out = simulated_change(rng, of_held_out, seeds=design.held_out_seeds, new_kind=0.0)
         found = claims(
@@ -145,7 +156,6 @@ def main() -> None:
     parser.add_argument("--table", type=Path, default=TABLE, help="where cells are written")
     share, path = (chosen := parser.parse_args()).share, chosen.table
     importlib.import_module("statsmodels.stats.multitest")
-    gc.freeze()  # statsmodels collects garbage at each correction by Holm.
     done: list[dict[Any, Any]] = pd.read_csv(path).to_dict("records") if path.exists() else []
     known = {(row["design"], row["truth"]) for row in done}
     cells = [(design, truth) for design in DESIGNS for truth in TRUTHS if (str(design), truth.name) not in known]
