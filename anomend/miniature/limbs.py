@@ -1,0 +1,125 @@
+"""How many limbs a region of a limb's colour shows: limbs that are fused have ends of their own.
+
+The distance from the torso, measured inside the region, rises along each limb up to its end. Where two limbs part, the
+distance has two hills: an end is a hill, and how far it rises above the place where it meets a higher one says how far
+the limb stands free.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.measure import label
+
+Mask = NDArray[np.bool_]
+
+FREE = 2
+"""Pixels for which a limb stands free of the one that it is fused with. Right limbs have bumps of one at most."""
+SPARE = (0.2, 0.5)
+"""Area that a region has left over for another limb, in limbs. Above the first, one pixel less has to stand free; above
+the second, none has to."""
+
+
+def count_limbs(regions: list[Mask], *, core: Mask, torso: Mask, limb_area: float) -> int:
+    """Count the limbs of one kind, arms or legs.
+
+    Args:
+        regions: connected regions of the kind's colour, each (H, W).
+        core: pixels without an admixture of another colour, (H, W): edges blur the gap between two limbs.
+        torso: the torso and its surroundings, (H, W). A region that is apart from it counts as one limb.
+        limb_area: area of one limb in pixels, as this person's size lets expect.
+    """
+    if not regions:
+        return 0
+    number = np.zeros(core.shape, dtype=np.intp)
+    for index, region in enumerate(regions):
+        number[region] = index + 1
+    hills = free_ends(core & (number > 0), torso, number)
+    count = 0
+    for index, region in enumerate(regions):
+        limbs, area = 1, np.count_nonzero(region) / limb_area
+        for height in [*sorted(hills[index + 1], reverse=True)[1:], 0]:
+            spare = area - limbs
+            limbs += height >= FREE - sum(spare > limit for limit in SPARE)
+        count += limbs
+    return count
+
+
+def free_ends(mask: Mask, start: Mask, number: NDArray[np.intp]) -> dict[int, list[int]]:
+    """How far each end stands free, in pixels, by the number of its region.
+
+    Args:
+        mask: pixels to walk on, (H, W).
+        start: where distances are 0, (H, W); what cannot be reached from there is left out.
+        number: number of each pixel's region, (H, W).
+    """
+    distance = _distances(mask, start)
+    bands = label(distance, background=-1, connectivity=2)
+    count = int(bands.max())
+    _, first = np.unique(bands, return_index=True)
+    first = first[-count:] if count else first[:0]
+    heights, owners = [-1, *distance.flat[first].tolist()], [0, *number.flat[first].tolist()]
+    neighbours = _neighbours(bands)
+    # From the highest band down, bands join to hills; where two hills meet, the lower one ends.
+    hill, ends = list(range(count + 1)), defaultdict(list)
+
+    def top(band: int) -> int:
+        while hill[band] != band:
+            band = hill[band]
+        return band
+
+    for band in sorted(range(1, count + 1), key=heights.__getitem__, reverse=True):
+        for other in neighbours[band]:
+            if heights[other] > heights[band] and (one := top(band)) != (two := top(other)):
+                lower, higher = sorted((one, two), key=heights.__getitem__)
+                hill[lower] = higher
+                if heights[lower] > heights[band]:
+                    ends[owners[lower]].append(heights[lower] - heights[band])
+    for band in range(1, count + 1):
+        if hill[band] == band:
+            ends[owners[band]].append(heights[band] + 1)
+    return ends
+
+
+def _distances(mask: Mask, start: Mask) -> NDArray[np.int16]:
+    """Steps from `start` inside the mask, (H, W); -1 where there is no way. Every other step may be diagonal."""
+    distance = np.full(mask.shape, -1, dtype=np.int16)
+    reached = mask & start
+    distance[reached] = 0
+    step = 0
+    while True:
+        step += 1
+        wider = reached.copy()
+        wider[1:] |= reached[:-1]
+        wider[:-1] |= reached[1:]
+        beside = wider if step % 2 == 0 else reached
+        new = wider.copy()
+        new[:, 1:] |= beside[:, :-1]
+        new[:, :-1] |= beside[:, 1:]
+        new &= mask
+        new &= ~reached
+        if not new.any():
+            # The next step, which is diagonal, may get on where a straight one does not.
+            if step % 2 == 0:
+                return distance
+            continue
+        distance[new] = step
+        reached |= new
+
+
+def _neighbours(bands: NDArray[np.intp]) -> dict[int, set[int]]:
+    """Bands that touch each band, also at a corner; 0 is no band."""
+    touching: defaultdict[int, set[int]] = defaultdict(set)
+    for one, other in (
+        (bands[1:], bands[:-1]),
+        (bands[:, 1:], bands[:, :-1]),
+        (bands[1:, 1:], bands[:-1, :-1]),
+        (bands[1:, :-1], bands[:-1, 1:]),
+    ):
+        pairs = (one != other) & (one > 0) & (other > 0)
+        for first, second in zip(one[pairs].tolist(), other[pairs].tolist(), strict=True):
+            touching[first].add(second)
+            touching[second].add(first)
+    return touching
