@@ -26,6 +26,8 @@ MIN_AREA = {"torso": 30, "head": 16, "arm": 10, "leg": 12}
 """Regions smaller than this (pixels) are anti-aliasing or decoder noise, not parts."""
 LIMB_AREA = {"arm": 0.64, "leg": 1.02}
 """Area of one limb, as a share of the torso's dark area."""
+SPARE_AREA = {"arm": 0.2, "leg": 0.5}
+"""See `limbs.count_limbs`: knees have bumps that elbows do not have."""
 CORE_SATURATION = 0.7
 """A limb's own colour has 0.8; anti-aliased edges have less."""
 
@@ -101,7 +103,9 @@ def _check(image: NDArray[np.uint8], *, fused: bool) -> Anatomy:
         if fused:
             core, area = hsv[..., 1] > CORE_SATURATION, np.count_nonzero(torso)
             for part, share in LIMB_AREA.items():
-                counts[part] = count_limbs(regions[part], core=core, torso=reach, limb_area=share * area)
+                counts[part] = count_limbs(
+                    regions[part], core=core, torso=reach, limb_area=share * area, spare=SPARE_AREA[part]
+                )
     wrong = [
         f"{'missing' if counts[part] < expected else 'extra'}_{part}"
         for part, expected in EXPECTED.items()

@@ -17,12 +17,9 @@ Mask = NDArray[np.bool_]
 
 FREE = 2
 """Pixels for which a limb stands free of the one that it is fused with. Right limbs have bumps of one at most."""
-SPARE = (0.2, 0.5)
-"""Area that a region has left over for another limb, in limbs. Above the first, one pixel less has to stand free; above
-the second, none has to."""
 
 
-def count_limbs(regions: list[Mask], *, core: Mask, torso: Mask, limb_area: float) -> int:
+def count_limbs(regions: list[Mask], *, core: Mask, torso: Mask, limb_area: float, spare: float) -> int:
     """Count the limbs of one kind, arms or legs.
 
     Args:
@@ -30,6 +27,7 @@ def count_limbs(regions: list[Mask], *, core: Mask, torso: Mask, limb_area: floa
         core: pixels without an admixture of another colour, (H, W): edges blur the gap between two limbs.
         torso: the torso and its surroundings, (H, W). A region that is apart from it counts as one limb.
         limb_area: area of one limb in pixels, as this person's size lets expect.
+        spare: area left over for another limb, in limbs, above which it has to stand free for one pixel less.
     """
     if not regions:
         return 0
@@ -40,9 +38,8 @@ def count_limbs(regions: list[Mask], *, core: Mask, torso: Mask, limb_area: floa
     count = 0
     for index, region in enumerate(regions):
         limbs, area = 1, np.count_nonzero(region) / limb_area
-        for height in [*sorted(hills[index + 1], reverse=True)[1:], 0]:
-            spare = area - limbs
-            limbs += height >= FREE - sum(spare > limit for limit in SPARE)
+        for height in sorted(hills[index + 1], reverse=True)[1:]:
+            limbs += height >= FREE - (area - limbs > spare)
         count += limbs
     return count
 

@@ -1,8 +1,8 @@
 """Drawn people that vary more than those that the miniature learned from, right or with one known anomaly.
 
 Every range that the generator draws from (pose, position, size, the amounts of an anomaly) is widened at both ends by a
-tenth of its width. Limbs are up to a tenth thinner or thicker, and every channel of a part's colour is up to a tenth
-darker or brighter. Nothing is sorted out by the checker: what a picture shows is known from how it was drawn.
+tenth of its width. Each limb is up to a tenth thinner or thicker, and each channel of each part's colour is up to a
+tenth darker or brighter. No checker sorts anything out: what a picture shows is known from how it was drawn.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomend.miniature.defects import ANOMALIES, plant
-from anomend.miniature.drawn_people import PART_COLOURS, Body, Limb, pose, render, sample_scene
+from anomend.miniature.drawn_people import PART_COLOURS, TORSO_LENGTH, Body, Limb, pose, render, sample_scene
 from anomend.project.seeding import derived_seed
 
 MARGIN = 0.1
@@ -28,6 +28,8 @@ KINDS = (RIGHT, *ANOMALIES, *FUSED)
 CLEAR = 1.2
 """The end of a fused limb is this many limb widths or more from the middle of every other limb of its kind: at its end a
 gap of a fifth of a width, about a pixel, or more shows that it is a limb of its own."""
+
+HEAD_RADIUS = 5.0
 
 Point = tuple[float, float]
 
@@ -57,9 +59,8 @@ def draw(kind: str, seed: int) -> NDArray[np.uint8]:
         plant(body, kind, rng)
     elif kind in FUSED:
         _fuse(body, *kind.split("_"), rng)
-    thickness = rng.triangular(1 - MARGIN, 1 + MARGIN)
     for limb in body.limbs:
-        limb.width *= thickness
+        limb.width *= _factor(rng)
     with _other_colours(rng):
         return render(scene, rng, body)
 
@@ -71,13 +72,17 @@ def anomaly_of(kind: str) -> str:
     return f"extra_{kind.split('_')[1]}" if kind in FUSED else kind
 
 
+def _factor(rng: random.Random) -> float:
+    return 1 + MARGIN * (2 * rng.random() - 1)
+
+
 @contextmanager
 def _other_colours(rng: random.Random) -> Iterator[None]:
     """For a while, every channel of a part's colour is up to a tenth darker or brighter."""
     usual = dict(PART_COLOURS)
     try:
         for part, colour in usual.items():
-            red, green, blue = (min(255, round(channel * rng.triangular(1 - MARGIN, 1 + MARGIN))) for channel in colour)
+            red, green, blue = (min(255, round(channel * _factor(rng))) for channel in colour)
             PART_COLOURS[part] = (red, green, blue)
         yield
     finally:
@@ -92,34 +97,37 @@ def _fuse(body: Body, how: str, part: str, rng: random.Random) -> None:
     own = [limb for limb in body.limbs if limb.part == part]
     while True:
         neighbour = rng.choice(own)
-        side, (upper, lower) = neighbour.side, neighbour.angles
+        upper, lower = neighbour.angles
         turn = rng.choice((-1, 1)) * math.radians(rng.uniform(25, 75) if how == "fused" else rng.uniform(75, 125))
-        lengths = neighbour.lengths
-        if how == "fused":
-            bend = side * math.radians(rng.uniform(-8, 6))
-            anchor, angles = neighbour.anchor, (upper + turn, upper + turn + bend)
-        else:
-            anchor, angles = neighbour.anchor, (upper, lower + turn)
-        limb = Limb(part=part, anchor=anchor, lengths=lengths, angles=angles, width=neighbour.width, side=side)
+        bend = math.radians(rng.uniform(-8, 8))
+        limb = Limb(
+            part=part,
+            anchor=neighbour.anchor,
+            lengths=neighbour.lengths,
+            angles=(upper + turn, upper + turn + bend) if how == "fused" else (upper, lower + turn),
+            width=neighbour.width,
+            side=neighbour.side,
+        )
         if _is_free(limb, body):
+            # Behind the arms, where the legs are.
             body.limbs.insert(body.limbs.index(neighbour), limb)
             return
 
 
 def _is_free(limb: Limb, body: Body) -> bool:
-    end = _joints(limb)[2]
+    """Whether the limb's end and every other limb's end can be seen next to each other."""
+    tip = _joints(limb)[2]
     for other in body.limbs:
-        clear = CLEAR if other.part == limb.part else 1.0
-        first, second, third = _joints(other)
-        if min(_distance(end, first, second), _distance(end, second, third)) < clear * limb.width:
+        gap = (CLEAR if other.part == limb.part else 1.0) * limb.width
+        if min(_distance_to_limb(tip, other), _distance_to_limb(_joints(other)[2], limb)) < gap:
             return False
-        # Nor may the other limb's end disappear in this one.
-        first, second, third = _joints(limb)
-        tip = _joints(other)[2]
-        if min(_distance(tip, first, second), _distance(tip, second, third)) < clear * limb.width:
-            return False
-    away_from_torso = max(abs(end[0]) - body.half_width, end[1] - 13.0, -end[1]) > limb.width
-    return away_from_torso and (body.head is None or math.dist(end, body.head) > 5 + limb.width)
+    beside_torso = max(abs(tip[0]) - body.half_width, tip[1] - TORSO_LENGTH, -tip[1])
+    return beside_torso > limb.width and (body.head is None or math.dist(tip, body.head) > HEAD_RADIUS + limb.width)
+
+
+def _distance_to_limb(point: Point, limb: Limb) -> float:
+    first, second, third = _joints(limb)
+    return min(_distance(point, first, second), _distance(point, second, third))
 
 
 def _joints(limb: Limb) -> tuple[Point, Point, Point]:
