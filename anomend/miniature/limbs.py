@@ -37,7 +37,7 @@ def count_limbs(regions: list[Mask], *, core: Mask, torso: Mask, limb_area: floa
     hills = free_ends(core & (number > 0), torso, number)
     count = 0
     for index, region in enumerate(regions):
-        limbs, area = 1, np.count_nonzero(region) / limb_area
+        limbs, area = 1, int(np.count_nonzero(region)) / limb_area
         for height in sorted(hills[index + 1], reverse=True)[1:]:
             limbs += height >= FREE - (area - limbs > spare)
         count += limbs

@@ -1,0 +1,85 @@
+"""Limbs are counted by their ends, on shapes drawn by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from skimage.measure import label
+
+from anomend.miniature.limbs import count_limbs
+
+Line = tuple[tuple[int, int], ...]
+TORSO = np.zeros((64, 64), bool)
+TORSO[10:22, 24:40] = True
+NEAR_TORSO = np.zeros((64, 64), bool)
+NEAR_TORSO[7:25, 21:43] = True
+LIMB_AREA = 125.0
+"""Of the straight limb below: 24 long and 5 wide, round at its end."""
+
+
+def shape(*lines: Line) -> NDArray[np.bool_]:
+    image = Image.new("1", (64, 64))
+    draw = ImageDraw.Draw(image)
+    for line in lines:
+        draw.line(line, fill=1, width=5, joint="curve")
+        for x, y in line:
+            draw.ellipse([x - 2, y - 2, x + 2, y + 2], fill=1)
+    return np.asarray(image) & ~TORSO
+
+
+def count(mask: NDArray[np.bool_], spare: float = 9.0) -> int:
+    labelled = label(mask, connectivity=2)
+    regions = [labelled == number for number in range(1, labelled.max() + 1)]
+    return count_limbs(regions, core=mask, torso=NEAR_TORSO, limb_area=LIMB_AREA, spare=spare)
+
+
+@pytest.mark.parametrize(
+    ("lines", "limbs"),
+    [
+        ([], 0),
+        ([((32, 20), (32, 46))], 1),
+        ([((26, 20), (22, 46)), ((38, 20), (42, 46))], 2),
+        # Bent, as a sitting person's leg is.
+        ([((34, 20), (50, 26), (50, 46))], 1),
+        ([((26, 20), (10, 26), (10, 46))], 1),
+        # Fused at the root, for a half of their length, and at the knee.
+        ([((32, 20), (20, 44)), ((32, 20), (44, 44))], 2),
+        ([((32, 20), (32, 34), (24, 46)), ((32, 20), (32, 34), (40, 46))], 2),
+        ([((32, 20), (18, 36)), ((32, 20), (32, 46)), ((32, 20), (46, 36))], 3),
+        ([((32, 20), (32, 32), (20, 40)), ((32, 32), (46, 36))], 2),
+        # Apart from the torso it is one limb, whatever its shape.
+        ([((32, 34), (20, 50)), ((32, 34), (44, 50))], 1),
+    ],
+)
+def test_a_limb_is_an_end(lines: list[Line], limbs: int) -> None:
+    assert count(shape(*lines)) == limbs
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_directions_do_not_matter(turns: int) -> None:
+    mask = np.rot90(shape(((32, 20), (20, 44)), ((32, 20), (44, 44))), turns)
+    regions, torso = [np.ascontiguousarray(mask)], np.rot90(NEAR_TORSO, turns)
+    assert count_limbs(regions, core=mask, torso=torso, limb_area=LIMB_AREA, spare=9.0) == 2
+
+
+def test_a_bump_of_a_pixel_is_a_limb_only_with_the_area_of_one() -> None:
+    # Two limbs side by side down to a notch of a pixel between their ends.
+    mask = np.zeros((64, 64), bool)
+    mask[22:46, 27:38] = True
+    mask[45, 32] = False
+    assert count(mask) == 1
+    assert count(mask, spare=0.5) == 2
+    narrow = np.zeros((64, 64), bool)
+    narrow[22:46, 30:35] = True
+    narrow[45, 32] = False
+    assert count(narrow, spare=0.5) == 1
+
+
+def test_a_blurred_gap_between_two_limbs_is_not_walked_on() -> None:
+    two = shape(((26, 20), (22, 46)), ((38, 20), (42, 46)))
+    blurred = two.copy()
+    blurred[22:49, 20:45] = True
+    assert count_limbs([blurred], core=two, torso=NEAR_TORSO, limb_area=LIMB_AREA, spare=9.0) == 2
+    assert count_limbs([blurred], core=blurred, torso=NEAR_TORSO, limb_area=LIMB_AREA, spare=9.0) == 1
