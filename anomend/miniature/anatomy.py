@@ -1,12 +1,12 @@
 """The anatomy checker of the miniature world.
 
 Every part has a hue of its own. A drawn person is right when its picture has one torso, one head, two arms and two legs,
-each of them touching the torso. Arms and legs that are fused are told apart by their ends (`limbs`). How often the
-checker errs is measured in studies/checker.
+each of them touching the torso. Arms and legs that are fused are told apart by their ends (`limbs`); two from one side of
+the torso are an extra and a missing one. How often the checker errs is measured in studies/checker.
 
 It judges neither length nor bend: no drawn person has a limb of wrong length or bent the wrong way, and elbows of right
-ones bend both ways. Two limbs that lie on each other along their whole length count as one, and so do a stump and a
-whole limb: any region above `MIN_AREA` that touches the torso is a limb.
+ones bend both ways, so a stump that touches the torso is a limb. Two limbs that lie on each other up to their ends count
+as one.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class Anatomy:
     counts: dict[str, int]
     """How many of each kind of part."""
     anomalies: tuple[str, ...]
-    """`missing_X`, `extra_X` or `detached_X` for X in torso, head, arm, leg; empty for right anatomy."""
+    """`missing_X`, `extra_X` or `detached_X` for X in torso, head, arm, leg; empty for right anatomy. Two
+    limbs from one side of the torso and none from the other are both missing and extra."""
     masks: dict[str, NDArray[np.bool_]] = field(compare=False, repr=False)
     """Pixels of each kind of part, as `part_masks` returns them."""
 
@@ -92,7 +93,7 @@ def _check(image: NDArray[np.uint8], *, fused: bool) -> Anatomy:
     masks = _masks(hsv)
     regions = {part: _regions(mask, MIN_AREA[part]) for part, mask in masks.items()}
     counts = {part: len(each) for part, each in regions.items()}
-    detached = []
+    sides, detached = dict(counts), []
     if regions["torso"]:
         torso = max(regions["torso"], key=np.count_nonzero)
         # Edges between two parts mix their colours: a gap of three pixels still counts as touching.
@@ -103,14 +104,20 @@ def _check(image: NDArray[np.uint8], *, fused: bool) -> Anatomy:
         if fused:
             core, area = hsv[..., 1] > CORE_SATURATION, np.count_nonzero(torso)
             for part, share in LIMB_AREA.items():
-                counts[part] = count_limbs(
-                    regions[part], core=core, torso=reach, limb_area=share * area, spare=SPARE_AREA[part]
+                counts[part], sides[part] = count_limbs(
+                    regions[part],
+                    core=core,
+                    torso=reach,
+                    torso_area=area,
+                    limb_area=share,
+                    spare=SPARE_AREA[part],
                 )
-    wrong = [
-        f"{'missing' if counts[part] < expected else 'extra'}_{part}"
-        for part, expected in EXPECTED.items()
-        if counts[part] != expected
-    ]
+    wrong = []
+    for part, expected in EXPECTED.items():
+        if sides[part] < expected:
+            wrong.append(f"missing_{part}")
+        if counts[part] > min(expected, sides[part]):
+            wrong.append(f"extra_{part}")
     return Anatomy(counts, (*wrong, *detached), masks)
 
 

@@ -11,37 +11,57 @@ from collections import defaultdict
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import pdist
 from skimage.measure import label
 
 Mask = NDArray[np.bool_]
 
 FREE = 2
 """Pixels for which a limb stands free of the one that it is fused with. Right limbs have bumps of one at most."""
+BOTH_SIDES = 1.1
+"""How far apart the roots of all limbs of a kind are, in roots of the torso's dark area, where limbs come from both
+sides of the torso: 1.2 or more in right people; up to 0.8 for a single limb, and 1.0 for fused ones."""
 
 
-def count_limbs(regions: list[Mask], *, core: Mask, torso: Mask, limb_area: float, spare: float) -> int:
-    """Count the limbs of one kind, arms or legs.
+def count_limbs(
+    regions: list[Mask], *, core: Mask, torso: Mask, torso_area: int, limb_area: float, spare: float
+) -> tuple[int, int]:
+    """Count the limbs of one kind, arms or legs, and the sides of the torso that they come from.
 
     Args:
         regions: connected regions of the kind's colour, each (H, W).
         core: pixels without an admixture of another colour, (H, W): edges blur the gap between two limbs.
         torso: the torso and its surroundings, (H, W). A region that is apart from it counts as one limb.
-        limb_area: area of one limb in pixels, as this person's size lets expect.
+        torso_area: the torso's dark pixels.
+        limb_area: area of one limb, as a share of `torso_area`.
         spare: area left over for another limb, in limbs, above which it has to stand free for one pixel less.
+
+    Returns:
+        The number of limbs; and the number of the torso's sides that have one, 0 to 2, plus that of limbs apart from it.
     """
     if not regions:
-        return 0
+        return 0, 0
     number = np.zeros(core.shape, dtype=np.intp)
     for index, region in enumerate(regions):
         number[region] = index + 1
-    hills = free_ends(core & (number > 0), torso, number)
-    count = 0
+    ends = free_ends(core & (number > 0), torso, number)
+    attached, apart = 0, 0
     for index, region in enumerate(regions):
-        limbs, area = 1, int(np.count_nonzero(region)) / limb_area
-        for height in sorted(hills[index + 1], reverse=True)[1:]:
-            limbs += height >= FREE - (area - limbs > spare)
-        count += limbs
-    return count
+        if not (region & torso).any():
+            apart += 1
+            continue
+        limbs, area = 1, int(np.count_nonzero(region)) / (limb_area * torso_area)
+        for free in sorted(ends[index + 1], reverse=True)[1:]:
+            limbs += free >= FREE - (area - limbs > spare)
+        attached += limbs
+    sides = 2 if _extent((number > 0) & torso) > BOTH_SIDES * torso_area**0.5 else 1
+    return attached + apart, min(attached, sides) + apart
+
+
+def _extent(mask: Mask) -> float:
+    """Distance of the two pixels that are farthest apart; 0 without any."""
+    points = np.argwhere(mask)
+    return float(pdist(points).max()) if len(points) > 1 else 0.0
 
 
 def free_ends(mask: Mask, start: Mask, number: NDArray[np.intp]) -> dict[int, list[int]]:

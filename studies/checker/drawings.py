@@ -21,8 +21,9 @@ from anomend.project.seeding import derived_seed
 
 MARGIN = 0.1
 RIGHT = "right"
-FUSED = ("fused_arm", "fused_leg", "forked_arm", "forked_leg")
-"""An extra limb that has its root in common with a neighbour (fused), or an extra lower half of a limb (forked)."""
+FUSED = ("fused_arm", "fused_leg", "forked_arm", "forked_leg", "moved_arm", "moved_leg")
+"""An extra limb that has its root in common with a neighbour (fused), an extra lower half of a limb (forked), and a fused
+one while the limb of the other side is missing (moved)."""
 KINDS = (RIGHT, *ANOMALIES, *FUSED)
 
 CLEAR = 1.2
@@ -95,16 +96,18 @@ def _fuse(body: Body, how: str, part: str, rng: random.Random) -> None:
     Its end is free: far from the limbs of its kind, and not under or over another part.
     """
     own = [limb for limb in body.limbs if limb.part == part]
+    if how == "moved":
+        body.limbs.remove(own.pop(rng.randrange(len(own))))
     while True:
         neighbour = rng.choice(own)
         upper, lower = neighbour.angles
-        turn = rng.choice((-1, 1)) * math.radians(rng.uniform(25, 75) if how == "fused" else rng.uniform(75, 125))
+        turn = rng.choice((-1, 1)) * math.radians(rng.uniform(75, 125) if how == "forked" else rng.uniform(25, 75))
         bend = math.radians(rng.uniform(-8, 8))
         limb = Limb(
             part=part,
             anchor=neighbour.anchor,
             lengths=neighbour.lengths,
-            angles=(upper + turn, upper + turn + bend) if how == "fused" else (upper, lower + turn),
+            angles=(upper, lower + turn) if how == "forked" else (upper + turn, upper + turn + bend),
             width=neighbour.width,
             side=neighbour.side,
         )

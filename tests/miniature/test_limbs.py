@@ -15,8 +15,8 @@ TORSO = np.zeros((64, 64), bool)
 TORSO[10:22, 24:40] = True
 NEAR_TORSO = np.zeros((64, 64), bool)
 NEAR_TORSO[7:25, 21:43] = True
-LIMB_AREA = 125.0
-"""Of the straight limb below: 24 long and 5 wide, round at its end."""
+TORSO_AREA, LIMB_AREA = 192, 0.65
+"""In pixels, and of the straight limb below (25 long and 5 wide) as a share of it."""
 
 
 def shape(*lines: Line) -> NDArray[np.bool_]:
@@ -32,7 +32,21 @@ def shape(*lines: Line) -> NDArray[np.bool_]:
 def count(mask: NDArray[np.bool_], spare: float = 9.0) -> int:
     labelled = label(mask, connectivity=2)
     regions = [labelled == number for number in range(1, labelled.max() + 1)]
-    return count_limbs(regions, core=mask, torso=NEAR_TORSO, limb_area=LIMB_AREA, spare=spare)
+    return count_limbs(
+        regions, core=mask, torso=NEAR_TORSO, torso_area=TORSO_AREA, limb_area=LIMB_AREA, spare=spare
+    )[0]
+
+
+def count_and_sides(mask: NDArray[np.bool_], turns: int) -> tuple[int, int]:
+    labelled = np.rot90(label(mask, connectivity=2), turns)
+    return count_limbs(
+        [labelled == number for number in range(1, labelled.max() + 1)],
+        core=np.rot90(mask, turns),
+        torso=np.rot90(NEAR_TORSO, turns),
+        torso_area=TORSO_AREA,
+        limb_area=LIMB_AREA,
+        spare=9.0,
+    )
 
 
 @pytest.mark.parametrize(
@@ -57,11 +71,16 @@ def test_a_limb_is_an_end(lines: list[Line], limbs: int) -> None:
     assert count(shape(*lines)) == limbs
 
 
-@pytest.mark.parametrize("turns", [1, 2, 3])
-def test_directions_do_not_matter(turns: int) -> None:
-    mask = np.rot90(shape(((32, 20), (20, 44)), ((32, 20), (44, 44))), turns)
-    regions, torso = [np.ascontiguousarray(mask)], np.rot90(NEAR_TORSO, turns)
-    assert count_limbs(regions, core=mask, torso=torso, limb_area=LIMB_AREA, spare=9.0) == 2
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_fused_limbs_come_from_one_side_in_any_direction(turns: int) -> None:
+    assert count_and_sides(shape(((32, 20), (20, 44)), ((32, 20), (44, 44))), turns) == (2, 1)
+    apart = shape(((26, 20), (22, 46)), ((38, 20), (42, 46)))
+    assert count_and_sides(apart, turns) == (2, 2)
+    apart[22:26, 24:40] = True  # Both legs touch below the torso.
+    assert count_and_sides(apart, turns) == (2, 2)
+    one_side = shape(((26, 20), (14, 40)), ((30, 20), (30, 44)))
+    assert count_and_sides(one_side, turns) == (2, 1)
+    assert count_and_sides(shape(((32, 20), (32, 46)), ((50, 40), (50, 56))), turns) == (2, 2)
 
 
 def test_a_bump_of_a_pixel_is_a_limb_only_with_the_area_of_one() -> None:
@@ -81,5 +100,8 @@ def test_a_blurred_gap_between_two_limbs_is_not_walked_on() -> None:
     two = shape(((26, 20), (22, 46)), ((38, 20), (42, 46)))
     blurred = two.copy()
     blurred[22:49, 20:45] = True
-    assert count_limbs([blurred], core=two, torso=NEAR_TORSO, limb_area=LIMB_AREA, spare=9.0) == 2
-    assert count_limbs([blurred], core=blurred, torso=NEAR_TORSO, limb_area=LIMB_AREA, spare=9.0) == 1
+    for core, limbs in ((two, 2), (blurred, 1)):
+        found, _ = count_limbs(
+            [blurred], core=core, torso=NEAR_TORSO, torso_area=TORSO_AREA, limb_area=LIMB_AREA, spare=9.0
+        )
+        assert found == limbs
