@@ -1,12 +1,12 @@
 """The anatomy checker of the miniature world.
 
-Every part has a hue of its own. A drawn person is right when its picture has one torso, one head, two arms and two legs,
-each of them touching the torso. Arms and legs that are fused are told apart by their ends (`limbs`); two from one side of
-the torso are an extra and a missing one. How often the checker errs is measured in studies/checker.
+Every part has a hue of its own. A drawn person is right when its picture has one torso, one head, two arms and two
+legs, each of them touching the torso. Arms and legs that are fused are told apart by their ends (`limbs`); two from one
+side of the torso are an extra and a missing one. How often the checker errs is measured in studies/checker.
 
-It judges neither length nor bend: no drawn person has a limb of wrong length or bent the wrong way, and elbows of right
-ones bend both ways, so a stump that touches the torso is a limb. Two limbs that lie on each other up to their ends count
-as one.
+It judges neither length nor bend, since no drawn person has a limb of wrong length or one bent the wrong way, and the
+elbows of right ones bend both ways: a stump that touches the torso is a limb. Two limbs that lie on each other up to
+their ends count as one.
 """
 
 from __future__ import annotations
@@ -19,15 +19,13 @@ from scipy import ndimage
 from skimage.color import rgb2hsv
 from skimage.measure import label
 
-from anomend.miniature.limbs import count_limbs
+from anomend.miniature.limbs import LimbKind, count_limbs
 
 EXPECTED = {"torso": 1, "head": 1, "arm": 2, "leg": 2}
 MIN_AREA = {"torso": 30, "head": 16, "arm": 10, "leg": 12}
 """Regions smaller than this (pixels) are anti-aliasing or decoder noise, not parts."""
-LIMB_AREA = {"arm": 0.64, "leg": 1.02}
-"""Area of one limb, as a share of the torso's dark area."""
-SPARE_AREA = {"arm": 0.2, "leg": 0.5}
-"""See `limbs.count_limbs`: knees have bumps that elbows do not have."""
+LIMBS = {"arm": LimbKind(area=0.64, spare=0.2, span=1.3), "leg": LimbKind(area=1.02, spare=0.5, span=1.15)}
+"""`spare`: knees have bumps that elbows do not have."""
 CORE_SATURATION = 0.7
 """A limb's own colour has 0.8; anti-aliased edges have less."""
 
@@ -102,16 +100,9 @@ def _check(image: NDArray[np.uint8], *, fused: bool) -> Anatomy:
             if any(not (region & reach).any() for region in regions[part]):
                 detached.append(f"detached_{part}")
         if fused:
-            core, area = hsv[..., 1] > CORE_SATURATION, np.count_nonzero(torso)
-            for part, share in LIMB_AREA.items():
-                counts[part], sides[part] = count_limbs(
-                    regions[part],
-                    core=core,
-                    torso=reach,
-                    torso_area=area,
-                    limb_area=share,
-                    spare=SPARE_AREA[part],
-                )
+            core, area = hsv[..., 1] > CORE_SATURATION, int(np.count_nonzero(torso))
+            for part, kind in LIMBS.items():
+                counts[part], sides[part] = count_limbs(regions[part], kind, core=core, torso=reach, torso_area=area)
     wrong = []
     for part, expected in EXPECTED.items():
         if sides[part] < expected:

@@ -8,6 +8,7 @@ the limb stands free.
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,26 +19,32 @@ Mask = NDArray[np.bool_]
 
 FREE = 2
 """Pixels for which a limb stands free of the one that it is fused with. Right limbs have bumps of one at most."""
-BOTH_SIDES = 1.1
-"""How far apart the roots of all limbs of a kind are, in roots of the torso's dark area, where limbs come from both
-sides of the torso: 1.2 or more in right people; up to 0.8 for a single limb, and 1.0 for fused ones."""
 
 
-def count_limbs(
-    regions: list[Mask], *, core: Mask, torso: Mask, torso_area: int, limb_area: float, spare: float
-) -> tuple[int, int]:
+@dataclass(frozen=True, kw_only=True)
+class LimbKind:
+    """What arms, or legs, look like; measured on right people, in units of the torso's dark area or of its root."""
+
+    area: float
+    """Area of one limb."""
+    spare: float
+    """Area of a region that is left over for another limb, in limbs: above it, one pixel less has to stand free."""
+    span: float
+    """Distance of the roots that are farthest apart: below it, all limbs come from one side of the torso."""
+
+
+def count_limbs(regions: list[Mask], kind: LimbKind, *, core: Mask, torso: Mask, torso_area: int) -> tuple[int, int]:
     """Count the limbs of one kind, arms or legs, and the sides of the torso that they come from.
 
     Args:
         regions: connected regions of the kind's colour, each (H, W).
+        kind: arms or legs.
         core: pixels without an admixture of another colour, (H, W): edges blur the gap between two limbs.
         torso: the torso and its surroundings, (H, W). A region that is apart from it counts as one limb.
         torso_area: the torso's dark pixels.
-        limb_area: area of one limb, as a share of `torso_area`.
-        spare: area left over for another limb, in limbs, above which it has to stand free for one pixel less.
 
     Returns:
-        The number of limbs; and the number of the torso's sides that have one, 0 to 2, plus that of limbs apart from it.
+        The number of limbs; and of the torso's sides that have one, 0 to 2, plus the limbs that are apart from it.
     """
     if not regions:
         return 0, 0
@@ -50,11 +57,11 @@ def count_limbs(
         if not (region & torso).any():
             apart += 1
             continue
-        limbs, area = 1, int(np.count_nonzero(region)) / (limb_area * torso_area)
+        limbs, area = 1, int(np.count_nonzero(region)) / (kind.area * torso_area)
         for free in sorted(ends[index + 1], reverse=True)[1:]:
-            limbs += free >= FREE - (area - limbs > spare)
+            limbs += free >= FREE - (area - limbs > kind.spare)
         attached += limbs
-    sides = 2 if _extent((number > 0) & torso) > BOTH_SIDES * torso_area**0.5 else 1
+    sides = 2 if _extent((number > 0) & torso) > kind.span * torso_area**0.5 else 1
     return attached + apart, min(attached, sides) + apart
 
 

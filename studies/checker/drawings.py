@@ -22,13 +22,13 @@ from anomend.project.seeding import derived_seed
 MARGIN = 0.1
 RIGHT = "right"
 FUSED = ("fused_arm", "fused_leg", "forked_arm", "forked_leg", "moved_arm", "moved_leg")
-"""An extra limb that has its root in common with a neighbour (fused), an extra lower half of a limb (forked), and a fused
-one while the limb of the other side is missing (moved)."""
+"""An extra limb that has its root in common with a neighbour (fused), an extra lower half of a limb (forked), and a
+fused one on the neighbour's side while the limb of the other side is missing (moved)."""
 KINDS = (RIGHT, *ANOMALIES, *FUSED)
 
 CLEAR = 1.2
-"""The end of a fused limb is this many limb widths or more from the middle of every other limb of its kind: at its end a
-gap of a fifth of a width, about a pixel, or more shows that it is a limb of its own."""
+"""The end of a fused limb is this many limb widths or more from the middle of every other limb of its kind: at its end
+a gap of a fifth of a width, about a pixel, or more shows that it is a limb of its own."""
 
 HEAD_RADIUS = 5.0
 
@@ -59,7 +59,8 @@ def draw(kind: str, seed: int) -> NDArray[np.uint8]:
     if kind in ANOMALIES:
         plant(body, kind, rng)
     elif kind in FUSED:
-        _fuse(body, *kind.split("_"), rng)
+        how, part = kind.split("_")
+        _fuse(body, how, part, rng)
     for limb in body.limbs:
         limb.width *= _factor(rng)
     with _other_colours(rng):
@@ -111,6 +112,8 @@ def _fuse(body: Body, how: str, part: str, rng: random.Random) -> None:
             width=neighbour.width,
             side=neighbour.side,
         )
+        if how == "moved" and limb.side * _joints(limb)[2][0] < 0:
+            continue  # Its end on the other side, it could pass for the missing one.
         if _is_free(limb, body):
             # Behind the arms, where the legs are.
             body.limbs.insert(body.limbs.index(neighbour), limb)

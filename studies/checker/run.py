@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from anomend.miniature.anatomy import Anatomy, check, check_regions
 from anomend.statistics import Rate
+from studies.checker import drawings
 from studies.checker.drawings import KINDS, RIGHT, anomaly_of, draw
 
 FOLDER = Path("studies/checker")
@@ -110,17 +111,16 @@ def page(rows: pd.DataFrame) -> str:
     title = "# How often the checker of drawn people errs"
     how = (__doc__ or "").partition("\n\n")[2].strip()
     note = (
-        "Written by `make checker`; `results.csv` has all digits and the intervals. Shares are of people that are judged"
-        " correctly: right ones without an anomaly, others with one. Digits are cut off, not rounded."
+        "Written by `make checker`; `results.csv` has all digits and the intervals. Shares are of people that are"
+        " judged correctly: right ones without an anomaly, others with one. Digits are cut off, not rounded."
     )
-    from studies.checker import drawings
-
     drawn = (drawings.__doc__ or "").partition("\n\n")[2].strip()
     kinds = (
         "`fused`: a third limb from the root of a neighbour, 25 to 75 degrees away from it; `forked`: a limb with two"
-        f" lower halves. Their ends are {drawings.CLEAR} limb widths or more from the middle of the next limb: a gap of"
-        " about a pixel shows. Two limbs that lie on each other to their ends are not among them; the checker takes them"
-        " for one. Nor are limbs of wrong length or with a wrong bend, which it does not judge."
+        " lower halves; `moved`: as `fused`, with both ends on one side, and the limb of the other side is missing."
+        f" Their ends are {drawings.CLEAR} limb widths or more from the middle of the next limb, so that a gap of about"
+        " a pixel shows. Limbs that lie on each other up to their ends are not among them: the checker takes them for"
+        " one. Nor are limbs of wrong length or with a wrong bend, which it does not judge."
     )
     return "\n".join([title, "", note, "", *lines, "", drawn, "", kinds, "", how, ""])
 

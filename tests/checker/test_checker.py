@@ -28,7 +28,7 @@ def test_each_kind_of_anomaly_is_found_and_named(kind: str) -> None:
     assert named[True] >= len(SEEDS) - 2
 
 
-@pytest.mark.parametrize("kind", FUSED)
+@pytest.mark.parametrize("kind", [kind for kind in FUSED if not kind.startswith("moved")])
 def test_fused_limbs_are_few_regions_and_many_ends(kind: str) -> None:
     part = kind.split("_")[1]
     images = [draw(kind, seed) for seed in SEEDS]

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from skimage.measure import label
 
-from anomend.miniature.limbs import count_limbs
+from anomend.miniature.limbs import LimbKind, count_limbs
 
 Line = tuple[tuple[int, int], ...]
 TORSO = np.zeros((64, 64), bool)
 TORSO[10:22, 24:40] = True
 NEAR_TORSO = np.zeros((64, 64), bool)
 NEAR_TORSO[7:25, 21:43] = True
-TORSO_AREA, LIMB_AREA = 192, 0.65
-"""In pixels, and of the straight limb below (25 long and 5 wide) as a share of it."""
+TORSO_AREA = 192
+KIND = LimbKind(area=0.65, spare=9.0, span=1.1)
+"""The straight limb below is 25 long and 5 wide."""
 
 
 def shape(*lines: Line) -> NDArray[np.bool_]:
@@ -29,23 +32,14 @@ def shape(*lines: Line) -> NDArray[np.bool_]:
     return np.asarray(image) & ~TORSO
 
 
-def count(mask: NDArray[np.bool_], spare: float = 9.0) -> int:
-    labelled = label(mask, connectivity=2)
-    regions = [labelled == number for number in range(1, labelled.max() + 1)]
-    return count_limbs(
-        regions, core=mask, torso=NEAR_TORSO, torso_area=TORSO_AREA, limb_area=LIMB_AREA, spare=spare
-    )[0]
-
-
-def count_and_sides(mask: NDArray[np.bool_], turns: int) -> tuple[int, int]:
+def count_and_sides(mask: NDArray[np.bool_], turns: int = 0, spare: float = KIND.spare) -> tuple[int, int]:
     labelled = np.rot90(label(mask, connectivity=2), turns)
     return count_limbs(
         [labelled == number for number in range(1, labelled.max() + 1)],
+        replace(KIND, spare=spare),
         core=np.rot90(mask, turns),
         torso=np.rot90(NEAR_TORSO, turns),
         torso_area=TORSO_AREA,
-        limb_area=LIMB_AREA,
-        spare=9.0,
     )
 
 
@@ -68,7 +62,7 @@ def count_and_sides(mask: NDArray[np.bool_], turns: int) -> tuple[int, int]:
     ],
 )
 def test_a_limb_is_an_end(lines: list[Line], limbs: int) -> None:
-    assert count(shape(*lines)) == limbs
+    assert count_and_sides(shape(*lines))[0] == limbs
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
@@ -88,12 +82,12 @@ def test_a_bump_of_a_pixel_is_a_limb_only_with_the_area_of_one() -> None:
     mask = np.zeros((64, 64), bool)
     mask[22:46, 27:38] = True
     mask[45, 32] = False
-    assert count(mask) == 1
-    assert count(mask, spare=0.5) == 2
+    assert count_and_sides(mask)[0] == 1
+    assert count_and_sides(mask, spare=0.5)[0] == 2
     narrow = np.zeros((64, 64), bool)
     narrow[22:46, 30:35] = True
     narrow[45, 32] = False
-    assert count(narrow, spare=0.5) == 1
+    assert count_and_sides(narrow, spare=0.5)[0] == 1
 
 
 def test_a_blurred_gap_between_two_limbs_is_not_walked_on() -> None:
@@ -101,7 +95,5 @@ def test_a_blurred_gap_between_two_limbs_is_not_walked_on() -> None:
     blurred = two.copy()
     blurred[22:49, 20:45] = True
     for core, limbs in ((two, 2), (blurred, 1)):
-        found, _ = count_limbs(
-            [blurred], core=core, torso=NEAR_TORSO, torso_area=TORSO_AREA, limb_area=LIMB_AREA, spare=9.0
-        )
+        found, _ = count_limbs([blurred], KIND, core=core, torso=NEAR_TORSO, torso_area=TORSO_AREA)
         assert found == limbs
