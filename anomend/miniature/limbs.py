@@ -18,7 +18,7 @@ from skimage.measure import label
 Mask = NDArray[np.bool_]
 
 FREE = 2
-"""Pixels for which a limb stands free of the one that it is fused with. Right limbs have bumps of one at most."""
+"""Pixels for which a limb stands free of the one that it is fused with. Right limbs rarely have bumps above one."""
 
 
 @dataclass(frozen=True, kw_only=True)
