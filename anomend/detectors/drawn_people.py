@@ -1,4 +1,4 @@
-"""Detector `drawn_people`: the exact checker of the miniature's drawn people."""
+"""Detector `drawn_people`: the checker of the miniature's drawn people."""
 
 from __future__ import annotations
 
@@ -44,10 +44,9 @@ def detect(image: Image) -> Observation:
         ValueError: the array is not an RGB image of 8 bits.
     """
     from anomend.miniature.anatomy import check as check_anatomy
-    from anomend.miniature.anatomy import part_masks
 
     anatomy = check_anatomy(image)
-    masks = part_masks(image)
+    masks = anatomy.masks
     region = np.logical_or.reduce(list(masks.values()))
     return Observation(
         persons=anatomy.counts["torso"],

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from anomend.miniature.anatomy import check
+from anomend.miniature.anatomy import check_regions
 from anomend.miniature.captions import caption
 from anomend.miniature.defects import CONTRAST, DEFECTIVE, PLANTED, plant
 from anomend.miniature.drawn_people import POSTURES, pose, render, sample_scene
@@ -41,7 +41,7 @@ def draw_one(index: int, seed: int, defect_rate: float, focus: float, contrast: 
         contrast: share drawn from `defects.CONTRAST` only; focus + contrast <= 1, the rest is drawn from all pairs.
 
     Returns:
-        A picture that the anatomy checker confirms: right where it is meant to be right, anomalous where not.
+        A picture that `check_regions` confirms: right where it is meant to be right, anomalous where not.
     """
     rng = python_random(seed, "drawing", index)
     share = rng.random()
@@ -56,7 +56,7 @@ def draw_one(index: int, seed: int, defect_rate: float, focus: float, contrast: 
     while True:
         body = pose(scene, rng)
         image = render(scene, rng, plant(body, anomaly, rng, side=1) if anomaly else body)
-        if check(image).anomalous == bool(anomaly):
+        if check_regions(image).anomalous == bool(anomaly):
             return Drawing(image, caption(scene, rng), *pair, anomaly)
 
 
