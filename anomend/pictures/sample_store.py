@@ -124,15 +124,17 @@ class StoredSamples:
     def refill(self, image_set: Path) -> int:
         """Take over images of this recipe from an image set, such as one that `dvc pull` brought.
 
+        The set is about to be made anew, so nothing is taken from one that is broken, and it is no reason to stop.
+
         Returns:
             How many were taken.
         """
         taken = 0
-        for row in rows_of(image_set / METADATA) if (image_set / METADATA).exists() else []:
+        for row in _readable_rows(image_set / METADATA):
             source = image_set / str(row.get("file_name"))
             if row.get("recipe") != self.digest or not source.is_file() or self.find(row["prompt"], row["seed"]):
                 continue
-            if sha256_of(source) == row["sha256"]:
+            if sha256_of(source) == row.get("sha256"):
                 folder = _made(self._of_prompt(row["prompt"]))
                 with written_whole(folder / f"{row['seed']}-{row['sha256']}.png", durable=False) as partial:
                     shutil.copyfile(source, partial)
@@ -172,3 +174,12 @@ def _made(folder: Path) -> Path:
 
 def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*.png"))
+
+
+def _readable_rows(metadata: Path) -> list[dict[str, Any]]:
+    """The rows of an image set that name a prompt and a seed; none of a set that is missing or broken."""
+    try:
+        rows = rows_of(metadata) if metadata.exists() else []
+    except ValueError:
+        return []
+    return [row for row in rows if isinstance(row, dict) and {"prompt", "seed"} <= row.keys()]

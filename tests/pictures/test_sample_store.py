@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from anomend.pictures.image_sets import ImageFolderWriter
+from anomend.pictures.image_sets import METADATA, ImageFolderWriter
 from anomend.pictures.sample_store import SampleStore, checksum
 from anomend.project.files import sha256_of
 
@@ -60,6 +60,9 @@ def test_images_that_dvc_brought_are_taken_over(tmp_path: Path) -> None:
     assert samples.refill(tmp_path / "set") == 1 and samples.refill(tmp_path / "set") == 0
     assert [samples.find("p", seed) is not None for seed in (1, 2, 3)] == [True, False, False]
     assert samples.refill(tmp_path / "missing") == 0
+    metadata = tmp_path / "set" / METADATA
+    metadata.write_bytes(metadata.read_bytes()[:40])
+    assert SampleStore(tmp_path / "other").samples(RECIPE).refill(tmp_path / "set") == 0
 
 
 def test_what_was_used_longest_ago_is_deleted_first(tmp_path: Path) -> None:
