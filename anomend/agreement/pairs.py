@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
 from anomend.statistics import cohen_kappa, wilson_interval
-from anomend.statistics.resampling import bootstrap_counts, percentile_interval
+from anomend.statistics.resampling import bootstrap_counts, resampled_units, stretched_interval
 
 CHOICES = ("base", "tie", "tuned")
 KEYS = ["prompt", "seed"]
@@ -50,8 +50,9 @@ def compare_raters(first: pd.Series, second: pd.Series, *, seed: int, resamples:
 
     Returns:
         n: pairs that both scored; agreement: share of pairs with the same choice; kappa, ci_low, ci_high: Cohen's kappa
-        and its 95% percentile interval (from Wilson's interval where the raters never differ); rank_correlation,
-        rank_p: Kendall's tau-b and its p. A metric that cannot be computed is None, and `reason` says why.
+        and its 95% bootstrap interval, stretched for few pairs (from Wilson's interval where the raters never differ);
+        rank_correlation, rank_p: Kendall's tau-b and its p. A metric that cannot be computed is None, and `reason` says
+        why.
     """
     both = pd.concat([first.rename("a"), second.rename("b")], axis=1, join="inner").dropna()
     metrics: dict[str, Any] = dict.fromkeys(("agreement", "kappa", "ci_low", "ci_high", "rank_correlation", "rank_p"))
@@ -68,7 +69,7 @@ def compare_raters(first: pd.Series, second: pd.Series, *, seed: int, resamples:
         reasons.append(f"no interval: it needs {MIN_PAIRS} pairs, there are {len(both)}")
     else:
         prompts = [str(prompt) for prompt, _ in both.index]
-        interval = _kappa_interval(one, other, prompts, seed=seed, resamples=resamples)
+        interval = _kappa_interval(one, other, prompts, kappa=kappa, seed=seed, resamples=resamples)
         metrics["ci_low"], metrics["ci_high"] = interval
     tau = kendalltau(both["a"], both["b"])
     if np.isnan(tau.statistic):
@@ -79,7 +80,7 @@ def compare_raters(first: pd.Series, second: pd.Series, *, seed: int, resamples:
 
 
 def _kappa_interval(
-    one: NDArray[np.int_], other: NDArray[np.int_], prompts: Sequence[str], *, seed: int, resamples: int
+    one: NDArray[np.int_], other: NDArray[np.int_], prompts: Sequence[str], *, kappa: float, seed: int, resamples: int
 ) -> tuple[float, float]:
     if (one == other).all():
         # Resamples of raters who never differ show no spread. So the shares of their choices are kept, and Wilson's
@@ -91,7 +92,8 @@ def _kappa_interval(
     cells = np.eye(len(CHOICES) ** 2)[one * len(CHOICES) + other]
     kappas = cohen_kappa((counts @ cells).reshape(-1, len(CHOICES), len(CHOICES)))
     # A resample in which both always choose the same has no kappa.
-    return percentile_interval(kappas[~np.isnan(kappas)])
+    low, high = stretched_interval(kappas[~np.isnan(kappas)], kappa, *resampled_units(prompts))
+    return max(-1.0, low), min(1.0, high)
 
 
 def agreement_metrics(

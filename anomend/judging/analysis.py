@@ -15,8 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from anomend.judging.protocol import CRITERIA, ORDERS, JudgeAnswer
-from anomend.statistics import bootstrap_interval, wilson_interval
-from anomend.statistics.resampling import bootstrap_counts, percentile_interval
+from anomend.statistics import wilson_interval
+from anomend.statistics.resampling import bootstrap_counts, bootstrap_means, resampled_units, stretched_interval
 
 MIN_PAIRS = 5
 """Resampling fewer pairs shows almost no spread."""
@@ -33,7 +33,7 @@ def analyse(answers: Sequence[JudgeAnswer], seed: int, resamples: int = 10_000) 
     Returns:
         provider, model;
         pairs: pairs answered in both orders, on which the win rate rests;
-        win_rate_tuned, ci_low, ci_high: mean score of the pairs, 95% percentile interval;
+        win_rate_tuned, ci_low, ci_high: mean score of the pairs, 95% bootstrap interval stretched for few pairs;
         first_position_rate, first_ci_low, first_ci_high: share of first images among decided (not tied) answers, mean
             of the two orders, 1/2 without a position bias, and its interval over pairs;
         consistency: share of (pair, repeat) whose two orders name the same winner or both say tie;
@@ -141,13 +141,14 @@ def _first_position(decided: pd.DataFrame, seed: int, resamples: int) -> dict[st
     columns = pd.DataFrame(counts).reindex(columns=index, fill_value=0).to_numpy(dtype=float)
     if (columns.sum(axis=0)[2:] == 0).any():
         return dict.fromkeys(names)
-    low, high = None, None
+    rate, low, high = float(_mean_of_orders(columns.sum(axis=0))), None, None
     if len(columns) >= MIN_PAIRS:
-        drawn, _ = bootstrap_counts([str(pair) for pair in range(len(columns))], seed=seed, resamples=resamples)
+        pairs = [str(pair) for pair in range(len(columns))]
+        drawn, _ = bootstrap_counts(pairs, seed=seed, resamples=resamples)
         rates = _mean_of_orders(drawn @ columns)
         # A resample without an answer in one of the orders has no rate.
-        low, high = percentile_interval(rates[~np.isnan(rates)])
-    return dict(zip(names, (float(_mean_of_orders(columns.sum(axis=0))), low, high), strict=True))
+        low, high = _stretched(rates[~np.isnan(rates)], rate, pairs)
+    return dict(zip(names, (rate, low, high), strict=True))
 
 
 def _mean_of_orders(sums: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -188,7 +189,7 @@ def _table(answers: Sequence[JudgeAnswer], criterion: str = "overall") -> pd.Dat
 
 
 def _interval(scores: NDArray[np.float64], seed: int, resamples: int) -> tuple[float, float] | tuple[None, None]:
-    """95% percentile bootstrap, every pair a cluster of its own.
+    """95% bootstrap interval, every pair a cluster of its own.
 
     If every pair is won (or lost), resampling shows no spread, and the Wilson interval is used instead.
     """
@@ -196,4 +197,12 @@ def _interval(scores: NDArray[np.float64], seed: int, resamples: int) -> tuple[f
         return wilson_interval(round(scores.sum()), len(scores))
     if len(scores) < MIN_PAIRS or np.ptp(scores) == 0:
         return None, None
-    return bootstrap_interval(scores, [str(pair) for pair in range(len(scores))], seed=seed, resamples=resamples)
+    pairs = [str(pair) for pair in range(len(scores))]
+    means, _ = bootstrap_means(scores, pairs, seed=seed, resamples=resamples)
+    return _stretched(means, float(scores.mean()), pairs)
+
+
+def _stretched(rates: NDArray[np.float64], rate: float, pairs: Sequence[str]) -> tuple[float, float]:
+    """The interval of a rate from its resamples; few pairs make resamples differ too little."""
+    low, high = stretched_interval(rates, rate, *resampled_units(pairs))
+    return max(0.0, low), min(1.0, high)

@@ -54,7 +54,7 @@ def survey_table(survey: Metrics) -> Table:
         ("Participants", "n", "count"),
         ("Votes", "votes", "count"),
         ("Prefer the tuned image (unsure counts half)", "win_rate_tuned", "rate"),
-        ("Sign test over pairs, p", "p_sign", "p"),
+        ("Sign test over pairs, blind to what raters share, p", "p_sign", "p"),
         ("Choose the left image", "left_choice_rate", "rate"),
         ("Fleiss' kappa", "fleiss_kappa", "number"),
         ("Krippendorff's alpha", "krippendorff_alpha", "number"),

@@ -13,7 +13,7 @@ from anomend.statistics.paired import paired_effect
 from anomend.statistics.proportions import newcombe_interval, wilson_interval
 from anomend.statistics.rate import Rate
 from anomend.statistics.rater_agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha
-from anomend.statistics.resampling import bootstrap_interval, sign_flip_test, stretched_interval
+from anomend.statistics.resampling import sign_flip_test, stretched_interval
 from anomend.statistics.unpaired import PermutationResult, permutation_test, within_set_permutation_test
 from anomend.statistics.unpaired_intervals import unpaired_interval, within_set_interval
 from anomend.statistics.within_set import compare_within_set, mean_within_sets, within_set_mean
@@ -23,7 +23,6 @@ __all__ = [
     "Effect",
     "PermutationResult",
     "Rate",
-    "bootstrap_interval",
     "cohen_kappa",
     "compare_within_set",
     "crossed_interval",

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from anomend.project.seeding import numpy_generator
+from anomend.statistics.proportions import wilson_interval
 from anomend.statistics.resampling import percentile_interval
 
 
@@ -50,9 +51,15 @@ def crossed_interval(
 ) -> tuple[float, float] | tuple[None, None]:
     """Percentile interval of a mean over crossed clusters (`crossed_means`).
 
+    Where all values are 1, or all 0, resamples do not differ. The interval is then Wilson's for as many trials as there
+    are clusters of the rarer kind: eight raters who agree on a hundred pairs are eight witnesses.
+
     Returns:
-        The ends; (None, None) where resamples do not differ: with fewer than two clusters of a kind, or equal values.
+        The ends; (None, None) with fewer than two clusters of a kind, or where all values are the same share.
     """
-    if min(len(set(first)), len(set(second))) < 2 or np.ptp(np.asarray(values, dtype=np.float64)) == 0:
+    data, fewest = np.asarray(values, dtype=np.float64), min(len(set(first)), len(set(second)))
+    if fewest >= 2 and np.ptp(data) == 0 and data[0] in (0, 1):
+        return wilson_interval(fewest if data[0] == 1 else 0, fewest, confidence)
+    if fewest < 2 or np.ptp(data) == 0:
         return None, None
     return percentile_interval(crossed_means(values, first, second, seed=seed, resamples=resamples), confidence)

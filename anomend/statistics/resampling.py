@@ -108,17 +108,6 @@ def stretched_interval(
     return centre + factor * (low - centre), centre + factor * (high - centre)
 
 
-def bootstrap_interval(
-    values: ArrayLike, clusters: Sequence[str], *, seed: int, resamples: int = 10_000, confidence: float = 0.95
-) -> tuple[float, float]:
-    """Percentile bootstrap interval of a mean; see `bootstrap_means` for what is resampled.
-
-    Percentile intervals of few clusters are too short: a 95% interval covers some 90% with 10 prompts, and some 84%
-    with 5. Use `stretched_interval` for those.
-    """
-    return percentile_interval(bootstrap_means(values, clusters, seed=seed, resamples=resamples)[0], confidence)
-
-
 def sign_flip_test(weights: ArrayLike, *, seed: int, permutations: int = 20_000) -> tuple[float, str]:
     """Two-sided p of a sum whose terms have random signs under the null hypothesis.
 

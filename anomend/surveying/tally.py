@@ -1,8 +1,9 @@
 """The count of the survey: which model people prefer, how certain that is, and what the data cannot tell.
 
 Votes are crossed: every participant judges many pairs, every pair is judged by many participants, so 100 votes are not
-100 independent trials. The main test is therefore an exact sign test over the pairs' majorities, and the intervals
-resample participants and pairs together. The mixed logistic model is a sensitivity check.
+100 independent trials. What counts is therefore the interval that resamples participants and pairs together. The sign
+test over the pairs' majorities knows nothing of tendencies that raters share (it then errs in 7 to 28%), and is listed
+for comparison alone. The mixed logistic model is a sensitivity check.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from anomend.surveying.repeats import rater_noise, repeated_votes
 from anomend.surveying.responses import with_votes
 
 CATEGORIES = ("tuned", "base", "unsure")
-NO_SPREAD = "an interval needs at least two participants, two pairs and answers that differ"
+NO_SPREAD = "an interval needs two participants or more, two pairs or more, and answers that are not all 'unsure'"
 WHY_NOT = {
     "win_rate_tuned": "no votes",
     "ci_low": NO_SPREAD,
@@ -71,7 +72,7 @@ def tally(
         which rule (some by both); on_other_images, as given;
         votes; pairs, and of them pairs_tuned, pairs_base, pairs_tied by the majority of their decided votes;
         win_rate_tuned: share of votes for the tuned image, 'unsure' as half; ci_low, ci_high: its 95% interval;
-        p_sign: two-sided exact sign test over the pairs that have a majority;
+        p_sign: two-sided exact sign test over the pairs that have a majority, blind to tendencies that raters share;
         left_choice_rate: share of left among decided votes, 1/2 without a preference for a side, with its 95% interval;
         unsure_rate: share of 'unsure';
         repeats: pairs that a participant decided twice; repeat_consistency: share of them for the same image, with its

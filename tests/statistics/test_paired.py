@@ -12,12 +12,11 @@ from scipy.stats import t as student
 
 from anomend.statistics import (
     Effect,
-    bootstrap_interval,
     newcombe_interval,
     paired_effect,
     sign_flip_test,
 )
-from anomend.statistics.resampling import resampled_units, small_sample_stretch
+from anomend.statistics.resampling import bootstrap_means, percentile_interval, resampled_units, small_sample_stretch
 
 
 def prompts(count: int, seeds: int) -> list[str]:
@@ -132,7 +131,7 @@ def test_bootstrap_covers(count: int, seeds: int, lowest: float) -> None:
     hits, runs = 0, 300
     for run in range(runs):
         values = np.repeat(rng.normal(0, between, count), seeds) + rng.normal(0.4, 1, count * seeds)
-        low, high = bootstrap_interval(values, prompts(count, seeds), seed=run, resamples=400)
+        low, high = percentile_interval(bootstrap_means(values, prompts(count, seeds), seed=run, resamples=400)[0])
         hits += low <= 0.4 <= high
     assert lowest < hits / runs < 0.985
 

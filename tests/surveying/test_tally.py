@@ -94,6 +94,13 @@ def test_the_interval_knows_that_votes_are_not_independent(alike: str) -> None:
     assert metrics == tally(pd.DataFrame(rows), seed=0)
 
 
+def test_raters_who_all_agree_have_an_interval_as_wide_as_their_number() -> None:
+    rows = [vote(person, pair, "left", left="tuned") for person in range(8) for pair in range(40)]
+    metrics = tally(pd.DataFrame(rows), seed=0)
+    # Wilson, 8 of 8: 8 / (8 + 1.96^2).
+    assert (metrics["ci_low"], metrics["ci_high"]) == (pytest.approx(0.6756, abs=1e-4), 1)
+
+
 def test_each_null_has_its_own_reason() -> None:
     metrics = tally(pd.DataFrame([vote(0, 0, "unsure")]), seed=0)
     nulls = [name for name in WHY_NOT if metrics[name] is None]
