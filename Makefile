@@ -19,7 +19,7 @@ LEVEL ?=
 BASE ?= $(shell git rev-parse --verify --quiet origin/main > /dev/null && echo origin/main || echo main)
 IMAGES ?= .
 
-.PHONY: checker clean-samples plan lock lock-check test-docs audit check-cache photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal gpu-check seeds sabotage calibration operating-characteristics survey docs clean
+.PHONY: checker confirm clean-samples plan lock lock-check test-docs audit check-cache photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal gpu-check seeds sabotage calibration operating-characteristics survey docs clean
 
 repro: $(VENV)/ready
 	@python -m commands.repair_lock
@@ -133,6 +133,11 @@ docs: $(VENV)/ready
 	mkdir -p docs
 	python -m commands.parameter_docs > docs/parameters.md
 	python -m commands.dependency_docs > docs/dependencies.md
+
+# Confirms the committed run's LoRA at seeds that nothing has looked at; AGAIN=1 computes record 1 again.
+AGAIN ?=
+confirm: $(VENV)/ready
+	python -m commands.confirm $(if $(AGAIN),--again $(AGAIN))
 
 # Repeats the committed run at three training seeds, as DVC experiments; needs a clean working tree.
 seeds: $(VENV)/ready

@@ -6,6 +6,7 @@ import argparse
 from functools import partial
 from pathlib import Path
 
+from anomend.confirming.records import record_in_force, refuse_another_lora
 from anomend.diffusion.lora import lora_sha256
 from anomend.diffusion.model_samplers import model_sampler
 from anomend.diffusion.sample_sets import write_sample_set
@@ -25,6 +26,8 @@ def main(model: str) -> None:
     params = load_params()
     launch(params.sample.launcher, "stages.sample", model, parameter="sample.launcher")
     lora = paths.LORA if model == "tuned" else None
+    if lora:
+        refuse_another_lora(record_in_force(params, paths.CONFIRMATIONS), lora_sha256(lora))
     store = SampleStore(shared_folder(Path.cwd(), paths.SAMPLE_STORE, params.sample.store))
     sampler = model_sampler(
         params.base,

@@ -66,7 +66,7 @@ class CompareParams(Section):
 class VerdictParams(Section):
     """Pre-registered thresholds: set before the run that they judge."""
 
-    level: float = Field(ge=0.9, le=0.999, description="Confidence of each clause: it errs in at most 1 - level.")
+    level: float = Field(ge=0.9, le=0.9999, description="Confidence of each clause: it errs in at most 1 - level.")
     min_target_drop: Share = Field(description="The target anomaly rate must fall by at least this.")
     max_target_rate: Share = Field(description="The tuned model's target anomaly rate must not exceed this.")
     worst_target_margin: Margin = Field(

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from anomend.confirming.records import record_in_force
 from anomend.detectors.table import check_detectors
 from anomend.diffusion.projections import projections_of_any_base, refuse_unknown_targets
 from anomend.params.params import Params
 from anomend.pipeline.inputs import absent_inputs
 from anomend.project.extras import refuse_missing
+from anomend.project.paths import CONFIRMATIONS
 from anomend.purchasing.models import refuse_retired
 from anomend.purchasing.prices import read_price
 
 
 def check_before_run(params: Params, *, root: Path, prices: Path, retired_models: Path) -> None:
-    """Check sources, paid models and their prices, detectors, names of projections, optional packages, and files that
-    parameters name.
+    """Check sources, seeds that are for confirmations, paid models and their prices, detectors, names of projections,
+    optional packages, and files that parameters name.
 
     Args:
         params: the parameters in force.
@@ -28,6 +30,7 @@ def check_before_run(params: Params, *, root: Path, prices: Path, retired_models
         ValueError: one of them cannot be used; the sentence names its parameter.
     """
     _refuse_drawn_people(params)
+    record_in_force(params, root / CONFIRMATIONS)
     for parameter, model in params.paid_models().items():
         refuse_retired(model, parameter, retired_models)
         read_price(model, prices)

@@ -48,6 +48,8 @@ RESOURCES = METRICS / "resources"
 PLOTS = METRICS / "plots"
 CURVES = METRICS / "training"
 REPORT = Path("report")
+CONFIRMATIONS = Path("confirmations")
+"""Records of confirmations, and their results by number."""
 
 # Working files of a run, which may be deleted at any time.
 CHECKPOINTS = Path(".checkpoints")

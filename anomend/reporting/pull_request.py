@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from anomend.confirming.records import read_records
 from anomend.project.dvc_command import dvc
+from anomend.project.paths import CONFIRMATIONS
 from anomend.reporting.templating import TEMPLATES, markdown_environment
 
 READS = ("templates/pull_request.md.jinja",)
@@ -40,6 +42,7 @@ def pull_request_comment(folder: Path, *, base: str, images: str) -> str:
     def render(report: str, metrics_diff: str) -> str:
         return template.render(
             verdict=verdict,
+            confirmations=confirmations(folder),
             measures={name: effect for name, effect in compare.items() if _is_shown(name, effect)},
             number=number,
             base=base,
@@ -55,6 +58,17 @@ def pull_request_comment(folder: Path, *, base: str, images: str) -> str:
     link = "It is `report/report.md` of this commit."
     versions = [render(report, metrics_diff), render(link, metrics_diff), render(link, "")]
     return next((text for text in versions if len(text) <= LIMIT), versions[-1][:LIMIT])
+
+
+def confirmations(folder: Path) -> list[str]:
+    """A sentence for every confirmation that was recorded in a checkout, whether or not it was computed."""
+    sentences = []
+    for record in read_records(folder / CONFIRMATIONS):
+        path = folder / CONFIRMATIONS / f"{record.attempt:03}" / "verdict.json"
+        outcome = json.loads(path.read_text())["verdict"] if path.is_file() else "not computed yet"
+        about = f"of the LoRA {record.lora_sha256[:12]}, at the level {record.verdict['level']:g}"
+        sentences.append(f"Attempt {record.attempt} {about}: {outcome}.")
+    return sentences
 
 
 def number(value: object) -> str:

@@ -76,6 +76,8 @@ class Verdict:
     metrics: Mapping[str, float | None]
     exploratory: bool = False
     """Whether the run was for a first impression, so that its outcome proves nothing."""
+    attempt: int | None = None
+    """Which confirmation this is, counted from 1; None: it is at everyday seeds."""
 
     def as_metrics(self) -> dict[str, Any]:
         """The content of metrics/verdict.json, without provenance."""
@@ -84,6 +86,7 @@ class Verdict:
         return {
             "verdict": self.outcome,
             "exploratory": self.exploratory,
+            "confirmation": self.attempt,
             "reasons": reasons,
             "scope": list(self.scope),
             "clauses": clauses,
@@ -97,6 +100,7 @@ def reach_verdict(
     thresholds: Thresholds,
     *,
     exploratory: bool = False,
+    attempt: int | None = None,
 ) -> Verdict:
     """Compare what was measured with the thresholds.
 
@@ -109,6 +113,7 @@ def reach_verdict(
             those of the comparison.
         thresholds: what was asked for before the run.
         exploratory: the run was for a first impression.
+        attempt: which confirmation this is; None: none, the seeds are those of everyday runs.
 
     Returns:
         The verdict. A metric that is absent, null, not finite, impossible or contradicted by another leaves its clause
@@ -139,10 +144,11 @@ def reach_verdict(
     return Verdict(
         outcome=outcome_of(clause.passed for clause in clauses.values()),
         reasons=tuple(failed or unsettled or [clause.sentence for clause in clauses.values()]),
-        scope=scope_of(target, held_out, thresholds),
+        scope=scope_of(target, held_out, thresholds, attempt),
         clauses=clauses,
         metrics=metrics,
         exploratory=exploratory,
+        attempt=attempt,
     )
 
 
@@ -175,11 +181,18 @@ def outcome_of(passed: Iterable[bool | None]) -> Outcome:
     return "not_corrected" if False in passed else "inconclusive" if None in passed else "corrected"
 
 
-def scope_of(target: Change, held_out: Change, thresholds: Thresholds) -> tuple[str, ...]:
+def scope_of(target: Change, held_out: Change, thresholds: Thresholds, attempt: int | None) -> tuple[str, ...]:
     """What the verdict is about, and what it cannot say, in sentences."""
     counts = f"{len(target.prompts)} target and {len(held_out.prompts)} held-out prompts"
     error = 1 - thresholds.level
+    seeds = (
+        "Its seeds are those of everyday runs, and whoever tries often enough passes there by luck: `make confirm`"
+        " decides at seeds that nothing has looked at."
+    )
+    if attempt is not None:
+        seeds = f"It is confirmation {attempt}, at seeds that nothing had looked at when its record was committed."
     sentences = [
+        seeds,
         f"It is about new seeds of these {counts}, not about other prompts.",
         f"`corrected` and `not_corrected` are each wrong in at most {error:.3g} of runs whose truth is at a threshold.",
     ]

@@ -1,0 +1,126 @@
+"""Records of confirmations: committed first, and for one LoRA, one set of thresholds and one range of seeds."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from anomend.confirming.records import (
+    RESERVED,
+    level_of,
+    new_record,
+    path_of,
+    read_records,
+    record_as_text,
+    record_in_force,
+    refuse_another_lora,
+)
+from anomend.params.params import Params
+from anomend.params.profiles import merge
+from tests.parameters import params_of, user_params
+
+LORA = "ab" * 32
+
+
+def of(**changes: dict[str, Any]) -> Params:
+    return params_of(merge(user_params(), changes))
+
+
+def confirmed(**changes: dict[str, Any]) -> Params:
+    """The parameters of the first confirmation."""
+    return of(**merge({"sample": {"first_seed": RESERVED}, "verdict": {"level": 0.975}}, changes))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A git repository with the committed record of a first confirmation."""
+    for words in (["init", "-q"], ["config", "user.email", "a@example.org"], ["config", "user.name", "a"]):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    path_of(tmp_path, 1).write_text(record_as_text(new_record(of(), LORA, 1)))
+    commit(tmp_path)
+    return tmp_path
+
+
+def commit(folder: Path) -> None:
+    subprocess.run(["git", "add", "."], cwd=folder, check=True)
+    subprocess.run(["git", "commit", "-qm", "record"], cwd=folder, check=True)
+
+
+def test_everyday_seeds_have_no_record(folder: Path) -> None:
+    assert record_in_force(of(), folder) is None
+
+
+def test_the_record_of_a_confirmation_is_in_force_with_its_settings_alone(folder: Path) -> None:
+    record = record_in_force(confirmed(), folder)
+    assert record is not None and record.attempt == 1 and record.first_seed == RESERVED
+    refuse_another_lora(record, LORA)
+    with pytest.raises(ValueError, match="confirmation 1 is of the LoRA abababababab, and this one is cdcdcdcdcdcd"):
+        refuse_another_lora(record, "cd" * 32)
+    refuse_another_lora(None, "cd" * 32)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"verdict": {"max_target_rate": 0.2}}, "verdict.max_target_rate = 0.2 where"),
+        ({"verdict": {"level": 0.95}}, "verdict.level = 0.95 where"),
+        ({"prompts": {"target": ["lying on the grass"]}}, "prompts.target = "),
+        ({"sample": {"steps": 19}}, "sample.steps = 19 where"),
+        ({"measure": {"detector": "none"}, "judge": {"judges": []}}, "measure.detector = 'none' where"),
+        ({"sample": {"first_seed": RESERVED + 1}}, "no record in"),
+        ({"sample": {"first_seed": RESERVED - 1}}, "no record in"),
+    ],
+)
+def test_other_settings_on_its_seeds_are_refused(folder: Path, changes: dict[str, Any], named: str) -> None:
+    with pytest.raises(ValueError, match=named.replace(".", r"\.")):
+        record_in_force(confirmed(**changes), folder)
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"class_images": {"first_seed": RESERVED + 5}},
+        {"train": {"monitor": {"first_seed": RESERVED + 50_000}}},
+        {"train": {"method": "dpo"}, "losers": {"first_seed": RESERVED - 1}},
+    ],
+)
+def test_nothing_is_trained_or_watched_on_reserved_seeds(folder: Path, section: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="which are for confirmations alone: choose smaller ones"):
+        record_in_force(of(**section), folder)
+
+
+def test_a_record_that_is_not_committed_or_was_changed_does_not_count(folder: Path) -> None:
+    path = path_of(folder, 1)
+    path.write_text(path.read_text().replace("0.15", "0.25"))
+    with pytest.raises(ValueError, match="is not committed as it is"):
+        record_in_force(confirmed(verdict={"max_target_rate": 0.25}), folder)
+
+
+def test_attempts_are_counted_and_none_may_be_deleted(folder: Path) -> None:
+    path_of(folder, 3).write_text(record_as_text(new_record(of(), LORA, 3)))
+    with pytest.raises(ValueError, match="lacks a record"):
+        read_records(folder)
+    path_of(folder, 3).write_text("{}")
+    with pytest.raises(ValueError, match=r"003\.json is no record of a confirmation"):
+        read_records(folder)
+
+
+def test_twenty_recipes_beyond_the_limit_are_seldom_confirmed() -> None:
+    """Twenty LoRAs with a true target rate of .17, each sent to a confirmation: one passes in 5% of projects at most.
+
+    The target rate's clause alone, with the exact chance that it passes at the level of each attempt.
+    """
+    n, limit, truth = 320, 0.15, 0.17
+    counts = np.arange(n)
+    passes = []
+    for attempt in range(1, 21):
+        shown = np.flatnonzero(binom.cdf(counts, n, limit) <= 1 - level_of(attempt, 0.95))
+        passes.append(float(binom.cdf(shown.max(), n, truth)))
+    assert 1 - np.prod(1 - np.array(passes)) <= 0.05
+    # At the limit itself, too.
+    assert sum(1 - level_of(attempt, 0.95) for attempt in range(1, 50)) <= 0.05 + 1e-9
