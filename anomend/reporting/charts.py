@@ -103,6 +103,12 @@ def as_svg(chart: Figure, name: str) -> str:
     return re.sub(r"<[^>]+>", lambda tag: _tag_of_page(tag.group(), name), svg).strip() + "\n"
 
 
+def renamed(svg: str, name: str, other: str) -> str:
+    """A chart of `as_svg` for a second place on the page: its ids begin with another name."""
+    ids = re.compile(rf'(\bid="|href="#|url\(#){re.escape(name)}-')
+    return re.sub(r"<[^>]+>", lambda tag: ids.sub(rf"\g<1>{other}-", tag.group()), svg)
+
+
 def _tag_of_page(tag: str, name: str) -> str:
     """A tag with prefixed ids, in the page's font and text colour."""
     tag = re.sub(r'\bid="', f'id="{name}-', tag).replace("xlink:href", "href").replace("'DejaVu Sans'", "inherit")

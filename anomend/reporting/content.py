@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from anomend.reporting import evidence_tables, paper_tables, tables
+from anomend.reporting.charts import renamed
 from anomend.reporting.formatting import metric_text
 from anomend.reporting.glance import KeyAnswer, key_answers, subject
 from anomend.reporting.inputs import Metrics, ReportInputs
@@ -16,7 +17,7 @@ from anomend.reporting.rates import PromptRates
 from anomend.reporting.reproduction import COMMANDS, ROUNDING
 from anomend.reporting.tables import Table
 from anomend.reporting.thumbnails import picture_uri
-from anomend.reporting.training_section import loss_chart_of, training_charts, training_samples
+from anomend.reporting.training_section import LOSS, training_charts, training_samples
 
 MOST_DISAGREEMENTS = 6
 CONTACT_SHEET_WIDTH = 1200
@@ -100,6 +101,8 @@ def content_of(inputs: ReportInputs, rates: Sequence[PromptRates]) -> Content:
     for pair in inputs.first_pairs:
         by_prompt.setdefault(pair.prompt, {})[pair] = f"seed {pair.seed}"
     evidence = evidence_tables
+    curves = training_charts(inputs)
+    loss = curves.get(LOSS)
     return Content(
         title=inputs.title,
         profile=str(inputs.parameters.get("profile", "")),
@@ -119,7 +122,7 @@ def content_of(inputs: ReportInputs, rates: Sequence[PromptRates]) -> Content:
         compare=tables.compare_table(inputs.compare),
         sets=tables.set_table(inputs.measure_base, inputs.measure_tuned),
         training=evidence.training_table(inputs.train),
-        curves=training_charts(inputs),
+        curves=curves,
         training_samples=training_samples(inputs.training_samples),
         replication=_table_1(inputs.replication, inputs),
         votes=None if inputs.replication is None else paper_tables.vote_table(inputs.replication),
@@ -129,7 +132,7 @@ def content_of(inputs: ReportInputs, rates: Sequence[PromptRates]) -> Content:
             judges=inputs.judge,
             survey=inputs.survey,
         ),
-        paper_figures=paper_figures(inputs, loss_chart_of(inputs, "figure-7")),
+        paper_figures=paper_figures(inputs, loss and renamed(loss, "loss", "figure-7")),
         judge=None if inputs.judge is None else evidence.judge_table(inputs.judge),
         survey=None if inputs.survey is None else evidence.survey_table(inputs.survey),
         agreement=None if inputs.agreement is None else evidence.agreement_table(inputs.agreement),

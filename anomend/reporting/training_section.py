@@ -19,20 +19,14 @@ def training_charts(inputs: ReportInputs) -> dict[str, str]:
     curves = inputs.train_loss
     charts: dict[str, str] = {}
     kept = (inputs.train or {}).get("kept_step")
-    if loss := loss_chart_of(inputs, "loss"):
-        charts[LOSS] = loss
+    if curves is not None and not curves.empty:
+        charts[LOSS] = loss_chart(curves)
     if curves is not None and has_curve(curves, "validation_loss"):
         charts[VALIDATION] = validation_chart(curves, kept)
     if curves is not None and has_curve(curves, "anomaly_rate"):
         base = (inputs.compare.get("anomaly_rate_target") or {}).get("base")
         charts[ANOMALIES] = anomaly_chart(curves, kept, rates=evaluation_rates(inputs.train), base_rate=base)
     return charts
-
-
-def loss_chart_of(inputs: ReportInputs, name: str) -> str | None:
-    """The chart of the training loss, its ids beginning with `name`; None where no loss was recorded."""
-    curves = inputs.train_loss
-    return None if curves is None or curves.empty else loss_chart(curves, name)
 
 
 def evaluation_rates(train: Metrics | None) -> dict[int, Rate]:

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import binomtest
 
 from anomend.measuring.rates import anomaly_rates, rate_metrics
-from anomend.reporting.charts import rate_chart
+from anomend.reporting.charts import rate_chart, renamed
 from anomend.reporting.inputs import ReportInputs
 from anomend.reporting.rates import prompt_rates
 from anomend.reporting.training_charts import anomaly_chart, loss_chart, validation_chart
@@ -38,6 +38,7 @@ def test_charts_are_wellformed_follow_the_theme_and_hold_what_was_measured(input
     text = rate_chart(rates)
     assert "lying on the grass" in text and "sitting on the beach" in text
     assert "class images" in loss_chart(curves)
+    assert renamed(loss_chart(curves, "loss"), "loss", "again") == loss_chart(curves, "again")
 
 
 def test_charts_do_not_depend_on_the_order_of_a_set(inputs: ReportInputs) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from functools import cache, partial
 from typing import Any
 from unittest.mock import patch
@@ -25,7 +24,6 @@ LEANING = Raters(preference=0.6, noise=0.1, left=0.3, careless=3, catches=8, par
 @cache
 def surveys(raters: Raters) -> list[dict[str, Any]]:
     rules = ExclusionRules(max_failed_catches=1, min_median_ms=500)
-    gc.freeze()  # statsmodels collects garbage at each correction for multiple tests: a third of the time.
     # The mixed model takes half of the rest, and has a test of its own below.
     with patch("anomend.surveying.tally.mixed_logistic", return_value={}):
         return [tally(simulate(raters, seed), seed, resamples=1000, rules=rules) for seed in range(SURVEYS)]
