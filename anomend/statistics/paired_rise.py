@@ -105,27 +105,31 @@ def _exact_tails(n: int, limit: float) -> tuple[Floats, Floats]:
     """`Tails` of every table of n pairs, by pairs that only the base and only the tuned model has."""
     from scipy.special import gammaln, xlogy  # Not at the top: a stage that decides nothing need not load it.
 
-    down, up = (places.astype(np.float64) for places in np.nonzero(np.add.outer(range(n + 1), range(n + 1)) <= n))
-    rest = n - down - up
-    excess, spread = _excess_and_spread(n, down, up, limit)
+    down, up = np.nonzero(np.add.outer(range(n + 1), range(n + 1)) <= n)
+    excess, spread = _excess_and_spread(n, down.astype(np.float64), up.astype(np.float64), limit)
     score = np.round(np.divide(excess, spread, out=np.zeros_like(excess), where=spread > 0), _TIES)
+    # From here on in the order of the score.
+    order = np.argsort(score, kind="stable")
+    score, down, up = score[order], down[order], up[order]
+    rest = n - down - up
     low, high = max(0.0, -limit), (1 - limit) / 2
     # Denser towards the ends, where probabilities change fastest.
     shares = low + (high - low) * (1 - np.cos(np.pi * np.linspace(0, 1, _SHARES))) / 2
-    logs = gammaln(n + 1) - gammaln(down + 1) - gammaln(up + 1) - gammaln(rest + 1)
-    order = np.argsort(score, kind="stable")
+    counts = np.arange(n + 1.0)
+    log_factorials = gammaln(counts + 1)
+    logs = log_factorials[n] - log_factorials[down] - log_factorials[up] - log_factorials[rest]
     below, above = np.zeros(len(score)), np.zeros(len(score))
-    first, last = (np.searchsorted(score[order], score[order], side=side) for side in ("left", "right"))
+    first, last = (np.searchsorted(score, score, side=side) for side in ("left", "right"))
     for share in shares:
         rise = np.maximum(0.0, share + limit)
         left = np.maximum(0.0, 1 - share - rise)
-        chance = np.exp(logs + xlogy(down, share) + xlogy(up, rise) + xlogy(rest, left))[order]
+        # A logarithm per count, not per table.
+        chance = np.exp(logs + xlogy(counts, share)[down] + xlogy(counts, rise)[up] + xlogy(counts, left)[rest])
         total = np.concatenate([[0.0], np.cumsum(chance)])
         below = np.maximum(below, total[last])
         above = np.maximum(above, total[-1] - total[first])
     beyond, within = np.ones((2, n + 1, n + 1))
-    places = down[order].astype(int), up[order].astype(int)
-    beyond[places], within[places] = np.minimum(below, 1), np.minimum(above, 1)
+    beyond[down, up], within[down, up] = np.minimum(below, 1), np.minimum(above, 1)
     return beyond, within
 
 
