@@ -120,7 +120,8 @@ def encode_captions(
         ValueError: an embedding is not finite, which float16 can lead to.
     """
     embeds, pooled = [], []
-    for start in tqdm(range(0, len(captions), batch_size), desc="encoding captions", unit="batch"):
+    starts = range(0, len(captions), batch_size)
+    for start in tqdm(starts, desc="encoding captions", unit="batch", disable=len(starts) == 1):
         batch = list(captions[start : start + batch_size])
         states, _, projection, _ = pipeline.encode_prompt(
             batch, None, None, do_classifier_free_guidance=False, max_sequence_length=max_sequence_length
