@@ -27,7 +27,7 @@ def main(model: str) -> None:
             read_imagefolder(INSTANCE),
             detector=make_detector(params.measure.detector, params.detectors),
             settings=params.measure,
-            store=FeatureStore(FEATURE_STORE),
+            store=FeatureStore(FEATURE_STORE, params.base.device),
         )
     PLOTS.mkdir(parents=True, exist_ok=True)
     measured.per_image.to_csv(PLOTS / f"images_{model}.csv", index=False)

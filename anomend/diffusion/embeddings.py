@@ -19,8 +19,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from anomend.diffusion.base_models import device_name
 from anomend.diffusion.finite import check_finite
+from anomend.project.devices import device_name
 from anomend.project.files import written_whole
 from anomend.project.seeding import numpy_generator
 from anomend.project.timing import timed_work

@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from diffusers import StableDiffusion3Pipeline
 
-from anomend.diffusion.base_models import absent_parts, load_denoiser, load_text_encoders, resolve_device
+from anomend.diffusion.base_models import absent_parts, load_denoiser, load_text_encoders
 from anomend.diffusion.quantisation import eight_bit_t5, quantised_transformer
 from anomend.params.diffusion import BaseModelParams
+from anomend.project.devices import resolve_device
 
 SLICED_FROM = 512
 """Side in pixels from which images are decoded one by one. Decoding a 1024-pixel image in float32 takes some 4 GiB, and

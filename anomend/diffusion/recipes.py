@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from anomend.diffusion.base_models import fingerprint, resolve_device
+from anomend.diffusion.base_models import fingerprint
 from anomend.params.diffusion import BaseModelParams, SampleParams
+from anomend.project.devices import resolve_device
 
 LIBRARIES = (
     "torch",

@@ -14,11 +14,11 @@ from diffusers import StableDiffusion3Pipeline
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from anomend.diffusion.base_models import device_name
 from anomend.diffusion.embeddings import TextEmbeddings, encode_texts
 from anomend.diffusion.loading import load_for_sampling, load_for_texts
 from anomend.diffusion.texts import StoredTexts
 from anomend.params.diffusion import BaseModelParams, SampleParams
+from anomend.project.devices import device_name
 from anomend.project.timing import timed_work
 
 

@@ -12,11 +12,12 @@ from typing import Any
 import torch
 
 from anomend.detectors.table import make_detector
-from anomend.diffusion.base_models import fingerprint, resolve_device
+from anomend.diffusion.base_models import fingerprint
 from anomend.diffusion.embeddings import load_texts
 from anomend.diffusion.lora import lora_layers, save_lora
 from anomend.params.params import Params
 from anomend.pictures.sample_store import SampleStore
+from anomend.project.devices import resolve_device
 from anomend.project.metric_files import library_versions
 from anomend.statistics import Rate
 from anomend.training.evaluations import EvaluationHistory, Image
