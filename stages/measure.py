@@ -25,7 +25,7 @@ def main(model: str) -> None:
         measured = measure_samples(
             samples,
             read_imagefolder(INSTANCE),
-            detector=make_detector(params.measure.detector, params.detectors),
+            detector=make_detector(params.measure.detector, params.detectors, params.base.device),
             settings=params.measure,
             store=FeatureStore(FEATURE_STORE, params.base.device),
         )

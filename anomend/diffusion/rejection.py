@@ -142,7 +142,7 @@ def keep_by_anatomy(
         sampler = model_sampler(base, sampling, store=store, code=code, description=description, ahead=ahead)
         if folder is not None:
             sampler.samples.refill(folder)
-        loaded = make_detector(detector, detectors)
+        loaded = make_detector(detector, detectors, base.device)
 
         def accept(images: Sequence[Image]) -> list[bool]:
             return [bool(anomalies) is anomalous for anomalies in loaded.anomalies(images)]

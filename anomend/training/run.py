@@ -107,7 +107,7 @@ def run_training(params: Params, folders: TrainingFolders, code: str) -> Trained
         batch_size=params.sample.batch_size,
         gigabytes=params.sample.store_gigabytes,
     )
-    detector = make_detector(monitor.detector if monitor.every else "none", params.detectors)
+    detector = make_detector(monitor.detector if monitor.every else "none", params.detectors, params.base.device)
 
     def detect(images: Sequence[Image]) -> list[bool]:
         return [bool(anomalies) for anomalies in detector.anomalies(images)]
