@@ -9,6 +9,7 @@ import argparse
 from functools import partial
 from pathlib import Path
 
+from anomend.diffusion.text_store import MOST_BYTES, TextStore
 from anomend.params.resolved import load_params
 from anomend.pictures.sample_store import SampleStore
 from anomend.project.paths import SAMPLE_STORE
@@ -19,6 +20,7 @@ from anomend.project.shared_folders import shared_folder
 def main(gigabytes: float) -> None:
     store = SampleStore(shared_folder(Path.cwd(), SAMPLE_STORE, load_params().sample.store))
     deleted = store.prune(int(gigabytes * 1e9))
+    TextStore(store.folder).prune(min(int(gigabytes * 1e9), MOST_BYTES))
     left = len(store.recipes())
     print(f"{store.folder}: {len(deleted)} sets of samples were deleted; {left} are left, {store.size() / 1e6:,.0f} MB")
 

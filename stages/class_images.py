@@ -32,6 +32,7 @@ def main() -> None:
             detectors=params.detectors,
             anomalous=False,
             description="class images",
+            ahead=params.sampled_prompts(),
         )
     except TooFewImages as error:
         raise ValueError(

@@ -31,7 +31,7 @@ def main() -> None:
         [load_image(path) for path in read_imagefolder(INSTANCE)["path"]],
         settings=settings,
         measure=params.measure,
-        store=FeatureStore(FEATURE_STORE),
+        store=FeatureStore(FEATURE_STORE, params.base.device),
     )
     provenance = {
         "extractor": params.measure.extractor,

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from anomend.diffusion.embeddings import encode_texts, save_encoded, save_texts
-from anomend.diffusion.encoding import encode_image_set, load_encoders
+from pathlib import Path
+
+from anomend.diffusion.embeddings import save_encoded, save_texts
+from anomend.diffusion.encoding import encode_image_set, texts_at_a_time
+from anomend.diffusion.loading import load_for_images
+from anomend.diffusion.recipes import sampling_recipe, text_recipe
+from anomend.diffusion.text_store import TextStore
+from anomend.diffusion.texts import StoredTexts
 from anomend.params.resolved import load_params
 from anomend.project import paths
+from anomend.project.dependencies import recorded_fingerprint
 from anomend.project.run import run_stage
+from anomend.project.shared_folders import shared_folder
 
 SETS = {"instance": paths.INSTANCE, "class": paths.CLASS_IMAGES, "loser": paths.LOSERS}
 
@@ -14,18 +22,22 @@ SETS = {"instance": paths.INSTANCE, "class": paths.CLASS_IMAGES, "loser": paths.
 def main() -> None:
     params = load_params()
     base, settings = params.base, params.encode
-    pipeline = load_encoders(base, t5_8bit=settings.t5_8bit)
+    recipe = sampling_recipe(base, params.sample, code=recorded_fingerprint("sampler"))
+    store = TextStore(shared_folder(Path.cwd(), paths.SAMPLE_STORE, params.sample.store))
+    encode = StoredTexts(base, store, text_recipe(recipe, t5_8bit=settings.t5_8bit), ahead=params.sampled_prompts())
+    pipeline = load_for_images(base)
     for name, folder in SETS.items():
         instance = name == "instance"
         # A set that the recipe does not need is an empty folder. Instance images are always needed.
         if instance or any(folder.glob("*.png")):
-            encoded = encode_image_set(pipeline, folder, base=base, settings=settings, augmented=instance)
+            encoded = encode_image_set(
+                pipeline, folder, base=base, settings=settings, encode=encode, augmented=instance
+            )
             save_encoded(paths.ENCODED / f"{name}.safetensors", encoded)
-    texts = encode_texts(
-        pipeline,
+    texts = encode(
         [*params.prompts.target, ""],
         max_sequence_length=base.max_sequence_length,
-        batch_size=settings.batch_size,
+        batch_size=texts_at_a_time(base, settings),
     )
     save_texts(paths.ENCODED / "prompts.safetensors", texts)
 

@@ -36,6 +36,7 @@ def main() -> None:
             detectors=params.detectors,
             anomalous=True,
             description="anomalous images",
+            ahead=params.sampled_prompts(),
         )
     except TooFewImages as error:
         raise ValueError(

@@ -25,9 +25,9 @@ def main(model: str) -> None:
         measured = measure_samples(
             samples,
             read_imagefolder(INSTANCE),
-            detector=make_detector(params.measure.detector, params.detectors),
+            detector=make_detector(params.measure.detector, params.detectors, params.base.device),
             settings=params.measure,
-            store=FeatureStore(FEATURE_STORE),
+            store=FeatureStore(FEATURE_STORE, params.base.device),
         )
     PLOTS.mkdir(parents=True, exist_ok=True)
     measured.per_image.to_csv(PLOTS / f"images_{model}.csv", index=False)

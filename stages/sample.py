@@ -36,6 +36,7 @@ def main(model: str) -> None:
         code=recorded_fingerprint("sampler"),
         lora=lora,
         description=f"sampling {model}",
+        ahead=params.sampled_prompts(),
     )
     images = write_sample_set(
         paths.SAMPLES / model,

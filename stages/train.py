@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from anomend.diffusion.bases import BASE_MODELS
 from anomend.exporting.lora_card import lora_card
 from anomend.params.resolved import load_params
@@ -11,6 +13,7 @@ from anomend.project.files import write_whole
 from anomend.project.launching import launch
 from anomend.project.metric_files import write_metrics
 from anomend.project.run import run_stage
+from anomend.project.shared_folders import shared_folder
 
 
 def main() -> None:
@@ -25,6 +28,7 @@ def main() -> None:
         curves=paths.CURVES,
         checkpoints=paths.CHECKPOINTS / "train",
         trackers=paths.CHECKPOINTS / "trackers",
+        samples=shared_folder(Path.cwd(), paths.SAMPLE_STORE, params.sample.store),
     )
     trained = run_training(params, folders, recorded_fingerprint("train"))
     if trained.is_main_process:

@@ -28,6 +28,7 @@ ON_THE_MINIATURE = {
     "measure": {"detector": "drawn_people"},
 }
 """What keeps a profile for a real base from running here."""
+CURVES = "metrics/training"
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +86,47 @@ def test_killed_at_three_random_moments_it_ends_with_the_same_file(encoded: Path
 
 def metrics_of_training(folder: Path) -> object:
     return json.loads((folder / "metrics" / "train.json").read_text())
+
+
+def evaluated(folder: Path) -> list[tuple[str, str, int, int]]:
+    """Recipe, prompt, first seed and images made again, of each block that evaluations added to the store."""
+    log = folder / ".samples" / "log.jsonl"
+    lines = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    keys = ("recipe", "prompt", "first_seed", "made_again")
+    return [tuple(line[key] for key in keys) for line in lines if line["first_seed"] >= 700000]
+
+
+def test_evaluations_sample_no_image_twice_though_their_steps_are_trained_again(copied: Path) -> None:
+    settings = {"train": {"steps": 12, "checkpoint_every": 100}, "train.monitor": {"every": 4, "patience": 0}}
+    set_params(copied, settings | {"sample": {"store": "other"}})
+    assert stage(copied, "stages.resolve").returncode == 0
+    assert stage(copied, "stages.train").returncode == 0
+    lora = copied / "models/lora/pytorch_lora_weights.safetensors"
+    before, curves = sha256(lora), [sha256(path) for path in sorted((copied / CURVES).rglob("*.*"))]
+
+    set_params(copied, {"sample": {"store": None}})
+    assert stage(copied, "stages.resolve").returncode == 0
+    shutil.rmtree(copied / ".samples")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stages.train"], cwd=copied, env=environment(), stderr=subprocess.DEVNULL
+    )
+    while not evaluated(copied):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    assert process.wait() == -9 and not list(copied.glob(".checkpoints/train/*/state-*"))
+    # From the first step on, and once more.
+    for _ in range(2):
+        done = stage(copied, "stages.train")
+        assert done.returncode == 0, done.stderr[-2000:]
+        assert sha256(lora) == before
+        assert [sha256(path) for path in sorted((copied / CURVES).rglob("*.*"))] == curves
+        blocks = evaluated(copied)
+        assert len({block[:3] for block in blocks}) == len(blocks)
+        # At most the batch of three that was being written is made again; its line in the log may be missing.
+        assert sum(again for *_, again in blocks) < 3
+        # Three evaluations of two prompts and two seeds.
+        assert len(list((copied / ".samples").rglob("70000*.png"))) == 3 * 4
 
 
 def test_a_replacement_machine_goes_on_from_the_checkpoints_that_were_kept(copied: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def check(argument: str, settings: DetectorParams) -> None:
     """It needs nothing."""
 
 
-def make(argument: str, settings: DetectorParams) -> Detector:
+def make(argument: str, settings: DetectorParams, device: str = "auto") -> Detector:
     """The detector, which loads nothing."""
     # scikit-image takes a second to import: callers that only need the table of detectors do not wait for it.
     from anomend.miniature.anatomy import EXPECTED

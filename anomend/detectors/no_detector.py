@@ -15,7 +15,7 @@ def check(argument: str, settings: DetectorParams) -> None:
     """It needs nothing."""
 
 
-def make(argument: str, settings: DetectorParams) -> Detector:
+def make(argument: str, settings: DetectorParams, device: str = "auto") -> Detector:
     """A detector that sees nothing: curation then goes by sharpness, background and repetition alone."""
     return Detector(
         name=FORM,

@@ -13,16 +13,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from anomend.detectors.detector import Detector, Use
 from anomend.detectors.observation import Image, Observation
 from anomend.params.detectors import DetectorParams
 from anomend.project.checkouts import found
+from anomend.project.devices import resolve_device
 from anomend.project.files import sha256_of
 from anomend.project.hub_models import hub_folder, whole_model
+
+if TYPE_CHECKING:
+    import torch
 
 FAULTS = (
     "missing", "extra", "detached", "distorted", "deformed", "malformed", "fused", "duplicate", "duplicated", "broken",
@@ -66,8 +70,8 @@ def check(argument: str, settings: DetectorParams) -> None:
         _licence(folder)
 
 
-def make(argument: str, settings: DetectorParams) -> Detector:
-    """The detector, its model loaded, on a GPU where there is one.
+def make(argument: str, settings: DetectorParams, device: str = "auto") -> Detector:
+    """The detector, its model loaded, on a GPU where the device is one.
 
     Raises:
         ValueError: see `check`.
@@ -77,21 +81,28 @@ def make(argument: str, settings: DetectorParams) -> Detector:
     model, pin = parsed(argument)
     folder = hub_folder(model, pin, "preprocessor_config.json", "README.md", otherwise=OTHERWISE)
     names = {label: re.sub(r"\W+", "_", words.lower()) for label, words in _labels(folder).items()}
+    place = resolve_device(device)
+    detect = load_detect(folder, names, place)
     return Detector(
         name=f"objects:{argument}",
-        detect=load_detect(folder, names),
+        detect=lambda image: detect([image])[0],
+        # A CPU is no faster with several.
+        detect_together=None if place.type == "cpu" else detect,
         kinds=tuple(dict.fromkeys(names.values())),
         source=f"{model}@{pin}",
         licence=_licence(folder),
     )
 
 
-def load_detect(folder: Path, names: Mapping[int, str]) -> Callable[[Image], Observation]:
-    """What a model sees in an image.
+def load_detect(
+    folder: Path, names: Mapping[int, str], place: torch.device
+) -> Callable[[Sequence[Image]], list[Observation]]:
+    """What a model sees in images of one size.
 
     Args:
         folder: of the model.
         names: label to kind of anomaly.
+        place: the device that it runs on.
 
     Raises:
         ValueError: the weights do not fit the model.
@@ -100,18 +111,18 @@ def load_detect(folder: Path, names: Mapping[int, str]) -> Callable[[Image], Obs
     import torch
     from transformers import AutoImageProcessor, AutoModelForObjectDetection
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = whole_model(AutoModelForObjectDetection, folder).to(device)
+    network = whole_model(AutoModelForObjectDetection, folder).to(place)
     # The processor by Pillow needs no torchvision, and scales alike on every machine.
     processor: Any = AutoImageProcessor.from_pretrained(folder, backend="pil")
 
     @torch.no_grad()
-    def detect(image: Image) -> Observation:
-        outputs = network(**processor(images=image, return_tensors="pt").to(device))
-        size = [image.shape[:2]]
-        boxes = processor.post_process_object_detection(outputs, threshold=SCORE, target_sizes=size)[0]
-        shown = {names[label] for label in boxes["labels"].tolist() if label in names}
-        return Observation(anomalies=tuple(kind for kind in dict.fromkeys(names.values()) if kind in shown))
+    def detect(images: Sequence[Image]) -> list[Observation]:
+        outputs = network(**processor(images=list(images), return_tensors="pt").to(place))
+        sizes = [image.shape[:2] for image in images]
+        seen = processor.post_process_object_detection(outputs, threshold=SCORE, target_sizes=sizes)
+        shown = [{names[label] for label in boxes["labels"].tolist() if label in names} for boxes in seen]
+        kinds = list(dict.fromkeys(names.values()))
+        return [Observation(anomalies=tuple(kind for kind in kinds if kind in each)) for each in shown]
 
     return detect
 

@@ -19,6 +19,7 @@ from anomend.detectors.criteria import PHOTOGRAPHS
 from anomend.detectors.detector import Detector, Use
 from anomend.detectors.observation import Image, Observation
 from anomend.params.detectors import DetectorParams, RtDetrParams
+from anomend.project.devices import resolve_device
 from anomend.project.hub_models import hub_folder, whole_model
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ def check(argument: str, settings: DetectorParams) -> None:
     """Nothing can be checked without going online."""
 
 
-def make(argument: str, settings: DetectorParams) -> Detector:
-    """The detector, its networks loaded, on a GPU where there is one.
+def make(argument: str, settings: DetectorParams, device: str = "auto") -> Detector:
+    """The detector, its networks loaded, on a GPU where the device is one.
 
     Raises:
         FileNotFoundError: a model is neither in the cache nor on a hub that can be reached.
@@ -52,7 +53,7 @@ def make(argument: str, settings: DetectorParams) -> Detector:
     """
     return Detector(
         name=FORM,
-        detect=load_detect(settings.rtdetr),
+        detect=load_detect(settings.rtdetr, device),
         # A box covers more than its person.
         criteria=replace(PHOTOGRAPHS, min_area=0.2, min_hands=0.3),
         source=f"{settings.rtdetr.person_model}@{settings.rtdetr.person_revision}, "
@@ -61,7 +62,7 @@ def make(argument: str, settings: DetectorParams) -> Detector:
     )
 
 
-def load_detect(models: RtDetrParams) -> Callable[[Image], Observation]:
+def load_detect(models: RtDetrParams, device: str = "auto") -> Callable[[Image], Observation]:
     """What is seen in an image, by the two models; see `make` for what is raised."""
     # Imported at first use: these take seconds.
     import torch
@@ -69,7 +70,7 @@ def load_detect(models: RtDetrParams) -> Callable[[Image], Observation]:
     from transformers.models.rt_detr.image_processing_pil_rt_detr import RTDetrImageProcessorPil
     from transformers.models.vitpose.image_processing_pil_vitpose import VitPoseImageProcessorPil
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    place = resolve_device(device)
     folders = [
         hub_folder(model, revision, "preprocessor_config.json", otherwise=OTHERWISE)
         for model, revision in (
@@ -77,8 +78,8 @@ def load_detect(models: RtDetrParams) -> Callable[[Image], Observation]:
             (models.pose_model, models.pose_revision),
         )
     ]
-    network = whole_model(RTDetrForObjectDetection, folders[0]).to(device)
-    estimator = whole_model(VitPoseForPoseEstimation, folders[1]).to(device)
+    network = whole_model(RTDetrForObjectDetection, folders[0]).to(place)
+    estimator = whole_model(VitPoseForPoseEstimation, folders[1]).to(place)
     scaling = RTDetrImageProcessorPil.from_pretrained(folders[0])
     cropping = VitPoseImageProcessorPil.from_pretrained(folders[1])
     labels = [number for number, name in network.config.id2label.items() if name == "person"]
@@ -88,7 +89,7 @@ def load_detect(models: RtDetrParams) -> Callable[[Image], Observation]:
     @torch.no_grad()
     def detect(image: Image) -> Observation:
         height, width = image.shape[:2]
-        outputs = network(**scaling(images=image, return_tensors="pt").to(device))
+        outputs = network(**scaling(images=image, return_tensors="pt").to(place))
         objects = scaling.post_process_object_detection(outputs, threshold=SCORE, target_sizes=[(height, width)])[0]
         boxes = objects["boxes"][objects["labels"] == labels[0]].cpu().numpy().astype(np.float64)
         boxes = np.clip(boxes, 0, [width, height, width, height])

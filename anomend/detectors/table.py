@@ -68,15 +68,20 @@ def check_detector(name: str, settings: DetectorParams, use: Use, *, running: bo
         module.check(argument, settings)
 
 
-def make_detector(name: str, settings: DetectorParams) -> Detector:
+def make_detector(name: str, settings: DetectorParams, device: str = "auto") -> Detector:
     """The detector of that name, with its models loaded.
 
+    Args:
+        name: as the parameters write it.
+        settings: the models that detectors load.
+        device: where models run that can use a GPU: `cpu`, `cuda`, or `auto`, a GPU if there is one.
+
     Raises:
-        ValueError: it is unknown, or lacks something.
+        ValueError: it is unknown, or lacks something, or torch sees no GPU.
         FileNotFoundError: a model is missing.
     """
     module, argument = _module_and_argument(name)
-    return module.make(argument, settings)
+    return module.make(argument, settings, device)
 
 
 def check_detectors(params: Params) -> None:

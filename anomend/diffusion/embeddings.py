@@ -19,8 +19,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from anomend.diffusion.base_models import device_name
 from anomend.diffusion.finite import check_finite
+from anomend.project.devices import device_name
 from anomend.project.files import written_whole
 from anomend.project.seeding import numpy_generator
 from anomend.project.timing import timed_work
@@ -120,7 +120,8 @@ def encode_captions(
         ValueError: an embedding is not finite, which float16 can lead to.
     """
     embeds, pooled = [], []
-    for start in tqdm(range(0, len(captions), batch_size), desc="encoding captions", unit="batch"):
+    starts = range(0, len(captions), batch_size)
+    for start in tqdm(starts, desc="encoding captions", unit="batch", disable=len(starts) == 1):
         batch = list(captions[start : start + batch_size])
         states, _, projection, _ = pipeline.encode_prompt(
             batch, None, None, do_classifier_free_guidance=False, max_sequence_length=max_sequence_length

@@ -3,37 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import torch
 from diffusers import StableDiffusion3Pipeline
 
-from anomend.diffusion.base_models import absent_parts, load_pipeline, resolve_device
-from anomend.diffusion.embeddings import EncodedSet, encode_captions, encode_images, views
+from anomend.diffusion.embeddings import EncodedSet, encode_images, views
 from anomend.diffusion.finite import check_finite
-from anomend.diffusion.quantisation import eight_bit_t5
+from anomend.diffusion.loading import has_t5
+from anomend.diffusion.texts import EncodesTexts
 from anomend.params.diffusion import BaseModelParams, EncodeParams
 from anomend.pictures.image_sets import load_image, read_imagefolder
 
 
-def load_encoders(base: BaseModelParams, *, t5_8bit: bool) -> StableDiffusion3Pipeline:
-    """The base's VAE and text encoders, on its device.
+def texts_at_a_time(base: BaseModelParams, settings: EncodeParams) -> int:
+    """How many texts are encoded together: with T5 one, as for sampling, so that both use the same embeddings.
 
-    Args:
-        base: the base.
-        t5_8bit: load T5 in 8 bits, if the base has one, also where `base.t5_8bit` does not ask for it.
-
-    Raises:
-        ValueError: the base cannot be loaded, or 8 bits need a GPU that is missing.
+    The last bits of an embedding depend on its company; encoders without T5 are loaded and run in no time.
     """
-    parts: dict[str, Any] = {}
-    if "text_encoder_3" not in absent_parts(base.name, base.local_folder):
-        # Encoding does not need the transformer, but a pipeline without T5 takes the width of the text from it.
-        parts["transformer"] = None
-        if t5_8bit or base.t5_8bit:
-            setting = "base.t5_8bit" if base.t5_8bit else "encode.t5_8bit"
-            parts["text_encoder_3"] = eight_bit_t5(base.name, base.local_folder, setting)
-    return load_pipeline(base.name, base.local_folder, base.dtype, **parts).to(resolve_device(base.device))
+    return 1 if has_t5(base) else settings.batch_size
 
 
 def encode_image_set(
@@ -42,15 +29,17 @@ def encode_image_set(
     *,
     base: BaseModelParams,
     settings: EncodeParams,
+    encode: EncodesTexts,
     augmented: bool,
 ) -> EncodedSet:
     """Encode an image set with its captions.
 
     Args:
-        pipeline: VAE and text encoders, from `load_encoders`.
+        pipeline: the VAE, from `load_for_images`.
         folder: the image set.
         base: its resolution is the side of all images.
         settings: flips, crops and text lengths.
+        encode: encodes captions.
         augmented: apply flips, crops and `one_caption`, which are for instance images. Images of the base stay as
             they were drawn.
 
@@ -76,14 +65,14 @@ def encode_image_set(
     texts = [settings.one_caption] * len(table) if augmented and settings.one_caption else list(table["text"])
     captions = sorted(set(texts))
     length = settings.training_sequence_length or base.max_sequence_length
-    embeds, pooled = encode_captions(pipeline, captions, max_sequence_length=length, batch_size=settings.batch_size)
+    embedded = encode(captions, max_sequence_length=length, batch_size=texts_at_a_time(base, settings))
     return EncodedSet(
         ids=list(table["file_name"]),
         mean=mean,
         std=std,
         caption=torch.tensor([captions.index(text) for text in texts]),
         captions=captions,
-        embeds=embeds,
-        pooled=pooled,
+        embeds=embedded.embeds,
+        pooled=embedded.pooled,
         prompts=list(table["prompt"].fillna(table["text"]) if "prompt" in table else table["text"]),
     )

@@ -7,25 +7,46 @@ from typing import Any
 import torch
 from diffusers import StableDiffusion3Pipeline
 
-from anomend.diffusion.base_models import absent_parts, load_denoiser, load_text_encoders, resolve_device
+from anomend.diffusion.base_models import absent_parts, load_denoiser, load_text_encoders
 from anomend.diffusion.quantisation import eight_bit_t5, quantised_transformer
 from anomend.params.diffusion import BaseModelParams
+from anomend.project.devices import resolve_device
 
 SLICED_FROM = 512
 """Side in pixels from which images are decoded one by one. Decoding a 1024-pixel image in float32 takes some 4 GiB, and
 four at once four times that; smaller ones are faster together."""
 
 
-def load_for_texts(base: BaseModelParams) -> StableDiffusion3Pipeline:
-    """The text encoders on the base's device, T5 in 8 bits where `base.t5_8bit` asks for it.
+def load_for_texts(base: BaseModelParams, *, t5_8bit: bool = False) -> StableDiffusion3Pipeline:
+    """The text encoders on the base's device.
+
+    Args:
+        base: the base.
+        t5_8bit: load T5 in 8 bits, if the base has one, also where `base.t5_8bit` does not ask for it.
 
     Raises:
         ValueError: the base cannot be loaded, or 8 bits need a GPU or a package that is missing.
     """
     parts: dict[str, Any] = {}
-    if base.t5_8bit and "text_encoder_3" not in absent_parts(base.name, base.local_folder):
-        parts["text_encoder_3"] = eight_bit_t5(base.name, base.local_folder, "base.t5_8bit")
+    if (t5_8bit or base.t5_8bit) and has_t5(base):
+        setting = "base.t5_8bit" if base.t5_8bit else "encode.t5_8bit"
+        parts["text_encoder_3"] = eight_bit_t5(base.name, base.local_folder, setting)
     return load_text_encoders(base.name, base.local_folder, base.dtype, **parts).to(resolve_device(base.device))
+
+
+def has_t5(base: BaseModelParams) -> bool:
+    """Whether the base has T5 among its text encoders."""
+    return "text_encoder_3" not in absent_parts(base.name, base.local_folder)
+
+
+def load_for_images(base: BaseModelParams) -> StableDiffusion3Pipeline:
+    """The VAE on the base's device, for encoding images.
+
+    Raises:
+        ValueError: the base cannot be loaded.
+    """
+    pipeline = load_denoiser(base.name, base.local_folder, base.dtype, transformer=None)
+    return pipeline.to(resolve_device(base.device))
 
 
 def load_for_sampling(base: BaseModelParams) -> StableDiffusion3Pipeline:

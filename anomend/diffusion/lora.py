@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -125,6 +126,19 @@ def _metadata(config: LoraConfig) -> dict[str, object]:
 def lora_sha256(folder: Path) -> str:
     """SHA-256 of the weights file of a LoRA folder."""
     return sha256_of(folder / WEIGHT_NAME)
+
+
+def adapter_sha256(transformer: SD3Transformer2DModel) -> str:
+    """SHA-256 of an adapter as it is in memory: its weights, and how they enter the model; not that of its file.
+
+    Every process must call this where the adapter is sharded.
+    """
+    config = _metadata(transformer.peft_config["default"])
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
+    for name, value in sorted(lora_layers(transformer).items()):
+        digest.update(f"{name} {tuple(value.shape)} {value.dtype};".encode())
+        digest.update(value.cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def check_saved_lora(file: Path) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from anomend.diffusion.recipes import sampling_recipe
+from anomend.diffusion.recipes import sampling_recipe, text_recipe
 from anomend.diffusion.stored_sampling import Draw, Image, StoredSampler
+from anomend.diffusion.text_store import TextStore
 from anomend.params.diffusion import BaseModelParams, SampleParams
 from anomend.pictures.sample_store import SampleStore
 
@@ -19,6 +20,7 @@ def model_sampler(
     code: str,
     lora: Path | None = None,
     description: str = "sampling",
+    ahead: Sequence[str] = (),
 ) -> StoredSampler:
     """A sampler of the base, or of the base with a LoRA.
 
@@ -29,6 +31,7 @@ def model_sampler(
         code: fingerprint of the code that samples: `sampler` in resolved/code.json.
         lora: folder of the LoRA; None: the base itself.
         description: names the images in the progress bar.
+        ahead: prompts of later stages, whose texts are encoded too where text encoders have to be loaded.
 
     Raises:
         ValueError: the base or the LoRA cannot be read.
@@ -37,8 +40,10 @@ def model_sampler(
     def load(prompts: Sequence[str]) -> Draw:
         from anomend.diffusion.lora import load_lora
         from anomend.diffusion.sampling import load_sampler, sample_images, sampling_options
+        from anomend.diffusion.texts import StoredTexts
 
-        pipeline, texts = load_sampler(base, prompts)
+        stored = StoredTexts(base, TextStore(store.folder), text_recipe(recipe), ahead=ahead)
+        pipeline, texts = load_sampler(base, prompts, stored)
         if lora is not None:
             load_lora(pipeline, lora)
         options = sampling_options(base, sample)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from anomend.diffusion.base_models import fingerprint, resolve_device
+from anomend.diffusion.base_models import fingerprint
 from anomend.params.diffusion import BaseModelParams, SampleParams
+from anomend.project.devices import resolve_device
 
 LIBRARIES = (
     "torch",
@@ -51,6 +53,20 @@ def sampling_recipe(
         "code": code,
         "libraries": {name: _public_version(name) for name in LIBRARIES},
     }
+
+
+TEXT_KEYS = ("base", "dtype", "t5_8bit", "max_sequence_length", "device", "code", "libraries")
+
+
+def text_recipe(recipe: Mapping[str, Any], *, t5_8bit: bool = False) -> dict[str, Any]:
+    """What the embedding of a text depends on besides the text: a part of a sampling recipe.
+
+    Args:
+        recipe: of `sampling_recipe`.
+        t5_8bit: T5 is in 8 bits also where the recipe has it in full (`encode.t5_8bit`).
+    """
+    about = {key: recipe[key] for key in TEXT_KEYS}
+    return about | {"t5_8bit": recipe["t5_8bit"] or t5_8bit}
 
 
 def _public_version(name: str) -> str | None:

@@ -115,6 +115,7 @@ def keep_by_anatomy(
     detectors: DetectorParams,
     anomalous: bool,
     description: str,
+    ahead: Sequence[str] = (),
 ) -> Selection:
     """Fill an image set with images of the base that are right, or with anomalous ones.
 
@@ -130,6 +131,7 @@ def keep_by_anatomy(
         detectors: the models that detectors load.
         anomalous: keep images with an anomaly; False: keep images without one.
         description: names the images in the progress bar.
+        ahead: prompts of later stages, whose texts are encoded too where text encoders have to be loaded.
 
     Raises:
         TooFewImages: a prompt has too few images; the sentence names it.
@@ -137,10 +139,10 @@ def keep_by_anatomy(
     rows: list[dict[str, Any]] = []
     selection = Selection()
     if wanted.per_prompt:
-        sampler = model_sampler(base, sampling, store=store, code=code, description=description)
+        sampler = model_sampler(base, sampling, store=store, code=code, description=description, ahead=ahead)
         if folder is not None:
             sampler.samples.refill(folder)
-        loaded = make_detector(detector, detectors)
+        loaded = make_detector(detector, detectors, base.device)
 
         def accept(images: Sequence[Image]) -> list[bool]:
             return [bool(anomalies) is anomalous for anomalies in loaded.anomalies(images)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TypedDict
 
 import numpy as np
@@ -13,25 +14,35 @@ from diffusers import StableDiffusion3Pipeline
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from anomend.diffusion.base_models import device_name
 from anomend.diffusion.embeddings import TextEmbeddings, encode_texts
 from anomend.diffusion.loading import load_for_sampling, load_for_texts
+from anomend.diffusion.texts import StoredTexts
 from anomend.params.diffusion import BaseModelParams, SampleParams
+from anomend.project.devices import device_name
 from anomend.project.timing import timed_work
 
 
-def load_sampler(base: BaseModelParams, prompts: Iterable[str]) -> tuple[StableDiffusion3Pipeline, TextEmbeddings]:
+def load_sampler(
+    base: BaseModelParams, prompts: Iterable[str], stored: StoredTexts | None = None
+) -> tuple[StableDiffusion3Pipeline, TextEmbeddings]:
     """Transformer and VAE on the base's device, and the prompts' embeddings, for `sample_images`.
 
     The text encoders, which may include T5-XXL, are freed before the transformer is loaded.
 
+    Args:
+        base: the base.
+        prompts: the prompts.
+        stored: takes embeddings from the store and adds to it; None: encode all of them.
+
     Raises:
         ValueError: the base cannot be loaded.
     """
-    encoders = load_for_texts(base)
+    encode = stored or partial(encode_texts, load_for_texts(base))
     # One at a time: the last bits of a text's embedding depend on the texts that it is encoded with.
-    texts = encode_texts(encoders, sorted({*prompts, ""}), max_sequence_length=base.max_sequence_length, batch_size=1)
-    del encoders
+    texts = encode(sorted({*prompts, ""}), max_sequence_length=base.max_sequence_length, batch_size=1)
+    del encode
+    if stored is not None:
+        stored.free()
     gc.collect()
     torch.cuda.empty_cache()
     return load_for_sampling(base), texts

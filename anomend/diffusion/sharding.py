@@ -21,3 +21,8 @@ def sharded_like(tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
 def local(tensor: torch.Tensor) -> torch.Tensor:
     """This process's part of a sharded tensor; any other tensor unchanged."""
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+
+
+def is_sharded(module: torch.nn.Module) -> bool:
+    """Whether several processes share a module's parameters, so that they have to run it together."""
+    return any(isinstance(parameter, DTensor) for parameter in module.parameters())

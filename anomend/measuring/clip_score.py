@@ -71,6 +71,7 @@ def text_embeddings(texts: Sequence[str], weights: Path) -> NDArray[np.float32]:
     length = model.config.text_config.max_position_embeddings
     tokens = tokenizer(different, padding=True, truncation=True, max_length=length, return_tensors="pt")
     with torch.inference_mode():
+        tokens = tokens.to(model.device)
         pooled = model.text_model(tokens.input_ids, tokens.attention_mask).pooler_output
-        embeddings = model.text_projection(pooled).float().numpy()
+        embeddings = model.text_projection(pooled).float().cpu().numpy()
     return np.asarray(embeddings[[different.index(text) for text in texts]])

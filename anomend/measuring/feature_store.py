@@ -21,14 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from anomend.measuring import features, networks, pictures
+from anomend.measuring import features, networks, pictures, placing
 from anomend.measuring.features import FeatureExtractor, Images
 from anomend.project.files import sha256_of, written_whole
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Hash
 
-_CODE = [sha256_of(Path(str(module.__file__))) for module in (features, networks, pictures)]
+_CODE = [sha256_of(Path(str(module.__file__))) for module in (features, networks, pictures, placing)]
 """Digests of the code between an image and its features; a change to it, even to a comment, computes them again."""
 _PACKAGES = (
     "torch",
@@ -45,8 +45,13 @@ _PACKAGES = (
 class FeatureStore:
     """Arrays in a folder, one file per key; several processes may share it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, device: str = "cpu") -> None:
+        """
+        Args:
+            folder: where arrays are kept.
+            device: what computes features that are missing: `cpu`, `cuda`, or `auto`.
+        """
+        self.folder, self.device = folder, device
 
     def features(
         self, extractor: FeatureExtractor, images: Images, batch_size: int = 32, *, progress: bool = False
@@ -76,7 +81,7 @@ class FeatureStore:
         starts = range(0, len(todo), batch_size)
         for start in tqdm(starts, desc=f"features ({extractor.name})", disable=not progress or not todo):
             batch = todo[start : start + batch_size]
-            computed = extractor.extract([images[row] for _, row in batch], batch_size)
+            computed = extractor.extract([images[row] for _, row in batch], batch_size, device=self.device)
             for (key, _), values in zip(batch, computed, strict=True):
                 self._write(key, values)
                 stored[key] = values

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,9 @@ from PIL import Image
 from tqdm import tqdm
 
 from anomend.measuring import networks
-from anomend.measuring.networks import Forward, weights_sha256
 from anomend.measuring.pictures import checked
+from anomend.measuring.placing import Forward, in_full_precision, loaded, placed
+from anomend.project.devices import resolve_device
 
 SIDE = 224
 
@@ -72,28 +73,30 @@ class FeatureExtractor:
         Raises:
             FileNotFoundError: the weights are missing and cannot be downloaded.
         """
-        return weights_sha256(self.find())
+        return networks.weights_sha256(self.find())
 
-    def extract(self, images: Images, batch_size: int = 32, progress: bool = False) -> NDArray[np.float32]:
-        """Features of RGB images of any size, on the CPU in float32.
+    def extract(
+        self, images: Images, batch_size: int = 32, progress: bool = False, *, device: str = "cpu"
+    ) -> NDArray[np.float32]:
+        """Features of RGB images of any size, in float32.
 
         Args:
             images: arrays (H, W, 3) of uint8; read one batch at a time, so a lazy sequence will do.
             batch_size: images per forward pass.
             progress: show a bar.
+            device: `cpu`, `cuda`, or `auto`: a GPU if there is one. It changes the last bits.
 
         Returns:
             Shape (n, dimension).
 
         Raises:
-            ValueError: an image is not RGB of uint8, or a feature is not finite.
+            ValueError: an image is not RGB of uint8, a feature is not finite, or torch sees no GPU.
             FileNotFoundError: the weights are missing and cannot be downloaded.
         """
         features = np.empty((len(images), self.dimension), dtype=np.float32)
-        starts = range(0, len(images), batch_size)
-        for start in tqdm(starts, desc=f"features ({self.name})", disable=not progress):
+        for start in tqdm(range(0, len(images), batch_size), desc=f"features ({self.name})", disable=not progress):
             rows = range(start, min(start + batch_size, len(images)))
-            features[start : start + len(rows)] = self._forward([self._prepared(images[row]) for row in rows])
+            features[start : start + len(rows)] = self._forward([self._prepared(images[row]) for row in rows], device)
         if not np.isfinite(features).all():
             raise ValueError(f"the extractor {self.name} returned features that are NaN or infinite: check its weights")
         return features
@@ -109,14 +112,16 @@ class FeatureExtractor:
             "dtype": "float32",
         }
 
-    def _forward(self, prepared: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    def _forward(self, prepared: list[NDArray[np.float32]], device: str) -> NDArray[np.float32]:
         import torch
 
-        forward = _loaded(self.load, self.find())
+        place = resolve_device(device)
+        forward = placed(loaded(self.load, self.find()), place)
         # Without a common size the images cannot share a forward pass.
         batches = [np.stack(prepared)] if self.side else [image[None] for image in prepared]
-        with torch.inference_mode():
-            return np.asarray(torch.cat([forward(torch.from_numpy(batch)).float() for batch in batches]).numpy())
+        with torch.inference_mode(), in_full_precision(place):
+            parts = [forward(torch.from_numpy(batch).to(place)).float() for batch in batches]
+            return np.asarray(torch.cat(parts).cpu().numpy())
 
     def _prepared(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         picture = Image.fromarray(checked(image, grey=False))
@@ -136,11 +141,6 @@ def get_extractor(name: str) -> FeatureExtractor:
     if name not in EXTRACTORS:
         raise ValueError(f"unknown feature extractor {name!r}: choose one of {', '.join(EXTRACTORS)}")
     return EXTRACTORS[name]
-
-
-@lru_cache(maxsize=2)
-def _loaded(load: Callable[[Path], Forward], weights: Path) -> Forward:
-    return load(weights)
 
 
 _DINOV2 = ("facebook/dinov2-base", "f9e44c814b77203eaa57a6bdbbd535f21ede1415")

@@ -5,13 +5,13 @@ Finding and loading are separate, because stored features need the digest of the
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 
+from anomend.measuring.placing import Forward, Network
 from anomend.project.extras import how_to_install
 from anomend.project.files import sha256_of
 from anomend.project.hub_models import hub_folder, whole_model
@@ -19,14 +19,11 @@ from anomend.project.hub_models import hub_folder, whole_model
 if TYPE_CHECKING:
     import torch
 
-Forward = Callable[["torch.Tensor"], "torch.Tensor"]
-"""Prepared images (n, 3, H, W) in float32 -> features (n, d)."""
-
 OTHERWISE = "set the extractor to efficientnet_lite0, which needs no download"
 LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 LITE0_PER_PASS = 2
-"""Images at a time: their activations stay in reused memory. With 32, mapping fresh pages takes longer than the
-arithmetic."""
+"""Images at a time on a CPU: their activations stay in reused memory. With 32, mapping fresh pages takes longer than
+the arithmetic."""
 INCEPTION_URL = (
     "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
 )
@@ -56,10 +53,17 @@ def lite0(weights: Path) -> Forward:
     model = lite0_model(weights)
 
     def forward(batch: torch.Tensor) -> torch.Tensor:
-        parts = batch.contiguous(memory_format=torch.channels_last).split(LITE0_PER_PASS)
-        return torch.cat([model.extract_features(part).mean(dim=(2, 3)) for part in parts])
+        return torch.cat([model.extract_features(part).mean(dim=(2, 3)) for part in lite0_parts(batch)])
 
-    return forward
+    return Network(model, forward)
+
+
+def lite0_parts(batch: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """The parts of a batch that go through EfficientNet-Lite0 together, as it takes them; a GPU takes all at once."""
+    import torch
+
+    together = LITE0_PER_PASS if batch.device.type == "cpu" else len(batch)
+    return batch.contiguous(memory_format=torch.channels_last).split(together)
 
 
 def lite0_model(weights: Path) -> Any:
@@ -106,7 +110,7 @@ def inception(weights: Path) -> Forward:
     from torch_fidelity import FeatureExtractorInceptionV3
 
     model = FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=str(weights))
-    return lambda batch: model(batch.byte())[0]
+    return Network(model, lambda batch: model(batch.byte())[0])
 
 
 def need(package: str, user: str) -> None:
@@ -155,18 +159,18 @@ def dinov2(weights: Path) -> Forward:
     from transformers import Dinov2Model
 
     model = whole_model(Dinov2Model, weights.parent)
-    return lambda batch: model(batch).pooler_output
+    return Network(model, lambda batch: model(batch).pooler_output)
 
 
 def clip(weights: Path) -> Forward:
     """CLIP's vision tower: the projected image embedding."""
     model = clip_model(weights)
-    return lambda batch: model.visual_projection(model.vision_model(batch).pooler_output)
+    return Network(model, lambda batch: model.visual_projection(model.vision_model(batch).pooler_output))
 
 
 @lru_cache(maxsize=1)
 def clip_model(weights: Path) -> Any:
-    """Both towers of CLIP."""
+    """Both towers of CLIP, on the device where they were used last."""
     from transformers import CLIPModel
 
     # CLIPVisionModelWithProjection takes its width from the vision config alone, which may lack it.

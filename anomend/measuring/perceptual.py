@@ -28,8 +28,7 @@ from tqdm import tqdm
 from anomend.measuring import networks, vectors
 from anomend.measuring.feature_store import FeatureStore
 from anomend.measuring.features import IMAGENET, LITE0, FeatureExtractor, Images
-from anomend.measuring.networks import Forward
-from anomend.measuring.vectors import squared_distances
+from anomend.measuring.placing import Forward, Network
 from anomend.project.files import sha256_of
 
 if TYPE_CHECKING:
@@ -74,13 +73,13 @@ def perceptual_matrices(
 
     @lru_cache(maxsize=1)
     def instance_vectors() -> NDArray[np.float32]:
-        return network.extract(instances, batch_size)
+        return network.extract(instances, batch_size, device=store.device)
 
     def matrix(images: Images) -> NDArray[np.float64]:
-        maps = network.extract(images, batch_size)
-        within = squared_distances(maps, maps)
+        maps = network.extract(images, batch_size, device=store.device)
+        within = vectors.squared_distances(maps, maps)
         np.fill_diagonal(within, 0)
-        return np.concatenate([within, squared_distances(maps, instance_vectors())], axis=1)
+        return np.concatenate([within, vectors.squared_distances(maps, instance_vectors())], axis=1)
 
     return {
         prompt: store.array(
@@ -139,10 +138,9 @@ def _lite0(weights: Path) -> Forward:
         return shown
 
     def forward(batch: torch.Tensor) -> torch.Tensor:
-        parts = batch.contiguous(memory_format=torch.channels_last).split(networks.LITE0_PER_PASS)
-        return torch.cat([vectors_of(maps(part)) for part in parts])
+        return torch.cat([vectors_of(maps(part)) for part in networks.lite0_parts(batch)])
 
-    return forward
+    return Network(model, forward)
 
 
 def _lpips_weights(net: str) -> Path:
@@ -165,8 +163,10 @@ def _lpips(net: str, weights: Path) -> Forward:
 
 def lpips_vectors(model: Any) -> Forward:
     """LPIPS' maps and fitted weights, by torchmetrics' module; the images are scaled already, as by its first layer."""
-    heads = [head.model[-1].weight.flatten() for head in model.lins]
-    return lambda batch: vectors_of(model.net(batch), heads)
+    # The heads are read at each call, because they may have been moved to another device.
+    return Network(
+        model, lambda batch: vectors_of(model.net(batch), [head.model[-1].weight.flatten() for head in model.lins])
+    )
 
 
 PERCEPTUAL = {

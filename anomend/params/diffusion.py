@@ -72,7 +72,9 @@ class LoserParams(Section):
 class EncodeParams(Section):
     """Latents and text embeddings, computed once."""
 
-    batch_size: int = Field(json_schema_extra=RUN_SETTING, ge=1, description="Images or captions encoded at a time.")
+    batch_size: int = Field(
+        json_schema_extra=RUN_SETTING, ge=1, description="Images encoded at a time, and captions of a base without T5."
+    )
     flip: bool = Field(description="Mirror instance images in half of the steps.")
     crops: int = Field(
         ge=0, le=64, description="Random crops per instance image, in addition to the whole image; 0: none."

@@ -77,6 +77,11 @@ class Params(Section):
             models["collect.openai.model"] = self.collect.openai.model
         return models
 
+    def sampled_prompts(self) -> list[str]:
+        """Every prompt that this run samples, each once."""
+        class_prompts = self.class_images.prompts if self.class_images.per_prompt else []
+        return list(dict.fromkeys([*self.prompts.target, *self.prompts.held_out, *class_prompts]))
+
     def seed_ranges(self) -> dict[str, range]:
         """The seeds that this run samples images with, by the parameter that they start at; unused ones are empty."""
         sample, monitor, losers = self.sample, self.train.monitor, self.losers

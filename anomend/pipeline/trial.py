@@ -49,9 +49,9 @@ def run_trial(params: Params) -> None:
     # The plan's syntax trees are half a million objects: collecting garbage would go through them in every timed step.
     gc.freeze()
     start = time.perf_counter()
-    from anomend.diffusion.base_models import device_name
     from anomend.diffusion.embeddings import encode_images
     from anomend.diffusion.sampling import load_sampler, sample_images, sampling_options
+    from anomend.project.devices import device_name
 
     pipeline, texts = load_sampler(params.base, params.prompts.target)
     loading = time.perf_counter() - start

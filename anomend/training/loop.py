@@ -18,10 +18,10 @@ from diffusers import SD3Transformer2DModel
 from diffusers.optimization import get_scheduler
 from tqdm import tqdm
 
-from anomend.diffusion.base_models import device_name
 from anomend.diffusion.lora import add_lora
 from anomend.diffusion.sharding import gathered
 from anomend.params.training import TrainParams
+from anomend.project.devices import device_name
 from anomend.project.seeding import derived_seed, make_deterministic
 from anomend.project.timing import timed_work
 from anomend.training.acceleration import accelerate_steps

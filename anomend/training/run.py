@@ -12,10 +12,12 @@ from typing import Any
 import torch
 
 from anomend.detectors.table import make_detector
-from anomend.diffusion.base_models import fingerprint, resolve_device
+from anomend.diffusion.base_models import fingerprint
 from anomend.diffusion.embeddings import load_texts
 from anomend.diffusion.lora import lora_layers, save_lora
 from anomend.params.params import Params
+from anomend.pictures.sample_store import SampleStore
+from anomend.project.devices import resolve_device
 from anomend.project.metric_files import library_versions
 from anomend.statistics import Rate
 from anomend.training.evaluations import EvaluationHistory, Image
@@ -33,6 +35,7 @@ from anomend.training.setup import (
     make_evaluate,
     reload_difference,
 )
+from anomend.training.stored_evaluations import StoredEvaluations, evaluation_recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +52,8 @@ class TrainingFolders:
     """Checkpoints of all runs, in one folder per run."""
     trackers: Path
     """Files of other trackers."""
+    samples: Path
+    """The store of samples, which keeps images of evaluations."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,9 +98,16 @@ def run_training(params: Params, folders: TrainingFolders, code: str) -> Trained
     if not is_quantised(params):
         pipeline.transformer.to(accelerator.device)
     monitor = params.train.monitor
-    draw = make_draw(params, pipeline, load_texts(folders.encoded / "prompts.safetensors"))
-
-    detector = make_detector(monitor.detector if monitor.every else "none", params.detectors)
+    texts = folders.encoded / "prompts.safetensors"
+    draw = make_draw(params, pipeline, load_texts(texts))
+    stored = StoredEvaluations(
+        SampleStore(folders.samples),
+        evaluation_recipe(params, texts=texts, code=code),
+        draw=draw,
+        batch_size=params.sample.batch_size,
+        gigabytes=params.sample.store_gigabytes,
+    )
+    detector = make_detector(monitor.detector if monitor.every else "none", params.detectors, params.base.device)
 
     def detect(images: Sequence[Image]) -> list[bool]:
         return [bool(anomalies) for anomalies in detector.anomalies(images)]
@@ -114,7 +126,7 @@ def run_training(params: Params, folders: TrainingFolders, code: str) -> Trained
         data,
         checkpoints=run_folder(folders.checkpoints, identity),
         evaluate=make_evaluate(
-            params=params, data=data, draw=draw, detect=None if monitor.detector == "none" else detect
+            params=params, data=data, stored=stored, detect=None if monitor.detector == "none" else detect
         ),
         log=log,
         accelerator=accelerator,

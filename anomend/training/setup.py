@@ -23,9 +23,8 @@ from anomend.training.evaluations import Evaluation, Image
 from anomend.training.loop import Evaluate
 from anomend.training.monitoring import shared_anomaly_rate, validation_batches, validation_loss
 from anomend.training.objectives import flow_matching
+from anomend.training.stored_evaluations import Draw, StoredEvaluations
 
-Draw = Callable[[Sequence[tuple[str, int]]], list[Image]]
-"""Samples (prompt, seed) requests with the model as it is."""
 Detect = Callable[[Sequence[Image]], list[bool]]
 """Returns for each image whether it has an anomaly."""
 
@@ -69,13 +68,15 @@ def evaluation_requests(params: Params) -> list[tuple[str, int]]:
     return [(prompt, seed) for prompt in params.prompts.target for seed in seeds]
 
 
-def make_evaluate(*, params: Params, data: TrainingData, draw: Draw, detect: Detect | None) -> Evaluate | None:
+def make_evaluate(
+    *, params: Params, data: TrainingData, stored: StoredEvaluations, detect: Detect | None
+) -> Evaluate | None:
     """What an evaluation does: the anomaly rate at a few fixed seeds, and the validation loss.
 
     Args:
         params: all parameters.
         data: what is trained on.
-        draw: samples with the model in training.
+        stored: samples with the model in training, through the store.
         detect: the detector; None: no anomaly rate.
 
     Returns:
@@ -96,7 +97,10 @@ def make_evaluate(*, params: Params, data: TrainingData, draw: Draw, detect: Det
         loss = validation_loss(transformer, fixed, flow)
         if not requests:
             return Evaluation(anomaly_rate=None, validation_loss=loss)
+        draw = stored.drawing(transformer)
         rate, images = shared_anomaly_rate(requests, sample=draw, detect=detect, accelerator=accelerator)
+        if accelerator.is_main_process:
+            stored.prune()
         return Evaluation(anomaly_rate=rate, validation_loss=loss, images=images, sampled=len(requests))
 
     return evaluate

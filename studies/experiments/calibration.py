@@ -210,7 +210,7 @@ def main() -> None:
     sampler = model_sampler(params.base, params.sample, store=samples, code=code, description="pool")
     base, tuned = (pd.read_csv(PLOTS / f"images_{model}.csv") for model in MODELS)
     committed = pair_by_prompt_and_seed(base, tuned, "anomalous")
-    store = FeatureStore(FEATURE_STORE)
+    store = FeatureStore(FEATURE_STORE, params.base.device)
     table, images = draw_pool(params, sampler, options.blocks)
     pool = measure_pool(table, images, assessed=base, params=params, store=store)
     instances = [load_image(path) for path in read_imagefolder(INSTANCE)["path"]]

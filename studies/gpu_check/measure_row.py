@@ -34,7 +34,7 @@ def result_of(row: dict[str, Any]) -> dict[str, Any]:
     try:
         import torch
 
-        from anomend.diffusion.base_models import resolve_device
+        from anomend.project.devices import resolve_device
         from studies.gpu_check.runs import NotPossible
 
         measure: Callable[..., dict[str, Any]] = getattr(import_module(KINDS[row["kind"]]), row["kind"])

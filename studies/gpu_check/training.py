@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 
-from anomend.diffusion.base_models import resolve_device
 from anomend.diffusion.lora import lora_layers, save_lora
+from anomend.project.devices import resolve_device
 from anomend.training.loop import LoraTrainer
 from anomend.training.setup import end_together
 from studies.gpu_check.clock import repeated

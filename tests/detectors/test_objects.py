@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
+from anomend.detectors.detector import Detector
+from anomend.detectors.objects import load_detect
+from anomend.detectors.observation import Image, Observation
 from anomend.detectors.table import check_detector, make_detector
 from tests.detectors.settings import detector_params
 
@@ -34,6 +40,43 @@ def test_labels_that_begin_with_a_fault_are_anomalies(tmp_path: Path) -> None:
         check_detector(name, SETTINGS, "anomalies")
         assert make_detector(name, SETTINGS).kinds == ("extra_arm",)
         assert make_detector(name, SETTINGS).anomalies([IMAGE, IMAGE[:, ::-1]]) == [expected] * 2
+
+
+@pytest.mark.slow
+def test_several_images_at_once_are_seen_as_each_alone(tmp_path: Path) -> None:
+    from tests.detectors.test_photographs_rtdetr import IMAGE
+
+    model(tmp_path / "model", (0.3, -9.0), NAMES)
+    detect = load_detect(tmp_path / "model", {0: "extra_arm"}, torch.device("cpu"))
+    images = [IMAGE, IMAGE[:, ::-1], IMAGE[::-1]]
+    assert detect(images) == [detect([image])[0] for image in images]
+
+
+def test_images_of_one_size_go_together_where_the_detector_takes_several() -> None:
+    sizes: list[int] = []
+
+    def together(images: Sequence[Image]) -> list[Observation]:
+        sizes.append(len(images))
+        return [alone(image) for image in images]
+
+    def alone(image: Image) -> Observation:
+        return Observation(anomalies=("dark",) if image.mean() < 9 else ())
+
+    images = [np.full((4, 4, 3), value, np.uint8) for value in range(18)]
+    expected = [("dark",)] * 9 + [()] * 9
+    assert Detector(name="x", detect=alone).anomalies(images) == expected
+    both = Detector(name="x", detect=alone, detect_together=together)
+    assert both.anomalies(images) == expected and sizes == [16, 2]
+    # Of several sizes each goes alone.
+    assert both.anomalies([images[0], images[17][:2]]) == [("dark",), ()] and sizes == [16, 2]
+    assert both.anomalies([]) == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"torch sees no GPU here: set base\.device=auto"):
+        make_detector(model(tmp_path, (9.0, -9.0), NAMES), SETTINGS, "cuda")
 
 
 @pytest.mark.slow

@@ -11,7 +11,6 @@ import torch
 
 from anomend.diffusion import loading
 from anomend.diffusion.base_models import load_pipeline
-from anomend.diffusion.encoding import load_encoders
 from anomend.diffusion.loading import load_denoiser_parts, load_for_sampling, load_for_texts, prepare_decoder
 from anomend.diffusion.recipes import sampling_recipe
 from anomend.diffusion.sampling import load_sampler, sample_images
@@ -85,8 +84,8 @@ def test_the_miniature_gives_the_same_images_as_diffusers_pipeline() -> None:
     [
         (load_for_sampling, {"quantise": "nf4"}, "base.quantise = 'nf4'"),
         (load_for_texts, {"t5_8bit": True}, "base.t5_8bit = true"),
-        (lambda base: load_encoders(base, t5_8bit=False), {"t5_8bit": True}, "base.t5_8bit = true"),
-        (lambda base: load_encoders(base, t5_8bit=True), {}, "encode.t5_8bit = true"),
+        (lambda base: load_for_texts(base, t5_8bit=True), {"t5_8bit": True}, "base.t5_8bit = true"),
+        (lambda base: load_for_texts(base, t5_8bit=True), {}, "encode.t5_8bit = true"),
         (lambda base: load_denoiser_parts(base, train_bits="int8"), {}, "train.quantise_base = 'int8'"),
         (lambda base: load_sampler(base, ["a prompt"]), {"quantise": "int8"}, "base.quantise = 'int8'"),
         (lambda base: load_sampler(base, ["a prompt"]), {"t5_8bit": True}, "base.t5_8bit = true"),

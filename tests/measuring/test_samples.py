@@ -206,9 +206,9 @@ def test_perceptual_networks_see_no_more_images_at_a_time_than_asked(
     passes: list[int] = []
     real = FeatureExtractor._forward
 
-    def counted(self: FeatureExtractor, prepared: list[np.ndarray]) -> np.ndarray:
+    def counted(self: FeatureExtractor, prepared: list[np.ndarray], device: str) -> np.ndarray:
         passes.append(len(prepared))
-        return real(self, prepared)
+        return real(self, prepared, device)
 
     monkeypatch.setattr(FeatureExtractor, "_forward", counted)
     drawn = [image.image for image in collect_drawn_people(["lying on the grass"], 5, seed=3)]

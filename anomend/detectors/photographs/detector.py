@@ -46,7 +46,7 @@ def check(argument: str, settings: DetectorParams) -> None:
     refuse_missing_networks(networks_folder(settings))
 
 
-def make(argument: str, settings: DetectorParams) -> Detector:
+def make(argument: str, settings: DetectorParams, device: str = "auto") -> Detector:
     """The detector, its networks loaded; see `make_photographs`."""
     return make_photographs(networks_folder(settings))
 
