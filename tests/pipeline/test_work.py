@@ -16,7 +16,7 @@ def of(profile: str, **changes: dict[str, Any]) -> Any:
 
 
 def test_the_miniatures_work() -> None:
-    """2 target prompts x 160 seeds and 8 held-out ones x 80, 20 steps with guidance; 700 steps of 8 + 4 images."""
+    """2 target prompts x 160 seeds and 8 held-out ones x 80, 20 steps with guidance; 300 steps of 8 + 4 images."""
     work = work_of(of("mini"))
     assert work["sample_base"].images == work["measure@tuned"].images == 320 + 640
     assert work["sample_base"].sampling == work["sample_tuned"].adapted == 960 * 20 * 2
@@ -24,10 +24,10 @@ def test_the_miniatures_work() -> None:
     assert work["losers"].images == work["losers"].model_evaluations == 0
     # 20 collected images and their mirror images, and the class images.
     assert work["encode"].encoding == 20 * 2 + 128
-    assert work["train"].steps == 700 and work["train"].training == 700 * 12
-    # At steps 100, 200, ... 700: 2 prompts x 16 seeds, and 64 fixed draws; at the end two images twice.
-    assert work["train"].images == 7 * 32 + 4
-    assert work["train"].adapted == (7 * 32 + 4) * 40 + 7 * 64
+    assert work["train"].steps == 300 and work["train"].training == 300 * 12
+    # At steps 50, 100, ... 300: 2 prompts x 16 seeds, and 64 fixed draws; at the end two images twice.
+    assert work["train"].images == 6 * 32 + 4
+    assert work["train"].adapted == (6 * 32 + 4) * 40 + 6 * 64
     # 16 pairs of each target prompt.
     assert work["judge"].images == 2 * 32
 
@@ -53,7 +53,7 @@ def test_without_guidance_evaluations_and_class_images() -> None:
 def test_preference_training_handles_winners_losers_and_the_frozen_base() -> None:
     work = work_of(of("mini", train={"method": "dpo"}))
     assert work["losers"].images == 2 * 16
-    assert work["train"].training == 700 * (8 + 8 + 4) and work["train"].sampling == 700 * 16
+    assert work["train"].training == 300 * (8 + 8 + 4) and work["train"].sampling == 300 * 16
     assert work["encode"].encoding == 20 * 2 + 128 + 32
 
 
