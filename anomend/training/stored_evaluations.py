@@ -37,7 +37,7 @@ class StoredEvaluations:
         """
         Args:
             store: keeps the images.
-            recipe: what they depend on besides the adapter and the requests.
+            recipe: what they depend on besides the adapter and the batches.
             draw: samples what is missing.
             batch_size: images that are sampled together. Their last bits depend on one another, so a batch is drawn
                 whole.
@@ -57,10 +57,9 @@ class StoredEvaluations:
         adapter = adapter_sha256(transformer)
 
         def draw(requests: Sequence[Request]) -> list[Image]:
-            # The requests say which images share a batch.
-            recipe = self.recipe | {"lora": adapter, "requests": [list(request) for request in requests]}
-            samples = self._last = self.store.samples(recipe)
-            batches = [requests[start : start + self.batch_size] for start in range(0, len(requests), self.batch_size)]
+            starts = range(0, len(requests), self.batch_size)
+            batches = [list(requests[start : start + self.batch_size]) for start in starts]
+            samples = self._last = self.store.samples(self.recipe | {"lora": adapter, "batches": batches})
             return [image for batch in batches for image in self._images(samples, batch)]
 
         return draw

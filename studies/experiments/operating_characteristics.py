@@ -12,7 +12,6 @@ The cells are written one by one, so a run that was stopped goes on where it was
 from __future__ import annotations
 
 import argparse
-import gc
 import importlib
 from collections import Counter
 from collections.abc import Sequence
@@ -110,9 +109,7 @@ def simulate(truth: Truth, design: Design, simulations: int) -> Counter[str]:
     rates = [truth.held_out_base + rise for rise in truth.held_out_rises(design.held_out)]
     of_held_out = [cell_shares(truth.held_out_base, rate, HELD_OUT_CORRELATION) for rate in rates]
     images, outcomes = design.targets * design.target_seeds, Counter[str]()
-    for number in range(simulations):
-        if number % 1000 == 1:
-            gc.freeze()  # statsmodels collects garbage at each correction by Holm.
+    for _ in range(simulations):
         target = simulated_change(rng, of_target, seeds=design.target_seeds, new_kind=truth.new_kind)
         held_out = simulated_change(rng, of_held_out, seeds=design.held_out_seeds, new_kind=0.0)
         found = claims(

@@ -124,7 +124,7 @@ def test_every_error_of_a_vendor_ends_as_refused_tried_again_or_fatal_in_one_sen
             allowed = (expected,) if expected else (FatalRequestError, TransientRequestError, RefusedRequest)
             text = str(error)
             clean = text and "\n" not in text and "4Zt9" not in text and "a1b2c3d4e5" not in text and len(text) < 600
-            if type(error) not in allowed or not clean:
+            if not isinstance(error, allowed) or not clean:
                 wrong.append((status, body, text))
     message = "recorded as refused, tried again, or stopped, in one sentence without a key"
     record(Row("collect, judge", "errors of both vendors, seeded", tried, len(wrong), message))

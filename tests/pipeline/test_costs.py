@@ -61,7 +61,7 @@ def test_a_record_tells_the_time_of_another_number_of_images(records: Any) -> No
 
 def test_training_adds_its_steps_and_what_is_sampled_meanwhile(records: Any) -> None:
     folder = records("train", of(), training=WorkDone(100, 50.0), adapted=WorkDone(100, 20.0))
-    expected = 10 + 8400 * 0.5 + (228 * 40 + 7 * 64) * 0.2
+    expected = 10 + 3600 * 0.5 + (196 * 40 + 6 * 64) * 0.2
     assert time_of("train", of(), folder).seconds == {"here": pytest.approx(expected)}
 
 

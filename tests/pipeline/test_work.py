@@ -58,9 +58,9 @@ def test_preference_training_handles_winners_losers_and_the_frozen_base() -> Non
 
 
 def test_the_last_step_is_evaluated_too_and_micro_batches_change_no_work() -> None:
-    changed = of("mini", train={"steps": 250, "micro_batch_size": 1, "monitor": {"seeds_per_prompt": 1}})
-    # At steps 100, 200 and 250: 2 images each, and the same two twice.
-    assert training_work(changed).images == 3 * 2 + 4 and training_work(changed).training == 250 * 12
+    changed = of("mini", train={"steps": 120, "micro_batch_size": 1, "monitor": {"seeds_per_prompt": 1}})
+    # At steps 50, 100 and 120: 2 images each, and the same two twice.
+    assert training_work(changed).images == 3 * 2 + 4 and training_work(changed).training == 120 * 12
 
 
 @pytest.mark.parametrize(("kept", "tries"), [(1.0, 1.0), (0.5, 2.0), (0.1, 4.0), (0.0, 4.0)])

@@ -69,6 +69,11 @@ def test_other_weights_recipes_and_batches_are_drawn(tmp_path: Path) -> None:
     model = Model()
     evaluations(tmp_path, model).drawing(adapted())(REQUESTS[1:])
     assert model.batches == [REQUESTS[1:4], REQUESTS[4:]]
+    model = Model()
+    StoredEvaluations(SampleStore(tmp_path), {}, draw=model.draw, batch_size=5, gigabytes=1).drawing(adapted())(
+        REQUESTS
+    )
+    assert model.batches == [REQUESTS]
 
 
 def test_a_batch_that_lost_an_image_is_drawn_whole_and_counted(tmp_path: Path) -> None:

@@ -1,0 +1,27 @@
+"""`make plan` answers at once, also for a base that is not on this machine."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+
+@pytest.mark.slow
+def test_the_bill_of_a_real_profile_takes_five_seconds_and_no_weights() -> None:
+    command = [sys.executable, "-m", "commands.plan", "--profile", "sd35-medium"]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    # In processor time, because other processes of this machine are no matter.
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 5
+    rows = {line.split()[0]: line for line in said.partition("What that takes:")[2].splitlines() if line.strip()}
+    # 1,536 samples, half of them by each model.
+    assert {"sample_base", "sample_tuned"} <= rows.keys()
+    for stage in ("sample_base", "sample_tuned"):
+        assert rows[stage].split()[1:3] == ["768", "40"] and " GB " in rows[stage] and "on H100" in rows[stage]
+    assert "on L40S" in rows["in"]
