@@ -101,7 +101,7 @@ def make_run(raw_params: dict[str, Any]) -> Callable[..., FinishedRun]:
         for section, changes in sections.items():
             raw_params[section] |= changes
         compare, verdict = (read_metrics(ROOT / "metrics" / f"{name}.json") for name in ("compare", "verdict"))
-        train = {"lora_sha256": "ab12", "steps": 500, "kept_step": 200, "stopped_early": True}
+        train = {"lora_sha256": "ab12", "steps": 250, "kept_step": 200, "stopped_early": True}
         train |= {"provenance": {"n": 20, "base_weights": "sha256:abc"}}
         params = params_of(raw_params)
         return FinishedRun(

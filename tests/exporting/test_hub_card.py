@@ -57,7 +57,7 @@ def test_prompts_and_seeds_are_those_that_were_judged(make_run: MakeRun) -> None
         f"20000 to {last['target']} for each target prompt, 20000 to {last['held_out']} for each held-out one" in text
     )
     assert "| instance images | 20, 64 x 64 px |" in text and f"| seed | {run.params.train.seed} |" in text
-    assert "| steps | 500 of at most 700, stopped early; the weights are those of step 200 |" in text
+    assert "| steps | 250 of at most 300, stopped early; the weights are those of step 200 |" in text
     assert "![" not in text and "(pairs.png)" in hub_card(run, picture="pairs.png")
 
 
@@ -102,7 +102,7 @@ def test_what_was_not_measured_is_left_out_of_the_metadata_and_said_in_the_text(
     assert {result.dataset_split for result in data_of(card).eval_results or []} == {"target"}
     assert "n/a (no detector)" in card.text
     unmeasured = {f"anomaly_rate_{group}": nothing for group in ("target", "held_out")}
-    verdict = dict(run.verdict) | {"diversity_ratio": None, "copy_rate": None}
+    verdict = dict(run.verdict) | {"right_diversity_ratio": None, "copy_rate": None}
     card = ModelCard(hub_card(replace(run, compare=dict(run.compare) | unmeasured, verdict=verdict)))
     assert data_of(card).eval_results is None and "model-index" not in card.data.to_dict()
 
