@@ -25,7 +25,7 @@ def test_another_recipe_base_or_code_is_another_run(tmp_path: Path) -> None:
         key(tmp_path),
         key(tmp_path, base_weights="other"),
         key(tmp_path, code="other"),
-        key(tmp_path, train={"steps": 300}),
+        key(tmp_path, train={"steps": 299}),
         key(tmp_path, train={"monitor": {"every": 7}}),
         key(tmp_path, base={"dtype": "bfloat16"}),
         key(tmp_path, sample={"steps": 3}),
