@@ -156,7 +156,7 @@ calibration: $(VENV)/ready
 operating-characteristics: $(VENV)/ready
 	OMP_NUM_THREADS=1 python -m studies.experiments.operating_characteristics
 
-# How often the checker of drawn people errs, on 16,000 people of known anatomy: some minutes on one core.
+# How often the checker of drawn people errs, on 18,000 people of known anatomy: some minutes on one core.
 checker: $(VENV)/ready
 	python -m studies.checker.run
 

@@ -47,7 +47,7 @@ def test_the_interval_holds_the_true_kappa_in_nine_of_ten_simulations() -> None:
 
 
 def test_the_interval_of_ten_pairs_holds_the_true_kappa_too() -> None:
-    """Two raters who agree in .82 of pairs; percentiles alone hold the truth in 83 of 100, stretched ones in 90."""
+    """Two raters who agree in .82 of pairs; with 200 runs the standard error of a share of .9 is .021."""
     truth, held, runs = 0.8**2, 0, 200
     for seed in range(runs):
         rng = numpy_generator(seed, "few raters")

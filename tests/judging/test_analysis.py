@@ -166,7 +166,7 @@ def test_pooled_judges_are_the_mean_of_their_scores() -> None:
 
 @pytest.mark.parametrize("pairs", [6, 12])
 def test_the_interval_of_few_pairs_holds_the_true_rate(pairs: int) -> None:
-    """Scores of 0, 1/2 and 1 with a mean of .6: unstretched percentiles hold it in some 80 and 89% of runs."""
+    """Scores of 0, 1/2 and 1 with a mean of .6; with 400 runs the standard error of a share of .95 is .011."""
     rng, held, runs = numpy_generator("few pairs"), 0, 400
     for run in range(runs):
         scores = pd.Series(rng.choice([0.0, 0.5, 1.0], size=pairs, p=[0.25, 0.3, 0.45]))
