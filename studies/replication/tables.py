@@ -152,6 +152,8 @@ def main() -> int:
         )
         metrics["table2"] = table2(DATA / "table2.csv", seed)
         detector, reason = photograph_detector(params["networks"])
+        if detector is None:
+            print(f"replication: no figures of anatomy: {reason}", file=sys.stderr)
         sets = {"tuned": images.tuned, "base": images.base, "instance": images.instance}
         metrics["anatomy"] = anatomy_metrics(sets, detector, seed=seed, reason=reason, progress=True)
     except (ValueError, FileNotFoundError) as error:
