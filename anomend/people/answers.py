@@ -48,7 +48,7 @@ def read_answers(
 
     Args:
         labels: columns picture, rater, answer, kinds, showing, gold, as `read_labels` returns them.
-        design: the pictures that are to be labelled: picture, model, group, prompt, seed.
+        design: the samples: picture (empty where nobody was asked), model, group, prompt, seed.
         code: by label, NOTHING, UNSURE or WRONG; None: its answer. A gold picture's class is that of its answer, so
             gold pictures are left out for any other code.
 
@@ -58,13 +58,17 @@ def read_answers(
     pictures = design.sort_values(KEYS, ignore_index=True)
     twice = pictures[pictures.duplicated(KEYS)]
     if not twice.empty:
-        raise ValueError(f"data/label_design.csv has {twice.iloc[0]['prompt']!r} twice: run stage `label` again")
+        first_twice = twice.iloc[0]
+        raise ValueError(
+            f"data/label_design.csv has {first_twice['prompt']!r} with seed {first_twice['seed']} twice: run stage"
+            " `label` again"
+        )
     first = first_answers(labels)
     first = first.assign(code=first["answer"].map(CODES) if code is None else code(first))
     gold = first[first["gold"] != ""] if code is None else first.iloc[:0]
     known = gold.groupby("picture")["gold"].first()
     named = pd.concat([pictures["picture"], pd.Series(known.index, dtype=object)], ignore_index=True)
-    asked = first[first["picture"].isin(set(pictures.loc[:, "picture"])) & (first["gold"] == "")]
+    asked = first[first["picture"].isin(set(pictures["picture"]) - {""}) & (first["gold"] == "")]
     asked = pd.concat([asked, gold])
     raters = sorted(asked["rater"].unique())
     table = asked.pivot_table(index="picture", columns="rater", values="code", aggfunc="first", observed=True)

@@ -46,11 +46,11 @@ class Estimate(NamedTuple):
     rise: PoweredMean
 
 
-def errors_of(answers: Answers, like: RaterErrors | None = None) -> RaterErrors:
-    """The raters' errors; about a kind, beginning with their errors in general (`like`)."""
+def errors_of(answers: Answers, like: Floats | None = None) -> RaterErrors:
+    """The raters' errors; about a kind, beginning with the answers that they give in general, `like` (R, 2, 3)."""
     if like is None:
         return fit_raters(answers.codes, answers.cells, known=answers.known)
-    return fit_raters(answers.codes, answers.cells, prior=like.answers, prior_pictures=KIND_PICTURES)
+    return fit_raters(answers.codes, answers.cells, prior=like, prior_pictures=KIND_PICTURES)
 
 
 def labelled_pairs(
@@ -70,14 +70,28 @@ def labelled_pairs(
     if rows.empty or not {"base", "tuned"} <= set(rows.columns):
         return None
     corrected = correct_labels(answers.codes, answers.cells, errors)
-    base, tuned = (_chosen(corrected, rows[model].to_numpy(dtype=int)) for model in ("base", "tuned"))
+    base, tuned = (rows[model].to_numpy(dtype=int) for model in ("base", "tuned"))
     seen = None
     if machine is not None:
         found = [[machine.get((group, *key, model), np.nan) for model in ("base", "tuned")] for key in rows.index]
         seen = np.array(found, dtype=np.float64)
         seen = None if np.isnan(seen).any() else seen
     prompts = rows.index.get_level_values("prompt").to_numpy(dtype=object)
-    return LabelledPairs(prompts=prompts, base=base, tuned=tuned, machine=seen)
+    return labelled_pairs_of(corrected, base, tuned, prompts=prompts, machine=seen)
+
+
+def labelled_pairs_of(
+    corrected: CorrectedLabels,
+    base: NDArray[np.int_],
+    tuned: NDArray[np.int_],
+    *,
+    prompts: NDArray[np.object_],
+    machine: Floats | None = None,
+) -> LabelledPairs:
+    """The pairs whose pictures are these rows of the corrected labels."""
+    return LabelledPairs(
+        prompts=prompts, base=_chosen(corrected, base), tuned=_chosen(corrected, tuned), machine=machine
+    )
 
 
 def estimate(pairs: LabelledPairs) -> Estimate | None:
@@ -109,9 +123,9 @@ def estimate(pairs: LabelledPairs) -> Estimate | None:
     n = 1 / float((w**2).sum())
     both = float(w @ (pairs.base.values * pairs.tuned.values)[labelled])
     estimated = NoisyPairs(
-        n=n / means["tuned"].gain,
-        rise_n=n / means["rise"].gain,
-        labelled=int(labelled.sum()),
+        n=float(n / means["tuned"].gain),
+        rise_n=float(n / means["rise"].gain),
+        seen=int(labelled.sum()),
         base=_within(means["base"].value, 0.0),
         tuned=_within(means["tuned"].value, 0.0),
         rise=_within(means["rise"].value, -1.0),
@@ -157,4 +171,4 @@ def _chosen(corrected: CorrectedLabels, rows: NDArray[np.int_]) -> CorrectedLabe
 
 
 def _within(value: float, low: float) -> float:
-    return min(1.0, max(low, value))
+    return min(1.0, max(low, float(value)))

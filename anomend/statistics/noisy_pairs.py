@@ -47,7 +47,7 @@ class NoisyPairs:
     n: float
     """Pairs of perfect labels with the variance that the estimates have apart from noise; with labels of people alone,
     the pairs that they labelled."""
-    labelled: int
+    seen: int
     """Pairs that people labelled."""
     base: float
     tuned: float
@@ -66,6 +66,11 @@ class NoisyPairs:
         """Share of wrong pictures of the tuned model."""
         return self.tuned
 
+    @property
+    def whole_pairs(self) -> int:
+        """Pairs of perfect labels that these are worth, rounded down."""
+        return int(self.effective_pairs())
+
     def tuned_tails(self, limit: float) -> Tails:
         """Tails of the tuned rate at a limit: binomial, of the effective number of pictures.
 
@@ -80,7 +85,7 @@ class NoisyPairs:
         return fractional_tails(n * self.tuned, n, limit)
 
     def rise_tails(self, limit: float) -> Tails:
-        """Tails of the rise at a limit: Tango's score with a continuity correction, of the effective number of pairs."""
+        """Tails of the rise at a limit: Tango's score with continuity correction, of the effective number of pairs."""
         pairs = self.rise_n or self.n
         up, down = self._discordant()
         share = restricted_share(up, down, limit)
@@ -107,6 +112,11 @@ class NoisyPairs:
         high = lowest_limit(lambda limit: self.rise_tails(limit).beyond, error, low=-1.0, high=1.0)
         low = -lowest_limit(lambda limit: self.rise_tails(-limit).within, error, low=-1.0, high=1.0)
         return low, high
+
+    def effective_pairs(self) -> float:
+        """Pairs of perfect labels that would have told the tuned rate as exactly."""
+        rate = min(0.98, max(0.02, self.tuned))
+        return self._effective(rate * (1 - rate) / self.n, self.tuned_noise.at(self.base, rate)) * self.n
 
     def as_dict(self) -> dict[str, Any]:
         """As metrics/people.json has it."""
@@ -139,7 +149,7 @@ class NoisyPairs:
         return perfect / (perfect + noise)
 
 
-_PLAIN = ("n", "labelled", "base", "tuned", "rise", "both", "rise_n")
+_PLAIN = ("n", "seen", "base", "tuned", "rise", "both", "rise_n")
 _NOISE = ("tuned_noise", "rise_noise")
 
 
@@ -154,7 +164,7 @@ def fractional_tails(k: float, n: float, limit: float) -> Tails:
 
 
 def restricted_share(up: float, down: float, limit: float) -> float:
-    """Likeliest share of pairs that only the base has, if the rise is the limit (see `paired_rise`); up, down: shares."""
+    """Likeliest share of pairs that only the base has, if the rise is the limit (`paired_rise`); up, down: shares."""
     linear = -up - down + (2 - up + down) * limit
     constant = -down * limit * (1 - limit)
     return (math.sqrt(max(0.0, linear**2 - 8 * constant)) - linear) / 4

@@ -47,6 +47,16 @@ class PairCounts:
         return self.both + self.only_tuned
 
     @property
+    def seen(self) -> int:
+        """Pairs that were looked at: all of them."""
+        return self.n
+
+    @property
+    def whole_pairs(self) -> int:
+        """Pairs of perfect labels that these are worth: all of them."""
+        return self.n
+
+    @property
     def tuned_rate(self) -> float:
         """Share of anomalous images of the tuned model; NaN without pairs."""
         return self.tuned / self.n if self.n else math.nan

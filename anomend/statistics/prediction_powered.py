@@ -4,8 +4,8 @@ Of a sample, n units have a good label and all have a prediction. The mean of th
 labelled units' predictions miss of all predictions, times a weight between 0 and 1 that minimises the variance. The
 estimate is unbiased whatever the predictions are worth; useless ones get a weight of about 0.
 
-References: Angelopoulos, Bates, Fannjiang, Jordan & Zrnic 2023, doi:10.1126/science.adi6000; power tuning: Angelopoulos,
-Duchi & Zrnic 2023, https://arxiv.org/abs/2311.01453; strata: Fisch et al. 2024, https://arxiv.org/abs/2406.04291.
+References: Angelopoulos, Bates, Fannjiang, Jordan & Zrnic 2023, doi:10.1126/science.adi6000; power tuning:
+Angelopoulos, Duchi & Zrnic 2023, https://arxiv.org/abs/2311.01453; strata: Fisch et al. 2024, https://arxiv.org/abs/2406.04291.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def power_tuning(strata: Sequence[Stratum]) -> float:
         factor = one.weight**2 * (1 - one.labelled_share) / len(one.labels)
         centred = one.predictions - one.predictions.mean()
         together += factor * float((one.labels - one.labels.mean()) @ centred) / len(one.labels)
-        spread += factor * float(np.concatenate([one.predictions, one.others]).var())
+        spread += factor * float(np.concatenate([one.predictions, one.others]).var(ddof=1))
     return min(1.0, max(0.0, together / spread)) if spread > 0 else 0.0
 
 
