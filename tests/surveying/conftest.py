@@ -15,6 +15,7 @@ import uvicorn
 from anomend.miniature.drawn_people import render, sample_scene
 from anomend.project.seeding import python_random
 from anomend.surveying.key import SurveyKey
+from anomend.surveying.desks import SurveyDesk
 from anomend.surveying.server import make_app
 from anomend.surveying.site import SurveyImage, Texts, build_site
 
@@ -70,7 +71,7 @@ def serve() -> Iterator[Callable[[Survey], str]]:
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
 
     def start(survey: Survey) -> str:
-        app = make_app(survey.site, survey.key, survey.results)
+        app = make_app(survey.site, SurveyDesk(survey.key, survey.results))
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", access_log=False))
         thread = threading.Thread(target=server.run)
         thread.start()
