@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,3 +92,30 @@ def kind_code(kind: str) -> Callable[[pd.DataFrame], pd.Series]:
         return unsure.where(~marked, WRONG).astype(int)
 
     return code
+
+
+def sampled_pictures(images: Mapping[str, pd.DataFrame], design: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series | None]:
+    """All samples of both models, with their SHA-256 where people were asked, and what the detector finds in them.
+
+    Args:
+        images: by model, one row per sample with group, prompt, seed, anomalous (NaN: no detector ran).
+        design: the pictures that people are asked about: picture, model, group, prompt, seed.
+
+    Returns:
+        picture (empty where nobody was asked), model, group, prompt, seed; and by (group, prompt, seed, model) whether
+        the detector finds an anomaly; None where no detector ran.
+
+    Raises:
+        ValueError: a picture of the design is not among the samples.
+    """
+    samples = pd.concat([table.assign(model=model) for model, table in images.items()], ignore_index=True)
+    joined = samples.merge(design[["picture", *KEYS]], on=KEYS, how="outer", indicator=True, validate="one_to_one")
+    if len(alone := joined[joined["_merge"] == "right_only"]):
+        first = alone.iloc[0]
+        raise ValueError(
+            f"data/label_design.csv has {first['prompt']!r} with seed {first['seed']}, which is not among the samples:"
+            " run stage `label` again"
+        )
+    pictures = joined[["picture", "model", "group", "prompt", "seed"]].fillna({"picture": ""})
+    machine = None if joined["anomalous"].isna().any() else joined.set_index(KEYS)["anomalous"].astype(float)
+    return pictures, machine

@@ -17,13 +17,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from anomend.people.answers import Answers
+from anomend.people.answers import KEYS, Answers, read_answers
+from anomend.people.estimates import errors_of
+from anomend.people.evidence import ERRORS_UNKNOWN, NO_LABELS, errors_known
 from anomend.statistics.corrected_labels import correct_labels
 from anomend.statistics.dawid_skene import RaterErrors
 from anomend.statistics.one_sided import lowest_limit
 
 Floats = NDArray[np.float64]
-KEYS = ["group", "prompt", "seed", "model"]
 FEWEST = 5.0
 """Fewer wrong pictures do not tell a sensitivity, fewer right ones no specificity."""
 
@@ -63,8 +64,25 @@ def passport(answers: Answers, errors: RaterErrors, machine: pd.Series, detector
     return rows
 
 
-def without_passport(detector: str, reason: str) -> dict[str, Any]:
-    """The content where there is none."""
+def run_passport(
+    labels: pd.DataFrame, pictures: pd.DataFrame, machine: pd.Series | None, detector: str
+) -> dict[str, Any]:
+    """The passport of a run's detector; without labels or a detector, why there is none.
+
+    Args:
+        labels, pictures: as for `people_metrics`.
+        machine: as for `passport`; None: no detector ran.
+        detector: its name.
+    """
+    answers = read_answers(labels, pictures)
+    if machine is None:
+        reason = "no detector ran"
+    elif not (answers.of_design >= 0).any():
+        reason = NO_LABELS
+    elif not errors_known(answers):
+        reason = ERRORS_UNKNOWN
+    else:
+        return passport(answers, errors_of(answers), machine, detector)
     return {"detector": detector, "base": None, "tuned": None, "reason": reason}
 
 

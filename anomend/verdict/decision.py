@@ -20,6 +20,7 @@ from anomend.verdict import conditions
 from anomend.verdict.clauses import Claim, Clause, decide
 from anomend.verdict.evidence import Change, Copies, Ratio, measure, number, read_change, read_copies, read_ratio
 from anomend.verdict.people import Evidence, read_people, who_decides
+from anomend.verdict.preference import preference
 
 EXPLORATORY = "This was a quick run (level: quick), of few images and few steps: it proves nothing, whatever it says."
 
@@ -54,10 +55,14 @@ class Thresholds:
     """Tuned diversity over base diversity must reach this, else the model draws the same picture again and again."""
     max_copy_rate: float
     """The share of target samples that copy a training image must not exceed this."""
+    min_preference: float | None = None
+    """The survey's share of votes for the tuned image must exceed this; None: it is not asked for."""
 
     def __post_init__(self) -> None:
         for one in fields(self):
             value = getattr(self, one.name)
+            if value is None and one.default is None:
+                continue
             if not math.isfinite(value) or value < 0:
                 raise ValueError(f"{one.name} = {value}: a threshold of the verdict is a finite number, 0 or more")
         if not 0.5 <= self.level < 1:
@@ -108,6 +113,7 @@ def reach_verdict(
     *,
     evidence: Evidence = "detector",
     people: Mapping[str, Any] | None = None,
+    survey: Mapping[str, Any] | None = None,
     exploratory: bool = False,
     attempt: int | None = None,
 ) -> Verdict:
@@ -124,6 +130,7 @@ def reach_verdict(
         evidence: what decides about anomalies: the detector, people, or both together; chosen before the run.
         people: content of metrics/people.json, of which the anomaly rates are read where people decide. Diversity and
             copies rest on features of all images all the same.
+        survey: content of metrics/survey.json, for the clause `preference`, if it is asked for.
         exploratory: the run was for a first impression.
         attempt: which confirmation this is; None: none, the seeds are those of everyday runs.
 
@@ -136,6 +143,8 @@ def reach_verdict(
     ratio, copies = read_ratio(compare), read_copies(measure_tuned, by_detector[0])
     target, held_out = by_detector if evidence == "detector" else [read_people(people or {}, name) for name in names]
     found = claims(target, held_out, ratio=ratio, copies=copies, thresholds=thresholds)
+    if thresholds.min_preference is not None:
+        found["preference"] = preference(survey or {}, thresholds.min_preference, 1 - thresholds.level)
     p_fail = adjusted(found)
     clauses = {name: decide(claim, p_fail[name], 1 - thresholds.level) for name, claim in found.items()}
     failed = [clause.sentence for clause in clauses.values() if clause.passed is False]
