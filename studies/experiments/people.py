@@ -221,9 +221,8 @@ def page(table: pd.DataFrame) -> str:
     good = table["truth_ok"] == "yes"
     most = (
         "Largest share of runs in which a clause passes whose limit the truth is at: "
-        f"{table['clause_passes'].max():.4f}. Largest share of `corrected` where the truth is not within all thresholds:"
-        " "
-        f"{table.loc[beyond, 'corrected'].max():.4f}. Largest share of `not_corrected` where it is: "
+        f"{table['clause_passes'].max():.4f}. Largest share of `corrected` where the truth is not within all "
+        f"thresholds: {table.loc[beyond, 'corrected'].max():.4f}. Largest share of `not_corrected` where it is: "
         f"{table.loc[good, 'not_corrected'].max():.4f}. Smallest share of intervals of the tuned target rate that hold "
         f"the truth: {table['interval_holds'].min():.4f}."
     )
