@@ -25,19 +25,20 @@ def design_table(drawn: pd.DataFrame, *, group: str, showings: int) -> pd.DataFr
     Returns:
         The columns `DESIGN_COLUMNS`, two rows per pair, base before tuned.
     """
+    columns = (drawn["prompt"], drawn["seed"], drawn["path_base"], drawn["path_tuned"])
     rows = [
         {
             "picture": sha256_of(Path(path)),
             "model": model,
             "group": group,
-            "prompt": pair.prompt,
-            "seed": int(pair.seed),
+            "prompt": prompt,
+            "seed": seed,
             "path": Path(path).as_posix(),
-            "pair": f"{slug(str(pair.prompt))}-{pair.seed}",
+            "pair": f"{slug(str(prompt))}-{seed}",
             "showings": showings,
         }
-        for pair in drawn.itertuples()
-        for model, path in (("base", pair.path_base), ("tuned", pair.path_tuned))
+        for prompt, seed, *paths in zip(*columns, strict=True)
+        for model, path in zip(("base", "tuned"), paths, strict=True)
     ]
     return pd.DataFrame(rows, columns=list(DESIGN_COLUMNS))
 

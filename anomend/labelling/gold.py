@@ -24,7 +24,9 @@ def read_gold(folder: Path) -> dict[Path, Gold]:
     for line in read_table(folder / TABLE, ("file", "answer")):
         path = folder / line["file"]
         if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
-            raise line.problem(f"names {line['file']!r}, which is not a file in {folder}: put it there, or fix the name")
+            raise line.problem(
+                f"names {line['file']!r}, which is not a file in {folder}: put it there, or fix the name"
+            )
         answer = ANSWERS.get(line["answer"])
         if answer is None:
             raise line.problem(f"has answer = {line['answer']!r}: write nothing or wrong")

@@ -78,9 +78,7 @@ def plans(
     ]
 
 
-def assign(
-    pairs: Sequence[PicturePair], *, raters: int, raters_per_picture: int, seed: int
-) -> list[list[PicturePair]]:
+def assign(pairs: Sequence[PicturePair], *, raters: int, raters_per_picture: int, seed: int) -> list[list[PicturePair]]:
     """The pairs of each rater: each pair goes to that many raters, and shares differ by one pair at most."""
     draw = python_random(seed, "label shares")
     shares: list[list[PicturePair]] = [[] for _ in range(raters)]

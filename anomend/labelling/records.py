@@ -18,7 +18,7 @@ COLUMNS = ("picture", "rater", "answer", "kinds", "places", "milliseconds", "tex
 answer: nothing | unsure | wrong; kinds: what is wrong, out of `KINDS`, between spaces, empty unless wrong;
 places: where, empty or one `x:y` for each kind in the same order, as shares of width and height from the upper left;
 milliseconds: from the picture's appearance to the answer, empty if unknown; texts: version of the question that was
-asked; showing: 0 the first time, 1 the repeat; gold: the known answer of a gold picture, nothing | wrong, else empty."""
+asked; showing: 0 the first time, 1 the repeat; gold: a gold picture's known answer, nothing | wrong, else empty."""
 ANSWERS = ("nothing", "unsure", "wrong")
 KINDS = (
     "extra_limb",

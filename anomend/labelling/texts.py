@@ -39,7 +39,7 @@ def read_texts(languages: Sequence[str], folder: Path = FOLDER) -> list[Texts]:
 
 
 def versions(folder: Path = FOLDER) -> list[str]:
-    """The versions of the question in all languages that there are; an answer to another one is not to this question."""
+    """The versions of the question in all languages. An answer to another version is not an answer to this question."""
     return [_read(path).version for path in sorted(folder.glob("*.json"))]
 
 

@@ -30,7 +30,8 @@ class LabelParams(Section):
         description="Seed of all draws; if equal to judge.seed, the pairs are those that judges see, as far as both go."
     )
     languages: list[Language] = Field(
-        min_length=1, description="Languages of the page: en, de, ko; the first is shown where the browser asks for none."
+        min_length=1,
+        description="Languages of the page: en, de, ko; the first is shown where the browser asks for none.",
     )
     max_failed_gold: int = Field(ge=0, description="Raters who fail more gold pictures than this are excluded.")
     min_median_ms: int = Field(ge=0, description="Raters whose median answer is faster are excluded; ms.")

@@ -29,8 +29,8 @@ SHARED = ("plugins.js", "results.js", "code.js", "style.css")
 """What the labels' page has from the survey's, beside jsPsych."""
 READS = ("page/*", "page/jspsych/*", "label_page/*")
 """Files that this module reads: a change of them is a change of its code."""
-JPEG = {"format": "JPEG", "quality": 95, "subsampling": 0, "optimize": True}
-"""A quarter of a PNG's size; no difference of a hand's size can be seen."""
+JPEG_QUALITY = 95
+"""With full colour resolution: a quarter of a PNG's size; no difference of a hand's size can be seen."""
 
 
 def build_label_site(
@@ -69,7 +69,9 @@ def build_label_site(
     for picture in sorted({one.picture for plan in plans for one in plan}):
         pixels = load_image(files[picture])
         names[picture] = f"{Path(blind_name(pixels, seed)).stem}.jpg"
-        PillowImage.fromarray(pixels).save(folder / "images" / names[picture], **JPEG)
+        PillowImage.fromarray(pixels).save(
+            folder / "images" / names[picture], quality=JPEG_QUALITY, subsampling=0, optimize=True
+        )
     _write(folder / "texts.js", "labelTexts", {text.language: text.content for text in texts})
     for code, plan in zip(codes, plans, strict=True):
         content = {"design": design, "rater": code, "pictures": [names[one.picture] for one in plan]}
