@@ -86,3 +86,19 @@ def _keyed(one: Showing) -> KeyPicture:
 
 def _write(path: Path, variable: str, content: object) -> None:
     path.write_text(f"window.{variable} = {json.dumps(content, indent=1)};\n", encoding="utf-8")
+
+
+def shown_names(folder: Path, key: LabelKey) -> dict[str, KeyPicture]:
+    """Which picture each blind name is.
+
+    Raises:
+        ValueError: the folder is that of another key.
+    """
+    names: dict[str, KeyPicture] = {}
+    for code, pictures in key.raters.items():
+        path = folder / "plans" / f"{code}.js"
+        if not path.is_file():
+            raise ValueError(f"{folder} does not hold the pictures of this key: run `dvc repro label`")
+        plan = json.loads(path.read_text(encoding="utf-8").partition(" = ")[2].rstrip(";\n"))
+        names |= dict(zip(plan["pictures"], pictures, strict=True))
+    return names

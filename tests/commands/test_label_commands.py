@@ -22,7 +22,7 @@ from anomend.labelling.texts import FOLDER
 from anomend.pictures.image_sets import ImageFolderWriter
 from anomend.project.metric_files import read_metrics
 from anomend.surveying.key import LabelKey, read_key
-from commands import survey_import
+from commands import label_tools, survey_import
 from stages import label
 from tests.conftest import ROOT
 from tests.parameters import params_of, user_params, write_params
@@ -138,6 +138,36 @@ def test_gold_of_the_users_own(project: Path) -> None:
     label.main()
     key = read_key(project / "data" / "label_key.json", LabelKey)
     assert [sum(one.gold == "wrong" for one in showings) for showings in key.raters.values()] == [1, 1]
+
+
+def test_pictures_go_to_another_tool_and_its_labels_come_back(project: Path) -> None:
+    label.main()
+    key = read_key(project / "data" / "label_key.json", LabelKey)
+    label_tools.main(["export", "label-studio", "tasks.json", "--language", "ko"])
+    tasks = json.loads((project / "tasks.json").read_text())
+    assert len(tasks) == 10 and "몸에" in (project / "tasks.xml").read_text()
+    choice = {"type": "choices", "from_name": "answer", "to_name": "image", "value": {"choices": ["unsure"]}}
+    for number, task in enumerate(tasks):
+        task |= {"id": number, "annotations": [{"id": number, "result": [choice], "completed_by": 7, "lead_time": 2.5}]}
+    (project / "export.json").write_text(json.dumps(tasks[:6]))
+    label_tools.main(["import", "label-studio", "export.json"])
+    (project / "export.json").write_text(json.dumps(tasks))
+    label_tools.main(["import", "label-studio", "export.json"])
+    stored = read_labels(project / "data" / "labels")
+    assert set(stored["picture"]) == set(read_design(project / "data" / "label_design.csv")["picture"])
+    assert stored["rater"].nunique() == 1 and set(stored["texts"]) == {key.texts["ko"]}
+    label.main()
+    metrics = read_metrics(project / "metrics" / "label.json")
+    assert (metrics["labels"], metrics["complete"], metrics["median_ms"]) == (10, 10, 2500)
+    # Fewer labels than are stored would lose some.
+    (project / "export.json").write_text(json.dumps(tasks[:6]))
+    with pytest.raises(ValueError, match="give the import another --name"):
+        label_tools.main(["import", "label-studio", "export.json"])
+    (project / "export.json").write_text("[")
+    with pytest.raises(ValueError, match=r"export\.json is not imported"):
+        label_tools.main(["import", "rapidata", "export.json"])
+    label_tools.main(["export", "rapidata", "job.json"])
+    assert all(Path(path).is_file() for path in json.loads((project / "job.json").read_text())["datapoints"])
 
 
 @pytest.mark.slow
