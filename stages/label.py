@@ -44,7 +44,9 @@ def main() -> None:
         "design": key.design,
         "texts": key.texts,
         "exclusion": asdict(rules),
-        "excluded_raters": {str(rater): [rule for rule in out if out.loc[rater, rule]] for rater in out.index},
+        "excluded_raters": {
+            str(rater): [rule for rule, is_broken in row.items() if is_broken] for rater, row in out.iterrows()
+        },
         "seed": params.seed,
     }
     write_metrics(METRICS / "label.json", label_metrics(labels, design, rules), provenance)

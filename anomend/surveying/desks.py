@@ -8,7 +8,14 @@ from threading import Lock
 from typing import Protocol
 
 from anomend.surveying.key import LabelKey, SurveyKey
-from anomend.surveying.label_answers import SIZE_LIMIT, add_to_journal, journal_rows, labels_of, parse_answers
+from anomend.surveying.label_answers import (
+    SIZE_LIMIT,
+    add_to_journal,
+    import_labels,
+    journal_rows,
+    labels_of,
+    parse_answers,
+)
 from anomend.surveying.submissions import AlreadyStored, parse_submission, size_limit, store_submission
 
 
@@ -17,10 +24,12 @@ class Desk(Protocol):
 
     stage: str
     """The stage that makes the site."""
-    codes: Collection[str]
-    """Of all who are invited."""
     limit: int
     """Bytes of one request at most."""
+
+    @property
+    def codes(self) -> Collection[str]:
+        """Of all who are invited."""
 
     def take(self, body: bytes) -> None:
         """Check and store, once.
@@ -32,6 +41,9 @@ class Desk(Protocol):
     def answered(self, code: str) -> int:
         """How many of a person's pictures or pairs are answered here."""
 
+    def asked(self, code: str) -> int:
+        """How many a person is asked about."""
+
 
 class SurveyDesk:
     """All answers of a participant at once, stored as one CSV file."""
@@ -40,8 +52,12 @@ class SurveyDesk:
 
     def __init__(self, key: SurveyKey, results: Path) -> None:
         self.key, self.results = key, results
-        self.codes = key.participants.keys()
         self.limit = size_limit(key)
+
+    @property
+    def codes(self) -> Collection[str]:
+        """See `Desk`."""
+        return self.key.participants.keys()
 
     def take(self, body: bytes) -> None:
         """See `Desk`."""
@@ -49,7 +65,11 @@ class SurveyDesk:
 
     def answered(self, code: str) -> int:
         """See `Desk`."""
-        return len(self.key.participants[code]) if (self.results / f"{code}.csv").exists() else 0
+        return self.asked(code) if (self.results / f"{code}.csv").exists() else 0
+
+    def asked(self, code: str) -> int:
+        """See `Desk`."""
+        return len(self.key.participants[code])
 
 
 class LabelDesk:
@@ -60,8 +80,12 @@ class LabelDesk:
 
     def __init__(self, key: LabelKey, journals: Path) -> None:
         self.key, self.journals = key, journals
-        self.codes = key.raters.keys()
         self._lock = Lock()
+
+    @property
+    def codes(self) -> Collection[str]:
+        """See `Desk`."""
+        return self.key.raters.keys()
 
     def take(self, body: bytes) -> None:
         """See `Desk`. The same answer may come twice, for example if a reply was lost; it is stored once."""
@@ -84,6 +108,20 @@ class LabelDesk:
         """See `Desk`."""
         return len(journal_rows(self.journal(code)))
 
+    def asked(self, code: str) -> int:
+        """See `Desk`."""
+        return len(self.key.raters[code])
+
     def journal(self, code: str) -> Path:
         """The file of a rater's answers."""
         return self.journals / f"{code}.jsonl"
+
+
+def import_journals(journals: Path, folder: Path) -> list[Path]:
+    """Bring all journals into the folder that git keeps; the files that hold them there.
+
+    Raises:
+        SubmissionError: a file there holds other labels of a rater.
+    """
+    imported = [(path.stem, journal_rows(path)) for path in sorted(journals.glob("*.jsonl"))]
+    return [import_labels(rater, rows, folder) for rater, rows in imported if rows]

@@ -22,6 +22,8 @@ from anomend.surveying.submissions import DAY_MS, AlreadyStored, SubmissionError
 
 SIZE_LIMIT = 8192
 """Bytes of an answer at most."""
+FILE_LIMIT = 10_000_000
+"""Bytes of a file with all answers at most."""
 
 
 class _Model(BaseModel):
@@ -52,6 +54,15 @@ class LabelSubmission(_Model):
     design: str = Field(pattern=r"^[0-9a-f]{16}$")
     rater: str = Field(pattern=r"^[a-z2-7]{13}$")
     answers: list[LabelAnswer] = Field(min_length=1, max_length=10_000)
+
+
+def is_label_file(body: bytes) -> bool:
+    """Whether a file holds answers about single pictures, and not those of a survey."""
+    try:
+        content = json.loads(body)
+    except ValueError:
+        return False
+    return isinstance(content, dict) and "design" in content
 
 
 def parse_answers(body: bytes, key: LabelKey) -> LabelSubmission:

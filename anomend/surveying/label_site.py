@@ -29,8 +29,8 @@ SHARED = ("plugins.js", "results.js", "code.js", "style.css")
 """What the labels' page has from the survey's, beside jsPsych."""
 READS = ("page/*", "page/jspsych/*", "label_page/*")
 """Files that this module reads: a change of them is a change of its code."""
-JPEG = {"format": "JPEG", "quality": 95, "subsampling": 0, "optimize": True}
-"""A quarter of a PNG's size; no difference of a hand's size can be seen."""
+JPEG_QUALITY = 95
+"""With full colour resolution: a quarter of a PNG's size; no difference of a hand's size can be seen."""
 
 
 def build_label_site(
@@ -69,7 +69,9 @@ def build_label_site(
     for picture in sorted({one.picture for plan in plans for one in plan}):
         pixels = load_image(files[picture])
         names[picture] = f"{Path(blind_name(pixels, seed)).stem}.jpg"
-        PillowImage.fromarray(pixels).save(folder / "images" / names[picture], **JPEG)
+        PillowImage.fromarray(pixels).save(
+            folder / "images" / names[picture], quality=JPEG_QUALITY, subsampling=0, optimize=True
+        )
     _write(folder / "texts.js", "labelTexts", {text.language: text.content for text in texts})
     for code, plan in zip(codes, plans, strict=True):
         content = {"design": design, "rater": code, "pictures": [names[one.picture] for one in plan]}
@@ -84,3 +86,19 @@ def _keyed(one: Showing) -> KeyPicture:
 
 def _write(path: Path, variable: str, content: object) -> None:
     path.write_text(f"window.{variable} = {json.dumps(content, indent=1)};\n", encoding="utf-8")
+
+
+def shown_names(folder: Path, key: LabelKey) -> dict[str, KeyPicture]:
+    """Which picture each blind name is.
+
+    Raises:
+        ValueError: the folder is that of another key.
+    """
+    names: dict[str, KeyPicture] = {}
+    for code, pictures in key.raters.items():
+        path = folder / "plans" / f"{code}.js"
+        if not path.is_file():
+            raise ValueError(f"{folder} does not hold the pictures of this key: run `dvc repro label`")
+        plan = json.loads(path.read_text(encoding="utf-8").partition(" = ")[2].rstrip(";\n"))
+        names |= dict(zip(plan["pictures"], pictures, strict=True))
+    return names

@@ -83,7 +83,7 @@ def test_no_files_are_no_labels(tmp_path: Path) -> None:
 )
 def test_what_is_not_allowed_is_refused(values: dict[str, str], sentence: str, tmp_path: Path) -> None:
     write(tmp_path, line(picture=OTHER), line(**values))
-    with pytest.raises(ValueError, match="line 3 of .*r1.csv") as refused:
+    with pytest.raises(ValueError, match=r"line 3 of .*r1\.csv") as refused:
         read_labels(tmp_path)
     assert sentence in str(refused.value)
 

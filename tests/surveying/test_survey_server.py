@@ -21,9 +21,9 @@ import pandas as pd
 import pytest
 
 from anomend.project.seeding import python_random
+from anomend.surveying.desks import SurveyDesk
 from anomend.surveying.key import write_key
 from anomend.surveying.responses import read_responses
-from anomend.surveying.desks import SurveyDesk
 from anomend.surveying.server import make_app
 from anomend.surveying.submissions import Submission, size_limit, unblind
 from tests.conftest import ROOT

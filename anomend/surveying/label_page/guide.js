@@ -50,7 +50,7 @@ function drawing(kind) {
 function guideParts(texts) {
   const { guide, kinds, examples } = texts.asked;
   const example = (kind, title) => element("figure", {}, drawing(kind),
-    element("figcaption", {}, element("b", { textContent: title }), ` ${kind === "nothing" ? "" : examples[kind]}`));
+    element("figcaption", {}, element("b", { textContent: title }), kind === "nothing" ? "" : examples[kind]));
   return [
     ...guide.map((text) => element("p", { textContent: text })),
     element("div", { className: "examples" }, example("nothing", examples.nothing),
@@ -61,8 +61,8 @@ function guideParts(texts) {
 
 function showGuide(texts) {
   const close = element("button", { type: "button", className: "primary", textContent: texts.page.close });
-  const dialog = element("dialog", { className: "guide" }, element("h1", { textContent: texts.page.guide }),
-    ...guideParts(texts), close);
+  const dialog = element("dialog", { className: "guide" },
+    element("header", {}, element("h1", { textContent: texts.page.guide }), close), ...guideParts(texts));
   close.addEventListener("click", () => dialog.close());
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);

@@ -89,7 +89,7 @@ class PictureLabel {
   showAnswers() {
     this.marks = [];
     this.fill("answers", "", ...ANSWERS.map((answer, index) => Object.assign(
-      this.button(this.asked.answers[answer], () => this.choose(answer), { className: answer, key: index + 1 }),
+      this.button(this.asked.answers[answer], () => this.choose(answer), { key: `${index + 1}` }),
       { value: answer })));
   }
 
@@ -100,11 +100,11 @@ class PictureLabel {
 
   showKinds() {
     const kinds = Object.entries(this.asked.kinds).map(([kind, label], index) => Object.assign(
-      this.button(label, () => this.askPlace(kind), { className: "kind", key: (index + 1) % 10 }), { value: kind }));
+      this.button(label, () => this.askPlace(kind), { className: "kind", key: `${(index + 1) % 10}` }), { value: kind }));
     const list = element("ol", { className: "marks" }, ...this.marks.map((mark, index) => {
       const remove = this.button("×", () => this.remove(index), { className: "small" });
       remove.setAttribute("aria-label", `${this.words.remove}: ${this.asked.kinds[mark.kind]}`);
-      return element("li", {}, element("span", { textContent: this.asked.kinds[mark.kind] }), remove);
+      return element("li", {}, element("span", { textContent: `${index + 1} ${this.asked.kinds[mark.kind]}` }), remove);
     }));
     const done = this.button(this.words.done, () => this.finish("wrong"), { className: "primary done", key: "↵" });
     done.disabled = this.marks.length === 0;

@@ -18,7 +18,7 @@ class Viewer {
     this.aim = { x: 0.5, y: 0.5 };
     this.pointers = new Map();
     this.stage.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
-    for (const name of ["pointerdown", "pointermove", "pointerup", "pointercancel"]) {
+    for (const name of ["pointerdown", "pointermove", "pointerup", "pointercancel", "click"]) {
       this.stage.addEventListener(name, (event) => this[name](event));
     }
     this.watcher = new ResizeObserver(() => this.fit());
@@ -105,7 +105,13 @@ class Viewer {
   }
 
   pointerup(event) {
-    if (!this.pointers.delete(event.pointerId) || !this.tapping || this.pointers.size) return;
+    this.pointers.delete(event.pointerId);
+  }
+
+  // Not when the finger lifts: the click that follows would fall on whatever has come to lie there.
+  click(event) {
+    if (!this.tapping) return;
+    this.tapping = false;
     const { x, y } = this.point(event);
     if (!this.onPlace) return this.toggle(x, y);
     const place = {
