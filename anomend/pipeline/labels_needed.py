@@ -15,6 +15,8 @@ NOISE = 1.3
 """Pairs per pair of perfect labels, for raters who err in 10%; in the study it is 1.1 to 1.4 for three raters."""
 TUNED_SHARE = 0.5
 """Assumed rate of the tuned model, as a share of the largest that is allowed."""
+NEW_KIND = 0.25
+"""Assumed share of the tuned model's wrong pictures that are of one kind which the base model does not draw."""
 HELD_OUT_CHANGED = 0.04
 """Assumed share of held-out pairs in which only one picture is wrong; as many of either model."""
 
@@ -46,8 +48,8 @@ def pairs_needed(params: Params) -> PairsPerPrompt:
     target = max(
         _rate_pairs(rate, verdict.max_target_rate, error) / len(prompts.target), _rate_pairs(rate, worst, error)
     )
-    # A kind may make up all of what is left.
-    target = max(target, _rise_pairs(rate, verdict.max_kind_rise, error, rise=rate / 2) / len(prompts.target))
+    # A quarter of what is left may be of one kind that the base model does not draw.
+    target = max(target, _rise_pairs(rate, verdict.max_kind_rise, error, rise=NEW_KIND * rate) / len(prompts.target))
     held_out = 0.0
     if prompts.held_out:
         held_out = max(
@@ -80,13 +82,10 @@ def label_plan(params: Params, median_ms: float | None) -> list[str]:
     if params.verdict.evidence == "people+machine":
         lines.append("fewer where the detector is good: metrics/people.json says how many labels it saved")
     if designed.target < needed.target or designed.held_out < needed.held_out:
-        lines.append(
-            f"to label as many: label.pairs_per_prompt={needed.target} label.held_out_pairs_per_prompt={needed.held_out}"
-        )
+        settings = f"label.pairs_per_prompt={needed.target} label.held_out_pairs_per_prompt={needed.held_out}"
+        lines.append(f"to label as many: {settings}")
     if needed.target > sample.target_seeds_per_prompt or needed.held_out > sample.held_out_seeds_per_prompt:
-        lines.append(
-            "that is more than sample.target_seeds_per_prompt or sample.held_out_seeds_per_prompt has: set both"
-        )
+        lines.append("that is more than are sampled: set sample.target_seeds_per_prompt, held_out_seeds_per_prompt")
     return lines
 
 

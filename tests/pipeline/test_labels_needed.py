@@ -33,7 +33,7 @@ def test_the_planned_pairs_have_the_stated_power_in_the_exact_tests() -> None:
 
 def test_a_stricter_limit_takes_more_labels() -> None:
     usual = pairs_needed(params())
-    strict = pairs_needed(params(verdict={"evidence": "people", "max_target_rate": 0.08}))
+    strict = pairs_needed(params(verdict={"evidence": "people", "max_kind_rise": 0.05}))
     assert strict.target > usual.target and strict.held_out == usual.held_out
     assert pairs_needed(params(verdict={"evidence": "people", "held_out_margin": 0.02})).held_out > usual.held_out
 
