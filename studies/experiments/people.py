@@ -139,11 +139,11 @@ def simulated_run(
             prompts += [f"prompt {number}"] * seeds
             cells += [group] * seeds
             labelled.append(np.arange(seeds) < round(labelling.share * seeds))
-    truth, group, seen = np.concatenate(wrong), np.array(cells), np.concatenate(labelled)
+    truth, groups, seen = np.concatenate(wrong), np.array(cells), np.concatenate(labelled)
     n = len(truth)
     flat = truth.T.reshape(-1)
     answers, marks = rated(rng, flat, np.repeat([0, 1], n), np.tile(seen, 2), labelling=labelling, new_kind=new_kind)
-    all_cells = np.concatenate([2 * group, 2 * group + 1])
+    all_cells = np.concatenate([2 * groups, 2 * groups + 1])
     errors = fit_raters(answers, all_cells)
     machine = predicted(rng, truth, labelling)
     names = np.array(prompts, dtype=object)
@@ -155,11 +155,11 @@ def simulated_run(
         by_kind[kind] = correct_labels(of_kind, all_cells, fit)
     changes = []
     for chosen in (0, 1):
-        rows = np.flatnonzero(group == chosen)
+        rows = np.flatnonzero(groups == chosen)
         pairs = _pairs(labels, rows, n, names, machine)
         kinds = {kind: _pairs(each, rows, n, names, None) for kind, each in by_kind.items()} if chosen == 0 else {}
         changes.append(change_of(pairs, kinds))
-    return changes[0], changes[1], truth[(group == 0) & seen, 1]
+    return changes[0], changes[1], truth[(groups == 0) & seen, 1]
 
 
 def rated(
