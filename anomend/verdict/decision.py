@@ -21,6 +21,7 @@ from anomend.verdict.clauses import Claim, Clause, decide
 from anomend.verdict.evidence import Change, Copies, Ratio, measure, number, read_change, read_copies, read_ratio
 from anomend.verdict.people import Evidence, read_people, who_decides
 from anomend.verdict.preference import preference
+from anomend.verdict.scope import scope_of
 
 EXPLORATORY = "This was a quick run (level: quick), of few images and few steps: it proves nothing, whatever it says."
 
@@ -165,7 +166,7 @@ def reach_verdict(
     return Verdict(
         outcome=outcome_of(clause.passed for clause in clauses.values()),
         reasons=tuple(failed or unsettled or [clause.sentence for clause in clauses.values()]),
-        scope=scope_of(target, held_out, thresholds, attempt),
+        scope=scope_of(target, held_out, 1 - thresholds.level, attempt),
         clauses=clauses,
         metrics=metrics,
         evidence=evidence,
@@ -202,28 +203,3 @@ def outcome_of(passed: Iterable[bool | None]) -> Outcome:
     """`not_corrected` if a clause failed, else `inconclusive` if one is unsettled, else `corrected`."""
     passed = list(passed)
     return "not_corrected" if False in passed else "inconclusive" if None in passed else "corrected"
-
-
-def scope_of(target: Change, held_out: Change, thresholds: Thresholds, attempt: int | None) -> tuple[str, ...]:
-    """What the verdict is about, and what it cannot say, in sentences."""
-    counts = f"{len(target.prompts)} target and {len(held_out.prompts)} held-out prompts"
-    error = 1 - thresholds.level
-    seeds = (
-        "Its seeds are those of everyday runs, and whoever tries often enough passes there by luck: `make confirm`"
-        " decides at seeds that nothing has looked at."
-    )
-    if attempt is not None:
-        seeds = f"It is confirmation {attempt}, at seeds that nothing had looked at when its record was committed."
-    sentences = [
-        seeds,
-        f"It is about new seeds of these {counts}, not about other prompts.",
-        f"`corrected` and `not_corrected` are each wrong in at most {error:.3g} of runs whose truth is at a threshold.",
-    ]
-    if held_out.prompts:
-        # With m prompts of which none is ruined, a share s of ruined prompts has probability (1 - s)^m.
-        unseen = 1 - error ** (1 / len(held_out.prompts))
-        sentences.append(
-            f"Even if no held-out prompt got worse, up to {unseen:.0%} of the prompts that are like them may have:"
-            f" {len(held_out.prompts)} prompts exclude no less."
-        )
-    return tuple(sentences)

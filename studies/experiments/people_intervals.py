@@ -25,7 +25,7 @@ from anomend.project.seeding import numpy_generator
 from anomend.statistics import wilson_interval
 from anomend.statistics.corrected_labels import correct_labels
 from anomend.statistics.dawid_skene import NOTHING, WRONG, fit_raters
-from studies.experiments.people import CREW, Labelling, predicted
+from studies.experiments.people_runs import CREW, Labelling, predicted
 
 TABLE = Path("studies/experiments/people_intervals.csv")
 BASE_RATE = 0.7
