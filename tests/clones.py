@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,17 @@ def set_params(folder: Path, changes: dict[str, dict[str, Any]]) -> None:
             for key in section.split("."):
                 found = found[key]
             found |= values
+
+
+def run_queue(folder: Path) -> None:
+    """Run the queued experiments one after the other, and wait for them; one that fails, fails the test."""
+    run(folder, "dvc", "queue", "start", "-j", "1")
+    for _ in range(600):
+        queue = run(folder, "dvc", "queue", "status").stdout
+        if "Queued" not in queue and "Running" not in queue:
+            break
+        time.sleep(1)
+    assert "Success" in queue and "Failed" not in queue, queue
 
 
 def stages_run(output: str) -> set[str]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from anomend.pipeline.bill import in_words, kept_shares, make_bill, summary, table, total_seconds
 from anomend.pipeline.costs import read_published
+from anomend.pipeline.work import work_of
 from anomend.project.paths import COSTS
 from tests.conftest import ROOT
 from tests.parameters import params_of, user_params
@@ -30,6 +33,15 @@ def test_the_bill_of_a_real_base_without_any_record() -> None:
     assert abs(times["H100"] - ((64 + 84 + 1536) * 80 + 640) * forward - 8000 * trained) < 1
     assert unknown == ["encode", "measure@base", "measure@tuned"]
     assert "3.8 h on H100, 8.6 h on L40S" in summary(bill) and "1,536 samples" in summary(bill)
+
+
+@pytest.mark.parametrize("profile", ["paper", "sd3-medium", "sd35-medium", "sd35-large"])
+def test_readme_quotes_the_hours_of_each_real_profile(profile: str) -> None:
+    params = params_of(user_params() | {"profile": profile})
+    times, _ = total_seconds(make_bill(params, kept={}, records=[], published=PUBLISHED))
+    images = 2 * work_of(params)["sample_base"].images
+    row = f"| `{profile}` | {images:,} | {times['H100'] / 3600:.1f} | {times['L40S'] / 3600:.1f} |"
+    assert row in (ROOT / "README.md").read_text().splitlines()
 
 
 def test_only_stages_that_would_run_are_billed() -> None:
