@@ -18,7 +18,7 @@ from anomend.params.evaluation import (
     VerdictParams,
 )
 from anomend.params.images import CollectParams, CurateParams
-from anomend.params.prompts import PromptParams
+from anomend.params.prompts import PromptParams, content
 from anomend.params.training import TrainParams
 from anomend.params.types import Section
 
@@ -82,6 +82,13 @@ class Params(Section):
         class_prompts = self.class_images.prompts if self.class_images.per_prompt else []
         return list(dict.fromkeys([*self.prompts.target, *self.prompts.held_out, *class_prompts]))
 
+    def preserved_prompts(self) -> list[str]:
+        """Held-out prompts that training sees: class images show the same. What they cost is not what others cost."""
+        if not (self.train.class_batch_size and self.class_images.per_prompt):
+            return []
+        shown = {content(prompt) for prompt in self.class_images.prompts}
+        return [prompt for prompt in self.prompts.held_out if content(prompt) in shown]
+
     def seed_ranges(self) -> dict[str, range]:
         """The seeds that this run samples images with, by the parameter that they start at; unused ones are empty."""
         sample, monitor, losers = self.sample, self.train.monitor, self.losers
@@ -112,6 +119,13 @@ class Params(Section):
             raise ValueError(
                 f"class_images.prompts holds {shared[0]!r}, a held-out prompt: training on it would hide what the "
                 "correction costs"
+            )
+        preserved, held_out = self.preserved_prompts(), self.prompts.held_out
+        if 2 * len(preserved) > len(held_out):
+            raise ValueError(
+                f"{len(preserved)} of the {len(held_out)} prompts in prompts.held_out are in class_images.prompts too, "
+                f"such as {preserved[0]!r}: training preserves them, so they hide what the correction costs elsewhere; "
+                "let half of the held-out prompts or more be of other content"
             )
         if self.train.class_batch_size and not self.class_images.per_prompt:
             raise ValueError(
