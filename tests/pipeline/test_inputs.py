@@ -46,7 +46,7 @@ def pictures(project: Path) -> Any:
 def test_every_parameter_that_names_a_file_to_read_is_an_input_with_a_link_that_dvc_compares() -> None:
     """Run settings and files that are pinned by a digest of their own are none."""
     pinned = {"detectors.photographs.networks", "collect.paper.path"}
-    paths = {"base.local_folder", "collect.folder.path", "survey.responses"}
+    paths = {"base.local_folder", "collect.folder.path", "survey.responses", "label.labels", "label.gold"}
     paths |= {f"collect.openai.{name}_template" for name in ("individual", "context")}
     paths |= {f"detectors.rtdetr.{name}_model" for name in ("person", "pose")}
     paths |= {f"{section}.detector" for section in ("measure", "class_images", "losers", "train.monitor")}
