@@ -42,6 +42,7 @@ def main() -> None:
     result = judge_pairs(
         pairs,
         judge,
+        question=params.survey.question,
         detector=params.measure.detector,
         detectors=params.detectors,
         purchases=purchases,

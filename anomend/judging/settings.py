@@ -14,6 +14,8 @@ class LlmSettings:
 
     purchase: PurchaseSettings
     """The model and the money of this judge."""
+    question: str
+    """Which of two images is the more natural, in the words that people read."""
     image_size: int
     """Longer side at which images are sent, pixels."""
     max_tokens: int

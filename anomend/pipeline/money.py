@@ -58,7 +58,7 @@ def judging_usd(params: Params, prices: Path) -> float:
     paid = [name for name in judge.judges if name in PAID_JUDGES]
     if not paid:
         return 0.0
-    from anomend.judging.llm_judge import PARTS_FACTOR, estimate_usd
+    from anomend.judging.llm_requests import PARTS_FACTOR, estimate_usd
     from anomend.judging.protocol import ORDERS
     from anomend.purchasing.prices import read_price
 
