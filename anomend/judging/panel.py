@@ -18,7 +18,7 @@ from anomend.judging.llm_client import counted
 from anomend.judging.llm_judge import LlmJudge
 from anomend.judging.llm_requests import LlmQuestion
 from anomend.judging.parts import part_questions
-from anomend.judging.protocol import JudgeAnswer, JudgeQuestion, ask, whole_questions
+from anomend.judging.protocol import Judge, JudgeAnswer, JudgeQuestion, ask, whole_questions
 from anomend.judging.registry import PAID_JUDGES, make_judge
 from anomend.judging.settings import JudgeSettings, LlmSettings
 from anomend.params.detectors import DetectorParams
@@ -65,7 +65,7 @@ def judge_pairs(
         ValueError: a judge cannot be made, or its answers cannot be bought.
         FileNotFoundError: the networks of a detector are missing.
     """
-    judges = {
+    judges: dict[str, Judge] = {
         name: make_judge(
             name,
             JudgeSettings(

@@ -40,8 +40,8 @@ class PairVerdict(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    image_a: Counts | None = Field(None, description="What image A shows.")
-    image_b: Counts | None = Field(None, description="What image B shows.")
+    image_a: Counts | None = Field(default=None, description="What image A shows.")
+    image_b: Counts | None = Field(default=None, description="What image B shows.")
     anatomy: Choice | None = Field(description="Whose bodies have the right parts, in number and in place.")
     physical_plausibility: Choice | None = Field(description="In which the scene could exist.")
     lighting: Choice | None = Field(description="Whose light and shadows agree with each other.")

@@ -15,8 +15,8 @@ class MeasureParams(Section):
 
     detector: AnatomyDetector = Field(
         description="Detector of anomalies. drawn_people: the miniature's checker. photographs: whether people, bodies "
-        "and hands are visible (`make photograph-models`); gives no verdict. objects:MODEL@PIN: your own "
-        "detector of anomalies (docs/anatomy_detectors.md). none: no detector, no anomaly rate."
+        "and hands are visible (`make photograph-models`); gives no verdict. objects:MODEL@PIN, "
+        "segformer:FOLDER@SHA256, endpoint:URL#FORM: your own detector (docs/anatomy_detectors.md). none: no detector, no anomaly rate."
     )
     extractor: Literal["efficientnet_lite0", "inception", "dinov2", "clip"] = Field(
         description="Feature extractor of the distances."
