@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tqdm import tqdm
@@ -27,14 +27,13 @@ class LlmClient:
     Args:
         provider: the vendor.
         settings: model, images, money.
-        problem_of: why the text of an answer cannot be used; None if it can.
 
     Raises:
         ValueError: the model is retired or has no price.
     """
 
-    def __init__(self, provider: Provider, settings: LlmSettings, problem_of: Callable[[str], str | None]) -> None:
-        self.provider, self.settings, self._problem_of = provider, settings, problem_of
+    def __init__(self, provider: Provider, settings: LlmSettings) -> None:
+        self.provider, self.settings = provider, settings
         self.buyer = Buyer(settings.purchase)
         self.batches = ProviderBatches(provider, self.buyer.price)
         self._encoder = Encoder(settings.image_size)
@@ -91,7 +90,7 @@ class LlmClient:
         record = self.buyer.store.get(request)
         if record is None:
             raise ValueError(f"no answer of {self._name()} is stored for a question: run the stage again")
-        second = self.buyer.store.get(again) if self._problem(record) else None
+        second = self.buyer.store.get(again) if self._problem(question, record) else None
         used = second or record
         details: dict[str, Any] = {
             "request": (again if second else request).key,
@@ -104,7 +103,7 @@ class LlmClient:
             details["asked_again"] = True
         refused = used.outcome.kind == "refusal"
         raw = "" if refused else self.provider.text(used.outcome.response)
-        return Reply(raw, details | ({"refused": True} if refused else {}), self._problem(used))
+        return Reply(raw, details | ({"refused": True} if refused else {}), self._problem(question, used))
 
     def _send(self, requests: Sequence[PaidRequest]) -> None:
         if self.settings.batch:
@@ -119,7 +118,7 @@ class LlmClient:
         unreadable: dict[str, tuple[PaidRequest, str]] = {}
         for question, request in zip(questions, requests, strict=True):
             record = self.buyer.store.get(request)
-            if record is not None and record.outcome.kind == "answer" and (problem := self._problem(record)):
+            if record is not None and record.outcome.kind == "answer" and (problem := self._problem(question, record)):
                 unreadable[request.key] = self.request(question, again=True), problem
         if not unreadable:
             return
@@ -140,12 +139,12 @@ class LlmClient:
                 self.provider.connect(key, self.settings.purchase.timeout_s)
         self._send(again)
 
-    def _problem(self, record: Record) -> str | None:
+    def _problem(self, question: LlmQuestion, record: Record) -> str | None:
         """Why an answer cannot be used; None if it can."""
         outcome = record.outcome
         if outcome.kind == "refusal":
             return f"{REFUSED}: {outcome.reason}"
-        problem = self._problem_of(self.provider.text(outcome.response))
+        problem = question.problem_of(self.provider.text(outcome.response))
         if problem and self.provider.cut_off(outcome.response):
             return f"{CUT_OFF} at {self.settings.max_tokens} tokens: raise judge.max_tokens"
         return problem

@@ -32,7 +32,7 @@ class LlmJudge:
     def __init__(self, provider: Provider, settings: LlmSettings) -> None:
         self.provider, self.model = provider.name, settings.purchase.model
         self.settings = settings
-        self.client = LlmClient(provider, settings, lambda text: parse_verdict(text)[1])
+        self.client = LlmClient(provider, settings)
 
     def question(self, show: Callable[[], BlindPair]) -> LlmQuestion:
         """The question about a pair: it holds the repeat's number, and nothing that tells which model drew what.
@@ -50,6 +50,7 @@ class LlmJudge:
                 SentImage.of("Image B", pair.image_b, partial(_image, show, "image_b")),
             ),
             repeat=pair.repeat,
+            problem_of=lambda text: parse_verdict(text)[1],
         )
 
     def questions(self, questions: Iterable[JudgeQuestion]) -> list[LlmQuestion]:

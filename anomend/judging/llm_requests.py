@@ -79,6 +79,8 @@ class LlmQuestion:
     images: tuple[SentImage, ...]
     repeat: int
     """Number of the repeat, from 0; equal questions of different repeats are answered separately."""
+    problem_of: Callable[[str], str | None]
+    """Why the text of an answer cannot be used; None if it can."""
 
     def content(self, *, provider: str, model: str, image_size: int, max_tokens: int) -> dict[str, Any]:
         """What is sent, with images by their digests; see `PaidRequest`."""

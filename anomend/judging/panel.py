@@ -14,10 +14,12 @@ from tqdm import tqdm
 from anomend.detectors.table import make_detector
 from anomend.judging.analysis import analyse, analyse_parts, pair_scores, pooled
 from anomend.judging.answers import write_answers
+from anomend.judging.label_metrics import label_metrics
 from anomend.judging.llm_client import counted
 from anomend.judging.llm_judge import LlmJudge
 from anomend.judging.llm_requests import LlmQuestion
 from anomend.judging.parts import part_questions
+from anomend.judging.pictures import keep_labels, picture_questions
 from anomend.judging.protocol import Judge, JudgeAnswer, JudgeQuestion, ask, whole_questions
 from anomend.judging.registry import PAID_JUDGES, make_judge
 from anomend.judging.settings import JudgeSettings, LlmSettings
@@ -26,14 +28,17 @@ from anomend.params.evaluation import JudgeParams
 from anomend.purchasing.buyer import check_together
 from anomend.purchasing.settings import PurchaseSettings
 
+LABELS = "labels"
+"""Folder with labels of single pictures, among the answers."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PanelResult:
     """What a panel of judges says."""
 
     metrics: dict[str, Any]
-    """By judge: see `analyse`, with the counts of a paid judge and, under `parts`, see `analyse_parts`; and `pooled`,
-    where several independent judges answered."""
+    """By judge: see `analyse`, with the counts of a paid judge and, under `parts`, see `analyse_parts`, and under
+    `labels`, see `label_metrics`; and `pooled`, where several independent judges answered."""
     scores: pd.DataFrame
     """One row per judge and pair: columns judge, prompt, seed, score (of the tuned image, 0 to 1)."""
     questions: int
@@ -44,6 +49,7 @@ def judge_pairs(
     pairs: pd.DataFrame,
     params: JudgeParams,
     *,
+    pictures: pd.DataFrame,
     question: str,
     detector: str,
     detectors: DetectorParams,
@@ -55,6 +61,7 @@ def judge_pairs(
     Args:
         pairs: as `choose_pairs` returns them.
         params: which judges answer which questions, how often.
+        pictures: single pictures that paid judges label, as `choose_pictures` returns them; may be empty.
         question: which of two images is the more natural, in the words that people read.
         detector: name of the anatomy detector behind the judge `anatomy`.
         detectors: parameters of the detectors.
@@ -79,11 +86,12 @@ def judge_pairs(
     paid = {name: judge for name, judge in judges.items() if isinstance(judge, LlmJudge)}
     about_whole = whole_questions(pairs, params.repeats)
     about_parts: list[JudgeQuestion] = []
+    about_single = picture_questions(pictures) if paid else []
     # Before pictures are searched for parts, and before the first cent.
-    sent = _affordable(paid, about_whole)
+    sent = _affordable(paid, about_whole, about_single)
     if params.parts != "none" and paid:
         about_parts = part_questions(pairs, params.repeats, make_detector(params.parts, detectors))
-        sent = _affordable(paid, [*about_whole, *about_parts])
+        sent = _affordable(paid, [*about_whole, *about_parts], about_single)
     # The stage has this folder as an output, also without judges.
     folder.mkdir(parents=True, exist_ok=True)
     metrics: dict[str, Any] = {}
@@ -99,6 +107,10 @@ def judge_pairs(
         if name in paid:
             metrics[name] |= {"asked_again": sum("asked_again" in answer.details for answer in answers)}
             metrics[name] |= asdict(purchases[name].counts)
+            if about_single:
+                labels = keep_labels(paid[name].client, pictures, about_single, folder / LABELS)
+                metrics[name]["labels"] = label_metrics(labels)
+                _warn_unparsed(f"{name}, on single pictures", [label.unparsed for label in labels])
         if by_part := analyse_parts(answers, params.seed):
             metrics[name]["parts"] = by_part
         scores[name] = pair_scores(answers)
@@ -110,23 +122,31 @@ def judge_pairs(
     return PanelResult(metrics=metrics, scores=_table(scores), questions=len(about_whole))
 
 
-def _affordable(paid: Mapping[str, LlmJudge], questions: Sequence[JudgeQuestion]) -> dict[str, list[LlmQuestion]]:
-    """What each paid judge is asked, once it is certain that all of them may be paid."""
-    sent = {name: judge.questions(tqdm(questions, desc=f"questions to {name}")) for name, judge in paid.items()}
+def _affordable(
+    paid: Mapping[str, LlmJudge], questions: Sequence[JudgeQuestion], about_single: Sequence[LlmQuestion]
+) -> dict[str, list[LlmQuestion]]:
+    """All that each paid judge is asked, once it is certain that all of them may be paid."""
+    sent = {
+        name: [*judge.questions(tqdm(questions, desc=f"questions to {name}")), *about_single]
+        for name, judge in paid.items()
+    }
     check_together([(judge.client.buyer, judge.client.plan(sent[name])) for name, judge in paid.items()])
     return sent
 
 
 def _warn(name: str, answers: Sequence[JudgeAnswer], metrics: Mapping[str, Any]) -> None:
     """Tell the user on the screen what a metric file alone would hide."""
-    if problems := [answer.unparsed for answer in answers if answer.unparsed]:
-        tqdm.write(
-            f"judge {name}: {len(problems)} of {len(answers)} answers are not verdicts and are left out "
-            f"({counted(problems)})",
-            file=sys.stderr,
-        )
+    _warn_unparsed(name, [answer.unparsed for answer in answers])
     if caution := metrics.get("caution"):
         tqdm.write(f"judge {name}: {caution}", file=sys.stderr)
+
+
+def _warn_unparsed(name: str, problems: Sequence[str | None]) -> None:
+    if told := list(filter(None, problems)):
+        tqdm.write(
+            f"judge {name}: {len(told)} of {len(problems)} answers are not verdicts and are left out ({counted(told)})",
+            file=sys.stderr,
+        )
 
 
 def _llm_settings(params: JudgeParams, purchase: PurchaseSettings, question: str) -> LlmSettings:
