@@ -15,6 +15,8 @@ DETECTORS: dict[str, str] = {
     "photographs": "anomend.detectors.photographs.detector",
     "photographs_rtdetr": "anomend.detectors.photographs_rtdetr",
     "objects": "anomend.detectors.objects",
+    "segformer": "anomend.detectors.segformer",
+    "endpoint": "anomend.detectors.endpoint.detector",
     "none": "anomend.detectors.no_detector",
 }
 """Detector to its module (`DetectorModule`), which is imported at first use: network libraries take seconds to load."""

@@ -14,34 +14,19 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from anomend.judging.verdicts import PairVerdict, parse_verdict
 from anomend.pictures.image_sets import load_image
 from anomend.project.files import sha256_of
 from anomend.project.seeding import numpy_generator
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels; right and bottom are outside."""
-Choice = Literal["A", "B", "tie"]
 Order = Literal["base_first", "tuned_first"]
+REFUSED, CUT_OFF = "refused", "cut off"
+"""How the problem of a reply begins that was refused, or that reached the limit on tokens."""
 ORDERS: tuple[Order, Order] = ("base_first", "tuned_first")
-CRITERIA = ("anatomy", "physical_plausibility", "lighting", "prompt")
-
-
-class PairVerdict(BaseModel):
-    """A judge's verdict on images A and B; a criterion that it does not assess is null, which is not a tie.
-
-    The descriptions below are sent to LLM judges, so they are part of the keys of stored answers: do not change them.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    overall: Choice = Field(description="Which image is better overall.")
-    anatomy: Choice | None = Field(description="Whose bodies have the right parts, in number and in place.")
-    physical_plausibility: Choice | None = Field(description="In which the scene could exist.")
-    lighting: Choice | None = Field(description="Whose light and shadows agree with each other.")
-    prompt: Choice | None = Field(description="Which shows better what the prompt asks for.")
-    reason: str = Field(max_length=500, description="Why, in one sentence.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +69,8 @@ class Reply:
     """Should be JSON of a `PairVerdict`; kept even if it is not."""
     details: dict[str, Any] = field(default_factory=dict)
     """What else is kept: request id, usage, cost."""
+    problem: str | None = None
+    """Why it cannot be a verdict, where that is known without reading it: it was refused, or cut off."""
 
 
 class Judge(Protocol):
@@ -204,7 +191,7 @@ def ask(judge: Judge, questions: Iterable[JudgeQuestion]) -> Iterator[JudgeAnswe
     for question in questions:
         pair = blind(question)
         reply = judge.judge(pair)
-        verdict, unparsed = parse_verdict(reply.raw)
+        verdict, unparsed = (None, reply.problem) if reply.problem else parse_verdict(reply.raw)
         yield JudgeAnswer(
             provider=judge.provider,
             model=judge.model,
@@ -220,15 +207,6 @@ def ask(judge: Judge, questions: Iterable[JudgeQuestion]) -> Iterator[JudgeAnswe
             raw=reply.raw,
             details=reply.details,
         )
-
-
-def parse_verdict(raw: str) -> tuple[PairVerdict | None, str | None]:
-    """Read a reply by the schema: (verdict, None), or (None, the reason why it is not a verdict)."""
-    try:
-        return PairVerdict.model_validate_json(raw), None
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        return None, f"{'.'.join(map(str, problem['loc'])) or 'reply'}: {problem['msg']}"
 
 
 def _blind_name(image: NDArray[np.uint8]) -> str:

@@ -15,8 +15,9 @@ class MeasureParams(Section):
 
     detector: AnatomyDetector = Field(
         description="Detector of anomalies. drawn_people: the miniature's checker. photographs: whether people, bodies "
-        "and hands are visible (`make photograph-models`); gives no verdict. objects:MODEL@PIN: your own "
-        "detector of anomalies (docs/anatomy_detectors.md). none: no detector, no anomaly rate."
+        "and hands are visible (`make photograph-models`); gives no verdict. objects:MODEL@PIN, "
+        "segformer:FOLDER@SHA256, endpoint:URL#FORM: your own detector "
+        "(docs/anatomy_detectors.md). none: no detector, no anomaly rate."
     )
     extractor: Literal["efficientnet_lite0", "inception", "dinov2", "clip"] = Field(
         description="Feature extractor of the distances."
@@ -102,6 +103,10 @@ class JudgeParams(Section):
         description="Detector of head, arms, hands and legs; paid judges then also judge each part in crops; "
         "drawn_people, photographs or none; about four times the cost."
     )
+    label_pairs_per_prompt: int = Field(
+        ge=0, description="Pairs per target prompt of which paid judges label both pictures, each by itself; 0: none."
+    )
+    label_held_out_pairs_per_prompt: int = Field(ge=0, description="Pairs per held-out prompt, likewise.")
     image_size: int = Field(ge=64, le=2048, description="Longer side at which images are sent, pixels.")
     max_tokens: int = Field(ge=200, le=32_000, description="Most tokens per answer, thinking included.")
     max_usd: Dollars = Field(
@@ -113,6 +118,15 @@ class JudgeParams(Section):
         json_schema_extra=RUN_SETTING, gt=0, le=3600, description="Seconds between two checks of a batch."
     )
     requests: RequestParams
+
+    @model_validator(mode="after")
+    def _someone_labels(self) -> JudgeParams:
+        if self.label_pairs_per_prompt + self.label_held_out_pairs_per_prompt and not {*self.judges} - {"anatomy"}:
+            raise ValueError(
+                "judge.label_pairs_per_prompt asks paid judges, and judge.judges names none: add anthropic or openai, "
+                "or set it to 0"
+            )
+        return self
 
 
 class SurveyParams(Section):
