@@ -13,12 +13,16 @@ from anomend.verdict.decision import Thresholds, reach_verdict
 def main() -> None:
     params = load_params()
     thresholds = params.verdict.model_dump()
+    evidence = thresholds.pop("evidence")
     compare, tuned = read_metrics(METRICS / "compare.json"), read_metrics(METRICS / "measure_tuned.json")
     record = record_in_force(params, CONFIRMATIONS)
     verdict = reach_verdict(
         compare,
         tuned,
         Thresholds(**thresholds),
+        evidence=evidence,
+        people=read_metrics(METRICS / "people.json"),
+        survey=read_metrics(METRICS / "survey.json"),
         exploratory=params.level == "quick",
         attempt=record.attempt if record else None,
     )
@@ -26,7 +30,10 @@ def main() -> None:
     provenance = {"thresholds": thresholds, "n": target["n"], "clusters": target["clusters"]}
     write_metrics(METRICS / "verdict.json", verdict.as_metrics(), provenance)
     about = f", confirmation {record.attempt}" if record else ""
-    print(f"verdict: {verdict.outcome}{about}" + (", of a quick run, which proves nothing" * verdict.exploratory))
+    print(
+        f"verdict by {evidence}: {verdict.outcome}{about}"
+        + (", of a quick run, which proves nothing" * verdict.exploratory)
+    )
 
 
 if __name__ == "__main__":

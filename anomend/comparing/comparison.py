@@ -20,12 +20,20 @@ from anomend.comparing.effects import (
 )
 from anomend.comparing.pairs import Pairs
 from anomend.comparing.right_diversity import right_diversity
+from anomend.detectors.table import PROVEN
 from anomend.measuring.feature_store import FeatureStore
 from anomend.measuring.features import Images
 from anomend.measuring.set_metrics import Features, Metrics
 from anomend.params.evaluation import CompareParams, MeasureParams
 from anomend.project.paths import MODELS
 from anomend.statistics import Better, holm
+
+NO_DETECTOR = "none"
+UNPROVEN = (
+    "has not been shown to be right about this run's pictures: let people label some of them, and set verdict.evidence "
+    "to people+machine (docs/people.md)"
+)
+"""Why a detector without people's labels decides nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,10 +133,17 @@ def group_effects(
 
 
 def with_caution(metrics: dict[str, Metrics], provenance: Mapping[str, Any]) -> dict[str, Metrics]:
-    """The metrics; anomaly rates of a detector whose anomalies are not proof have a `caution` that says so."""
-    if not (caution := provenance.get("detector_caution")):
+    """The metrics; anomaly rates of a detector whose anomalies are not proof have a `caution` that says so.
+
+    A detector's own caution is about what it can see at all; without one, it lacks people's labels of these pictures.
+    """
+    detector = provenance.get("detector")
+    caution = provenance.get("detector_caution")
+    if not caution and detector not in (None, NO_DETECTOR) and detector not in PROVEN:
+        caution = UNPROVEN
+    if not caution:
         return metrics
-    words = {"caution": f"the detector {provenance['detector']} {caution}"}
+    words = {"caution": f"the detector {detector} {caution}"}
     return {name: values | words if name.startswith("anomaly_rate_") else values for name, values in metrics.items()}
 
 

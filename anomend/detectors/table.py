@@ -21,6 +21,10 @@ DETECTORS: dict[str, str] = {
 }
 """Detector to its module (`DetectorModule`), which is imported at first use: network libraries take seconds to load."""
 
+PROVEN = frozenset({"drawn_people"})
+"""Detectors that decide a verdict by themselves. Any other needs people's labels of the run's own pictures: how often
+it is right depends on the pictures, and may differ between the two models."""
+
 _WORDS: dict[Use, str] = {
     "anomalies": "name anomalies",
     "curation": "select training images",

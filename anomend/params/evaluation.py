@@ -67,6 +67,11 @@ class CompareParams(Section):
 class VerdictParams(Section):
     """Pre-registered thresholds: set before the run that they judge."""
 
+    evidence: Literal["detector", "people", "people+machine"] = Field(
+        description="What decides about anomalies. detector: measure.detector on all samples. people: their labels of "
+        "single pictures, with the raters' errors in the bounds. people+machine: the same, with the detector's answers "
+        "on the other pictures as far as they help (docs/people.md)."
+    )
     level: float = Field(ge=0.9, le=0.9999, description="Confidence of each clause: it errs in at most 1 - level.")
     min_target_drop: Share = Field(description="The target anomaly rate must fall by at least this.")
     max_target_rate: Share = Field(description="The tuned model's target anomaly rate must not exceed this.")
@@ -80,6 +85,11 @@ class VerdictParams(Section):
         gt=0, le=1, description="Diversity of the right images, tuned over base, must reach this."
     )
     max_copy_rate: Share = Field(description="Largest share of target samples that may copy an instance image.")
+    min_preference: Share | None = Field(
+        None,
+        description="The share of the survey's votes for the tuned image must exceed this, such as 0.5; null: the "
+        "survey decides nothing.",
+    )
 
 
 class JudgeModelParams(Section):

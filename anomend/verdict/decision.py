@@ -19,6 +19,8 @@ from anomend.statistics.exact_tests import holm
 from anomend.verdict import conditions
 from anomend.verdict.clauses import Claim, Clause, decide
 from anomend.verdict.evidence import Change, Copies, Ratio, measure, number, read_change, read_copies, read_ratio
+from anomend.verdict.people import Evidence, read_people, who_decides
+from anomend.verdict.preference import preference
 
 EXPLORATORY = "This was a quick run (level: quick), of few images and few steps: it proves nothing, whatever it says."
 
@@ -53,10 +55,14 @@ class Thresholds:
     """Tuned diversity over base diversity must reach this, else the model draws the same picture again and again."""
     max_copy_rate: float
     """The share of target samples that copy a training image must not exceed this."""
+    min_preference: float | None = None
+    """The survey's share of votes for the tuned image must exceed this; None: it is not asked for."""
 
     def __post_init__(self) -> None:
         for one in fields(self):
             value = getattr(self, one.name)
+            if value is None and one.default is None:
+                continue
             if not math.isfinite(value) or value < 0:
                 raise ValueError(f"{one.name} = {value}: a threshold of the verdict is a finite number, 0 or more")
         if not 0.5 <= self.level < 1:
@@ -74,6 +80,10 @@ class Verdict:
     """What the verdict is about, in sentences."""
     clauses: Mapping[str, Clause]
     metrics: Mapping[str, float | None]
+    evidence: Evidence = "detector"
+    """What decides the clauses about anomalies."""
+    decides: str = ""
+    """The same in a sentence."""
     exploratory: bool = False
     """Whether the run was for a first impression, so that its outcome proves nothing."""
     attempt: int | None = None
@@ -82,9 +92,11 @@ class Verdict:
     def as_metrics(self) -> dict[str, Any]:
         """The content of metrics/verdict.json, without provenance."""
         clauses = {name: clause.as_metrics() for name, clause in self.clauses.items()}
-        reasons = [EXPLORATORY, *self.reasons] if self.exploratory else list(self.reasons)
+        first = [sentence for sentence in (EXPLORATORY * self.exploratory, self.decides) if sentence]
+        reasons = [*first, *self.reasons]
         return {
             "verdict": self.outcome,
+            "evidence": self.evidence,
             "exploratory": self.exploratory,
             "confirmation": self.attempt,
             "reasons": reasons,
@@ -99,6 +111,9 @@ def reach_verdict(
     measure_tuned: Mapping[str, Any],
     thresholds: Thresholds,
     *,
+    evidence: Evidence = "detector",
+    people: Mapping[str, Any] | None = None,
+    survey: Mapping[str, Any] | None = None,
     exploratory: bool = False,
     attempt: int | None = None,
 ) -> Verdict:
@@ -112,6 +127,10 @@ def reach_verdict(
         measure_tuned: content of metrics/measure_tuned.json. It reads `copy_rate`, and checks that anomaly rates are
             those of the comparison.
         thresholds: what was asked for before the run.
+        evidence: what decides about anomalies: the detector, people, or both together; chosen before the run.
+        people: content of metrics/people.json, of which the anomaly rates are read where people decide. Diversity and
+            copies rest on features of all images all the same.
+        survey: content of metrics/survey.json, for the clause `preference`, if it is asked for.
         exploratory: the run was for a first impression.
         attempt: which confirmation this is; None: none, the seeds are those of everyday runs.
 
@@ -119,11 +138,13 @@ def reach_verdict(
         The verdict. A metric that is absent, null, not finite, impossible or contradicted by another leaves its clause
         unsettled, with the reason.
     """
-    target, held_out = (
-        read_change(compare, measure_tuned, f"anomaly_rate_{group}") for group in ("target", "held_out")
-    )
-    ratio, copies = read_ratio(compare), read_copies(measure_tuned, target)
+    names = ("anomaly_rate_target", "anomaly_rate_held_out")
+    by_detector = [read_change(compare, measure_tuned, name) for name in names]
+    ratio, copies = read_ratio(compare), read_copies(measure_tuned, by_detector[0])
+    target, held_out = by_detector if evidence == "detector" else [read_people(people or {}, name) for name in names]
     found = claims(target, held_out, ratio=ratio, copies=copies, thresholds=thresholds)
+    if thresholds.min_preference is not None:
+        found["preference"] = preference(survey or {}, thresholds.min_preference, 1 - thresholds.level)
     p_fail = adjusted(found)
     clauses = {name: decide(claim, p_fail[name], 1 - thresholds.level) for name, claim in found.items()}
     failed = [clause.sentence for clause in clauses.values() if clause.passed is False]
@@ -147,6 +168,8 @@ def reach_verdict(
         scope=scope_of(target, held_out, thresholds, attempt),
         clauses=clauses,
         metrics=metrics,
+        evidence=evidence,
+        decides=who_decides(evidence, people or {}, str(measure(measure_tuned, "provenance").get("detector") or "")),
         exploratory=exploratory,
         attempt=attempt,
     )
