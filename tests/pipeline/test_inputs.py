@@ -34,6 +34,7 @@ def project(tmp_path: Path) -> Path:
     """A project whose own pictures are there."""
     (tmp_path / "data/own/sub").mkdir(parents=True)
     (tmp_path / "data/survey").mkdir()
+    (tmp_path / "data/labels").mkdir()
     (tmp_path / "data/own/a.png").write_bytes(b"a")
     (tmp_path / "data/own/sub/b.png").write_bytes(b"b")
     return tmp_path
