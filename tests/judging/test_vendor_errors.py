@@ -62,7 +62,7 @@ def buy(asked: LlmJudge, count: int) -> None:
 
 
 def questions(asked: LlmJudge, count: int) -> list[LlmQuestion]:
-    return [asked.question(lambda pair=pair: pair) for pair in pairs(count)]  # type: ignore[misc]
+    return [asked.question(pair) for pair in pairs(count)]
 
 
 def pairs(count: int) -> list[BlindPair]:
@@ -158,7 +158,7 @@ def test_192_requests_of_768_pixels_stay_below_the_vendors_limits(vendor: str, t
     draw = np.random.default_rng(1)
     noise = [draw.integers(0, 256, (768, 768, 3), dtype=np.uint8) for _ in range(2)]
     pair = BlindPair(prompt="p", image_a=noise[0], image_b=noise[1], name_a="a", name_b="b", repeat=0)
-    api, request = asked.client.batches, asked.client.request(asked.question(lambda: pair))
+    api, request = asked.client.batches, asked.client.request(asked.question(pair))
     size = api.size(request)
     assert 2 * 768 * 768 * 3 * 4 / 3 < size < 2 * 768 * 768 * 3 * 4 / 3 * 1.01
     parts = split([request] * 192, api)
