@@ -69,8 +69,6 @@ def _example(name: str, answer: JudgeAnswer, base_and_tuned: Sequence[Path], *, 
         image_a=pair.image_a,
         image_b=pair.image_b,
         first=answer.order.removesuffix("_first"),
-        question=question_text(answer.prompt, None, words)
-        if name in PAID_JUDGES
-        else "it counts the anomalies in A and B.",
+        question=asked if name in PAID_JUDGES else "it counts the anomalies in A and B.",
         answer=f"unparsed ({answer.unparsed})." if verdict is None else f"{verdict.overall} ({verdict.reason}).",
     )
