@@ -102,6 +102,15 @@ def test_a_response_that_says_itself_that_it_failed_is_no_answer(server: ApiServ
     assert asked.settings.purchase.counts.retries == 1
 
 
+def test_an_answer_that_the_content_filter_stopped_is_a_refusal(server: ApiServer, tmp_path: Path) -> None:
+    stopped = openai_answer(TIE[:20]) | {"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}
+    server.answers[PATHS["openai"]] = lambda _: stopped
+    asked = judge("openai", tmp_path)
+    buy(asked, 2)
+    assert [asked.judge(pair).problem for pair in pairs(2)] == ["refused: stopped by the content filter"] * 2
+    assert len(server.seen) == 2
+
+
 def test_a_picture_that_the_vendor_cannot_read_is_tried_again_reported_and_never_stored(
     server: ApiServer, tmp_path: Path
 ) -> None:
