@@ -36,7 +36,7 @@ def analyse(answers: Sequence[JudgeAnswer], seed: int, resamples: int = 10_000) 
         repeat_stability: share of (pair, order) whose repeats all say the same; None without repeats;
         criteria: the tuned images' win rate on each criterion, None if the judge does not assess it;
         extra_limbs: by model, base and tuned: share of answers whose counts exceed one head, two arms or two legs per
-            person; None if the judge does not count. A count is not proof: see docs/judges.md;
+            person; only if the judge counts. A count is not proof: see docs/judges.md;
         ties: tied answers;
         unparsed: answers that are not verdicts, left out of everything else; refused, cut_off: those among them that
             the judge refused to give, or that reached the limit on tokens;
@@ -77,12 +77,13 @@ def analyse(answers: Sequence[JudgeAnswer], seed: int, resamples: int = 10_000) 
         "consistency": None if both.empty else float((both[ORDERS[0]] == both[ORDERS[1]]).mean()),
         "repeat_stability": _repeat_stability(table),
         "criteria": {criterion: _criterion(answers, criterion) for criterion in CRITERIA},
-        "extra_limbs": _extra_limbs(answers),
         "ties": int((table["choice"] == "tie").sum()),
         "unparsed": sum(answer.verdict is None for answer in answers),
         "refused": sum((answer.unparsed or "").startswith(REFUSED) for answer in answers),
         "cut_off": sum((answer.unparsed or "").startswith(CUT_OFF) for answer in answers),
     }
+    if extra_limbs := _extra_limbs(answers):
+        metrics["extra_limbs"] = extra_limbs
     if caution := position_caution(metrics):
         metrics["caution"] = caution
     return {**metrics, "reason": "; ".join(reasons)} if reasons else metrics
@@ -150,7 +151,7 @@ def _repeat_stability(table: pd.DataFrame) -> float | None:
     return None if repeated.empty else float((repeated["nunique"] == 1).mean())
 
 
-def _extra_limbs(answers: Sequence[JudgeAnswer]) -> dict[str, float | None]:
+def _extra_limbs(answers: Sequence[JudgeAnswer]) -> dict[str, float]:
     counted: dict[str, list[bool]] = {"base": [], "tuned": []}
     for answer in answers:
         if answer.verdict is None or answer.verdict.image_a is None or answer.verdict.image_b is None:
@@ -158,7 +159,7 @@ def _extra_limbs(answers: Sequence[JudgeAnswer]) -> dict[str, float | None]:
         models = ("base", "tuned") if answer.order == "base_first" else ("tuned", "base")
         for model, counts in zip(models, (answer.verdict.image_a, answer.verdict.image_b), strict=True):
             counted[model].append(_too_many(counts))
-    return {model: sum(extra) / len(extra) if extra else None for model, extra in counted.items()}
+    return {model: sum(extra) / len(extra) for model, extra in counted.items() if extra}
 
 
 def _too_many(counts: Counts) -> bool:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
-from typing import Literal
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anomend.judging.llm_client import LlmClient
 from anomend.judging.llm_requests import LlmQuestion, SentImage
-from anomend.judging.protocol import BlindPair, JudgeQuestion, Reply, blind
+from anomend.judging.protocol import BlindPair, Box, JudgeQuestion, Reply, shown
 from anomend.judging.provider import Provider
 from anomend.judging.settings import LlmSettings
 from anomend.judging.verdicts import parse_verdict
 from anomend.judging.wording import SYSTEM, question_text, verdict_schema
+
+LABELS = ("Image A", "Image B")
 
 
 class LlmJudge:
@@ -34,28 +36,17 @@ class LlmJudge:
         self.settings = settings
         self.client = LlmClient(provider, settings)
 
-    def question(self, show: Callable[[], BlindPair]) -> LlmQuestion:
-        """The question about a pair: it holds the repeat's number, and nothing that tells which model drew what.
-
-        Args:
-            show: returns the pair, now and when it is sent.
-        """
-        pair = show()
-        return LlmQuestion(
-            system=SYSTEM,
-            text=question_text(pair, self.settings.question),
-            schema=verdict_schema(),
-            images=(
-                SentImage.of("Image A", pair.image_a, partial(_image, show, "image_a")),
-                SentImage.of("Image B", pair.image_b, partial(_image, show, "image_b")),
-            ),
-            repeat=pair.repeat,
-            problem_of=lambda text: parse_verdict(text)[1],
-        )
-
     def questions(self, questions: Iterable[JudgeQuestion]) -> list[LlmQuestion]:
-        """All questions of a run; their images are read again when they are sent."""
-        return [self.question(partial(blind, question)) for question in questions]
+        """All questions of a run. An image is read once for all that are about it, and again when it is sent."""
+        images: dict[tuple[Path, Box | None], SentImage] = {}
+        made = []
+        for question in questions:
+            for place in question.places():
+                if place not in images:
+                    images[place] = SentImage.of("", shown(*place), partial(shown, *place))
+            pair = [images[place].labelled(label) for place, label in zip(question.places(), LABELS, strict=True)]
+            made.append(self._question(pair, prompt=question.prompt, part=question.part, repeat=question.repeat))
+        return made
 
     def judge(self, pair: BlindPair) -> Reply:
         """The stored answer about a pair.
@@ -63,9 +54,27 @@ class LlmJudge:
         Raises:
             ValueError: it has not been bought.
         """
-        return self.client.reply(self.question(lambda: pair))
+        return self.client.reply(self.question(pair))
+
+    def question(self, pair: BlindPair) -> LlmQuestion:
+        """The question about a pair that is in memory."""
+        images = [
+            SentImage.of(label, image, partial(_same, image))
+            for label, image in zip(LABELS, (pair.image_a, pair.image_b), strict=True)
+        ]
+        return self._question(images, prompt=pair.prompt, part=pair.part, repeat=pair.repeat)
+
+    def _question(self, images: list[SentImage], *, prompt: str, part: str | None, repeat: int) -> LlmQuestion:
+        """It holds the repeat's number, and nothing that tells which model drew what."""
+        return LlmQuestion(
+            system=SYSTEM,
+            text=question_text(prompt, part, self.settings.question),
+            schema=verdict_schema(),
+            images=tuple(images),
+            repeat=repeat,
+            problem_of=lambda text: parse_verdict(text)[1],
+        )
 
 
-def _image(show: Callable[[], BlindPair], name: Literal["image_a", "image_b"]) -> NDArray[np.uint8]:
-    image: NDArray[np.uint8] = getattr(show(), name)
+def _same(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return image

@@ -10,7 +10,7 @@ import io
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,10 @@ class SentImage:
         """An image, RGB (H, W, 3), that `read` returns whenever it is called."""
         height, width = image.shape[:2]
         return cls(label, sha256_of(str(image.shape).encode() + image.tobytes()), (height, width), read)
+
+    def labelled(self, label: str) -> SentImage:
+        """The same image under another label."""
+        return replace(self, label=label)
 
     def pixels(self, size: int) -> int:
         """Pixels at which it is sent, `size` being the longer side."""

@@ -45,6 +45,11 @@ class JudgeQuestion:
     crop_base: Box | None = None
     crop_tuned: Box | None = None
 
+    def places(self) -> list[tuple[Path, Box | None]]:
+        """The files of images A and B, with what is cut out of them."""
+        places = [(self.path_base, self.crop_base), (self.path_tuned, self.crop_tuned)]
+        return places if self.order == "base_first" else places[::-1]
+
 
 @dataclass(frozen=True, kw_only=True)
 class BlindPair:
@@ -164,10 +169,7 @@ def whole_questions(pairs: pd.DataFrame, repeats: int) -> list[JudgeQuestion]:
 
 def blind(question: JudgeQuestion) -> BlindPair:
     """A question as a judge sees it."""
-    first = _cut(load_image(question.path_base), question.crop_base)
-    second = _cut(load_image(question.path_tuned), question.crop_tuned)
-    if question.order == "tuned_first":
-        first, second = second, first
+    first, second = (shown(path, crop) for path, crop in question.places())
     return BlindPair(
         prompt=question.prompt,
         image_a=first,
@@ -179,10 +181,12 @@ def blind(question: JudgeQuestion) -> BlindPair:
     )
 
 
-def _cut(image: NDArray[np.uint8], box: Box | None) -> NDArray[np.uint8]:
-    if box is None:
+def shown(path: Path, crop: Box | None) -> NDArray[np.uint8]:
+    """An image as a judge sees it: RGB, (H, W, 3)."""
+    image = load_image(path)
+    if crop is None:
         return image
-    left, top, right, bottom = box
+    left, top, right, bottom = crop
     return np.ascontiguousarray(image[top:bottom, left:right])
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from anomend.judging.protocol import BlindPair
 from anomend.judging.verdicts import PairVerdict
 
 SYSTEM = (
@@ -22,18 +21,19 @@ SYSTEM = (
 )
 
 
-def question_text(pair: BlindPair, question: str) -> str:
+def question_text(prompt: str, part: str | None, question: str) -> str:
     """What is asked about a pair.
 
     Args:
-        pair: the images.
+        prompt: of both images.
+        part: the body part in question, shown in crops; None: the whole images.
         question: which of two images is the more natural, in the words that people read.
     """
-    prompt = json.dumps(pair.prompt, ensure_ascii=False)
-    if pair.part is None:
-        return f"Both images are to show: {prompt}. {question}"
+    quoted = json.dumps(prompt, ensure_ascii=False)
+    if part is None:
+        return f"Both images are to show: {quoted}. {question}"
     return (
-        f"Both images are cut from larger ones that are to show: {prompt}. Look at the {pair.part} alone: "
+        f"Both images are cut from larger ones that are to show: {quoted}. Look at the {part} alone: "
         f"number, form and joints. {question}"
     )
 

@@ -49,8 +49,22 @@ def judge_table(judges: Metrics) -> Table:
         for name, judge in judges.items()
         if isinstance(judge, Mapping) and judge.get("caution")
     ]
+    notes += [_labels(name, judge["labels"]) for name, judge in judges.items() if _has_labels(judge)]
     columns = ("Judge", "Pairs", "Prefers tuned", "Prefers first position", "Same in both orders", "Unparsed")
     return Table(columns, tuple(rows), " ".join(notes))
+
+
+def _has_labels(judge: object) -> bool:
+    return isinstance(judge, Mapping) and bool(judge.get("labels", {}).get("target"))
+
+
+def _labels(name: str, labels: Metrics) -> str:
+    """What a judge says of single target pictures, in a sentence."""
+    base, tuned = (f"{counts['wrong']} of {counts['n']}" for counts in (labels["target"][m] for m in ("base", "tuned")))
+    return (
+        f"Single target pictures, to {name}: something is wrong with the body in {base} of the base model and {tuned} "
+        f"of the tuned one. Caution: {labels['caution']}."
+    )
 
 
 def _unparsed(judge: Metrics) -> str:

@@ -62,13 +62,13 @@ def _example(name: str, answer: JudgeAnswer, base_and_tuned: Sequence[Path], *, 
         repeat=answer.repeat,
     )
     pair = blind(question)
-    verdict = answer.verdict
+    verdict, asked = answer.verdict, question_text(answer.prompt, None, words)
     return JudgeExample(
         prompt=answer.prompt,
         seed=answer.seed,
         image_a=pair.image_a,
         image_b=pair.image_b,
         first=answer.order.removesuffix("_first"),
-        question=question_text(pair, words) if name in PAID_JUDGES else "it counts the anomalies in A and B.",
+        question=asked if name in PAID_JUDGES else "it counts the anomalies in A and B.",
         answer=f"unparsed ({answer.unparsed})." if verdict is None else f"{verdict.overall} ({verdict.reason}).",
     )

@@ -40,7 +40,7 @@ def test_the_keys_of_paid_answers_stay(provider: str, part: str | None, tmp_path
     llm = LlmSettings(purchase=purchase, question="Which picture?", image_size=128, max_tokens=1000)
     judge = make_judge(provider, JudgeSettings(detector="none", detectors=detector_params(), llm=llm))
     assert isinstance(judge, LlmJudge)
-    request = judge.client.request(judge.question(lambda: pair))
+    request = judge.client.request(judge.question(pair))
     assert request.key == KEYS[provider, part]
     assert list(request.attachments) == [
         "e11516c708125f6351def9ad93137a255128b48a5e89785d5c4d262f77fec9b2",

@@ -62,7 +62,7 @@ def buy(asked: LlmJudge, count: int) -> None:
 
 
 def questions(asked: LlmJudge, count: int) -> list[LlmQuestion]:
-    return [asked.question(lambda pair=pair: pair) for pair in pairs(count)]  # type: ignore[misc]
+    return [asked.question(pair) for pair in pairs(count)]
 
 
 def pairs(count: int) -> list[BlindPair]:
@@ -100,6 +100,15 @@ def test_a_response_that_says_itself_that_it_failed_is_no_answer(server: ApiServ
     replies = [asked.judge(pair) for pair in pairs(3)]
     assert [reply.problem or reply.raw for reply in replies] == [TIE, "refused: Sorry.", TIE]
     assert asked.settings.purchase.counts.retries == 1
+
+
+def test_an_answer_that_the_content_filter_stopped_is_a_refusal(server: ApiServer, tmp_path: Path) -> None:
+    stopped = openai_answer(TIE[:20]) | {"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}
+    server.answers[PATHS["openai"]] = lambda _: stopped
+    asked = judge("openai", tmp_path)
+    buy(asked, 2)
+    assert [asked.judge(pair).problem for pair in pairs(2)] == ["refused: stopped by the content filter"] * 2
+    assert len(server.seen) == 2
 
 
 def test_a_picture_that_the_vendor_cannot_read_is_tried_again_reported_and_never_stored(
@@ -158,7 +167,7 @@ def test_192_requests_of_768_pixels_stay_below_the_vendors_limits(vendor: str, t
     draw = np.random.default_rng(1)
     noise = [draw.integers(0, 256, (768, 768, 3), dtype=np.uint8) for _ in range(2)]
     pair = BlindPair(prompt="p", image_a=noise[0], image_b=noise[1], name_a="a", name_b="b", repeat=0)
-    api, request = asked.client.batches, asked.client.request(asked.question(lambda: pair))
+    api, request = asked.client.batches, asked.client.request(asked.question(pair))
     size = api.size(request)
     assert 2 * 768 * 768 * 3 * 4 / 3 < size < 2 * 768 * 768 * 3 * 4 / 3 * 1.01
     parts = split([request] * 192, api)
