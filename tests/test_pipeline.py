@@ -19,7 +19,7 @@ from tests.pipeline.code import change_a_constant, change_comments_and_docstring
 pytestmark = pytest.mark.slow
 
 RANK_STAGES = {"resolve", "train", "sample_tuned", "measure@tuned", "compare"}
-RANK_STAGES |= {"judge", "survey", "label", "agreement", "verdict", "report"}
+RANK_STAGES |= {"judge", "survey", "label", "people", "agreement", "verdict", "report"}
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,8 @@ from anomend.comparing.anomalies import anomaly_effects, held_out_parts
 from anomend.comparing.comparison import frechet_entry, with_caution
 from anomend.comparing.effects import Resampling
 from anomend.measuring.rates import anomaly_rates, rate_metrics
+from anomend.verdict.decision import reach_verdict
+from tests.verdict.made import THRESHOLDS, compare, measured
 
 HOW: Resampling = {"seed": 0, "resamples": 200, "permutations": 200, "confidence": 0.95}
 
@@ -71,3 +73,27 @@ def test_a_caution_about_the_detector_is_repeated_on_the_anomaly_rates() -> None
         "diversity": {},
     }
     assert with_caution(metrics, {"detector": "drawn_people"}) == metrics
+
+
+@pytest.mark.parametrize(
+    "provenance, decides",
+    [
+        ({"detector": "drawn_people"}, True),
+        ({"detector": "none"}, True),
+        ({"detector": "objects:somebody/random@0123"}, False),
+        ({"detector": "photographs", "detector_caution": "only counts people"}, False),
+    ],
+)
+def test_only_the_checker_of_drawn_people_decides_by_itself(provenance: dict[str, str], decides: bool) -> None:
+    metrics = with_caution({"anomaly_rate_target": {"base": 0.8}, "diversity": {}}, provenance)
+    assert ("caution" not in metrics["anomaly_rate_target"]) is decides
+    assert "caution" not in metrics["diversity"]
+
+
+def test_a_random_detector_that_sees_a_perfect_correction_decides_nothing() -> None:
+    """Its counts are those of a correction in which every clause passes."""
+    metrics = with_caution(compare(), {"detector": "objects:somebody/random@0123"})
+    assert reach_verdict(compare(), measured(), THRESHOLDS).outcome == "corrected"
+    verdict = reach_verdict(metrics, measured(), THRESHOLDS)
+    assert verdict.outcome == "inconclusive"
+    assert "has not been shown to be right about this run's pictures" in verdict.clauses["target_rate"].sentence

@@ -17,7 +17,7 @@ def answers(inputs: ReportInputs) -> list[str]:
 
 def test_a_corrected_run_in_numbers(complete: ReportInputs) -> None:
     yes, by_how_much, how_sure, elsewhere, changed, spent, again = answers(complete)
-    assert yes == "Yes: each of the 8 clauses of the verdict passed."
+    assert yes == "Yes: each of the 8 clauses of the verdict passed. Decided by the detector."
     assert "80.0% of the base" in by_how_much and "20.0% of the tuned" in by_how_much
     assert by_how_much.endswith("-60.0 points.")
     assert how_sure.startswith("95% interval of the change -70.0 to -50.0 points, p = 0.0003, from 640 pairs")
@@ -83,10 +83,10 @@ def test_other_verdicts_and_missing_metrics(inputs: ReportInputs) -> None:
         return {"verdict": word, "reasons": [], "clauses": clauses}
 
     failed = replace(inputs, verdict=verdict("not_corrected", True, False, None))
-    assert answers(failed)[0] == "No: 1 of 3 clauses failed."
+    assert answers(failed)[0] == "No: 1 of 3 clauses failed. Decided by the detector."
     unsettled = replace(inputs, verdict=verdict("inconclusive", True, None), compare={}, train=None, collect=None)
     undecided, by_how_much, _, elsewhere, changed, spent, _ = answers(unsettled)
-    assert undecided == "Undecided: no clause failed, and the metrics do not settle 1 of 2."
+    assert undecided == "Undecided: no clause failed, and the metrics do not settle 1 of 2. Decided by the detector."
     assert by_how_much == "Not known: n/a (not measured)."
     assert "Not known" in elsewhere and "None" not in "".join(answers(unsettled))
     assert changed == spent == "Not recorded."
