@@ -42,7 +42,8 @@ def worst_target_prompt(target: Change, limit: float, error: float) -> Claim:
     pairs = target.prompts[name]
     subject = f"The tuned anomaly rate of {name!r}, the worst of {_count(tails, 'target prompt')}, is"
     claim = _rate_claim(f"{subject} {percent(pairs.tuned / pairs.n)}", pairs.tuned, pairs.n, limit=limit, error=error)
-    claim = replace(claim, tails=of_worst, asked=f"at most {percent(limit)} for each", seeds_per_prompt=pairs.n)
+    asked = f"at most {percent(limit)} for each"
+    claim = replace(claim, tails=of_worst, parts=tails, asked=asked, seeds_per_prompt=pairs.n)
     return _judged(claim, target)
 
 
@@ -159,6 +160,7 @@ def _worst_rise(
         asked=f"a rise of less than {100 * limit:.1f} points for each",
         figure=pairs.rise,
         tails=of_worst,
+        parts=tails,
         tails_at=lambda bound: rise_tails(pairs, bound),
         span=(-1.0, 1.0),
         shown_as=points,

@@ -68,6 +68,26 @@ class Copies:
     warning: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """All that the clauses rest on."""
+
+    target: Change
+    held_out: Change
+    ratio: Ratio
+    copies: Copies
+
+
+def read_evidence(compare: Mapping[str, Any], measure_tuned: Mapping[str, Any]) -> Evidence:
+    """The evidence in the content of metrics/compare.json and metrics/measure_tuned.json."""
+    target, held_out = (
+        read_change(compare, measure_tuned, f"anomaly_rate_{group}") for group in ("target", "held_out")
+    )
+    return Evidence(
+        target=target, held_out=held_out, ratio=read_ratio(compare), copies=read_copies(measure_tuned, target)
+    )
+
+
 def number(source: Mapping[str, Any], key: str) -> float | None:
     """A finite number; None for anything else, such as NaN, a truth value or text."""
     value = source.get(key)
