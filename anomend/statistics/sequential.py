@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from anomend.statistics.one_sided import lowest_limit
 
-EXPONENT = 1.0
+EXPONENT = 1.3
 """Of the share of the data. A higher one passes more good corrections and stops later."""
 _POINTS = 256
 """Gauss-Legendre points of an integral over a smooth density: levels are exact to 1e-8."""
@@ -49,6 +49,11 @@ def spent_levels(shares: Sequence[float], error: float) -> tuple[float, ...]:
     if not found or found[0] <= 0 or found[-1] != 1 or not rising:
         raise ValueError(f"shares of looks rise from above 0 to 1, and {list(found)} do not")
     return (error,) if len(found) == 1 else _levels(found, error, EXPONENT)
+
+
+def spent(share: float, error: float) -> float:
+    """How much of the error is spent after a share of the data."""
+    return float(error * share**EXPONENT)
 
 
 @lru_cache(maxsize=256)

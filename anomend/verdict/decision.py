@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from anomend.statistics.sequential import spent
 from anomend.verdict.claims import Outcome, Thresholds
 from anomend.verdict.clauses import Clause
 from anomend.verdict.evidence import Change, Evidence, measure, number, read_evidence
@@ -42,13 +43,13 @@ class Sampled:
     def as_metrics(self, error: float) -> dict[str, Any]:
         """The object `looks` of metrics/verdict.json."""
         images = {"images": self.images, "images_planned": self.images_planned}
-        return {"look": self.look, "planned": self.looks, "error_spent": round(error * self.share, 9), **images}
+        return {"look": self.look, "planned": self.looks, "error_spent": round(spent(self.share, error), 9), **images}
 
     def sentence(self, error: float) -> str:
         """The same in words."""
         return (
             f"It was reached at look {self.look} of {self.looks}, with {self.images:,} of up to"
-            f" {self.images_planned:,} images; the looks so far may err in {error * self.share:.3g}, all together in"
+            f" {self.images_planned:,} images; the looks so far may err in {spent(self.share, error):.3g}, all together in"
             f" {error:.3g}. Estimates of a run that stopped early lie a little too far from the limits."
         )
 

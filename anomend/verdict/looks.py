@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal
 
 from anomend.statistics.sequential import spent_levels
@@ -43,11 +44,16 @@ class LookPlan:
 
     def level(self, group: Group, look: int, error: float) -> float:
         """The level of a test at a look, if it may err with probability `error` at all looks together."""
-        planned, looks = self._planned(group), range(1, len(self.shares) + 1)
-        return spent_levels([self.seeds(group, number) / planned for number in looks], error)[look - 1]
+        return _levels(self, group, error)[look - 1]
 
     def _planned(self, group: Group) -> int:
         return self.target_seeds if group == "target" else self.held_out_seeds
+
+
+@cache
+def _levels(plan: LookPlan, group: Group, error: float) -> tuple[float, ...]:
+    seeds = [plan.seeds(group, look) for look in range(1, len(plan.shares) + 1)]
+    return spent_levels([count / seeds[-1] for count in seeds], error)
 
 
 class Looks:
