@@ -17,9 +17,10 @@ from anomend.project import paths
 from anomend.project.dependencies import recorded_fingerprint
 from anomend.project.files import sha256_of
 from anomend.project.launching import is_main_process, launch
-from anomend.project.metric_files import write_metrics
+from anomend.project.metric_files import read_metrics, write_metrics
 from anomend.project.run import run_stage
 from anomend.project.shared_folders import shared_folder
+from anomend.verdict.rounds import read_seeds
 
 
 def main(model: str) -> None:
@@ -41,8 +42,8 @@ def main(model: str) -> None:
     images = write_sample_set(
         paths.SAMPLES / model,
         sampler,
-        prompts=params.prompts,
-        sample=params.sample,
+        seeds=read_seeds(read_metrics(paths.METRICS / "looks.json")),
+        first_seed=params.sample.first_seed,
         model=model,
         name=f"{params.base.name} + LoRA {lora_sha256(lora)[:12]}" if lora else params.base.name,
         written=is_main_process(),

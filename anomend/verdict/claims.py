@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Literal
 
+from anomend.params.evaluation import VerdictParams
 from anomend.statistics.exact_tests import holm
 from anomend.verdict import conditions
 from anomend.verdict.clauses import Claim
@@ -49,6 +50,11 @@ class Thresholds:
                 raise ValueError(f"{one.name} = {value}: a threshold of the verdict is a finite number, 0 or more")
         if not 0.5 <= self.level < 1:
             raise ValueError(f"level = {self.level}: the confidence of a clause is from 0.5 to below 1")
+
+
+def thresholds_of(verdict: VerdictParams) -> Thresholds:
+    """The thresholds that the parameters set."""
+    return Thresholds(**verdict.model_dump(exclude={"looks"}))
 
 
 def claims(evidence: Evidence, thresholds: Thresholds) -> dict[str, Claim]:

@@ -49,8 +49,8 @@ class Sampled:
         """The same in words."""
         return (
             f"It was reached at look {self.look} of {self.looks}, with {self.images:,} of up to"
-            f" {self.images_planned:,} images; the looks so far may err in {spent(self.share, error):.3g}, all together in"
-            f" {error:.3g}. Estimates of a run that stopped early lie a little too far from the limits."
+            f" {self.images_planned:,} images; the looks so far may err in {spent(self.share, error):.3g}, all"
+            f" together in {error:.3g}. Estimates of a run that stopped early lie a little too far from the limits."
         )
 
 

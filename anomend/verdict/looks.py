@@ -12,14 +12,15 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Literal
 
+from anomend.params.params import Params
 from anomend.statistics.sequential import spent_levels
 from anomend.verdict.claims import Outcome, Thresholds, adjusted, claims, outcome_of
 from anomend.verdict.clauses import Claim, Clause, decide, settle
 from anomend.verdict.evidence import Evidence
 
-Group = Literal["target", "held_out"]
+Group = str
+"""`target` or `held_out`."""
 OF_HELD_OUT = frozenset({"held_out", "worst_held_out_prompt"})
 """Clauses about the held-out prompts; the others are about the target prompts."""
 BY_PROMPT: Mapping[Group, str] = {"target": "worst_target_prompt", "held_out": "worst_held_out_prompt"}
@@ -48,6 +49,15 @@ class LookPlan:
 
     def _planned(self, group: Group) -> int:
         return self.target_seeds if group == "target" else self.held_out_seeds
+
+
+def look_plan(params: Params) -> LookPlan:
+    """The plan that the parameters declare."""
+    return LookPlan(
+        shares=tuple(params.verdict.looks),
+        target_seeds=params.sample.target_seeds_per_prompt,
+        held_out_seeds=params.sample.held_out_seeds_per_prompt,
+    )
 
 
 @cache
