@@ -9,7 +9,7 @@ from pathlib import Path
 from anomend.confirming.records import record_in_force, refuse_another_lora
 from anomend.diffusion.lora import lora_sha256
 from anomend.diffusion.model_samplers import model_sampler
-from anomend.diffusion.sample_sets import write_sample_set
+from anomend.diffusion.sample_sets import read_seeds, write_sample_set
 from anomend.params.resolved import load_params
 from anomend.pictures.image_sets import METADATA
 from anomend.pictures.sample_store import SampleStore
@@ -20,7 +20,6 @@ from anomend.project.launching import is_main_process, launch
 from anomend.project.metric_files import read_metrics, write_metrics
 from anomend.project.run import run_stage
 from anomend.project.shared_folders import shared_folder
-from anomend.verdict.rounds import read_seeds
 
 
 def main(model: str) -> None:

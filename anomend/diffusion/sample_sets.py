@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -14,6 +15,14 @@ from anomend.project.slugs import slug
 
 Seeds = Mapping[str, Mapping[str, int]]
 """By group (`target`, `held_out`) and prompt, how many seeds are sampled, from the first on."""
+
+
+def read_seeds(metrics: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    """The seeds in the content of metrics/looks.json, by group and prompt."""
+    seeds: dict[str, dict[str, int]] = {}
+    for row in metrics["seeds"]:
+        seeds.setdefault(row["group"], {})[row["prompt"]] = row["seeds"]
+    return seeds
 
 
 def requests_of(seeds: Seeds, first_seed: int) -> Iterator[tuple[str, str, range]]:
@@ -40,9 +49,8 @@ def sampled_tables(
         images = sampler.images([(prompt, numbers) for _, prompt, numbers in rows], first_seed)
         found = [(group, prompt, prompt, seed) for group, prompt, numbers in rows for seed in numbers]
         table = pd.DataFrame(found, columns=["group", "prompt", "text", "seed"])
-        table["path"] = [images[prompt, seed] for _, prompt, _, seed in found]
-        table["file_name"] = [path.name for path in table["path"]]
-        tables[model] = table
+        paths = pd.Series([images[prompt, seed] for _, prompt, _, seed in found], dtype=object)
+        tables[model] = table.assign(path=paths, file_name=[path.name for path in paths])
     return tables
 
 

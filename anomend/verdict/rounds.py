@@ -54,14 +54,6 @@ def images_of(seeds: Seeds) -> int:
     return 2 * sum(count for prompts in seeds.values() for count in prompts.values())
 
 
-def read_seeds(metrics: Metrics) -> dict[str, dict[str, int]]:
-    """The seeds in the content of metrics/looks.json, by group and prompt."""
-    seeds: dict[str, dict[str, int]] = {}
-    for row in metrics["seeds"]:
-        seeds.setdefault(row["group"], {})[row["prompt"]] = row["seeds"]
-    return seeds
-
-
 def sampled_of(metrics: Metrics, plan: LookPlan) -> Sampled | None:
     """How far sampling went, by the content of metrics/looks.json; None where the plan has one look."""
     if len(plan.shares) == 1:
