@@ -131,7 +131,7 @@ def test_no_detector_runs_twice_on_an_image_unless_it_is_another_one(tmp_path: P
 
     def detect(image: np.ndarray) -> Observation:
         seen.append(int(image[0, 0, 0]))
-        return Observation(people=1, anomalies=("extra_arm", "missing_leg") if image[0, 0, 0] % 2 else ())
+        return Observation(persons=1, anomalies=("extra_arm", "missing_leg") if image[0, 0, 0] % 2 else ())
 
     detector, images = Detector(name="own", detect=detect, kinds=("extra_arm", "missing_leg")), pictures(4)
     found = [FeatureStore(tmp_path, detection=["code"]).anomalies(detector, part) for part in (images[:2], images)]

@@ -80,9 +80,10 @@ def test_without_a_warm_up_one_step_is_enough() -> None:
     assert resolved(train={"steps": 5, "lr_scheduler": "constant"}).train.steps == 5
 
 
-@pytest.mark.parametrize(
-    "looks", [[], [0.5], [0.5, 0.5, 1.0], [0.6, 0.4, 1.0], [0.0, 1.0], [0.5, 1.5], [i / 21 for i in range(1, 22)]]
-)
+TOO_MANY = [(number + 1) / 21 for number in range(21)]
+
+
+@pytest.mark.parametrize("looks", [[], [0.5], [0.5, 0.5, 1.0], [0.6, 0.4, 1.0], [0.0, 1.0], [0.5, 1.5], TOO_MANY])
 def test_looks_rise_to_all_seeds(looks: list[float]) -> None:
     with pytest.raises(ValueError, match=r"verdict\.looks"):
         resolved(verdict={"looks": looks})
@@ -90,5 +91,5 @@ def test_looks_rise_to_all_seeds(looks: list[float]) -> None:
 
 def test_looks_sample_in_one_process() -> None:
     resolved(sample={"launcher": ["nice"]})
-    with pytest.raises(ValueError, match="verdict.looks with several looks .* sample.launcher"):
+    with pytest.raises(ValueError, match=r"verdict\.looks with several looks .* sample\.launcher"):
         resolved(sample={"launcher": ["nice"]}, verdict={"looks": [0.5, 1.0]})
