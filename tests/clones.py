@@ -158,5 +158,17 @@ def stages_run(output: str) -> set[str]:
 def metrics(folder: Path) -> dict[str, Any]:
     """The metric files by name."""
     sampled = [f"{kind}_{model}" for kind in ("sample", "measure") for model in ("base", "tuned")]
-    names = ["collect", "curate", "train", *sampled, "compare", "judge", "survey", "label", "people", "verdict"]
+    names = [
+        "collect",
+        "curate",
+        "train",
+        "looks",
+        *sampled,
+        "compare",
+        "judge",
+        "survey",
+        "label",
+        "people",
+        "verdict",
+    ]
     return {name: json.loads((folder / "metrics" / f"{name}.json").read_text()) for name in names}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from anomend.params.images import Dollars
 from anomend.params.types import RUN_SETTING, AnatomyDetector, RequestParams, Section, Seed, Text
@@ -54,6 +55,10 @@ Margin = Annotated[float, Field(gt=0, le=0.5)]
 """A margin of rates; a larger one would be toothless."""
 
 
+MOST_LOOKS = 20
+"""Further looks save next to no images."""
+
+
 class CompareParams(Section):
     """The paired comparison of tuned and base."""
 
@@ -73,6 +78,10 @@ class VerdictParams(Section):
         "on the other pictures as far as they help (docs/people.md)."
     )
     level: float = Field(ge=0.9, le=0.9999, description="Confidence of each clause: it errs in at most 1 - level.")
+    looks: list[Annotated[float, Field(gt=0, le=1)]] = Field(
+        description="Shares of the seeds, rising to 1, after which the clauses are looked at: sampling stops as soon "
+        "as the verdict is settled, and a prompt's as soon as no clause needs it. [1.0]: once, at all seeds.",
+    )
     min_target_drop: Share = Field(description="The target anomaly rate must fall by at least this.")
     max_target_rate: Share = Field(description="The tuned model's target anomaly rate must not exceed this.")
     worst_target_margin: Margin = Field(
@@ -90,6 +99,17 @@ class VerdictParams(Section):
         description="The share of the survey's votes for the tuned image must exceed this, such as 0.5; null: the "
         "survey decides nothing.",
     )
+
+    @field_validator("looks")
+    @classmethod
+    def _rising_to_one(cls, looks: list[float]) -> list[float]:
+        if not looks or looks[-1] != 1 or any(after <= before for before, after in pairwise(looks)):
+            raise ValueError(f"{looks} must rise and end with 1.0, such as [0.2, 0.4, 0.6, 0.8, 1.0]")
+        if len(looks) > MOST_LOOKS:
+            raise ValueError(
+                f"{len(looks)} looks are too many: {MOST_LOOKS} at most, for each takes its share of error"
+            )
+        return looks
 
 
 class JudgeModelParams(Section):

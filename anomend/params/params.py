@@ -134,6 +134,18 @@ class Params(Section):
                 f"train.class_batch_size = {self.train.class_batch_size} needs class images: set "
                 "class_images.per_prompt above 0, or train.class_batch_size = 0"
             )
+        if len(self.verdict.looks) > 1 and (
+            self.verdict.evidence != "detector" or self.verdict.min_preference is not None
+        ):
+            raise ValueError(
+                "verdict.looks with several looks decides while images come in, before people have seen any: set it to "
+                "[1.0] where verdict.evidence names people, or verdict.min_preference is asked for"
+            )
+        if len(self.verdict.looks) > 1 and self.sample.launcher:
+            raise ValueError(
+                "verdict.looks with several looks samples in one process, and sample.launcher names a launcher: set "
+                "verdict.looks to [1.0], or sample.launcher to []"
+            )
         if self.train.compile == "whole" and self.base.quantise != "none":
             raise ValueError(
                 "train.compile = 'whole' cannot be combined with base.quantise: set train.compile to 'blocks', or "

@@ -91,3 +91,14 @@ def test_images_that_are_there_already_are_not_sampled_again() -> None:
     assert sampling_work(params, "sample_base", already_made=900).sampling == 60 * 40
     work = work_of(params, already_made={"sample_base": 960})
     assert work["sample_base"].images == 0 and work["sample_tuned"].images == 960
+
+
+def test_looks_do_the_work_of_both_models_at_most() -> None:
+    params = of("mini", verdict={"looks": [0.2, 1.0]})
+    work = work_of(params)
+    assert work["looks"].images == work["looks"].measuring == 2 * 960 and work["looks"].at_most
+    assert work["looks"].sampling == work["looks"].adapted == 960 * 40
+    # The stages after it find their images in the store.
+    assert work["sample_base"].model_evaluations == work["sample_tuned"].images == 0
+    assert work["measure@base"].at_most and not work_of(of("mini"))["measure@base"].at_most
+    assert work_of(of("mini"))["looks"].images == 0
