@@ -30,7 +30,7 @@ SHARED = ("plugins.js", "results.js", "code.js", "style.css")
 READS = ("page/*", "page/jspsych/*", "label_page/*")
 """Files that this module reads: a change of them is a change of its code."""
 JPEG_QUALITY = 95
-"""With full colour resolution: a quarter of a PNG's size; no difference of a hand's size can be seen."""
+"""With full colour resolution: about a third of a PNG's size, and no difference that could be seen on a hand."""
 
 
 def build_label_site(

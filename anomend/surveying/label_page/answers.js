@@ -68,6 +68,7 @@ class Answers {
       else this.state = outcome;
       this.keep();
     }
+    if (this.state === "refused") this.onRefused?.();
   }
 
   async sendOne(answer) {

@@ -61,13 +61,20 @@ async function runLabels(plan) {
     texts,
     next: plan.pictures.slice(index + 1, index + 3),
     on_finish: ({ answer, marks, milliseconds }) => {
+      if (!answer) return; // The work was broken off.
       answers.add({ trial: index, answer, marks, milliseconds, language });
       showProgress();
     },
   })).slice(answers.list.length);
   timeline.push({ type: lastPage(answers, texts.page) });
   timeline.forEach((trial) => { trial.on_load = showProgress; });
+  // Nobody labels on for nothing: what the server refuses ends the work at once.
+  answers.onRefused = () => {
+    PictureLabel.current?.stop();
+    jsPsych.abortExperiment();
+  };
   await jsPsych.run(timeline);
+  finishLabels(answers, texts.page, jsPsych.getDisplayElement());
 }
 
 // The last page is a trial that never ends, so that jsPsych leaves it standing.

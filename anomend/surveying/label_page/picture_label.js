@@ -27,6 +27,7 @@ class PictureLabel {
   trial(display, trial) {
     this.asked = trial.texts.asked;
     this.words = trial.texts.page;
+    PictureLabel.current = this;
     this.marks = [];
     this.over = false;
     this.viewer = new Viewer(`images/${trial.picture}`, this.words.picture);
@@ -55,9 +56,11 @@ class PictureLabel {
     this.wait.remove();
     this.viewer.stage.classList.add("loaded");
     this.viewer.fit();
+    if (this.over) return;
     this.start = performance.now();
     this.onKey = (event) => this.key(event, trial.texts);
     setTimeout(() => {
+      if (this.over) return;
       document.addEventListener("keydown", this.onKey);
       this.setEnabled(true);
     }, DEAD_MS);
@@ -147,12 +150,17 @@ class PictureLabel {
     return true;
   }
 
-  finish(answer) {
-    if (this.over) return;
+  // Takes no more answers.
+  stop() {
     this.over = true;
     document.removeEventListener("keydown", this.onKey);
     this.setEnabled(false);
     this.viewer.close();
+  }
+
+  finish(answer) {
+    if (this.over) return;
+    this.stop();
     const marks = answer === "wrong" ? this.marks : [];
     this.jsPsych.finishTrial({ answer, marks, milliseconds: Math.round(performance.now() - this.start) });
   }

@@ -40,14 +40,15 @@ class Viewer {
     this.zoom(this.scale, width / 2, height / 2);
   }
 
-  // The scale at which a pixel of the picture is a pixel of the page; twice the whole picture's where that is less.
+  // The scale at which a pixel of the picture is a pixel of the page; twice the whole picture's where that is no zoom.
   get detail() {
-    return Math.max(1 / this.unit, 2);
+    const native = 1 / this.unit;
+    return native > 1.2 ? native : 2;
   }
 
   // Changes the scale, and keeps what is at a point of the stage there as far as the picture reaches.
   zoom(scale, x, y) {
-    const wanted = Math.min(Math.max(scale, 1), 2 * this.detail);
+    const wanted = Math.min(Math.max(scale, 1), Math.max(4, 2 * this.detail));
     const ratio = wanted / this.scale;
     this.scale = wanted;
     this.move(x - (x - this.at.x) * ratio, y - (y - this.at.y) * ratio);
@@ -174,6 +175,7 @@ class Viewer {
     this.onPlace = onPlace;
     this.stage.classList.toggle("asking", onPlace !== null);
     if (onPlace) this.stage.focus({ preventScroll: true });
+    else this.cross.hidden = true;
   }
 
   // Shows numbered marks.
