@@ -161,6 +161,11 @@ class Params(Section):
             )
         if self.train.method == "dpo" and self.losers.detector == "none":
             raise ValueError("losers.detector = 'none' finds no losers for train.method = 'dpo': choose a detector")
+        if self.verdict.evidence == "people+machine" and self.measure.detector == "none":
+            raise ValueError(
+                "verdict.evidence = 'people+machine' needs a detector, and measure.detector = 'none': choose one, or set "
+                "verdict.evidence to people"
+            )
         if "anatomy" in self.judge.judges and self.measure.detector == "none":
             raise ValueError(
                 "judge.judges names anatomy, which asks measure.detector, and that is none: leave anatomy out, or "

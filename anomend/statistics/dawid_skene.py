@@ -97,14 +97,15 @@ def fit_raters(
     members[np.arange(n), cells] = free
     added = prior_pictures * np.broadcast_to(PRIOR if prior is None else prior, (raters, 2, ANSWERS))
     votes = seen[..., WRONG].sum(axis=1) + seen[..., UNSURE].sum(axis=1) / 2
+    flat = seen.reshape(n, -1)
     posterior = np.where(free, np.clip(votes / np.maximum(1, seen.sum(axis=(1, 2))), 0.02, 0.98), fixed)
     for _ in range(_ITERATIONS):
-        weights = np.stack([1 - posterior, posterior])
-        counts = np.einsum("zn,nra->rza", weights, seen) + added
+        counts = np.stack([(1 - posterior) @ flat, posterior @ flat]).reshape(2, raters, ANSWERS)
+        counts = counts.transpose(1, 0, 2) + added
         probabilities = counts / counts.sum(axis=2, keepdims=True)
         shares = (members.T @ posterior + CELL_PICTURES) / (members.sum(axis=0) + 2 * CELL_PICTURES)
-        logs = np.einsum("nra,rza->nz", seen, np.log(probabilities))
-        odds = logs[:, 1] - logs[:, 0] + np.log(shares / (1 - shares))[cells]
+        ratios = np.log(probabilities[:, 1]) - np.log(probabilities[:, 0])
+        odds = flat @ ratios.reshape(-1) + np.log(shares / (1 - shares))[cells]
         updated = np.where(free, 1 / (1 + np.exp(-np.clip(odds, -700, 700))), fixed)
         change, posterior = np.abs(updated - posterior).max(), updated
         if change < _TOLERANCE:

@@ -283,6 +283,11 @@ def test_half_of_the_held_out_prompts_at_least_show_what_training_never_sees(raw
         ("sd3-medium", {"curate": {"detector": "drawn_people"}}, "curate.detector = 'drawn_people' is the checker"),
         ("sd3-medium", {"judge": {"parts": "drawn_people"}}, "judge.parts = 'drawn_people' is the checker"),
         ("mini", {"measure": {"detector": "none"}}, "judge.judges names anatomy"),
+        (
+            "mini",
+            {"measure": {"detector": "none"}, "judge": {"judges": []}, "verdict": {"evidence": "people+machine"}},
+            "set verdict.evidence to people",
+        ),
         ("mini", {"train": {"method": "dpo"}, "losers": {"detector": "none"}}, "finds no losers for train.method"),
         ("mini", {"measure": {"detector": "My Eyes"}}, "measure.detector = 'My Eyes'"),
     ],
