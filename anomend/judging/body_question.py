@@ -64,10 +64,15 @@ class BodyVerdict(BaseModel):
     reason: Reason = Field(description="Why, in one short sentence.")
 
 
-def body_text() -> str:
-    """The question with its guide and kinds."""
+def body_text(part: str | None = None) -> str:
+    """The question with its guide and kinds.
+
+    Args:
+        part: the body part in question, shown in a crop; None: the whole picture.
+    """
     kinds = " ".join(f"{kind}: {meaning}" for kind, meaning in KINDS.items())
-    return f"{GUIDE}\nKinds: {kinds}\n{QUESTION}"
+    crop = "" if part is None else f"The picture is cut from a larger one. Look at the {part} alone.\n"
+    return f"{GUIDE}\nKinds: {kinds}\n{crop}{QUESTION}"
 
 
 def body_schema() -> dict[str, Any]:

@@ -15,10 +15,13 @@ from PIL import Image
 
 from anomend.judging.body_question import KINDS, QUESTION, BodyVerdict, parse_body
 from anomend.judging.label_metrics import label_metrics
-from anomend.judging.pictures import CSV_COLUMNS, PictureAnswer, choose_pictures, label_rows
+from anomend.judging.picture_answers import CSV_COLUMNS, PictureAnswer, label_rows
+from anomend.judging.pictures import choose_pictures
+from anomend.miniature.drawn_people import render, sample_scene
 from anomend.pipeline.money import judging_usd
 from anomend.project.files import sha256_of
 from anomend.project.paths import PRICES
+from anomend.project.seeding import python_random
 from tests.conftest import ROOT
 from tests.judging.test_llm_judges import (
     COUNTS,
@@ -120,6 +123,37 @@ def test_a_label_that_cannot_be_read_is_asked_again_once_and_is_not_a_right_pict
     assert len((project / "data" / "judgements" / "labels" / f"{provider}.csv").read_text().splitlines()) == 1 + 6
 
 
+@pytest.mark.slow
+def test_parts_of_single_pictures_are_asked_about_in_crops(project: Path, provider: str) -> None:
+    for model in ("base", "tuned"):
+        for number, path in enumerate(sorted((project / "data" / "samples" / model).glob("*.png"))):
+            rng = python_random("single parts", model, number)
+            Image.fromarray(render(sample_scene(rng, "lying", "grass"), rng)).save(path)
+    change(project, provider, repeats=1, pairs_per_prompt=1, label_pairs_per_prompt=1, parts="drawn_people")
+    legs = BODY | {"answer": "wrong", "kinds": ["bent_wrong"]}
+    with serve() as server:
+        pairs = prefers_dark(provider)
+        server.answers[PATHS[provider]] = lambda seen: (
+            answer(provider, json.dumps(legs if "Look at the legs alone" in json.dumps(seen.fields) else BODY))
+            if is_single(seen)
+            else pairs(seen)
+        )
+        code, output = run(project, server)
+        assert code == 0, output
+        # 2 prompts: one pair each in both orders; and both pictures of it; each whole, and head, arms and legs.
+        assert len(server.seen) == 2 * 2 * 4 + 4 * 4
+    labels = metrics(project, provider)["labels"]
+    assert labels["n"] == 4 and labels["target"]["base"]["rate"] == 0
+    assert {part: rates["tuned"]["rate"] for part, rates in labels["parts"].items()} == {
+        "head": 0,
+        "arms": 0,
+        "legs": 1,
+    }
+    rows = list(csv.DictReader((project / "data" / "judgements" / "labels" / f"{provider}.csv").open()))
+    by_rater = {row["rater"].endswith("-parts"): (row["answer"], row["kinds"]) for row in rows}
+    assert len(rows) == 8 and by_rater == {False: ("nothing", ""), True: ("wrong", "bent_wrong")}
+
+
 def test_pictures_are_of_the_pairs_that_are_judged_in_both_groups(tmp_path: Path) -> None:
     tables = []
     for model in ("base", "tuned"):
@@ -151,7 +185,7 @@ def labelled(verdicts: list[dict[str, Any] | None], drawn_by: str) -> list[Pictu
             prompt="p",
             seed=number,
             verdict=None if verdict is None else BodyVerdict.model_validate(BODY | verdict),
-            unparsed=None if verdict else "refused: no",
+            unparsed="refused: no" if verdict is None else None,
             raw="",
             details={},
         )
@@ -169,6 +203,26 @@ def test_rates_are_of_decided_pictures_and_kinds_of_wrong_ones() -> None:
     # What is named of a picture in which nothing is wrong does not count.
     assert (said["kinds"]["base"]["foot"], said["kinds"]["base"]["face"]) == (2 / 3, 0)
     assert list(label_rows(answers)["kinds"]) == ["foot", "foot", "", "", ""]
+
+
+def test_parts_that_could_not_be_seen_leave_no_right_picture() -> None:
+    wrong: dict[str, Any] = {"answer": "wrong", "kinds": ["foot"]}
+    for parts, expected in (
+        ([{}, {}], [("nothing", "")]),
+        ([{}, wrong], [("wrong", "foot")]),
+        ([None, wrong], [("wrong", "foot")]),
+        ([{}, {"answer": "unsure"}], [("unsure", "")]),
+        ([{}, None], []),
+    ):
+        about: list[dict[str, Any] | None] = [{"kinds": []}, *parts]
+        answers = [
+            each.model_copy(update={"picture": "p", "part": part})
+            for each, part in zip(labelled(about, "base"), (None, "arms", "legs"), strict=True)
+        ]
+        rows = label_rows(answers)
+        combined = rows[rows["rater"] == "test-m-parts"]
+        assert list(zip(combined["answer"], combined["kinds"], strict=True)) == expected
+        assert list(rows[rows["rater"] == "test-m"]["answer"]) == ["nothing"]
 
 
 @pytest.mark.parametrize(
