@@ -19,7 +19,7 @@ LEVEL ?=
 BASE ?= $(shell git rev-parse --verify --quiet origin/main > /dev/null && echo origin/main || echo main)
 IMAGES ?= .
 
-.PHONY: checker confirm clean-samples plan lock lock-check test-docs audit check-cache photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal gpu-check seeds sabotage calibration operating-characteristics survey docs clean
+.PHONY: checker confirm clean-samples plan lock lock-check test-docs audit check-cache photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal gpu-check seeds sabotage calibration operating-characteristics survey label docs clean
 
 repro: $(VENV)/ready
 	@python -m commands.repair_lock
@@ -127,6 +127,10 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 survey: $(VENV)/ready
 	@python -m commands.survey_server --host "$(HOST)" --port "$(PORT)"
+
+# The page on which people label single pictures, likewise.
+label: $(VENV)/ready
+	@python -m commands.survey_server --labels --host "$(HOST)" --port "$(PORT)"
 
 # Writes docs/parameters.md from the models that validate the parameters, and docs/dependencies.md from the lock.
 docs: $(VENV)/ready

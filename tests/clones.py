@@ -146,5 +146,5 @@ def stages_run(output: str) -> set[str]:
 def metrics(folder: Path) -> dict[str, Any]:
     """The metric files by name."""
     sampled = [f"{kind}_{model}" for kind in ("sample", "measure") for model in ("base", "tuned")]
-    names = ["collect", "curate", "train", *sampled, "compare", "judge", "survey", "verdict"]
+    names = ["collect", "curate", "train", *sampled, "compare", "judge", "survey", "label", "verdict"]
     return {name: json.loads((folder / "metrics" / f"{name}.json").read_text()) for name in names}

@@ -18,6 +18,7 @@ from anomend.params.evaluation import (
     VerdictParams,
 )
 from anomend.params.images import CollectParams, CurateParams
+from anomend.params.labels import LabelParams
 from anomend.params.prompts import PromptParams
 from anomend.params.training import TrainParams
 from anomend.params.types import Section
@@ -47,6 +48,7 @@ class Params(Section):
     verdict: VerdictParams
     judge: JudgeParams
     survey: SurveyParams
+    label: LabelParams
     report: ReportParams
 
     def anatomy_detectors(self) -> dict[str, str]:

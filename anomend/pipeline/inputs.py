@@ -26,11 +26,12 @@ from anomend.project.shared_folders import main_checkout
 COUNTED: dict[str, tuple[str, ...]] = {
     "base.local_folder": FILES,
     "survey.responses": (".csv",),
+    "label.labels": (".csv",),
 }
 """Endings of the files that count in a folder, by its parameter; in other folders all count. Hidden files do not, nor
 do those in which DVC notes what it tracks."""
-MAY_BE_EMPTY = ("survey.responses",)
-"""Folders that may be empty: a survey that nobody has answered yet."""
+MAY_BE_EMPTY = ("survey.responses", "label.labels")
+"""Folders that may be empty: a survey that nobody has answered yet, pictures that nobody has labelled."""
 DIGESTS = CHECKPOINTS / "digests.json"
 
 
@@ -48,6 +49,8 @@ def named_inputs(params: Params) -> dict[str, str | None]:
         "detectors.rtdetr.person_model": _if_folder(detectors.person_model) if rtdetr else None,
         "detectors.rtdetr.pose_model": _if_folder(detectors.pose_model) if rtdetr else None,
         "survey.responses": params.survey.responses,
+        "label.labels": params.label.labels,
+        "label.gold": params.label.gold,
     }
 
 

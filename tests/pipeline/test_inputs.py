@@ -34,6 +34,7 @@ def project(tmp_path: Path) -> Path:
     """A project whose own pictures are there."""
     (tmp_path / "data/own/sub").mkdir(parents=True)
     (tmp_path / "data/survey").mkdir()
+    (tmp_path / "data/labels").mkdir()
     (tmp_path / "data/own/a.png").write_bytes(b"a")
     (tmp_path / "data/own/sub/b.png").write_bytes(b"b")
     return tmp_path
@@ -46,7 +47,7 @@ def pictures(project: Path) -> Any:
 def test_every_parameter_that_names_a_file_to_read_is_an_input_with_a_link_that_dvc_compares() -> None:
     """Run settings and files that are pinned by a digest of their own are none."""
     pinned = {"detectors.photographs.networks", "collect.paper.path"}
-    paths = {"base.local_folder", "collect.folder.path", "survey.responses"}
+    paths = {"base.local_folder", "collect.folder.path", "survey.responses", "label.labels", "label.gold"}
     paths |= {f"collect.openai.{name}_template" for name in ("individual", "context")}
     paths |= {f"detectors.rtdetr.{name}_model" for name in ("person", "pose")}
     assert set(named_inputs(OWN)) == paths and not paths & pinned
