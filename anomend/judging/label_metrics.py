@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from anomend.judging.body_question import KINDS, BodyVerdict
+from anomend.judging.body_question import BodyVerdict
 from anomend.judging.picture_answers import PictureAnswer
+from anomend.labelling.records import KINDS
 from anomend.statistics import wilson_interval
 
 MODELS = ("base", "tuned")

@@ -8,10 +8,8 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from anomend.judging.body_question import KINDS, BodyVerdict, texts_version
-
-CSV_COLUMNS = ("picture", "rater", "answer", "kinds", "places", "milliseconds", "texts", "showing", "gold")
-"""The columns of people's labels; a model marks no places, and its time means nothing."""
+from anomend.judging.body_question import BodyVerdict, people_read
+from anomend.labelling.records import COLUMNS, KINDS
 
 
 class PictureAnswer(BaseModel):
@@ -37,7 +35,8 @@ class PictureAnswer(BaseModel):
 
 
 def label_rows(answers: Sequence[PictureAnswer]) -> pd.DataFrame:
-    """The answers that could be read, as labels: the columns `CSV_COLUMNS`.
+    """The answers that could be read, in the columns of people's labels. A model marks no places, and its time means
+    nothing.
 
     Where parts were asked about, there is a second rater, `...-parts`: something is wrong if it is in the picture as a
     whole or in one of its parts; else the label is unsure if one of these answers is, and missing if one could not be
@@ -53,7 +52,7 @@ def label_rows(answers: Sequence[PictureAnswer]) -> pd.DataFrame:
         rows.append(_row(picture, rater, whole))
         if any(answer.part is not None for answer in answers):
             rows.append(_row(picture, f"{rater}-parts", [answer.verdict for answer in about]))
-    return pd.DataFrame([row for row in rows if row], columns=list(CSV_COLUMNS))
+    return pd.DataFrame([row for row in rows if row], columns=list(COLUMNS))
 
 
 def _row(picture: str, rater: str, verdicts: Sequence[BodyVerdict | None]) -> dict[str, Any] | None:
@@ -62,11 +61,11 @@ def _row(picture: str, rater: str, verdicts: Sequence[BodyVerdict | None]) -> di
         return None
     unsure = any(verdict is not None and verdict.answer == "unsure" for verdict in verdicts)
     named = {kind for verdict in wrong for kind in verdict.kinds}
-    return dict.fromkeys(CSV_COLUMNS, "") | {
+    return dict.fromkeys(COLUMNS, "") | {
         "picture": picture,
         "rater": rater,
         "answer": "wrong" if wrong else "unsure" if unsure else "nothing",
         "kinds": " ".join(kind for kind in KINDS if kind in named),
-        "texts": texts_version(),
+        "texts": people_read().version,
         "showing": 0,
     }

@@ -20,8 +20,9 @@ from anomend.judging.llm_requests import LlmQuestion, SentImage
 from anomend.judging.parts import part_boxes
 from anomend.judging.picture_answers import PictureAnswer, label_rows
 from anomend.judging.protocol import choose_pairs, shown
+from anomend.labelling.design import design_table
 from anomend.pictures.image_sets import load_image
-from anomend.project.files import sha256_of, write_whole
+from anomend.project.files import write_whole
 
 COLUMNS = ("picture", "drawn_by", "group", "prompt", "seed", "path", "part", "crop")
 """picture: SHA-256 of the file; drawn_by: base | tuned; group: target | held_out; part and crop: the body part in
@@ -41,26 +42,14 @@ def choose_pictures(
     Returns:
         The columns `COLUMNS`, each picture as a whole; the base's before the tuned model's.
     """
-    rows = []
+    tables = [pd.DataFrame(columns=list(COLUMNS))]
     for group, count in per_prompt.items():
         sets = [table[table["group"] == group] for table in (base, tuned)]
-        if count == 0 or any(each.empty for each in sets):
-            continue
-        for pair in choose_pairs(*sets, per_prompt=count, seed=seed).to_dict("records"):
-            rows += [
-                {
-                    "picture": sha256_of(Path(pair[f"path_{model}"])),
-                    "drawn_by": model,
-                    "group": group,
-                    "prompt": pair["prompt"],
-                    "seed": int(pair["seed"]),
-                    "path": Path(pair[f"path_{model}"]),
-                    "part": None,
-                    "crop": None,
-                }
-                for model in ("base", "tuned")
-            ]
-    return pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
+        if count and not any(each.empty for each in sets):
+            pairs = choose_pairs(*sets, per_prompt=count, seed=seed)
+            drawn = design_table(pairs, group=group, showings=1).rename(columns={"model": "drawn_by"})
+            tables.append(drawn.assign(path=drawn["path"].map(Path), part=None, crop=None)[list(COLUMNS)])
+    return pd.concat([table.astype(object) for table in tables], ignore_index=True)
 
 
 def with_parts(pictures: pd.DataFrame, detector: Detector) -> pd.DataFrame:

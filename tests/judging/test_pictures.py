@@ -6,17 +6,19 @@ import csv
 import itertools
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from anomend.judging.body_question import KINDS, QUESTION, BodyVerdict, parse_body
+from anomend.judging.body_question import Answer, BodyVerdict, parse_body
 from anomend.judging.label_metrics import label_metrics
-from anomend.judging.picture_answers import CSV_COLUMNS, PictureAnswer, label_rows
+from anomend.judging.picture_answers import PictureAnswer, label_rows
 from anomend.judging.pictures import choose_pictures
+from anomend.labelling.records import ANSWERS, COLUMNS, KINDS, read_labels
+from anomend.labelling.texts import read_texts, versions
 from anomend.miniature.drawn_people import render, sample_scene
 from anomend.pipeline.money import judging_usd
 from anomend.project.files import sha256_of
@@ -78,9 +80,11 @@ def test_each_picture_is_labelled_by_itself_blind_and_paid_once(project: Path, p
         single = [seen for seen in server.seen if is_single(seen)]
         assert len(server.seen) == 12 + 8 and len(single) == 8 and "20 to buy" in output
         assert run(project, server)[0] == 0 and len(server.seen) == 20
+    asked = read_texts(["en"])[0].content["asked"]
+    people_read = [asked["question"], *asked["guide"][:-1], *(asked["examples"][kind] for kind in KINDS)]
     for seen in single:
         text = json.dumps(seen.fields)
-        assert QUESTION in text and len(images_of(seen)) == 1
+        assert len(images_of(seen)) == 1 and all(json.dumps(words)[1:-1] in text for words in people_read)
         assert not any(word in text for word in ("tuned", "lying on the grass", ".png", "Image A"))
         assert list(schema_of(seen)["properties"]) == ["counts", "kinds", "answer", "reason"]
         assert schema_of(seen)["properties"]["kinds"]["items"]["enum"] == list(KINDS)
@@ -95,10 +99,12 @@ def test_each_picture_is_labelled_by_itself_blind_and_paid_once(project: Path, p
     assert "until people's labels" in labels["caution"]
     folder = project / "data" / "judgements" / "labels"
     rows = list(csv.DictReader((folder / f"{provider}.csv").open()))
-    assert len(rows) == 8 and tuple(rows[0]) == CSV_COLUMNS
+    assert len(rows) == 8 and tuple(rows[0]) == COLUMNS
     base = {sha256_of(path) for path in (project / "data" / "samples" / "base").glob("*.png")}
     assert {(row["answer"], row["kinds"]) for row in rows if row["picture"] in base} == {("wrong", "extra_limb hand")}
     assert {(row["answer"], row["kinds"]) for row in rows if row["picture"] not in base} == {("nothing", "")}
+    # They can be read as people's labels are, as answers to the question that people are asked.
+    assert set(read_labels(folder, texts=versions())["answer"]) == {"wrong", "nothing"}
     assert {row["rater"] for row in rows} == {f"{provider}-{judged['model']}".replace(".", "-")}
 
 
@@ -223,6 +229,10 @@ def test_parts_that_could_not_be_seen_leave_no_right_picture() -> None:
         combined = rows[rows["rater"] == "test-m-parts"]
         assert list(zip(combined["answer"], combined["kinds"], strict=True)) == expected
         assert list(rows[rows["rater"] == "test-m"]["answer"]) == ["nothing"]
+
+
+def test_people_and_models_have_the_same_answers() -> None:
+    assert get_args(Answer) == ANSWERS
 
 
 @pytest.mark.parametrize(
