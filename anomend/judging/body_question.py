@@ -1,56 +1,36 @@
 """The question about a single picture, whether anything is wrong with the body, as models are asked it.
 
-People read the same question, answers and kinds on the page of labels. The words are part of the key of every stored
-answer: changing one letter means paying for all answers again.
+Question, guide and kinds are those that people read on the page of labels (`anomend/labelling/texts/en.json`). They are
+part of the key of every stored answer: changing one letter means paying for all answers again.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from functools import cache
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from anomend.judging.verdicts import Counts, Reason, schema_problem
 from anomend.judging.wording import sent_schema
-from anomend.project.files import sha256_of
+from anomend.labelling.records import KINDS
+from anomend.labelling.texts import Texts, read_texts
 
-Answer = Literal["nothing", "unsure", "wrong"]
-Kind = Literal[
-    "extra_limb",
-    "missing_limb",
-    "detached_limb",
-    "fused_limb",
-    "bent_wrong",
-    "wrong_length",
-    "hand",
-    "foot",
-    "face",
-    "other",
-]
-QUESTION = "Is anything wrong with the body?"
-GUIDE = (
-    "Look at the body of every person in the picture: count arms and legs, follow each from its joint to its end, then "
-    "look at hands, feet and face. Wrong is what a real body cannot look like. A body part that is hidden behind "
-    "something, or outside the picture, is not wrong. Style, colours, clothes and background do not matter."
-)
-KINDS: dict[Kind, str] = {
-    "extra_limb": "There is one arm or leg too many.",
-    "missing_limb": "An arm or leg is missing, and nothing hides it.",
-    "detached_limb": "An arm or leg is not joined to the body.",
-    "fused_limb": "Two limbs, or a limb and something else, have grown together.",
-    "bent_wrong": "A joint bends where or how no joint does.",
-    "wrong_length": "A limb is much longer or shorter than its twin.",
-    "hand": "Wrong number of fingers, or a hand that is no hand.",
-    "foot": "Wrong number of toes, or a foot that is no foot.",
-    "face": "Eyes, nose, mouth or ears are wrong.",
-    "other": "Anything else about the body that cannot be.",
-}
-"""What each kind means."""
 SYSTEM = (
     "You look at one picture that a computer program has drawn. First count people, heads, arms and legs, as they are "
     "drawn and not as they should be. Then list the kinds of what is wrong, then answer the question: 'nothing', "
     "'wrong', or 'unsure' if you cannot tell. Give the reason in one short sentence."
 )
+
+
+def _known(kind: str) -> str:
+    if kind not in KINDS:
+        raise ValueError("not a kind")
+    return kind
+
+
+Answer = Literal["nothing", "unsure", "wrong"]
+Kind = Annotated[str, AfterValidator(_known), WithJsonSchema({"enum": list(KINDS), "type": "string"})]
 
 
 class BodyVerdict(BaseModel):
@@ -64,20 +44,29 @@ class BodyVerdict(BaseModel):
     reason: Reason = Field(description="Why, in one short sentence.")
 
 
-def body_text() -> str:
-    """The question with its guide and kinds."""
-    kinds = " ".join(f"{kind}: {meaning}" for kind, meaning in KINDS.items())
-    return f"{GUIDE}\nKinds: {kinds}\n{QUESTION}"
+@cache
+def people_read() -> Texts:
+    """The texts that people read, in English."""
+    return read_texts(["en"])[0]
+
+
+def body_text(part: str | None = None) -> str:
+    """The question with its guide and kinds.
+
+    Args:
+        part: the body part in question, shown in a crop; None: the whole picture.
+    """
+    asked = people_read().content["asked"]
+    # The guide's last paragraph says how to click on the page.
+    guide = " ".join(asked["guide"][:-1])
+    kinds = " ".join(f"{kind}: {asked['examples'][kind]}" for kind in KINDS)
+    crop = "" if part is None else f"The picture is cut from a larger one. Look at the {part} alone.\n"
+    return f"{guide}\nKinds: {kinds}\n{crop}{asked['question']}"
 
 
 def body_schema() -> dict[str, Any]:
     """The JSON schema of `BodyVerdict` as it is sent."""
     return sent_schema(BodyVerdict)
-
-
-def texts_version() -> str:
-    """A version of all that decides an answer, such as `models-3f2a9c1b0d4e`."""
-    return f"models-{sha256_of(SYSTEM + body_text())[:12]}"
 
 
 def parse_body(raw: str) -> tuple[BodyVerdict | None, str | None]:

@@ -136,6 +136,7 @@ class LlmClient:
                 again = [request for request in again if self.buyer.store.get(request) is not None]
             else:
                 tqdm.write(f"{told}: asked again once, for about ${plan.estimate_usd:.2f}", file=sys.stderr)
+                self.provider.close()
                 self.provider.connect(key, self.settings.purchase.timeout_s)
         self._send(again)
 

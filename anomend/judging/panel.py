@@ -19,7 +19,7 @@ from anomend.judging.llm_client import counted
 from anomend.judging.llm_judge import LlmJudge
 from anomend.judging.llm_requests import LlmQuestion
 from anomend.judging.parts import part_questions
-from anomend.judging.pictures import keep_labels, picture_questions
+from anomend.judging.pictures import keep_labels, picture_questions, with_parts
 from anomend.judging.protocol import Judge, JudgeAnswer, JudgeQuestion, ask, whole_questions
 from anomend.judging.registry import PAID_JUDGES, make_judge
 from anomend.judging.settings import JudgeSettings, LlmSettings
@@ -90,7 +90,10 @@ def judge_pairs(
     # Before pictures are searched for parts, and before the first cent.
     sent = _affordable(paid, about_whole, about_single)
     if params.parts != "none" and paid:
-        about_parts = part_questions(pairs, params.repeats, make_detector(params.parts, detectors))
+        parts = make_detector(params.parts, detectors)
+        about_parts = part_questions(pairs, params.repeats, parts)
+        pictures = with_parts(pictures, parts)
+        about_single = picture_questions(pictures)
         sent = _affordable(paid, [*about_whole, *about_parts], about_single)
     # The stage has this folder as an output, also without judges.
     folder.mkdir(parents=True, exist_ok=True)

@@ -9,49 +9,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
 
+from anomend.detectors.detector import Detector
 from anomend.judging.answers import write_answers
-from anomend.judging.body_question import (
-    KINDS,
-    SYSTEM,
-    BodyVerdict,
-    body_schema,
-    body_text,
-    parse_body,
-    texts_version,
-)
+from anomend.judging.body_question import SYSTEM, body_schema, body_text, parse_body
 from anomend.judging.llm_client import LlmClient
 from anomend.judging.llm_requests import LlmQuestion, SentImage
-from anomend.judging.protocol import choose_pairs
+from anomend.judging.parts import part_boxes
+from anomend.judging.picture_answers import PictureAnswer, label_rows
+from anomend.judging.protocol import choose_pairs, shown
+from anomend.labelling.design import design_table
 from anomend.pictures.image_sets import load_image
-from anomend.project.files import sha256_of, write_whole
+from anomend.project.files import write_whole
 
-CSV_COLUMNS = ("picture", "rater", "answer", "kinds", "places", "milliseconds", "texts", "showing", "gold")
-"""The columns of people's labels; a model marks no places, and its time means nothing."""
-
-
-class PictureAnswer(BaseModel):
-    """What a judge says of one picture."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
-
-    provider: str
-    model: str
-    picture: str
-    """SHA-256 of the picture's file."""
-    drawn_by: Literal["base", "tuned"]
-    group: str
-    """target | held_out."""
-    prompt: str
-    seed: int
-    verdict: BodyVerdict | None
-    unparsed: str | None
-    raw: str
-    details: dict[str, Any]
+COLUMNS = ("picture", "drawn_by", "group", "prompt", "seed", "path", "part", "crop")
+"""picture: SHA-256 of the file; drawn_by: base | tuned; group: target | held_out; part and crop: the body part in
+question and where it is, None for the whole picture."""
 
 
 def choose_pictures(
@@ -65,46 +40,53 @@ def choose_pictures(
         seed: seed of the draw.
 
     Returns:
-        Columns picture, drawn_by, group, prompt, seed, path; the base's before the tuned model's.
+        The columns `COLUMNS`, each picture as a whole; the base's before the tuned model's.
     """
-    rows = []
+    tables = [pd.DataFrame(columns=list(COLUMNS))]
     for group, count in per_prompt.items():
         sets = [table[table["group"] == group] for table in (base, tuned)]
-        if count == 0 or any(each.empty for each in sets):
-            continue
-        for pair in choose_pairs(*sets, per_prompt=count, seed=seed).to_dict("records"):
-            rows += [
-                {
-                    "picture": sha256_of(Path(pair[f"path_{model}"])),
-                    "drawn_by": model,
-                    "group": group,
-                    "prompt": pair["prompt"],
-                    "seed": int(pair["seed"]),
-                    "path": pair[f"path_{model}"],
-                }
-                for model in ("base", "tuned")
-            ]
-    return pd.DataFrame(rows, columns=["picture", "drawn_by", "group", "prompt", "seed", "path"])
+        if count and not any(each.empty for each in sets):
+            pairs = choose_pairs(*sets, per_prompt=count, seed=seed)
+            drawn = design_table(pairs, group=group, showings=1).rename(columns={"model": "drawn_by"})
+            tables.append(drawn.assign(path=drawn["path"].map(Path), part=None, crop=None)[list(COLUMNS)])
+    return pd.concat([table.astype(object) for table in tables], ignore_index=True)
+
+
+def with_parts(pictures: pd.DataFrame, detector: Detector) -> pd.DataFrame:
+    """The pictures, and after each one the parts of the body that the detector locates in it.
+
+    Args:
+        pictures: as `choose_pictures` returns them.
+        detector: locates the parts.
+    """
+    rows = []
+    for row in pictures.to_dict("records"):
+        boxes = part_boxes(load_image(row["path"]), detector)
+        rows += [row, *(row | {"part": part, "crop": box} for part, box in boxes.items())]
+    return pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
 
 
 def picture_questions(pictures: pd.DataFrame) -> list[LlmQuestion]:
     """The question about each picture, which nothing but the picture enters.
 
     Args:
-        pictures: as `choose_pictures` returns them.
+        pictures: as `choose_pictures` or `with_parts` returns them.
     """
-    schema, text = body_schema(), body_text()
-    return [
-        LlmQuestion(
-            system=SYSTEM,
-            text=text,
-            schema=schema,
-            images=(SentImage.of("Picture", load_image(Path(path)), partial(load_image, Path(path))),),
-            repeat=0,
-            problem_of=lambda raw: parse_body(raw)[1],
+    schema = body_schema()
+    questions = []
+    for path, part, crop in zip(pictures["path"], pictures["part"], pictures["crop"], strict=True):
+        read = partial(shown, path, crop)
+        questions.append(
+            LlmQuestion(
+                system=SYSTEM,
+                text=body_text(part),
+                schema=schema,
+                images=(SentImage.of("Picture", read(), read),),
+                repeat=0,
+                problem_of=lambda raw: parse_body(raw)[1],
+            )
         )
-        for path in pictures["path"]
-    ]
+    return questions
 
 
 def keep_labels(
@@ -114,7 +96,7 @@ def keep_labels(
 
     Args:
         client: has bought them.
-        pictures: as `choose_pictures` returns them.
+        pictures: as `choose_pictures` or `with_parts` returns them.
         questions: as `picture_questions` returns them.
         folder: gets PROVIDER.jsonl and PROVIDER.csv.
     """
@@ -122,7 +104,7 @@ def keep_labels(
     for row, question in zip(pictures.to_dict("records"), questions, strict=True):
         reply = client.reply(question)
         verdict, unparsed = (None, reply.problem) if reply.problem else parse_body(reply.raw)
-        about = {key: row[key] for key in ("picture", "drawn_by", "group", "prompt", "seed")}
+        about = {key: row[key] for key in ("picture", "drawn_by", "group", "prompt", "seed", "part")}
         answers.append(
             PictureAnswer(
                 provider=client.provider.name,
@@ -137,21 +119,3 @@ def keep_labels(
     write_answers(folder / f"{client.provider.name}.jsonl", answers)
     write_whole(folder / f"{client.provider.name}.csv", label_rows(answers).to_csv(index=False, lineterminator="\n"))
     return answers
-
-
-def label_rows(answers: Sequence[PictureAnswer]) -> pd.DataFrame:
-    """The answers that could be read, as labels: the columns `CSV_COLUMNS`. A picture that two prompts or seeds share
-    has one label."""
-    rows: dict[str, dict[str, Any]] = {}
-    for answer in answers:
-        if answer.verdict is not None:
-            named = set(answer.verdict.kinds) if answer.verdict.answer == "wrong" else set()
-            rows[answer.picture] = dict.fromkeys(CSV_COLUMNS, "") | {
-                "picture": answer.picture,
-                "rater": "".join(each if each.isalnum() else "-" for each in f"{answer.provider}-{answer.model}")[:64],
-                "answer": answer.verdict.answer,
-                "kinds": " ".join(kind for kind in KINDS if kind in named),
-                "texts": texts_version(),
-                "showing": 0,
-            }
-    return pd.DataFrame(list(rows.values()), columns=list(CSV_COLUMNS))

@@ -163,8 +163,8 @@ class Params(Section):
             raise ValueError("losers.detector = 'none' finds no losers for train.method = 'dpo': choose a detector")
         if self.verdict.evidence == "people+machine" and self.measure.detector == "none":
             raise ValueError(
-                "verdict.evidence = 'people+machine' needs a detector, and measure.detector = 'none': choose one, or set "
-                "verdict.evidence to people"
+                "verdict.evidence = 'people+machine' needs a detector, and measure.detector = 'none': choose one, or "
+                "set verdict.evidence to people"
             )
         if "anatomy" in self.judge.judges and self.measure.detector == "none":
             raise ValueError(

@@ -62,8 +62,9 @@ def judging_usd(params: Params, prices: Path) -> float:
     from anomend.judging.protocol import ORDERS
     from anomend.purchasing.prices import read_price
 
-    questions = pairs_judged(params) * len(ORDERS) * judge.repeats * (PARTS_FACTOR if judge.parts != "none" else 1)
-    pictures = 2 * pairs_labelled(params)
+    parts = PARTS_FACTOR if judge.parts != "none" else 1
+    questions = pairs_judged(params) * len(ORDERS) * judge.repeats * parts
+    pictures = 2 * pairs_labelled(params) * parts
 
     def usd(model: str, images: int) -> float:
         pixels, price = images * judge.image_size**2, read_price(model, prices)

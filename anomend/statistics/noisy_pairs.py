@@ -130,7 +130,9 @@ class NoisyPairs:
         Raises:
             KeyError, TypeError, ValueError: a key is missing, or a value is not possible.
         """
-        noise = {name: Noise.of(np.array(stored[name], dtype=np.float64).reshape(3, 3)) for name in _NOISE}
+        noise: dict[str, Any] = {
+            name: Noise.of(np.array(stored[name], dtype=np.float64).reshape(3, 3)) for name in _NOISE
+        }
         pairs = cls(**{name: stored[name] for name in _PLAIN}, **noise)
         numbers = [pairs.n, pairs.rise_n or pairs.n, pairs.base, pairs.tuned, pairs.rise, pairs.both]
         sound = all(math.isfinite(number) for number in numbers) and pairs.n > 0

@@ -14,6 +14,7 @@ import argparse
 from collections import Counter
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -168,7 +169,13 @@ def main() -> None:
         outcomes, images = simulate(truth, design, simulations)
         shares = {name: outcomes[name] / simulations for name in ("corrected", "inconclusive", "not_corrected")}
         ok = "limit" if slack == 0 else "yes" if slack > 0 else "no"
-        row = {"design": str(design), "truth": truth.name, "truth_ok": ok, **shares, "simulations": simulations}
+        row: dict[Any, Any] = {
+            "design": str(design),
+            "truth": truth.name,
+            "truth_ok": ok,
+            **shares,
+            "simulations": simulations,
+        }
         looks = " ".join(f"{each:g}" for each in SHARES)
         done.append({**row, "looks": looks, "mean_images": round(images, 1)})
         write_whole(path, pd.DataFrame(done).to_csv(index=False))

@@ -86,13 +86,17 @@ def simulated_change(
     return Change(base=pairs.base / pairs.n, tuned=pairs.tuned / pairs.n, pairs=pairs, prompts=prompts, kinds=kinds)
 
 
+def _counts(change: Change) -> list[PairCounts]:
+    return [pairs for pairs in change.prompts.values() if isinstance(pairs, PairCounts)]
+
+
 def simulated_ratio(rng: np.random.Generator, target: Change, held_out: Change, diversity: float) -> Ratio:
     """One run's diversity of right images; the first held-out prompt stands in where the base has too few."""
     base, tuned = [], []
-    for pairs in target.prompts.values():
+    for pairs in _counts(target):
         right = pairs.n - pairs.base
         if right < MIN_IMAGES:
-            first = next(iter(held_out.prompts.values()))
+            first = _counts(held_out)[0]
             right = first.n - first.base
         if min(right, pairs.n - pairs.tuned) < MIN_IMAGES:
             return Ratio()

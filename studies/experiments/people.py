@@ -29,9 +29,9 @@ from anomend.statistics import wilson_interval
 from anomend.statistics.corrected_labels import CorrectedLabels, correct_labels
 from anomend.statistics.dawid_skene import NOTHING, WRONG, fit_raters
 from anomend.statistics.noisy_pairs import NoisyPairs
+from anomend.verdict.claims import adjusted, claims, outcome_of
 from anomend.verdict.clauses import settle
-from anomend.verdict.decision import adjusted, claims, outcome_of
-from anomend.verdict.evidence import LABELS, Change, Copies, Ratio
+from anomend.verdict.evidence import LABELS, Change, Copies, Findings, Ratio
 from studies.experiments.operating_characteristics import HELD_OUT_CORRELATION, TARGET_CORRELATION, cell_shares
 from studies.experiments.truths import THRESHOLDS, Design, Truth
 
@@ -101,11 +101,13 @@ def simulate(truth: Truth, design: Design, labelling: Labelling, runs: int) -> d
             rng, of_target, of_held_out, design=design, labelling=labelling, new_kind=truth.new_kind
         )
         found = claims(
-            target,
-            held_out,
-            ratio=Ratio(value=0.95, log_error=0.03, freedom=60),
-            copies=Copies(k=0, n=256),
-            thresholds=THRESHOLDS,
+            Findings(
+                target=target,
+                held_out=held_out,
+                ratio=Ratio(value=0.95, log_error=0.03, freedom=60),
+                copies=Copies(k=0, n=256),
+            ),
+            THRESHOLDS,
         )
         p_fail = adjusted(found)
         outcomes[outcome_of(settle(claim, p_fail[name], 1 - THRESHOLDS.level) for name, claim in found.items())] += 1
@@ -139,11 +141,11 @@ def simulated_run(
             prompts += [f"prompt {number}"] * seeds
             cells += [group] * seeds
             labelled.append(np.arange(seeds) < round(labelling.share * seeds))
-    truth, group, seen = np.concatenate(wrong), np.array(cells), np.concatenate(labelled)
+    truth, groups, seen = np.concatenate(wrong), np.array(cells), np.concatenate(labelled)
     n = len(truth)
     flat = truth.T.reshape(-1)
     answers, marks = rated(rng, flat, np.repeat([0, 1], n), np.tile(seen, 2), labelling=labelling, new_kind=new_kind)
-    all_cells = np.concatenate([2 * group, 2 * group + 1])
+    all_cells = np.concatenate([2 * groups, 2 * groups + 1])
     errors = fit_raters(answers, all_cells)
     machine = predicted(rng, truth, labelling)
     names = np.array(prompts, dtype=object)
@@ -155,11 +157,11 @@ def simulated_run(
         by_kind[kind] = correct_labels(of_kind, all_cells, fit)
     changes = []
     for chosen in (0, 1):
-        rows = np.flatnonzero(group == chosen)
+        rows = np.flatnonzero(groups == chosen)
         pairs = _pairs(labels, rows, n, names, machine)
         kinds = {kind: _pairs(each, rows, n, names, None) for kind, each in by_kind.items()} if chosen == 0 else {}
         changes.append(change_of(pairs, kinds))
-    return changes[0], changes[1], truth[(group == 0) & seen, 1]
+    return changes[0], changes[1], truth[(groups == 0) & seen, 1]
 
 
 def rated(

@@ -6,19 +6,24 @@ import csv
 import itertools
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from anomend.judging.body_question import KINDS, QUESTION, BodyVerdict, parse_body
+from anomend.judging.body_question import Answer, BodyVerdict, parse_body
 from anomend.judging.label_metrics import label_metrics
-from anomend.judging.pictures import CSV_COLUMNS, PictureAnswer, choose_pictures, label_rows
+from anomend.judging.picture_answers import PictureAnswer, label_rows
+from anomend.judging.pictures import choose_pictures
+from anomend.labelling.records import ANSWERS, COLUMNS, KINDS, read_labels
+from anomend.labelling.texts import read_texts, versions
+from anomend.miniature.drawn_people import render, sample_scene
 from anomend.pipeline.money import judging_usd
 from anomend.project.files import sha256_of
 from anomend.project.paths import PRICES
+from anomend.project.seeding import python_random
 from tests.conftest import ROOT
 from tests.judging.test_llm_judges import (
     COUNTS,
@@ -75,9 +80,11 @@ def test_each_picture_is_labelled_by_itself_blind_and_paid_once(project: Path, p
         single = [seen for seen in server.seen if is_single(seen)]
         assert len(server.seen) == 12 + 8 and len(single) == 8 and "20 to buy" in output
         assert run(project, server)[0] == 0 and len(server.seen) == 20
+    asked = read_texts(["en"])[0].content["asked"]
+    people_read = [asked["question"], *asked["guide"][:-1], *(asked["examples"][kind] for kind in KINDS)]
     for seen in single:
         text = json.dumps(seen.fields)
-        assert QUESTION in text and len(images_of(seen)) == 1
+        assert len(images_of(seen)) == 1 and all(json.dumps(words)[1:-1] in text for words in people_read)
         assert not any(word in text for word in ("tuned", "lying on the grass", ".png", "Image A"))
         assert list(schema_of(seen)["properties"]) == ["counts", "kinds", "answer", "reason"]
         assert schema_of(seen)["properties"]["kinds"]["items"]["enum"] == list(KINDS)
@@ -92,10 +99,12 @@ def test_each_picture_is_labelled_by_itself_blind_and_paid_once(project: Path, p
     assert "until people's labels" in labels["caution"]
     folder = project / "data" / "judgements" / "labels"
     rows = list(csv.DictReader((folder / f"{provider}.csv").open()))
-    assert len(rows) == 8 and tuple(rows[0]) == CSV_COLUMNS
+    assert len(rows) == 8 and tuple(rows[0]) == COLUMNS
     base = {sha256_of(path) for path in (project / "data" / "samples" / "base").glob("*.png")}
     assert {(row["answer"], row["kinds"]) for row in rows if row["picture"] in base} == {("wrong", "extra_limb hand")}
     assert {(row["answer"], row["kinds"]) for row in rows if row["picture"] not in base} == {("nothing", "")}
+    # They can be read as people's labels are, as answers to the question that people are asked.
+    assert set(read_labels(folder, texts=versions())["answer"]) == {"wrong", "nothing"}
     assert {row["rater"] for row in rows} == {f"{provider}-{judged['model']}".replace(".", "-")}
 
 
@@ -118,6 +127,37 @@ def test_a_label_that_cannot_be_read_is_asked_again_once_and_is_not_a_right_pict
     assert labels["target"]["base"]["n"] + labels["target"]["tuned"]["n"] == 6
     assert "on single pictures: 2 of 8 answers are not verdicts and are left out (2 times cut off" in output
     assert len((project / "data" / "judgements" / "labels" / f"{provider}.csv").read_text().splitlines()) == 1 + 6
+
+
+@pytest.mark.slow
+def test_parts_of_single_pictures_are_asked_about_in_crops(project: Path, provider: str) -> None:
+    for model in ("base", "tuned"):
+        for number, path in enumerate(sorted((project / "data" / "samples" / model).glob("*.png"))):
+            rng = python_random("single parts", model, number)
+            Image.fromarray(render(sample_scene(rng, "lying", "grass"), rng)).save(path)
+    change(project, provider, repeats=1, pairs_per_prompt=1, label_pairs_per_prompt=1, parts="drawn_people")
+    legs = BODY | {"answer": "wrong", "kinds": ["bent_wrong"]}
+    with serve() as server:
+        pairs = prefers_dark(provider)
+        server.answers[PATHS[provider]] = lambda seen: (
+            answer(provider, json.dumps(legs if "Look at the legs alone" in json.dumps(seen.fields) else BODY))
+            if is_single(seen)
+            else pairs(seen)
+        )
+        code, output = run(project, server)
+        assert code == 0, output
+        # 2 prompts: one pair each in both orders; and both pictures of it; each whole, and head, arms and legs.
+        assert len(server.seen) == 2 * 2 * 4 + 4 * 4
+    labels = metrics(project, provider)["labels"]
+    assert labels["n"] == 4 and labels["target"]["base"]["rate"] == 0
+    assert {part: rates["tuned"]["rate"] for part, rates in labels["parts"].items()} == {
+        "head": 0,
+        "arms": 0,
+        "legs": 1,
+    }
+    rows = list(csv.DictReader((project / "data" / "judgements" / "labels" / f"{provider}.csv").open()))
+    by_rater = {row["rater"].endswith("-parts"): (row["answer"], row["kinds"]) for row in rows}
+    assert len(rows) == 8 and by_rater == {False: ("nothing", ""), True: ("wrong", "bent_wrong")}
 
 
 def test_pictures_are_of_the_pairs_that_are_judged_in_both_groups(tmp_path: Path) -> None:
@@ -151,7 +191,7 @@ def labelled(verdicts: list[dict[str, Any] | None], drawn_by: str) -> list[Pictu
             prompt="p",
             seed=number,
             verdict=None if verdict is None else BodyVerdict.model_validate(BODY | verdict),
-            unparsed=None if verdict else "refused: no",
+            unparsed="refused: no" if verdict is None else None,
             raw="",
             details={},
         )
@@ -169,6 +209,30 @@ def test_rates_are_of_decided_pictures_and_kinds_of_wrong_ones() -> None:
     # What is named of a picture in which nothing is wrong does not count.
     assert (said["kinds"]["base"]["foot"], said["kinds"]["base"]["face"]) == (2 / 3, 0)
     assert list(label_rows(answers)["kinds"]) == ["foot", "foot", "", "", ""]
+
+
+def test_parts_that_could_not_be_seen_leave_no_right_picture() -> None:
+    wrong: dict[str, Any] = {"answer": "wrong", "kinds": ["foot"]}
+    for parts, expected in (
+        ([{}, {}], [("nothing", "")]),
+        ([{}, wrong], [("wrong", "foot")]),
+        ([None, wrong], [("wrong", "foot")]),
+        ([{}, {"answer": "unsure"}], [("unsure", "")]),
+        ([{}, None], []),
+    ):
+        about: list[dict[str, Any] | None] = [{"kinds": []}, *parts]
+        answers = [
+            each.model_copy(update={"picture": "p", "part": part})
+            for each, part in zip(labelled(about, "base"), (None, "arms", "legs"), strict=True)
+        ]
+        rows = label_rows(answers)
+        combined = rows[rows["rater"] == "test-m-parts"]
+        assert list(zip(combined["answer"], combined["kinds"], strict=True)) == expected
+        assert list(rows[rows["rater"] == "test-m"]["answer"]) == ["nothing"]
+
+
+def test_people_and_models_have_the_same_answers() -> None:
+    assert get_args(Answer) == ANSWERS
 
 
 @pytest.mark.parametrize(
