@@ -56,7 +56,7 @@ def test_a_record_tells_the_time_of_another_number_of_images(records: Any) -> No
     assert found.seconds == {"here": pytest.approx(10 + (2 * 3 + 8) * 7 * 2 / 4)}
     assert found.source == "sample_base, run here on cpu"
     # The same model also draws class images.
-    assert time_of("class_images", fewer, folder).seconds["here"] == pytest.approx(10 + 128 * 14 / 4)
+    assert time_of("class_images", fewer, folder).seconds["here"] == pytest.approx(10 + 160 * 14 / 4)
 
 
 def test_training_adds_its_steps_and_what_is_sampled_meanwhile(records: Any) -> None:
