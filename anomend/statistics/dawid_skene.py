@@ -134,7 +134,7 @@ def _covariance(
     cells = np.arange(blocks * free, len(complete))
     complete[cells, cells] = (members.sum(axis=0) + 2 * CELL_PICTURES) * shares * (1 - shares)
     # How the score of complete data differs between a wrong and a right picture.
-    differs = (seen[:, :, None, 1:] - probabilities[None, :, :, 1:]) * seen.any(axis=2).reshape(n, raters, 1, 1)
+    differs = (seen[:, :, None, 1:] - probabilities[None, :, :, 1:]) * np.asarray(seen.any(axis=2))[:, :, None, None]
     differs = differs * np.array([-1.0, 1.0])[None, None, :, None]
     contrast = np.hstack([differs.reshape(n, -1), members])
     unknown = (contrast * (posterior * (1 - posterior))[:, None]).T @ contrast

@@ -130,10 +130,9 @@ class NoisyPairs:
         Raises:
             KeyError, TypeError, ValueError: a key is missing, or a value is not possible.
         """
-        noise: dict[str, Any] = {
-            name: Noise.of(np.array(stored[name], dtype=np.float64).reshape(3, 3)) for name in _NOISE
-        }
-        pairs = cls(**{name: stored[name] for name in _PLAIN}, **noise)
+        tuned_noise, rise_noise = (Noise.of(np.array(stored[name], dtype=np.float64).reshape(3, 3)) for name in _NOISE)
+        plain = {name: stored[name] for name in _PLAIN}
+        pairs = cls(**plain, tuned_noise=tuned_noise, rise_noise=rise_noise)
         numbers = [pairs.n, pairs.rise_n or pairs.n, pairs.base, pairs.tuned, pairs.rise, pairs.both]
         sound = all(math.isfinite(number) for number in numbers) and pairs.n > 0
         if not sound or not (0 <= pairs.base <= 1 and 0 <= pairs.tuned <= 1 and -1 <= pairs.rise <= 1):

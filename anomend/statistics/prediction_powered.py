@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+WORTHWHILE = 0.95
+"""With a larger variance than this, over that of the labels alone, predictions are left out: they hardly help."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +64,7 @@ def powered_mean(strata: Sequence[Stratum]) -> PoweredMean:
     alone = sum(one.weight * float(one.labels.mean()) for one in strata)
     power = power_tuning(strata)
     gain = _gain(strata, power) if power > 0 else 1.0
-    if gain >= 1:
+    if gain > WORTHWHILE:
         return PoweredMean(value=alone, power=0.0, gain=1.0)
     missed = 0.0
     for one in strata:

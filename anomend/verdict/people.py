@@ -43,6 +43,8 @@ def who_decides(evidence: Evidence, people: Mapping[str, Any], detector: str) ->
     if evidence == "detector":
         return f"{by_detector[0].upper()}{by_detector[1:]} decides about anomalies (verdict.evidence: detector)."
     raters, labels, pictures = (int(number(people, key) or 0) for key in ("n", "labels", "labelled"))
+    if not labels:
+        return f"People are to decide about anomalies, and have labelled nothing yet (verdict.evidence: {evidence})."
     who = f"{raters} raters decide about anomalies, by {labels:,} labels of {pictures:,} pictures"
     who += f", with the help of {by_detector}" if evidence == "people+machine" else ""
     return f"{who} (verdict.evidence: {evidence})."

@@ -94,6 +94,7 @@ def test_without_labels_nothing_is_decided(people: dict[str, Any] | None) -> Non
     for name in ("target_drop", "target_rate", "worst_target_prompt", "new_kinds", "held_out"):
         assert verdict.clauses[name].passed is None
     assert verdict.clauses["diversity"].passed is True
+    assert verdict.decides.startswith("People are to decide about anomalies, and have labelled nothing yet")
 
 
 def test_a_rater_whose_errors_are_unknown_decides_nothing() -> None:
