@@ -46,8 +46,8 @@ def verdict_schema() -> dict[str, Any]:
 def sent_schema(answer: type[BaseModel]) -> dict[str, Any]:
     """The JSON schema of an answer as it is sent: what both vendors enforce, and no more.
 
-    Every field is required, references are written out, and titles and defaults are left out. An object that may be null
-    in a stored answer, since the offline judge does not count, may not be null here: a model always counts.
+    Every field is required, references are written out, and titles and defaults are left out. An object that may be
+    null in a stored answer, since the offline judge does not count, may not be null here: a model always counts.
     """
     schema = answer.model_json_schema()
     definitions = schema.get("$defs", {})
