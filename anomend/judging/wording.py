@@ -44,9 +44,11 @@ def verdict_schema() -> dict[str, Any]:
 
 
 def sent_schema(answer: type[BaseModel]) -> dict[str, Any]:
-    """The JSON schema of an answer, limited to what both vendors enforce: every field is required, and references,
-    defaults and titles are resolved or left out. A field without a choice of types stays; null is allowed only beside
-    words, not beside an object, since a model shall always count."""
+    """The JSON schema of an answer as it is sent: what both vendors enforce, and no more.
+
+    Every field is required, references are written out, and titles and defaults are left out. An object that may be
+    null in a stored answer, since the offline judge does not count, may not be null here: a model always counts.
+    """
     schema = answer.model_json_schema()
     definitions = schema.get("$defs", {})
 

@@ -171,7 +171,9 @@ class SurveyParams(Section):
     max_failed_catches: int = Field(ge=0, description="Participants who fail more catch pairs than this are excluded.")
     min_median_ms: int = Field(ge=0, description="Participants whose median reaction is faster are excluded; ms.")
     title: Text = Field(description="Heading of the page.")
-    question: Text = Field(description="Question about every pair.")
+    question: Text = Field(
+        description="Question about every pair, to people and to paid judges; another one is asked, and paid, anew."
+    )
     consent: Text = Field(description="What participants agree to; an empty line separates paragraphs.")
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from anomend.comparing.comparison import with_caution
 from anomend.detectors.detector import Detector
 from anomend.detectors.table import check_detector, make_detector
 from tests.detectors.endpoint import answers as recorded
@@ -75,7 +76,12 @@ def test_every_picture_is_asked_about_once(server: ApiServer, store: Path) -> No
     assert detector(server).anomalies([*images(5), other]) == [*expected, ()]
     assert len(server.seen) == 6 and len(list(store.rglob("*.json"))) == 6
     said = detector(server)
-    assert "nobody has measured" in (said.caution or "") and said.source == f"{server.url} (hadm)"
+    assert said.source == f"{server.url} (hadm)"
+    # What is said of its rates, on which no clause of a verdict rests then.
+    rates = with_caution({"anomaly_rate_target": {"base": 0.2}}, {"detector": said.name, **said.provenance()})
+    assert rates["anomaly_rate_target"]["caution"] == (
+        f"the detector {said.name} asks a model whose errors on these pictures nobody has measured"
+    )
 
 
 def test_a_language_model_gets_the_picture_and_the_words(server: ApiServer, tmp_path: Path) -> None:
