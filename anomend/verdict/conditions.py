@@ -164,7 +164,7 @@ def _worst_rise(
         tails_at=lambda bound: rise_tails(pairs, bound),
         span=(-1.0, 1.0),
         shown_as=points,
-        seeds_per_prompt=change.seeds_per_prompt,
+        seeds_per_prompt=pairs.n if parts is change.prompts else change.seeds_per_prompt,
     )
     return _judged(claim, change)
 
