@@ -179,7 +179,7 @@ def _worst_rise(
         tails_at=pairs.rise_tails,
         span=(-1.0, 1.0),
         shown_as=points,
-        seeds_per_prompt=change.seeds_per_prompt,
+        seeds_per_prompt=pairs.seen if parts is change.prompts else change.seeds_per_prompt,
         unit=change.unit,
     )
     return _judged(claim, change)

@@ -16,8 +16,8 @@ from functools import cache
 from anomend.params.params import Params
 from anomend.statistics.sequential import spent_levels
 from anomend.verdict.claims import Outcome, Thresholds, adjusted, claims, outcome_of
-from anomend.verdict.clauses import Claim, Clause, decide, settle
-from anomend.verdict.evidence import Findings
+from anomend.verdict.clauses import Claim, Clause, decide, settle, worst
+from anomend.verdict.evidence import Change, Findings, Pairs
 
 Group = str
 """`target` or `held_out`."""
@@ -75,16 +75,25 @@ class Looks:
         """Looks so far."""
         self._claims: dict[str, Claim] = {}
         self._shown: set[str] = set()
-        self._prompts: dict[Group, set[str]] = {"target": set(), "held_out": set()}
+        self._prompts: dict[Group, dict[str, tuple[Pairs, float]]] = {"target": {}, "held_out": {}}
 
     def take(self, findings: Findings) -> None:
         """Look at what the images so far say."""
         self.taken += 1
+        findings = replace(
+            findings,
+            target=self._with_shown_prompts("target", findings.target),
+            held_out=self._with_shown_prompts("held_out", findings.held_out),
+        )
         for name, found in claims(findings, self.thresholds).items():
             if name not in self._shown:
                 group = group_of(name)
                 claim = replace(found, error=self.plan.level(group, self.taken, found.error))
-                if self._is_shown(name, claim, group):
+                shown = claim.tails is not None and claim.tails.beyond <= claim.error
+                if name == BY_PROMPT[group]:
+                    prompts = (findings.target if group == "target" else findings.held_out).prompts
+                    shown, claim = self._by_prompt(claim, group, prompts)
+                if shown:
                     self._shown.add(name)
                     claim = replace(claim, remark=f"{claim.remark} {self._when(group)}".strip())
                 self._claims[name] = claim
@@ -119,13 +128,22 @@ class Looks:
         count = len(self._claims)
         return count * self.plan.level(group_of(name), self.taken, (1 - self.thresholds.level) / count)
 
-    def _is_shown(self, name: str, claim: Claim, group: Group) -> bool:
+    def _with_shown_prompts(self, group: Group, change: Change) -> Change:
+        """The change, with the pairs of each prompt that was shown as they were then."""
+        shown = {prompt: pairs for prompt, (pairs, _) in self._prompts[group].items() if prompt in change.prompts}
+        return replace(change, prompts={**change.prompts, **shown})
+
+    def _by_prompt(self, claim: Claim, group: Group, prompts: Mapping[str, Pairs]) -> tuple[bool, Claim]:
+        """Whether each prompt is shown, now or before; and the claim, at the level by which the worst was shown."""
         if claim.tails is None:
-            return False
-        if name != BY_PROMPT[group]:
-            return claim.tails.beyond <= claim.error
-        self._prompts[group] |= {prompt for prompt, tails in claim.parts.items() if tails.beyond <= claim.error}
-        return claim.parts.keys() <= self._prompts[group]
+            return False, claim
+        shown = self._prompts[group]
+        for prompt, tails in claim.parts.items():
+            if prompt not in shown and tails.beyond <= claim.error:
+                shown[prompt] = prompts[prompt], claim.error
+        if not claim.parts.keys() <= shown.keys():
+            return False, claim
+        return True, replace(claim, error=shown[worst(claim.parts)[0]][1])
 
     def _when(self, group: Group) -> str:
         if len(self.plan.shares) == 1:

@@ -110,6 +110,25 @@ def test_a_clause_that_was_shown_stays_shown_and_says_when() -> None:
     assert looks.clauses()["target_rate"] == first
 
 
+def test_a_prompt_that_was_shown_stays_shown_at_the_level_of_its_look() -> None:
+    """The beach is shown at the first look. At the second the snow is too, and the beach is worse than it was."""
+    looks = Looks(THRESHOLDS, PLAN)
+
+    def draw(prompt: str, n: int) -> Counts:
+        worse = {("snow", 40): 4, ("beach", 80): 9}.get((prompt, n), 0)
+        return (0, 0, worse, n - worse) if prompt in PROMPTS["held_out"] else good(prompt, n)
+
+    for n in (40, 80):
+        seeds = {"target": {"grass": 40, "street": 40}, "held_out": {"beach": n, "snow": n}}
+        looks.take(read_findings(*counted(seeds, draw)))
+    clause = looks.clauses()["worst_held_out_prompt"]
+    assert rise_tails(PairCounts(0, 0, 9, 71), 0.15).beyond > PLAN.level("held_out", 2, 0.05)
+    assert clause.passed and clause.p_pass == rise_tails(PairCounts(0, 0, 0, 40), 0.15).beyond
+    assert "'beach'" in clause.sentence and clause.bound is not None and clause.bound < 0.15
+    level = PLAN.level("held_out", 1, 0.05)
+    assert f"with {100 * (1 - level):.4g}% confidence" in clause.sentence
+
+
 def test_a_clause_fails_at_the_level_of_its_look_and_not_before() -> None:
     looks = Looks(THRESHOLDS, PLAN)
     seeds = {"target": {"grass": 40, "street": 40}, "held_out": {"beach": 20, "snow": 20}}
