@@ -156,9 +156,11 @@ calibration: $(VENV)/ready
 	dvc repro --quiet curate
 	python -m studies.experiments.calibration --write
 
-# How often the verdict is right, simulated over a grid of truths and designs: half an hour on one core; resumed if stopped.
+# How often the verdict is right, with one look and with several, simulated over truths and designs: hours on one core;
+# resumed if stopped.
 operating-characteristics: $(VENV)/ready
 	OMP_NUM_THREADS=1 python -m studies.experiments.operating_characteristics
+	OMP_NUM_THREADS=1 python -m studies.experiments.looks
 
 # The same where people decide, and the coverage of their intervals: an hour or two on one core; resumed if stopped.
 people-study: $(VENV)/ready

@@ -95,7 +95,7 @@ def main() -> None:
         user = with_settings(read_yaml(PARAMS), settings) if settings else read_yaml(PARAMS)
         params = resolve(user, PROFILES)
         planned = plan(Path.cwd(), resolved_files(Path.cwd(), params))
-    except ValueError as error:
+    except (ValueError, FileNotFoundError) as error:
         sys.exit(f"plan: {error}")
     try:
         check_before_run(params, root=Path.cwd(), prices=PRICES, retired_models=RETIRED_MODELS)
@@ -119,7 +119,7 @@ def main() -> None:
             run_trial(params)
         print("\nWhat that takes:")
         print(*(f"  {line}" for line in costs(params, planned)), sep="\n")
-    except ValueError as error:
+    except (ValueError, FileNotFoundError) as error:
         sys.exit(f"plan: {error}")
 
 

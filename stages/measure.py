@@ -12,6 +12,8 @@ from anomend.measuring.feature_store import FeatureStore
 from anomend.measuring.samples import measure_samples
 from anomend.params.resolved import load_params
 from anomend.pictures.image_sets import read_imagefolder
+from anomend.project.dependencies import recorded_fingerprint
+from anomend.project.devices import device_name, resolve_device
 from anomend.project.metric_files import library_versions, write_metrics
 from anomend.project.paths import FEATURE_STORE, FEATURES, INSTANCE, METRICS, MODELS, PLOTS, SAMPLES
 from anomend.project.run import run_stage
@@ -21,13 +23,17 @@ from anomend.project.timing import timed_work
 def main(model: str) -> None:
     params = load_params()
     samples = read_imagefolder(SAMPLES / model)
-    with timed_work("measuring", len(samples)):
+    with timed_work("measuring", len(samples), device_name(resolve_device(params.base.device))):
         measured = measure_samples(
             samples,
             read_imagefolder(INSTANCE),
             detector=make_detector(params.measure.detector, params.detectors, params.base.device),
             settings=params.measure,
-            store=FeatureStore(FEATURE_STORE, params.base.device),
+            store=FeatureStore(
+                FEATURE_STORE,
+                params.base.device,
+                detection=[recorded_fingerprint("detector"), params.detectors.model_dump()],
+            ),
         )
     PLOTS.mkdir(parents=True, exist_ok=True)
     measured.per_image.to_csv(PLOTS / f"images_{model}.csv", index=False)

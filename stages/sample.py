@@ -9,7 +9,7 @@ from pathlib import Path
 from anomend.confirming.records import record_in_force, refuse_another_lora
 from anomend.diffusion.lora import lora_sha256
 from anomend.diffusion.model_samplers import model_sampler
-from anomend.diffusion.sample_sets import write_sample_set
+from anomend.diffusion.sample_sets import read_seeds, write_sample_set
 from anomend.params.resolved import load_params
 from anomend.pictures.image_sets import METADATA
 from anomend.pictures.sample_store import SampleStore
@@ -17,7 +17,7 @@ from anomend.project import paths
 from anomend.project.dependencies import recorded_fingerprint
 from anomend.project.files import sha256_of
 from anomend.project.launching import is_main_process, launch
-from anomend.project.metric_files import write_metrics
+from anomend.project.metric_files import read_metrics, write_metrics
 from anomend.project.run import run_stage
 from anomend.project.shared_folders import shared_folder
 
@@ -41,8 +41,8 @@ def main(model: str) -> None:
     images = write_sample_set(
         paths.SAMPLES / model,
         sampler,
-        prompts=params.prompts,
-        sample=params.sample,
+        seeds=read_seeds(read_metrics(paths.METRICS / "looks.json")),
+        first_seed=params.sample.first_seed,
         model=model,
         name=f"{params.base.name} + LoRA {lora_sha256(lora)[:12]}" if lora else params.base.name,
         written=is_main_process(),

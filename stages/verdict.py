@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from anomend.confirming.records import record_in_force
 from anomend.params.resolved import load_params
 from anomend.project.metric_files import read_metrics, write_metrics
 from anomend.project.paths import CONFIRMATIONS, METRICS
 from anomend.project.run import run_stage
-from anomend.verdict.decision import Thresholds, reach_verdict
+from anomend.verdict.claims import thresholds_of
+from anomend.verdict.decision import reach_verdict
+from anomend.verdict.evidence import read_findings
+from anomend.verdict.looks import look_plan
+from anomend.verdict.rounds import sampled_of
 
 
 def main() -> None:
     params = load_params()
-    thresholds = params.verdict.model_dump()
-    evidence = thresholds.pop("evidence")
+    thresholds = thresholds_of(params.verdict)
     compare, tuned = read_metrics(METRICS / "compare.json"), read_metrics(METRICS / "measure_tuned.json")
+    taken, plan = read_metrics(METRICS / "looks.json"), look_plan(params)
     record = record_in_force(params, CONFIRMATIONS)
     verdict = reach_verdict(
         compare,
         tuned,
-        Thresholds(**thresholds),
-        evidence=evidence,
+        thresholds,
+        evidence=params.verdict.evidence,
         people=read_metrics(METRICS / "people.json"),
         survey=read_metrics(METRICS / "survey.json"),
         exploratory=params.level == "quick",
         attempt=record.attempt if record else None,
+        plan=plan,
+        earlier=[read_findings(each["compare"], each["measure_tuned"]) for each in taken["earlier"]],
+        sampled=sampled_of(taken, plan),
     )
     target = compare["anomaly_rate_target"]
-    provenance = {"thresholds": thresholds, "n": target["n"], "clusters": target["clusters"]}
+    provenance = {"thresholds": asdict(thresholds), "n": target["n"], "clusters": target["clusters"]}
     write_metrics(METRICS / "verdict.json", verdict.as_metrics(), provenance)
     about = f", confirmation {record.attempt}" if record else ""
     print(
-        f"verdict by {evidence}: {verdict.outcome}{about}"
+        f"verdict by {params.verdict.evidence}: {verdict.outcome}{about}"
         + (", of a quick run, which proves nothing" * verdict.exploratory)
     )
 

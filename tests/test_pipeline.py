@@ -18,7 +18,7 @@ from tests.pipeline.code import change_a_constant, change_comments_and_docstring
 
 pytestmark = pytest.mark.slow
 
-RANK_STAGES = {"resolve", "train", "sample_tuned", "measure@tuned", "compare"}
+RANK_STAGES = {"resolve", "train", "looks", "sample_tuned", "measure@tuned", "compare"}
 RANK_STAGES |= {"judge", "survey", "label", "people", "agreement", "verdict", "report"}
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from anomend.comparing.anomalies import anomaly_effects, pair_counts
+from anomend.comparing.anomalies import anomaly_effects, held_out_parts, pair_counts
 from anomend.comparing.effects import (
     Effects,
     clip_effects,
@@ -55,6 +55,7 @@ def compare_models(
     pairs: Mapping[str, Pairs],
     instance_images: Images,
     *,
+    preserved: Collection[str],
     settings: CompareParams,
     measure: MeasureParams,
     store: FeatureStore,
@@ -65,6 +66,7 @@ def compare_models(
         measured: what was measured on either model's samples.
         pairs: by suffix of the keys, pairs of images; see `read_pairs`.
         instance_images: the training images.
+        preserved: the held-out prompts of which there are class images.
         settings: seed, resamples and level of the intervals.
         measure: what was measured.
         store: keeps features and perceptual distances.
@@ -91,6 +93,7 @@ def compare_models(
     metrics = {name: effect.as_dict() | {"p_holm": adjusted[name]} for name, effect in effects.items()}
     for name, counts in pair_counts(measured.per_image).items():
         metrics[name] |= counts
+    metrics |= held_out_parts(measured.per_image, preserved, resampling(settings))
     metrics = with_caution(metrics, measured.metrics["base"]["provenance"])
     metrics["diversity_right"] = right_diversity(
         pairs, measured.per_image, measured.features, instances=measured.instances, confidence=settings.confidence

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from anomend.measuring.features import Images
@@ -39,15 +41,24 @@ class Pairs:
 
 
 def read_pairs(samples: Path) -> dict[str, Pairs]:
-    """The pairs of the target and of the held-out prompts, by the suffix of their keys in metric files.
+    """The pairs in image sets; see `pairs_of`.
 
     Args:
         samples: folder with an image folder for each model.
+    """
+    return pairs_of({model: read_imagefolder(samples / model) for model in MODELS})
+
+
+def pairs_of(samples: Mapping[str, pd.DataFrame]) -> dict[str, Pairs]:
+    """The pairs of the target and of the held-out prompts, by the suffix of their keys in metric files.
+
+    Args:
+        samples: by model, image sets with `group`, `prompt`, `seed`, `text` and `path`, row numbers as index.
 
     Raises:
         ValueError: an image has no partner of its prompt and seed.
     """
-    tables = [read_imagefolder(samples / model) for model in MODELS]
+    tables = [samples[model] for model in MODELS]
     base, tuned = (table.assign(row=table.index) for table in tables)
     pairs = pair_by_prompt_and_seed(base, tuned, "row")
     groups = {}

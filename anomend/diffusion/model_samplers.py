@@ -9,7 +9,9 @@ from anomend.diffusion.recipes import sampling_recipe, text_recipe
 from anomend.diffusion.stored_sampling import Draw, Image, StoredSampler
 from anomend.diffusion.text_store import TextStore
 from anomend.params.diffusion import BaseModelParams, SampleParams
+from anomend.params.params import Params
 from anomend.pictures.sample_store import SampleStore
+from anomend.project.paths import MODELS
 
 
 def model_sampler(
@@ -62,6 +64,22 @@ def model_sampler(
         block_size=sample.batch_size,
         description=description,
     )
+
+
+def both_samplers(params: Params, *, store: SampleStore, code: str, lora: Path) -> dict[str, StoredSampler]:
+    """Samplers of the base and of the tuned model, by `base` and `tuned`; see `model_sampler`."""
+    return {
+        model: model_sampler(
+            params.base,
+            params.sample,
+            store=store,
+            code=code,
+            lora=weights,
+            description=f"sampling {model}",
+            ahead=params.sampled_prompts(),
+        )
+        for model, weights in zip(MODELS, (None, lora), strict=True)
+    }
 
 
 def _digest(lora: Path | None) -> str | None:

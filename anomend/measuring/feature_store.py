@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from anomend.detectors.detector import Detector
 from anomend.measuring import features, networks, pictures, placing
 from anomend.measuring.features import FeatureExtractor, Images
 from anomend.project.files import sha256_of, written_whole
@@ -42,16 +43,22 @@ _PACKAGES = (
 """Packages that resize images and run networks."""
 
 
+_KEPT_AT_ONCE = 256
+"""Images after which detected anomalies are stored, so that a killed run continues where it stopped."""
+
+
 class FeatureStore:
     """Arrays in a folder, one file per key; several processes may share it."""
 
-    def __init__(self, folder: Path, device: str = "cpu") -> None:
+    def __init__(self, folder: Path, device: str = "cpu", *, detection: Sequence[Any] = ()) -> None:
         """
         Args:
             folder: where arrays are kept.
             device: what computes features that are missing: `cpu`, `cuda`, or `auto`.
+            detection: what anomalies depend on besides detector and image, such as the fingerprint of its code and its
+                parameters; empty: they are not kept.
         """
-        self.folder, self.device = folder, device
+        self.folder, self.device, self.detection = folder, device, detection
 
     def features(
         self, extractor: FeatureExtractor, images: Images, batch_size: int = 32, *, progress: bool = False
@@ -105,6 +112,27 @@ class FeatureStore:
             array = compute()
             self._write(key, array)
         return array
+
+    def anomalies(self, detector: Detector, images: Images) -> list[tuple[str, ...]]:
+        """`detector.anomalies(images)`, computed only for images that are not stored yet.
+
+        Raises:
+            ValueError: the detector cannot read an image.
+        """
+        if not self.detection:
+            return detector.anomalies(images, progress=True)
+        about = ["anomalies", detector.name, detector.provenance(), self.detection]
+        keys = [_key(hashlib.sha256(json.dumps(about).encode()), [image]) for image in images]
+        stored = {key: self._read(key) for key in dict.fromkeys(keys)}
+        missing = {key: image for key, image in zip(keys, images, strict=True) if stored[key] is None}
+        for start in range(0, len(missing), _KEPT_AT_ONCE):
+            part = list(missing.items())[start : start + _KEPT_AT_ONCE]
+            found = detector.anomalies([image for _, image in part], progress=True)
+            for (key, _), kinds in zip(part, found, strict=True):
+                array = np.array(kinds, dtype=np.str_)
+                self._write(key, array)
+                stored[key] = array
+        return [tuple(str(kind) for kind in stored[key]) for key in keys]  # type: ignore[union-attr]
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.npy"

@@ -59,7 +59,7 @@ def measure_samples(
     """
     images = [load_image(path) for path in samples["path"]]
     training_images = [load_image(path) for path in instance_images["path"]]
-    per_image, metrics, of_detector = measure_anatomy(images, samples, detector)
+    per_image, metrics, of_detector = measure_anatomy(images, samples, detector, store)
     extractor, groups = get_extractor(settings.extractor), groups_of(samples, settings.within_set_images)
     features = store.features(extractor, images, settings.batch_size, progress=True)
     instances = store.features(extractor, training_images, settings.batch_size)

@@ -11,6 +11,7 @@ from anomend.params.params import Params
 from anomend.pipeline.costs import Duration, PublishedSpeed, Record, duration
 from anomend.pipeline.work import Work, work_of
 
+SAMPLING = ("looks", "sample_base", "sample_tuned")
 HEAD = ("stage", "images", "steps", "model evaluations", "disk", "time", "by")
 
 
@@ -90,9 +91,11 @@ def table(bill: Sequence[Line]) -> list[str]:
 
 def summary(bill: Sequence[Line]) -> str:
     """The bill in a sentence."""
-    sampled = sum(line.work.images for line in bill if line.work.stage in ("sample_base", "sample_tuned"))
+    sampled = sum(line.work.images for line in bill if line.work.stage in SAMPLING)
+    up_to = "up to " if any(line.work.at_most for line in bill) else ""
     times, unknown = total_seconds(bill)
-    words = f"a whole run: {sampled:,} samples, {_evaluations(bill):,} model evaluations, {_size(_bytes(bill))} on disk"
+    words = f"a whole run: {up_to}{sampled:,} samples, {_evaluations(bill):,} model evaluations, "
+    words += f"{_size(_bytes(bill))} on disk"
     if times:
         words += f", about {in_words(times)}"
     return words + (
@@ -120,13 +123,17 @@ def _row(line: Line) -> tuple[str, ...]:
     if line.usd:
         source = f"{source}; " if source else ""
         source += f"up to ${line.usd:.2f}"
+
+    def up_to(words: str) -> str:
+        return f"up to {words}" if words and work.at_most else words
+
     return (
         work.stage,
-        _range(work.images, worst.images),
+        up_to(_range(work.images, worst.images)),
         f"{work.steps:,}" if work.steps else "",
-        _range(work.model_evaluations, worst.model_evaluations),
-        _size(work.disk_bytes),
-        in_words(line.duration.seconds) or ("not known" if work.amounts else ""),
+        up_to(_range(work.model_evaluations, worst.model_evaluations)),
+        up_to(_size(work.disk_bytes)),
+        up_to(in_words(line.duration.seconds)) or ("not known" if work.amounts else ""),
         source,
     )
 

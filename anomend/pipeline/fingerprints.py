@@ -27,6 +27,8 @@ SAMPLER = "sampler"
 """Not a stage: the code that turns a base, a LoRA, a prompt and a seed into an image. It is part of the key of stored
 samples, so that a change elsewhere in a stage samples nothing again."""
 SAMPLER_MODULES = ["anomend.diffusion.sampling", "anomend.diffusion.lora"]
+DETECTOR = "detector"
+"""Not a stage: the code that finds anomalies in an image, part of the key of stored anomalies."""
 RESOLVE = "resolve"
 """The stage that writes the fingerprints, and has none itself: it runs whenever a file of the code changes."""
 
@@ -91,7 +93,7 @@ def stage_fingerprints(root: Path, params: Params) -> dict[str, str]:
     selected = plugins(params)
     modules = {name: module for name, module in stage_modules(root / "dvc.yaml").items() if name != RESOLVE}
     starts = {name: [module, *selected.get(name, ())] for name, module in modules.items()}
-    return module_fingerprints(root, starts | {SAMPLER: SAMPLER_MODULES})
+    return module_fingerprints(root, starts | {SAMPLER: SAMPLER_MODULES, DETECTOR: sorted(selected["measure"])})
 
 
 def module_fingerprints(root: Path, modules: Mapping[str, Iterable[str]]) -> dict[str, str]:

@@ -14,9 +14,19 @@ from typing import Any
 
 from anomend.pipeline.fingerprints import RESOLVE
 from anomend.pipeline.resolved_files import as_text
-from anomend.project.paths import CODE, INPUTS
+from anomend.project.paths import CODE, INPUTS, RESOLVED
 
 Values = Mapping[str, Any]
+LOOKS = "looks"
+OTHER_SEEDS = (
+    "it has never run",
+    "prompts",
+    "sample.target_seeds",
+    "sample.held_out_seeds",
+    "verdict.looks",
+    "metrics/",
+)
+"""Beginnings of the reasons for which that stage writes other seeds, also where it looks once."""
 ABSENT = "(absent)"
 """Where a parameter is not there; null is a value."""
 
@@ -79,8 +89,16 @@ def _planned(stages: list[Any], files: Mapping[Path, Values]) -> list[Planned]:
         reasons = [*_changes(stage, files, rewritten), *_follows(stage, rewritten)]
         if reasons:
             planned.append(Planned(stage.addressing, tuple(dict.fromkeys(reasons))))
+            if stage.name == LOOKS and _writes_the_same_seeds(reasons, files):
+                continue
             rewritten |= {out.fs_path: stage.addressing for out in stage.outs}
     return planned
+
+
+def _writes_the_same_seeds(reasons: list[str], files: Mapping[Path, Values]) -> bool:
+    """Whether stage `looks`, with one look, would write the file that is there."""
+    one_look = len(_leaf(files[RESOLVED], "verdict.looks")) == 1
+    return one_look and not any(reason.startswith(OTHER_SEEDS) for reason in reasons)
 
 
 def _changes(stage: Any, files: Mapping[Path, Values], rewritten: Mapping[str, str]) -> list[str]:

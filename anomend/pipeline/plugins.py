@@ -21,6 +21,7 @@ def plugins(params: Params) -> dict[str, set[str]]:
         "class_images": {params.class_images.detector} if params.class_images.per_prompt else set(),
         "losers": {params.losers.detector} if params.train.method == "dpo" else set(),
         "train": {params.train.monitor.detector} if params.train.monitor.every else set(),
+        "looks": {params.measure.detector} if len(params.verdict.looks) > 1 else set(),
         "measure": {params.measure.detector},
         "judge": {*([params.measure.detector] if "anatomy" in judges else []), params.judge.parts},
     }

@@ -34,6 +34,8 @@ class Work:
     """Images that the VAE encodes."""
     measuring: int = 0
     """Images that detectors and feature extractors measure."""
+    at_most: bool = False
+    """Whether it may take less, because sampling stops at an earlier look."""
     disk_bytes: int = 0
     """About what it writes; DVC's cache has the same once more where the file system cannot share blocks."""
 
@@ -83,8 +85,12 @@ def work_of(
         ),
         encoding_work(params),
         training_work(params),
+        looks_work(params),
         *(sampling_work(params, f"sample_{m}", already_made=already_made.get(f"sample_{m}", 0)) for m in MODELS),
-        *(Work(stage=f"measure@{model}", images=samples(params), measuring=samples(params)) for model in MODELS),
+        *(
+            Work(stage=f"measure@{model}", images=samples(params), measuring=samples(params), at_most=in_looks(params))
+            for model in MODELS
+        ),
         Work(stage="judge", images=2 * pairs_judged(params) if params.judge.judges else 0),
     ]
     return {work.stage: work for work in works}
@@ -146,9 +152,9 @@ def sampling_work(params: Params, stage: str, *, already_made: int = 0) -> Work:
     Args:
         params: the parameters in force.
         stage: `sample_base` or `sample_tuned`.
-        already_made: how many of them need not be sampled again.
+        already_made: how many of them need not be sampled again; all of them where stage `looks` samples.
     """
-    images = max(0, samples_made(params) - already_made)
+    images = 0 if in_looks(params) else max(0, samples_made(params) - already_made)
     passes = images * passes_per_image(params)
     return Work(
         stage=stage,
@@ -157,6 +163,29 @@ def sampling_work(params: Params, stage: str, *, already_made: int = 0) -> Work:
         sampling=passes if stage == "sample_base" else 0,
         adapted=passes if stage == "sample_tuned" else 0,
         disk_bytes=_pictures(params, images),
+    )
+
+
+def in_looks(params: Params) -> bool:
+    """Whether stage `looks` samples, so that the stages after it find their images in the store."""
+    return len(params.verdict.looks) > 1
+
+
+def looks_work(params: Params) -> Work:
+    """The rounds of both models, up to the last look; nothing where one look is declared."""
+    if not in_looks(params):
+        return Work(stage="looks")
+    images = samples_made(params)
+    passes = images * passes_per_image(params)
+    return Work(
+        stage="looks",
+        images=2 * images,
+        steps=params.sample.steps,
+        sampling=passes,
+        adapted=passes,
+        measuring=2 * samples(params),
+        at_most=True,
+        disk_bytes=2 * _pictures(params, images),
     )
 
 
@@ -214,3 +243,10 @@ def training_work(params: Params) -> Work:
 
 def _pictures(params: Params, images: int) -> int:
     return int(images * params.base.resolution**2 * BYTES_PER_PIXEL)
+
+
+def pairs_labelled(params: Params) -> int:
+    """Pairs of images of which each paid judge labels both."""
+    target = min(params.judge.label_pairs_per_prompt, params.sample.target_seeds_per_prompt)
+    held_out = min(params.judge.label_held_out_pairs_per_prompt, params.sample.held_out_seeds_per_prompt)
+    return len(params.prompts.target) * target + len(params.prompts.held_out) * held_out

@@ -105,7 +105,7 @@ def content_of(inputs: ReportInputs, rates: Sequence[PromptRates]) -> Content:
     for pair in inputs.first_pairs:
         by_prompt.setdefault(pair.prompt, {})[pair] = f"seed {pair.seed}"
     evidence = evidence_tables
-    labels = inputs.people if inputs.people and inputs.people.get("labels") else None
+    asked = inputs.people if inputs.people is not None and inputs.people.get("labels") else None
     curves = training_charts(inputs)
     loss = curves.get(LOSS)
     return Content(
@@ -139,8 +139,8 @@ def content_of(inputs: ReportInputs, rates: Sequence[PromptRates]) -> Content:
         ),
         paper_figures=paper_figures(inputs, loss and renamed(loss, "loss", "figure-7")),
         judge=None if inputs.judge is None else evidence.judge_table(inputs.judge),
-        people=None if labels is None else people.people_table(labels),
-        raters=None if labels is None else people.rater_table(labels),
+        people=people.people_table(asked) if asked else None,
+        raters=people.rater_table(asked) if asked else None,
         passport=None if inputs.passport is None else people.passport_table(inputs.passport),
         survey=None if inputs.survey is None else evidence.survey_table(inputs.survey),
         agreement=None if inputs.agreement is None else evidence.agreement_table(inputs.agreement),

@@ -112,7 +112,7 @@ def _elsewhere(inputs: ReportInputs, rates: Sequence[PromptRates]) -> str:
     sentences = [f"Held-out prompts: {base} anomalous before, {tuned} after ({change})."]
     if held_out.get("delta") is None:
         sentences = [f"Not known for the held-out prompts: {metric_text(held_out, 'delta')}."]
-    sentences += [*_worst_prompt(rates), *_preserved_prompts(inputs.parameters)]
+    sentences += [*_worst_prompt(rates), *_preserved_prompts(inputs.compare)]
     right, copies = _measure(inputs.compare, "diversity_right"), inputs.verdict.get("copy_rate")
     if (ratio := right.get("ratio")) is not None:
         span = f"(interval {right['ratio_ci_low']:.3f} to {right['ratio_ci_high']:.3f})"
@@ -141,16 +141,23 @@ def _worst_prompt(rates: Sequence[PromptRates]) -> list[str]:
     return [f"The prompt that rose most: {worst}, {base:.1%} to {tuned:.1%}."] if rise > 0 else []
 
 
-def _preserved_prompts(parameters: Mapping[str, Any]) -> list[str]:
+def _preserved_prompts(compare: Metrics) -> list[str]:
     """Held-out prompts that training preserves by class images: how they fare says little about other prompts."""
-    held_out = parameters.get("prompts", {}).get("held_out", [])
-    texts = parameters.get("class_images", {}).get("prompts", [])
-    if not held_out or not parameters.get("train", {}).get("class_batch_size"):
+    preserved, unseen = (_measure(compare, f"anomaly_rate_held_out_{part}") for part in ("preserved", "unseen"))
+    if not preserved.get("clusters"):
         return []
-    shared = sum(any(text.endswith(prompt) for text in texts) for prompt in held_out)
-    if not shared:
-        return []
-    return [f"{shared} of the {len(held_out)} held-out prompts have class images, by which training preserves them."]
+
+    def change(part: Mapping[str, Any]) -> str:
+        return f"{metric_text(part, 'base', 'rate')} anomalous before, {metric_text(part, 'tuned', 'rate')} after"
+
+    count = preserved["clusters"] + unseen.get("clusters", 0)
+    sentences = [
+        f"{preserved['clusters']} of the {count} held-out prompts have class images, by which training preserves"
+    ]
+    sentences[0] += f" them: {change(preserved)}."
+    if unseen.get("clusters"):
+        sentences.append(f"The others, which training never saw: {change(unseen)}.")
+    return sentences
 
 
 def _changed(inputs: ReportInputs) -> str:

@@ -79,7 +79,11 @@ def read_run(files: RunFiles, params: Params, *, picture: str | None = None) -> 
         agreement=read_metrics(metrics / "agreement.json"),
         disagreements=pd.read_csv(plots / "disagreements.csv"),
         judge_examples=judge_examples(
-            files.judgements, params.judge.judges, samples_base=samples_base, samples_tuned=samples_tuned
+            files.judgements,
+            params.judge.judges,
+            question=params.survey.question,
+            samples_base=samples_base,
+            samples_tuned=samples_tuned,
         ),
         contact_sheet=plots / "curation.jpg",
         curation=curation,

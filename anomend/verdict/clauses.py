@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from anomend.statistics.one_sided import Tails, lowest_limit
@@ -25,6 +25,8 @@ class Claim:
     """The estimate."""
     tails: Tails | None = None
     """None: the metrics are missing, or settle nothing; `remark` says why."""
+    parts: Mapping[str, Tails] = field(default_factory=dict)
+    """By prompt or kind of anomaly, the tails that `tails` are the worst of; empty where there is one figure."""
     tails_at: Callable[[float], Tails] | None = None
     """By limit, the tails that the bounds invert; None without bounds."""
     span: tuple[float, float] = (0.0, 1.0)
@@ -78,15 +80,16 @@ def settle(claim: Claim, p_fail: float | None, error: float) -> bool | None:
     return True if claim.tails.beyond <= claim.error else False if p_fail <= error else None
 
 
-def decide(claim: Claim, p_fail: float | None, error: float) -> Clause:
+def decide(claim: Claim, p_fail: float | None, error: float, *, shown: bool = False) -> Clause:
     """The clause passes where the truth is shown to be within its limit, and fails where it is shown to be beyond.
 
     Args:
         claim: what the data say.
         p_fail: `tails.within`, adjusted for the number of clauses; None where there are no tails.
         error: p at which a clause fails.
+        shown: whether it is shown already, prompt by prompt at several looks (`anomend.verdict.looks`).
     """
-    tails, passed = claim.tails, settle(claim, p_fail, error)
+    tails, passed = claim.tails, True if shown else settle(claim, p_fail, error)
     if tails is None or p_fail is None:
         return Clause(passed=None, threshold=claim.threshold, figure=claim.figure, sentence=_unmeasured(claim))
     outcome = {True: "is shown", False: "is excluded", None: "is neither shown nor excluded"}[passed]

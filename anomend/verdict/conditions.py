@@ -42,7 +42,7 @@ def worst_target_prompt(target: Change, limit: float, error: float) -> Claim:
     pairs = target.prompts[name]
     subject = f"The tuned anomaly rate of {name!r}, the worst of {_count(tails, 'target prompt')}, is"
     claim = _tuned_claim(f"{subject} {percent(pairs.tuned_rate)}", pairs, limit=limit, error=error)
-    claim = replace(claim, tails=of_worst, asked=f"at most {percent(limit)} for each")
+    claim = replace(claim, tails=of_worst, parts=tails, asked=f"at most {percent(limit)} for each")
     return _judged(replace(claim, seeds_per_prompt=pairs.seen, unit=target.unit), target)
 
 
@@ -175,10 +175,11 @@ def _worst_rise(
         asked=f"a rise of less than {100 * limit:.1f} points for each",
         figure=pairs.rise,
         tails=of_worst,
+        parts=tails,
         tails_at=pairs.rise_tails,
         span=(-1.0, 1.0),
         shown_as=points,
-        seeds_per_prompt=change.seeds_per_prompt,
+        seeds_per_prompt=pairs.seen if parts is change.prompts else change.seeds_per_prompt,
         unit=change.unit,
     )
     return _judged(claim, change)

@@ -5,69 +5,54 @@ shows, with an error of 5% or less, that the truth is within its threshold. The 
 so it errs in at most 5% without a correction for their number. A clause fails only where the opposite test shows that
 the truth is beyond the threshold; since any clause may fail, Holm's correction over the clauses keeps the chance that a
 model within all thresholds is `not_corrected` at 5%. Everything else is `inconclusive`. The truth is that of these
-prompts at new seeds.
+prompts at new seeds. Where looks are declared, all this is said of them together (`anomend.verdict.looks`).
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
-from anomend.statistics.exact_tests import holm
-from anomend.verdict import conditions
-from anomend.verdict.clauses import Claim, Clause, decide
-from anomend.verdict.evidence import Change, Copies, Ratio, measure, number, read_change, read_copies, read_ratio
+from anomend.statistics.sequential import spent
+from anomend.verdict.claims import Outcome, Thresholds
+from anomend.verdict.clauses import Clause
+from anomend.verdict.evidence import Change, Findings, measure, number, read_findings
+from anomend.verdict.looks import LookPlan, Looks
 from anomend.verdict.people import Evidence, read_people, who_decides
-from anomend.verdict.preference import preference
-from anomend.verdict.scope import scope_of
 
 EXPLORATORY = "This was a quick run (level: quick), of few images and few steps: it proves nothing, whatever it says."
 
 __all__ = ["Clause", "Outcome", "Thresholds", "Verdict", "reach_verdict"]
 
-Outcome = Literal["corrected", "not_corrected", "inconclusive"]
-
 
 @dataclass(frozen=True, kw_only=True)
-class Thresholds:
-    """Pre-registered thresholds; rates from 0 to 1.
+class Sampled:
+    """How far sampling went, where looks are declared."""
 
-    Raises:
-        ValueError: a threshold is negative or not finite.
-    """
+    look: int
+    """The last look, from 1."""
+    looks: int
+    """Looks that were planned."""
+    share: float
+    """Of the seeds at that look, above 0, at most 1."""
+    images: int
+    """Of both models, that the verdict rests on."""
+    images_planned: int
+    """Of both models, if no look had settled anything."""
 
-    level: float = 0.95
-    """Confidence of a clause: it errs in at most 1 - level. The held-out clause errs in at most half of that."""
-    min_target_drop: float
-    """The target anomaly rate must fall by at least this."""
-    max_target_rate: float
-    """The tuned model's target anomaly rate must not exceed this."""
-    worst_target_margin: float = 0.10
-    """The tuned model's anomaly rate of a single target prompt may exceed `max_target_rate` by at most this."""
-    held_out_margin: float
-    """Non-inferiority margin: the held-out anomaly rate must rise by less than this."""
-    worst_held_out_rise: float = 0.15
-    """The anomaly rate of every single held-out prompt must rise by less than this."""
-    max_kind_rise: float = 0.08
-    """No kind of anomaly may rise by this on the target prompts."""
-    min_diversity_ratio: float
-    """Tuned diversity over base diversity must reach this, else the model draws the same picture again and again."""
-    max_copy_rate: float
-    """The share of target samples that copy a training image must not exceed this."""
-    min_preference: float | None = None
-    """The survey's share of votes for the tuned image must exceed this; None: it is not asked for."""
+    def as_metrics(self, error: float) -> dict[str, Any]:
+        """The object `looks` of metrics/verdict.json."""
+        images = {"images": self.images, "images_planned": self.images_planned}
+        return {"look": self.look, "planned": self.looks, "error_spent": round(spent(self.share, error), 9), **images}
 
-    def __post_init__(self) -> None:
-        for one in fields(self):
-            value = getattr(self, one.name)
-            if value is None and one.default is None:
-                continue
-            if not math.isfinite(value) or value < 0:
-                raise ValueError(f"{one.name} = {value}: a threshold of the verdict is a finite number, 0 or more")
-        if not 0.5 <= self.level < 1:
-            raise ValueError(f"level = {self.level}: the confidence of a clause is from 0.5 to below 1")
+    def sentence(self, error: float) -> str:
+        """The same in words."""
+        return (
+            f"It was reached at look {self.look} of {self.looks}, with {self.images:,} of up to"
+            f" {self.images_planned:,} images; the looks so far may err in {spent(self.share, error):.3g}, all"
+            f" together in {error:.3g}. Estimates of a run that stopped early lie a little too far from the limits."
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +74,8 @@ class Verdict:
     """Whether the run was for a first impression, so that its outcome proves nothing."""
     attempt: int | None = None
     """Which confirmation this is, counted from 1; None: it is at everyday seeds."""
+    looks: Mapping[str, Any] | None = None
+    """How far sampling went; None where there is one look, at all images."""
 
     def as_metrics(self) -> dict[str, Any]:
         """The content of metrics/verdict.json, without provenance."""
@@ -100,6 +87,7 @@ class Verdict:
             "evidence": self.evidence,
             "exploratory": self.exploratory,
             "confirmation": self.attempt,
+            "looks": self.looks,
             "reasons": reasons,
             "scope": list(self.scope),
             "clauses": clauses,
@@ -117,6 +105,9 @@ def reach_verdict(
     survey: Mapping[str, Any] | None = None,
     exploratory: bool = False,
     attempt: int | None = None,
+    plan: LookPlan | None = None,
+    earlier: Sequence[Findings] = (),
+    sampled: Sampled | None = None,
 ) -> Verdict:
     """Compare what was measured with the thresholds.
 
@@ -134,20 +125,22 @@ def reach_verdict(
         survey: content of metrics/survey.json, for the clause `preference`, if it is asked for.
         exploratory: the run was for a first impression.
         attempt: which confirmation this is; None: none, the seeds are those of everyday runs.
+        plan: when the clauses are looked at; None: once.
+        earlier: what was found at the looks before the last one, of which the metrics are.
+        sampled: how far sampling went, where looks are declared.
 
     Returns:
         The verdict. A metric that is absent, null, not finite, impossible or contradicted by another leaves its clause
         unsettled, with the reason.
     """
-    names = ("anomaly_rate_target", "anomaly_rate_held_out")
-    by_detector = [read_change(compare, measure_tuned, name) for name in names]
-    ratio, copies = read_ratio(compare), read_copies(measure_tuned, by_detector[0])
-    target, held_out = by_detector if evidence == "detector" else [read_people(people or {}, name) for name in names]
-    found = claims(target, held_out, ratio=ratio, copies=copies, thresholds=thresholds)
-    if thresholds.min_preference is not None:
-        found["preference"] = preference(survey or {}, thresholds.min_preference, 1 - thresholds.level)
-    p_fail = adjusted(found)
-    clauses = {name: decide(claim, p_fail[name], 1 - thresholds.level) for name, claim in found.items()}
+    findings = read_findings(compare, measure_tuned, survey)
+    if evidence != "detector":
+        by_people = [read_people(people or {}, f"anomaly_rate_{group}") for group in ("target", "held_out")]
+        findings = replace(findings, target=by_people[0], held_out=by_people[1])
+    looks = Looks(thresholds, plan or LookPlan())
+    for each in [*earlier, findings]:
+        looks.take(each)
+    target, held_out, copies, clauses = findings.target, findings.held_out, findings.copies, looks.clauses()
     failed = [clause.sentence for clause in clauses.values() if clause.passed is False]
     unsettled = [clause.sentence for clause in clauses.values() if clause.passed is None]
     of_all = measure(compare, "diversity")
@@ -156,7 +149,7 @@ def reach_verdict(
         "target_anomaly_rate_tuned": target.tuned,
         "held_out_anomaly_rate_base": held_out.base,
         "held_out_anomaly_rate_tuned": held_out.tuned,
-        "right_diversity_ratio": ratio.value,
+        "right_diversity_ratio": findings.ratio.value,
         "right_diversity_ratio_bound": clauses["diversity"].bound,
         "diversity_ratio": number(of_all, "ratio"),
         "diversity_ratio_ci_low": number(of_all, "ratio_ci_low"),
@@ -164,42 +157,48 @@ def reach_verdict(
         "copy_rate": copies.k / copies.n if copies.n else None,
     }
     return Verdict(
-        outcome=outcome_of(clause.passed for clause in clauses.values()),
+        outcome=looks.outcome(),
         reasons=tuple(failed or unsettled or [clause.sentence for clause in clauses.values()]),
-        scope=scope_of(target, held_out, 1 - thresholds.level, attempt),
+        scope=scope_of(target, held_out, thresholds, attempt=attempt, sampled=sampled),
         clauses=clauses,
         metrics=metrics,
         evidence=evidence,
         decides=who_decides(evidence, people or {}, str(measure(measure_tuned, "provenance").get("detector") or "")),
         exploratory=exploratory,
         attempt=attempt,
+        looks=sampled.as_metrics(1 - thresholds.level) if sampled else None,
     )
 
 
-def claims(
-    target: Change, held_out: Change, *, ratio: Ratio, copies: Copies, thresholds: Thresholds
-) -> dict[str, Claim]:
-    """What the data say about every condition, by the name of its clause."""
+def scope_of(
+    target: Change,
+    held_out: Change,
+    thresholds: Thresholds,
+    *,
+    attempt: int | None = None,
+    sampled: Sampled | None = None,
+) -> tuple[str, ...]:
+    """What the verdict is about, and what it cannot say, in sentences."""
+    counts = f"{len(target.prompts)} target and {len(held_out.prompts)} held-out prompts"
     error = 1 - thresholds.level
-    worst_rate = thresholds.max_target_rate + thresholds.worst_target_margin
-    return {
-        "target_drop": conditions.target_drop(target, thresholds.min_target_drop, error),
-        "target_rate": conditions.target_rate(target, thresholds.max_target_rate, error),
-        "worst_target_prompt": conditions.worst_target_prompt(target, worst_rate, error),
-        "new_kinds": conditions.new_kinds(target, thresholds.max_kind_rise, error),
-        "held_out": conditions.held_out_rise(held_out, thresholds.held_out_margin, error / 2),
-        "worst_held_out_prompt": conditions.worst_held_out_prompt(held_out, thresholds.worst_held_out_rise, error),
-        "diversity": conditions.diversity(ratio, thresholds.min_diversity_ratio, error),
-        "memorisation": conditions.memorisation(copies, thresholds.max_copy_rate, error),
-    }
-
-
-def adjusted(claims: Mapping[str, Claim]) -> dict[str, float | None]:
-    """By clause, p of the hypothesis that the truth is within its threshold, by Holm's correction over all clauses."""
-    return holm({name: claim.tails.within if claim.tails else None for name, claim in claims.items()})
-
-
-def outcome_of(passed: Iterable[bool | None]) -> Outcome:
-    """`not_corrected` if a clause failed, else `inconclusive` if one is unsettled, else `corrected`."""
-    passed = list(passed)
-    return "not_corrected" if False in passed else "inconclusive" if None in passed else "corrected"
+    seeds = (
+        "Its seeds are those of everyday runs, and whoever tries often enough passes there by luck: `make confirm`"
+        " decides at seeds that nothing has looked at."
+    )
+    if attempt is not None:
+        seeds = f"It is confirmation {attempt}, at seeds that nothing had looked at when its record was committed."
+    sentences = [
+        seeds,
+        f"It is about new seeds of these {counts}, not about other prompts.",
+        f"`corrected` and `not_corrected` are each wrong in at most {error:.3g} of runs whose truth is at a threshold.",
+    ]
+    if sampled:
+        sentences.append(sampled.sentence(error))
+    if held_out.prompts:
+        # With m prompts of which none is ruined, a share s of ruined prompts has probability (1 - s)^m.
+        unseen = 1 - error ** (1 / len(held_out.prompts))
+        sentences.append(
+            f"Even if no held-out prompt got worse, up to {unseen:.0%} of the prompts that are like them may have:"
+            f" {len(held_out.prompts)} prompts exclude no less."
+        )
+    return tuple(sentences)

@@ -77,6 +77,29 @@ class Copies:
     warning: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """All that the clauses rest on."""
+
+    target: Change
+    held_out: Change
+    ratio: Ratio
+    copies: Copies
+    survey: Mapping[str, Any] = field(default_factory=dict)
+    """Content of metrics/survey.json; only the clause about preference reads it."""
+
+
+def read_findings(
+    compare: Mapping[str, Any], measure_tuned: Mapping[str, Any], survey: Mapping[str, Any] | None = None
+) -> Findings:
+    """What the detector found: the content of metrics/compare.json and metrics/measure_tuned.json."""
+    target, held_out = (
+        read_change(compare, measure_tuned, f"anomaly_rate_{group}") for group in ("target", "held_out")
+    )
+    ratio, copies = read_ratio(compare), read_copies(measure_tuned, target)
+    return Findings(target=target, held_out=held_out, ratio=ratio, copies=copies, survey=survey or {})
+
+
 def number(source: Mapping[str, Any], key: str) -> float | None:
     """A finite number; None for anything else, such as NaN, a truth value or text."""
     value = source.get(key)

@@ -23,9 +23,9 @@ from anomend.project.files import write_whole
 from anomend.project.seeding import numpy_generator
 from anomend.statistics import wilson_interval
 from anomend.statistics.noisy_pairs import NoisyPairs
+from anomend.verdict.claims import adjusted, claims, outcome_of
 from anomend.verdict.clauses import settle
-from anomend.verdict.decision import adjusted, claims, outcome_of
-from anomend.verdict.evidence import Copies, Ratio
+from anomend.verdict.evidence import Copies, Findings, Ratio
 from studies.experiments.operating_characteristics import HELD_OUT_CORRELATION, TARGET_CORRELATION, cell_shares
 from studies.experiments.people_runs import CREW, Labelling, simulated_run
 from studies.experiments.truths import THRESHOLDS, Design, Truth
@@ -75,11 +75,13 @@ def simulate(truth: Truth, design: Design, labelling: Labelling, runs: int) -> d
             rng, of_target, of_held_out, design=design, labelling=labelling, new_kind=truth.new_kind
         )
         found = claims(
-            target,
-            held_out,
-            ratio=Ratio(value=0.95, log_error=0.03, freedom=60),
-            copies=Copies(k=0, n=256),
-            thresholds=THRESHOLDS,
+            Findings(
+                target=target,
+                held_out=held_out,
+                ratio=Ratio(value=0.95, log_error=0.03, freedom=60),
+                copies=Copies(k=0, n=256),
+            ),
+            THRESHOLDS,
         )
         p_fail = adjusted(found)
         outcomes[outcome_of(settle(claim, p_fail[name], 1 - THRESHOLDS.level) for name, claim in found.items())] += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from anomend.verdict.decision import Thresholds
+from anomend.verdict.claims import Thresholds
 
 THRESHOLDS = Thresholds(
     min_target_drop=0.3, max_target_rate=0.15, held_out_margin=0.05, min_diversity_ratio=0.7, max_copy_rate=0.1
@@ -20,6 +20,11 @@ class Design:
     target_seeds: int
     held_out: int
     held_out_seeds: int
+
+    @property
+    def images(self) -> int:
+        """Of both models."""
+        return 2 * (self.targets * self.target_seeds + self.held_out * self.held_out_seeds)
 
     def __str__(self) -> str:
         return f"{self.targets}x{self.target_seeds}/{self.held_out}x{self.held_out_seeds}"

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from anomend.detectors.detector import Detector
+from anomend.detectors.observation import Observation
 from anomend.measuring import feature_store
 from anomend.measuring.feature_store import FeatureStore
 from anomend.measuring.features import FeatureExtractor
@@ -122,3 +124,23 @@ def test_an_array_depends_on_its_name_and_on_every_image_in_order(tmp_path: Path
         store.array(what, extractor=extractor, images=given, compute=compute)
     assert len(made) == 3
     assert store.array("a", extractor=extractor, images=images, compute=compute).tolist() == [[1, 1], [1, 1]]
+
+
+def test_no_detector_runs_twice_on_an_image_unless_it_is_another_one(tmp_path: Path) -> None:
+    seen: list[int] = []
+
+    def detect(image: np.ndarray) -> Observation:
+        seen.append(int(image[0, 0, 0]))
+        return Observation(persons=1, anomalies=("extra_arm", "missing_leg") if image[0, 0, 0] % 2 else ())
+
+    detector, images = Detector(name="own", detect=detect, kinds=("extra_arm", "missing_leg")), pictures(4)
+    found = [FeatureStore(tmp_path, detection=["code"]).anomalies(detector, part) for part in (images[:2], images)]
+    assert len(seen) == 4 and found[1] == [
+        ("extra_arm", "missing_leg") if image[0, 0, 0] % 2 else () for image in images
+    ]
+    assert found[0] == found[1][:2] and {len(each) for each in found[1]} == {0, 2}
+    FeatureStore(tmp_path, detection=["other code"]).anomalies(detector, images)
+    FeatureStore(tmp_path, detection=["code"]).anomalies(replace(detector, source="other weights"), images)
+    assert len(seen) == 12
+    FeatureStore(tmp_path).anomalies(detector, images)
+    assert len(seen) == 16

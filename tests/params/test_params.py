@@ -56,7 +56,7 @@ def test_the_held_out_prompts_seeds_count_too() -> None:
 
 def test_seeds_that_are_not_used_or_only_touch_are_no_matter() -> None:
     resolved(losers={"first_seed": 20000})
-    resolved(sample={"first_seed": 500064 + 64}, class_images={"max_tries": 8})
+    resolved(sample={"first_seed": 500000 + 32 * 8}, class_images={"max_tries": 8})
     resolved(sample={"first_seed": 700000}, train={"monitor": {"every": 0, "patience": 0, "keep": "last"}})
 
 
@@ -78,3 +78,18 @@ def test_without_a_warm_up_one_step_is_enough() -> None:
     assert resolved(train={"steps": 1, "warmup_steps": 0}).train.steps == 1
     assert resolved(train={"steps": 2}).train.warmup_steps == 20
     assert resolved(train={"steps": 5, "lr_scheduler": "constant"}).train.steps == 5
+
+
+TOO_MANY = [(number + 1) / 21 for number in range(21)]
+
+
+@pytest.mark.parametrize("looks", [[], [0.5], [0.5, 0.5, 1.0], [0.6, 0.4, 1.0], [0.0, 1.0], [0.5, 1.5], TOO_MANY])
+def test_looks_rise_to_all_seeds(looks: list[float]) -> None:
+    with pytest.raises(ValueError, match=r"verdict\.looks"):
+        resolved(verdict={"looks": looks})
+
+
+def test_looks_sample_in_one_process() -> None:
+    resolved(sample={"launcher": ["nice"]})
+    with pytest.raises(ValueError, match=r"verdict\.looks with several looks .* sample\.launcher"):
+        resolved(sample={"launcher": ["nice"]}, verdict={"looks": [0.5, 1.0]})

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from anomend.pipeline.fingerprints import (
+    DETECTOR,
     LEFT_OUT,
     SAMPLER,
     SAMPLER_MODULES,
@@ -99,6 +100,7 @@ def test_a_changed_constant_makes_exactly_the_stages_stale_that_run_its_module(c
     selected = plugins(params_of(user_params()))
     closures = {name: stage_closure(reader, STAGES[name], selected.get(name, ())).modules for name in FINGERPRINTED}
     closures[SAMPLER] = reader.closure(SAMPLER_MODULES, LEFT_OUT).modules
+    closures[DETECTOR] = reader.closure(sorted(selected["measure"]), LEFT_OUT).modules
     files = sorted([*(code / "anomend").rglob("*.py"), *(code / "stages").glob("*.py")])
     assert len(files) > 150
     for path in files:
@@ -192,7 +194,7 @@ def test_a_template_counts(code: Path) -> None:
 def test_a_plug_in_counts_where_the_parameters_select_it(code: Path) -> None:
     module = next(path for path in (code / "anomend" / "detectors").rglob("*.py") if path.stem == "objects")
     text = module.read_bytes()
-    for detector, expected in (("drawn_people", set()), (f"objects:/model@{'0' * 40}", {"measure", "judge"})):
+    for detector, expected in (("drawn_people", set()), (f"objects:/model@{'0' * 40}", {DETECTOR, "measure", "judge"})):
         before = fingerprints(code, measure={"detector": detector}, base={"name": "mini"})
         change_a_constant(module)
         found = changed(before, fingerprints(code, measure={"detector": detector}))

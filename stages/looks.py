@@ -1,0 +1,55 @@
+"""Stage `looks`: sample both models in rounds until the verdict is settled, and say how far that was.
+
+The images go into the store, from which `sample_base` and `sample_tuned` write the image sets. A plan of one look
+samples nothing here.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from anomend.comparing.interim import interim_metrics
+from anomend.confirming.records import record_in_force, refuse_another_lora
+from anomend.detectors.table import make_detector
+from anomend.diffusion.lora import lora_sha256
+from anomend.diffusion.model_samplers import both_samplers
+from anomend.diffusion.sample_sets import sampled_tables
+from anomend.measuring.feature_store import FeatureStore
+from anomend.params.resolved import load_params
+from anomend.pictures.image_sets import read_imagefolder
+from anomend.pictures.sample_store import SampleStore
+from anomend.project import paths
+from anomend.project.dependencies import recorded_fingerprint
+from anomend.project.metric_files import write_metrics
+from anomend.project.run import run_stage
+from anomend.project.shared_folders import shared_folder
+from anomend.verdict.claims import thresholds_of
+from anomend.verdict.looks import Looks, look_plan
+from anomend.verdict.rounds import Metrics, Seeds, sample_in_rounds
+
+
+def main() -> None:
+    params = load_params()
+    refuse_another_lora(record_in_force(params, paths.CONFIRMATIONS), lora_sha256(paths.LORA))
+    store = SampleStore(shared_folder(Path.cwd(), paths.SAMPLE_STORE, params.sample.store))
+    detection = [recorded_fingerprint("detector"), params.detectors.model_dump()]
+    features = FeatureStore(paths.FEATURE_STORE, params.base.device, detection=detection)
+    sampler_code, first_seed = recorded_fingerprint("sampler"), params.sample.first_seed
+    detector = cache(lambda: make_detector(params.measure.detector, params.detectors, params.base.device))
+    samplers = cache(lambda: both_samplers(params, store=store, code=sampler_code, lora=paths.LORA))
+
+    def measure(seeds: Seeds) -> tuple[Metrics, Metrics]:
+        tables = sampled_tables(samplers(), paths.SAMPLES, seeds, first_seed)
+        instances = read_imagefolder(paths.INSTANCE)
+        return interim_metrics(tables, instances, detector=detector(), settings=params.measure, store=features)
+
+    plan = look_plan(params)
+    prompts = {"target": params.prompts.target, "held_out": params.prompts.held_out}
+    rounds = sample_in_rounds(Looks(thresholds_of(params.verdict), plan), prompts, measure)
+    write_metrics(paths.METRICS / "looks.json", rounds.as_metrics(plan), {"shares": list(plan.shares)})
+    print(f"look {rounds.look} of {len(plan.shares)} ({rounds.stopped})")
+
+
+if __name__ == "__main__":
+    run_stage("looks", main)
