@@ -19,7 +19,7 @@ LEVEL ?=
 BASE ?= $(shell git rev-parse --verify --quiet origin/main > /dev/null && echo origin/main || echo main)
 IMAGES ?= .
 
-.PHONY: checker confirm clean-samples plan lock lock-check test-docs audit check-cache photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal gpu-check seeds sabotage calibration operating-characteristics survey docs clean
+.PHONY: checker confirm clean-samples plan lock lock-check test-docs audit check-cache photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal gpu-check seeds sabotage calibration operating-characteristics people-study survey label docs clean
 
 repro: $(VENV)/ready
 	@python -m commands.repair_lock
@@ -128,6 +128,10 @@ PORT ?= 8000
 survey: $(VENV)/ready
 	@python -m commands.survey_server --host "$(HOST)" --port "$(PORT)"
 
+# The page on which people label single pictures, likewise.
+label: $(VENV)/ready
+	@python -m commands.survey_server --labels --host "$(HOST)" --port "$(PORT)"
+
 # Writes docs/parameters.md from the models that validate the parameters, and docs/dependencies.md from the lock.
 docs: $(VENV)/ready
 	mkdir -p docs
@@ -157,6 +161,11 @@ calibration: $(VENV)/ready
 operating-characteristics: $(VENV)/ready
 	OMP_NUM_THREADS=1 python -m studies.experiments.operating_characteristics
 	OMP_NUM_THREADS=1 python -m studies.experiments.looks
+
+# The same where people decide, and the coverage of their intervals: an hour or two on one core; resumed if stopped.
+people-study: $(VENV)/ready
+	OMP_NUM_THREADS=1 python -m studies.experiments.people
+	OMP_NUM_THREADS=1 python -m studies.experiments.people_intervals
 
 # How often the checker of drawn people errs, on 18,000 people of known anatomy: some minutes on one core.
 checker: $(VENV)/ready

@@ -21,7 +21,7 @@ from anomend.project.yaml_files import read_yaml
 
 KEPT = (
     *(f"metrics/{name}.json" for name in ("verdict", "compare", "measure_base", "measure_tuned")),
-    *(f"metrics/{name}.json" for name in ("looks", "sample_base", "sample_tuned")),
+    *(f"metrics/{name}.json" for name in ("looks", "sample_base", "sample_tuned", "people", "passport")),
     "report/report.md",
 )
 """Results of the experiment that are copied next to its record."""

@@ -20,8 +20,10 @@ from anomend.params.profiles import resolve
 from anomend.pipeline import bill, money
 from anomend.pipeline.checks import check_before_run
 from anomend.pipeline.costs import read_published, read_records
+from anomend.pipeline.labels_needed import label_plan
 from anomend.pipeline.plan import Planned, plan
 from anomend.pipeline.resolved_files import resolved_files
+from anomend.project.metric_files import read_metrics
 from anomend.project.paths import COSTS, METRICS, PARAMS, PRICES, PROFILES, RESOURCES, RETIRED_MODELS
 from anomend.project.yaml_files import read_yaml
 
@@ -74,6 +76,12 @@ def costs(params: Params, planned: list[Planned]) -> list[str]:
     return bill.table(lines) if lines else []
 
 
+def labels(params: Params) -> list[str]:
+    """What people have to label for the verdict, as lines of text."""
+    path = METRICS / "people.json"
+    return label_plan(params, read_metrics(path).get("median_ms") if path.exists() else None)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m commands.plan", description=__doc__)
     parser.add_argument("--profile", help="as if params.yaml named this profile")
@@ -87,12 +95,15 @@ def main() -> None:
         user = with_settings(read_yaml(PARAMS), settings) if settings else read_yaml(PARAMS)
         params = resolve(user, PROFILES)
         planned = plan(Path.cwd(), resolved_files(Path.cwd(), params))
-    except ValueError as error:
+    except (ValueError, FileNotFoundError) as error:
         sys.exit(f"plan: {error}")
     try:
         check_before_run(params, root=Path.cwd(), prices=PRICES, retired_models=RETIRED_MODELS)
     except ValueError as error:
         print(f"Stage resolve would refuse this: {error}\n")
+    if lines := labels(params):
+        print(f"People label pictures (verdict.evidence: {params.verdict.evidence}):")
+        print(*(f"  {line}" for line in lines), sep="\n", end="\n\n")
     if not planned:
         print("Nothing would run: every result belongs to these parameters, this code and these data.")
         return
@@ -108,7 +119,7 @@ def main() -> None:
             run_trial(params)
         print("\nWhat that takes:")
         print(*(f"  {line}" for line in costs(params, planned)), sep="\n")
-    except ValueError as error:
+    except (ValueError, FileNotFoundError) as error:
         sys.exit(f"plan: {error}")
 
 

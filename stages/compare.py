@@ -29,6 +29,7 @@ def main() -> None:
         measured,
         read_pairs(SAMPLES),
         [load_image(path) for path in read_imagefolder(INSTANCE)["path"]],
+        preserved=params.preserved_prompts(),
         settings=settings,
         measure=params.measure,
         store=FeatureStore(FEATURE_STORE, params.base.device),

@@ -12,11 +12,18 @@ from anomend.project.run import run_stage
 
 def main() -> None:
     params = load_params()
-    table, resolution = read_imagefolder(COLLECTED), params.base.resolution
-    curation = curate(table, params.curate, detectors=params.detectors, resolution=resolution, decisions=DECISIONS)
+    table = read_imagefolder(COLLECTED)
+    curation = curate(
+        table,
+        params.curate,
+        detectors=params.detectors,
+        device=params.base.device,
+        resolution=params.base.resolution,
+        decisions=DECISIONS,
+    )
     write_curation(curation, PLOTS)
     refuse_too_few(curation, params.curate.min_kept, plots=PLOTS, decisions=DECISIONS)
-    write_instance(curation, table, INSTANCE, resolution=resolution)
+    write_instance(curation, table, INSTANCE, resolution=params.base.resolution)
     provenance = {"detector": ", ".join(curation.detectors), **library_versions("scikit-image", "ImageHash")}
     write_metrics(METRICS / "curate.json", curation.metrics(), provenance)
 

@@ -6,15 +6,15 @@ import os
 from pathlib import Path
 
 from anomend.judging.panel import judge_pairs
+from anomend.judging.pictures import choose_pictures
 from anomend.judging.protocol import choose_pairs
-from anomend.judging.registry import PAID_JUDGES
+from anomend.judging.settings import judge_purchases
 from anomend.params.resolved import load_params
 from anomend.pictures.image_sets import read_imagefolder
 from anomend.project.metric_files import write_metrics
 from anomend.project.paths import JUDGEMENTS, METRICS, MODELS, PLOTS, PRICES, RETIRED_MODELS, SAMPLES
 from anomend.project.run import run_stage
-from anomend.purchasing.environment import other_addresses, purchase_settings
-from anomend.purchasing.settings import PurchaseSettings
+from anomend.purchasing.environment import other_addresses
 
 
 def main() -> None:
@@ -23,25 +23,18 @@ def main() -> None:
     samples = [read_imagefolder(SAMPLES / model) for model in MODELS]
     base, tuned = (table[table["group"] == "target"] for table in samples)
     pairs = choose_pairs(base, tuned, per_prompt=judge.pairs_per_prompt, seed=judge.seed)
-    purchases: dict[str, PurchaseSettings] = {
-        name: purchase_settings(
-            name,
-            model=getattr(judge.models, name),
-            model_parameter=f"judge.models.{name}",
-            max_usd=judge.max_usd,
-            budget_parameter="judge.max_usd",
-            requests=judge.requests,
-            environment=os.environ,
-            project=Path.cwd(),
-            prices=PRICES,
-            retired_models=RETIRED_MODELS,
-        )
-        for name in judge.judges
-        if name in PAID_JUDGES
-    }
+    purchases = judge_purchases(
+        judge, environment=os.environ, project=Path.cwd(), prices=PRICES, retired_models=RETIRED_MODELS
+    )
     result = judge_pairs(
         pairs,
         judge,
+        pictures=choose_pictures(
+            *samples,
+            per_prompt={"target": judge.label_pairs_per_prompt, "held_out": judge.label_held_out_pairs_per_prompt},
+            seed=judge.seed,
+        ),
+        question=params.survey.question,
         detector=params.measure.detector,
         detectors=params.detectors,
         purchases=purchases,

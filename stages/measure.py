@@ -13,6 +13,7 @@ from anomend.measuring.samples import measure_samples
 from anomend.params.resolved import load_params
 from anomend.pictures.image_sets import read_imagefolder
 from anomend.project.dependencies import recorded_fingerprint
+from anomend.project.devices import device_name, resolve_device
 from anomend.project.metric_files import library_versions, write_metrics
 from anomend.project.paths import FEATURE_STORE, FEATURES, INSTANCE, METRICS, MODELS, PLOTS, SAMPLES
 from anomend.project.run import run_stage
@@ -22,7 +23,7 @@ from anomend.project.timing import timed_work
 def main(model: str) -> None:
     params = load_params()
     samples = read_imagefolder(SAMPLES / model)
-    with timed_work("measuring", len(samples)):
+    with timed_work("measuring", len(samples), device_name(resolve_device(params.base.device))):
         measured = measure_samples(
             samples,
             read_imagefolder(INSTANCE),

@@ -11,7 +11,7 @@ from anomend.project.paths import CONFIRMATIONS, METRICS
 from anomend.project.run import run_stage
 from anomend.verdict.claims import thresholds_of
 from anomend.verdict.decision import reach_verdict
-from anomend.verdict.evidence import read_evidence
+from anomend.verdict.evidence import read_findings
 from anomend.verdict.looks import look_plan
 from anomend.verdict.rounds import sampled_of
 
@@ -26,17 +26,23 @@ def main() -> None:
         compare,
         tuned,
         thresholds,
+        evidence=params.verdict.evidence,
+        people=read_metrics(METRICS / "people.json"),
+        survey=read_metrics(METRICS / "survey.json"),
         exploratory=params.level == "quick",
         attempt=record.attempt if record else None,
         plan=plan,
-        earlier=[read_evidence(each["compare"], each["measure_tuned"]) for each in taken["earlier"]],
+        earlier=[read_findings(each["compare"], each["measure_tuned"]) for each in taken["earlier"]],
         sampled=sampled_of(taken, plan),
     )
     target = compare["anomaly_rate_target"]
     provenance = {"thresholds": asdict(thresholds), "n": target["n"], "clusters": target["clusters"]}
     write_metrics(METRICS / "verdict.json", verdict.as_metrics(), provenance)
     about = f", confirmation {record.attempt}" if record else ""
-    print(f"verdict: {verdict.outcome}{about}" + (", of a quick run, which proves nothing" * verdict.exploratory))
+    print(
+        f"verdict by {params.verdict.evidence}: {verdict.outcome}{about}"
+        + (", of a quick run, which proves nothing" * verdict.exploratory)
+    )
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,17 @@ def set_params(folder: Path, changes: dict[str, dict[str, Any]]) -> None:
             found |= values
 
 
+def run_queue(folder: Path) -> None:
+    """Run the queued experiments one after the other, and wait for them; one that fails, fails the test."""
+    run(folder, "dvc", "queue", "start", "-j", "1")
+    for _ in range(600):
+        queue = run(folder, "dvc", "queue", "status").stdout
+        if "Queued" not in queue and "Running" not in queue:
+            break
+        time.sleep(1)
+    assert "Success" in queue and "Failed" not in queue, queue
+
+
 def stages_run(output: str) -> set[str]:
     """Names of the stages that `dvc repro` ran, by its output."""
     return {line.split("'")[1] for line in output.split("\n") if line.startswith("Running stage")}
@@ -146,5 +158,17 @@ def stages_run(output: str) -> set[str]:
 def metrics(folder: Path) -> dict[str, Any]:
     """The metric files by name."""
     sampled = [f"{kind}_{model}" for kind in ("sample", "measure") for model in ("base", "tuned")]
-    names = ["collect", "curate", "train", "looks", *sampled, "compare", "judge", "survey", "verdict"]
+    names = [
+        "collect",
+        "curate",
+        "train",
+        "looks",
+        *sampled,
+        "compare",
+        "judge",
+        "survey",
+        "label",
+        "people",
+        "verdict",
+    ]
     return {name: json.loads((folder / "metrics" / f"{name}.json").read_text()) for name in names}

@@ -19,7 +19,7 @@ from tests.pipeline.code import change_a_constant, change_comments_and_docstring
 pytestmark = pytest.mark.slow
 
 RANK_STAGES = {"resolve", "train", "looks", "sample_tuned", "measure@tuned", "compare"}
-RANK_STAGES |= {"judge", "survey", "agreement", "verdict", "report"}
+RANK_STAGES |= {"judge", "survey", "label", "people", "agreement", "verdict", "report"}
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +45,7 @@ def test_the_contracts_hold(reproduced: Path) -> None:
     judge_fields = "provider model pairs win_rate_tuned ci_low ci_high first_position_rate consistency unparsed"
     assert set(judge_fields.split()) <= set(found["judge"]["anatomy"])
     assert found["survey"]["n"] == 0 and found["survey"]["win_rate_tuned"] is None and found["survey"]["reason"]
+    assert found["label"]["n"] == 0 and found["label"]["pictures"] > 0 and found["label"]["reason"]
     assert all("provenance" in content for content in found.values())
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import skimage.data
 from PIL import Image
 
 from studies.rehearsal.random_base import SHRUNK, write_random_base
-from tests.clones import clone, metrics, run, stages_run
+from tests.clones import clone, metrics, run, run_queue, stages_run
 
 pytestmark = pytest.mark.slow
 
@@ -109,13 +108,7 @@ def test_a_profile_runs_from_pictures_to_the_report(project: Path, profile: str)
 
 def test_a_queued_profile_reaches_a_colleague(project: Path, tmp_path: Path) -> None:
     run(project, "dvc", "exp", "run", "--queue", "--name", "queued", *settings("sd3-medium"))
-    run(project, "dvc", "queue", "start", "-j", "1")
-    for _ in range(600):
-        queue = run(project, "dvc", "queue", "status").stdout
-        if "Queued" not in queue and "Running" not in queue:
-            break
-        time.sleep(1)
-    assert "Success" in queue, queue
+    run_queue(project)
     run(project, "dvc", "exp", "branch", "queued", "results")
     run(project, "git", "checkout", "-q", "-f", "results")
     run(project, "dvc", "checkout", "dvc.yaml")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.clones import SHRUNK, run, set_params
+from tests.clones import SHRUNK, run, run_queue, set_params, stages_run
 
 pytestmark = pytest.mark.slow
 
@@ -61,13 +60,7 @@ def test_a_second_training_seed_samples_no_base_image(project: Path) -> None:
     base = json.loads((project / "data/samples/base/metadata.jsonl").read_text().splitlines()[0])["recipe"][:12]
     before = len(made(project))
     run(project, "dvc", "exp", "run", "--queue", "-S", "train.seed=7", "sample_tuned", "sample_base")
-    run(project, "dvc", "queue", "start", "-j", "1")
-    for _ in range(300):
-        queue = run(project, "dvc", "queue", "status").stdout
-        if "Queued" not in queue and "Running" not in queue:
-            break
-        time.sleep(1)
-    assert "Success" in queue, queue
+    run_queue(project)
     blocks = made(project)[before:]
     assert blocks and all(block["recipe"] != base for block in blocks)
 
@@ -75,8 +68,11 @@ def test_a_second_training_seed_samples_no_base_image(project: Path) -> None:
 def test_a_worktree_uses_the_same_store(project: Path, tmp_path: Path) -> None:
     before = made(project)
     run(project, "git", "worktree", "add", "-q", str(tmp_path / "worktree"), "HEAD")
-    # The worktree has neither the samples nor DVC's cache.
-    run(tmp_path / "worktree", "dvc", "repro", "sample_base", "class_images")
+    # The worktree has neither the samples nor DVC's cache. It trains with the seed of the queued experiment, and so
+    # comes to the same weights, of which every image is in the store too.
+    set_params(tmp_path / "worktree", {"train": {"seed": 7}})
+    ran = run(tmp_path / "worktree", "dvc", "repro", "sample_base", "sample_tuned")
+    assert {"class_images", "train", "sample_base", "sample_tuned"} <= stages_run(ran.stdout)
     assert made(project) == before and not (tmp_path / "worktree" / ".samples").exists()
 
 

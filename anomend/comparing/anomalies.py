@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -43,6 +43,36 @@ def anomaly_effects(images: Mapping[str, pd.DataFrame], measured: Mapping[str, M
             effect = replace(effect, base=base.value, tuned=tuned.value, delta=tuned.value - base.value)
         effects[name] = effect
     return effects
+
+
+def held_out_parts(
+    images: Mapping[str, pd.DataFrame], preserved: Collection[str], how: Resampling
+) -> dict[str, dict[str, Any]]:
+    """The change of the anomaly rate on held-out prompts that training preserves, and on those that it never saw.
+
+    Both are parts of the measure `anomaly_rate_held_out`, so they have no p.
+
+    Args:
+        images: by model, one row per image with `group`, `prompt`, `seed` and `anomalous`.
+        preserved: the held-out prompts of which there are class images.
+        how: resampling of the interval.
+
+    Returns:
+        `anomaly_rate_held_out_preserved` and `anomaly_rate_held_out_unseen`.
+    """
+    pairs = pair_by_prompt_and_seed(images["base"], images["tuned"], "anomalous", missing=True)
+    pairs = pairs[pairs["group"] == "held_out"]
+    trained = pairs["prompt"].isin(set(preserved))
+    parts: dict[str, dict[str, Any]] = {}
+    for name, rows in (("preserved", pairs[trained]), ("unseen", pairs[~trained])):
+        prompts = list(rows["prompt"])
+        if rows.empty or rows[["base", "tuned"]].isna().any(axis=None):
+            reason = "no detector ran on some images" if len(rows) else f"no held-out prompt is {name}"
+            effect = insufficient(len(rows), len(set(prompts)), better="lower", reason=reason)
+        else:
+            effect = replace(paired_effect(rows["base"], rows["tuned"], prompts, better="lower", **how), p=None)
+        parts[f"anomaly_rate_held_out_{name}"] = effect.as_dict()
+    return parts
 
 
 def pair_counts(images: Mapping[str, pd.DataFrame]) -> dict[str, dict[str, list[dict[str, Any]]]]:

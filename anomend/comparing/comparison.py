@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from anomend.comparing.anomalies import anomaly_effects, pair_counts
+from anomend.comparing.anomalies import anomaly_effects, held_out_parts, pair_counts
 from anomend.comparing.effects import (
     Effects,
     clip_effects,
@@ -20,12 +20,20 @@ from anomend.comparing.effects import (
 )
 from anomend.comparing.pairs import Pairs
 from anomend.comparing.right_diversity import right_diversity
+from anomend.detectors.table import PROVEN
 from anomend.measuring.feature_store import FeatureStore
 from anomend.measuring.features import Images
 from anomend.measuring.set_metrics import Features, Metrics
 from anomend.params.evaluation import CompareParams, MeasureParams
 from anomend.project.paths import MODELS
 from anomend.statistics import Better, holm
+
+NO_DETECTOR = "none"
+UNPROVEN = (
+    "has not been shown to be right about this run's pictures: let people label some of them, and set verdict.evidence "
+    "to people+machine (docs/people.md)"
+)
+"""Why a detector without people's labels decides nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +55,7 @@ def compare_models(
     pairs: Mapping[str, Pairs],
     instance_images: Images,
     *,
+    preserved: Collection[str],
     settings: CompareParams,
     measure: MeasureParams,
     store: FeatureStore,
@@ -57,6 +66,7 @@ def compare_models(
         measured: what was measured on either model's samples.
         pairs: by suffix of the keys, pairs of images; see `read_pairs`.
         instance_images: the training images.
+        preserved: the held-out prompts of which there are class images.
         settings: seed, resamples and level of the intervals.
         measure: what was measured.
         store: keeps features and perceptual distances.
@@ -83,6 +93,7 @@ def compare_models(
     metrics = {name: effect.as_dict() | {"p_holm": adjusted[name]} for name, effect in effects.items()}
     for name, counts in pair_counts(measured.per_image).items():
         metrics[name] |= counts
+    metrics |= held_out_parts(measured.per_image, preserved, resampling(settings))
     metrics = with_caution(metrics, measured.metrics["base"]["provenance"])
     metrics["diversity_right"] = right_diversity(
         pairs, measured.per_image, measured.features, instances=measured.instances, confidence=settings.confidence
@@ -122,10 +133,17 @@ def group_effects(
 
 
 def with_caution(metrics: dict[str, Metrics], provenance: Mapping[str, Any]) -> dict[str, Metrics]:
-    """The metrics; anomaly rates of a detector whose anomalies are not proof have a `caution` that says so."""
-    if not (caution := provenance.get("detector_caution")):
+    """The metrics; anomaly rates of a detector whose anomalies are not proof have a `caution` that says so.
+
+    A detector's own caution is about what it can see at all; without one, it lacks people's labels of these pictures.
+    """
+    detector = provenance.get("detector")
+    caution = provenance.get("detector_caution")
+    if not caution and detector not in (None, NO_DETECTOR) and detector not in PROVEN:
+        caution = UNPROVEN
+    if not caution:
         return metrics
-    words = {"caution": f"the detector {provenance['detector']} {caution}"}
+    words = {"caution": f"the detector {detector} {caution}"}
     return {name: values | words if name.startswith("anomaly_rate_") else values for name, values in metrics.items()}
 
 

@@ -51,7 +51,13 @@ class Curation:
 
 
 def curate(
-    table: pd.DataFrame, settings: CurateParams, *, detectors: DetectorParams, resolution: int, decisions: Path
+    table: pd.DataFrame,
+    settings: CurateParams,
+    *,
+    detectors: DetectorParams,
+    device: str = "auto",
+    resolution: int,
+    decisions: Path,
 ) -> Curation:
     """Examine all collected images, and keep or reject each.
 
@@ -59,6 +65,7 @@ def curate(
         table: of `read_imagefolder`: path, sha256, source and, for a user's pictures, original.
         settings: the detector and the thresholds.
         detectors: the models that detectors load.
+        device: where those run that can use a GPU.
         resolution: side of a training image in pixels, and least shorter side where the settings name none.
         decisions: CSV of decisions by hand, which win; may be absent.
 
@@ -80,7 +87,7 @@ def curate(
     # Before the detectors run, which takes time.
     by_hand = read_decisions(decisions)
     check_names(by_hand, [(candidate.sha256, candidate.original) for candidate in candidates], decisions)
-    loaded = {name: make_detector(name, detectors) for name in sorted({c.detector for c in candidates})}
+    loaded = {name: make_detector(name, detectors, device) for name in sorted({c.detector for c in candidates})}
     changes = {"min_side": resolution} | {k: v for k, v in settings.criteria.model_dump().items() if v is not None}
     criteria = {name: detector.criteria.overlaid(changes) for name, detector in loaded.items()}
     bar = tqdm(candidates, desc="curating", unit="image")

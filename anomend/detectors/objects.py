@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anomend.detectors.detector import Detector, Use
+from anomend.detectors.local_models import licence_of, refuse_other_weights
 from anomend.detectors.observation import Image, Observation
 from anomend.params.detectors import DetectorParams
 from anomend.project.checkouts import found
 from anomend.project.devices import resolve_device
-from anomend.project.files import sha256_of
 from anomend.project.hub_models import hub_folder, whole_model
 
 if TYPE_CHECKING:
@@ -65,9 +65,9 @@ def check(argument: str, settings: DetectorParams) -> None:
     model, pin = parsed(argument)
     folder = found(model)
     if folder.is_dir() or len(pin) == 64:
-        _refuse_other_weights(folder, pin)
+        refuse_other_weights(folder, pin, shape=SHAPE)
         _labels(folder)
-        _licence(folder)
+        licence_of(folder)
 
 
 def make(argument: str, settings: DetectorParams, device: str = "auto") -> Detector:
@@ -90,7 +90,7 @@ def make(argument: str, settings: DetectorParams, device: str = "auto") -> Detec
         detect_together=None if place.type == "cpu" else detect,
         kinds=tuple(dict.fromkeys(names.values())),
         source=f"{model}@{pin}",
-        licence=_licence(folder),
+        licence=licence_of(folder),
     )
 
 
@@ -140,25 +140,3 @@ def _labels(folder: Path) -> dict[int, str]:
             f"no label of {folder} names an anomaly ({shown}): one begins with a word such as {', '.join(FAULTS[:4])}"
         )
     return anomalies
-
-
-def _licence(folder: Path) -> str:
-    """The licence that the model's card names."""
-    from huggingface_hub import ModelCard
-
-    card = folder / "README.md"
-    licence = ModelCard.load(card).data.license if card.is_file() else None
-    if not licence:
-        raise ValueError(
-            f"the model in {folder} names no licence: add `license: NAME`, or `license: unknown`, to the front matter"
-            " of its README.md"
-        )
-    return str(licence)
-
-
-def _refuse_other_weights(folder: Path, pin: str) -> None:
-    weights = folder / "model.safetensors"
-    if not weights.is_file():
-        raise ValueError(f"{folder} does not have a model.safetensors: {SHAPE}")
-    if (digest := sha256_of(weights)) != pin:
-        raise ValueError(f"{weights} is not the pinned file: its SHA-256 is {digest}, and that of the detector {pin}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from typing import cast
 
@@ -14,9 +15,15 @@ DETECTORS: dict[str, str] = {
     "photographs": "anomend.detectors.photographs.detector",
     "photographs_rtdetr": "anomend.detectors.photographs_rtdetr",
     "objects": "anomend.detectors.objects",
+    "segformer": "anomend.detectors.segformer",
+    "endpoint": "anomend.detectors.endpoint.detector",
     "none": "anomend.detectors.no_detector",
 }
 """Detector to its module (`DetectorModule`), which is imported at first use: network libraries take seconds to load."""
+
+PROVEN = frozenset({"drawn_people"})
+"""Detectors that decide a verdict by themselves. Any other needs people's labels of the run's own pictures: how often
+it is right depends on the pictures, and may differ between the two models."""
 
 _WORDS: dict[Use, str] = {
     "anomalies": "name anomalies",
@@ -38,6 +45,16 @@ def module_of(name: str) -> str:
     if row not in DETECTORS:
         raise ValueError(f"there is no detector {name!r}: choose one of {', '.join(DETECTORS)}")
     return DETECTORS[row]
+
+
+def folder_of(name: str) -> str | None:
+    """The local folder whose model a detector's name loads, such as `objects:FOLDER@SHA256`; None where it names none.
+
+    A hub repository is pinned by a commit of 40 digits, which fixes all its files. The SHA-256 of 64 fixes a folder's
+    weights alone: its labels, its processor's settings and its licence may change beside them.
+    """
+    named = re.fullmatch(r"\w+:(.+)@[0-9a-f]{64}", name)
+    return named[1] if named else None
 
 
 def detector_for(name: str, source: str) -> str:

@@ -10,16 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from anomend.judging.protocol import CRITERIA, ORDERS, JudgeAnswer
-from anomend.statistics import wilson_interval
-from anomend.statistics.resampling import bootstrap_counts, bootstrap_means, resampled_units, stretched_interval
-
-MIN_PAIRS = 5
-"""Resampling fewer pairs shows almost no spread."""
+from anomend.judging.intervals import MIN_PAIRS, interval
+from anomend.judging.position import position_bias, position_caution
+from anomend.judging.protocol import CUT_OFF, ORDERS, REFUSED, JudgeAnswer
+from anomend.judging.verdicts import CRITERIA, Counts
 
 
 def analyse(answers: Sequence[JudgeAnswer], seed: int, resamples: int = 10_000) -> dict[str, Any]:
@@ -39,7 +35,12 @@ def analyse(answers: Sequence[JudgeAnswer], seed: int, resamples: int = 10_000) 
         consistency: share of (pair, repeat) whose two orders name the same winner or both say tie;
         repeat_stability: share of (pair, order) whose repeats all say the same; None without repeats;
         criteria: the tuned images' win rate on each criterion, None if the judge does not assess it;
-        ties: tied answers; unparsed: answers that are not verdicts, left out of everything else.
+        extra_limbs: by model, base and tuned: share of answers whose counts exceed one head, two arms or two legs per
+            person; only if the judge counts. A count is not proof: see docs/judges.md;
+        ties: tied answers;
+        unparsed: answers that are not verdicts, left out of everything else; refused, cut_off: those among them that
+            the judge refused to give, or that reached the limit on tokens;
+        caution: why not to rely on the win rate, only if there is such a reason.
         A metric that cannot be computed is None, and `reason` says why.
 
     Raises:
@@ -55,7 +56,7 @@ def analyse(answers: Sequence[JudgeAnswer], seed: int, resamples: int = 10_000) 
     reasons = []
     if len(scores) == 0:
         reasons.append("no pair has a parsed answer in both orders")
-    low, high = _interval(scores, seed, resamples)
+    low, high = interval(scores, seed, resamples)
     if len(scores) > 0 and low is None:
         reasons.append(
             f"no interval: it needs {MIN_PAIRS} pairs or more that are not all tied, there are {len(scores)}"
@@ -72,13 +73,19 @@ def analyse(answers: Sequence[JudgeAnswer], seed: int, resamples: int = 10_000) 
         "win_rate_tuned": float(scores.mean()) if len(scores) else None,
         "ci_low": low,
         "ci_high": high,
-        **_first_position(decided, seed, resamples),
+        **position_bias(decided, seed, resamples),
         "consistency": None if both.empty else float((both[ORDERS[0]] == both[ORDERS[1]]).mean()),
         "repeat_stability": _repeat_stability(table),
         "criteria": {criterion: _criterion(answers, criterion) for criterion in CRITERIA},
         "ties": int((table["choice"] == "tie").sum()),
         "unparsed": sum(answer.verdict is None for answer in answers),
+        "refused": sum((answer.unparsed or "").startswith(REFUSED) for answer in answers),
+        "cut_off": sum((answer.unparsed or "").startswith(CUT_OFF) for answer in answers),
     }
+    if extra_limbs := _extra_limbs(answers):
+        metrics["extra_limbs"] = extra_limbs
+    if caution := position_caution(metrics):
+        metrics["caution"] = caution
     return {**metrics, "reason": "; ".join(reasons)} if reasons else metrics
 
 
@@ -93,7 +100,17 @@ def analyse_parts(answers: Sequence[JudgeAnswer], seed: int, resamples: int = 10
     for answer in answers:
         if answer.part is not None:
             by_part.setdefault(answer.part, []).append(answer.model_copy(update={"part": None}))
-    kept = ("pairs", "win_rate_tuned", "ci_low", "ci_high", "first_position_rate", "consistency", "unparsed", "reason")
+    kept = (
+        "pairs",
+        "win_rate_tuned",
+        "ci_low",
+        "ci_high",
+        "first_position_rate",
+        "consistency",
+        "unparsed",
+        "caution",
+        "reason",
+    )
     metrics = {part: analyse(about_part, seed, resamples) for part, about_part in sorted(by_part.items())}
     return {part: {name: values[name] for name in kept if name in values} for part, values in metrics.items()}
 
@@ -110,7 +127,7 @@ def pooled(scores: Mapping[str, pd.Series], seed: int, resamples: int = 10_000) 
         provider ("pooled"), model (the judges' names), pairs, win_rate_tuned, ci_low, ci_high; `reason` where null.
     """
     common = pd.DataFrame(dict(scores)).dropna().mean(axis=1).to_numpy()
-    low, high = _interval(common, seed, resamples)
+    low, high = interval(common, seed, resamples)
     metrics: dict[str, Any] = {
         "provider": "pooled",
         "model": ", ".join(scores),
@@ -128,41 +145,26 @@ def _scores(table: pd.DataFrame) -> pd.Series:
     return by_order.dropna().mean(axis=1)
 
 
-def _first_position(decided: pd.DataFrame, seed: int, resamples: int) -> dict[str, float | None]:
-    """The share of first images in each order, averaged over both, and its interval over pairs.
-
-    The orders are averaged, not pooled. If answers of one order are missing more often, the tuned image is first more
-    often than the base image, and a judge that only prefers tuned images would seem to prefer the first position.
-    """
-    names = ("first_position_rate", "first_ci_low", "first_ci_high")
-    table = decided.assign(first=(decided["choice"] == "A").astype(float))
-    counts = table.groupby(["prompt", "seed", "order"])["first"].agg(["sum", "size"]).unstack(fill_value=0)
-    index = pd.MultiIndex.from_product([("sum", "size"), ORDERS])
-    columns = pd.DataFrame(counts).reindex(columns=index, fill_value=0).to_numpy(dtype=float)
-    if (columns.sum(axis=0)[2:] == 0).any():
-        return dict.fromkeys(names)
-    rate, low, high = float(_mean_of_orders(columns.sum(axis=0))), None, None
-    if len(columns) >= MIN_PAIRS:
-        pairs = [str(pair) for pair in range(len(columns))]
-        drawn, _ = bootstrap_counts(pairs, seed=seed, resamples=resamples)
-        rates = _mean_of_orders(drawn @ columns)
-        # A resample without an answer in one of the orders has no rate.
-        low, high = _stretched(rates[~np.isnan(rates)], rate, pairs)
-    return dict(zip(names, (rate, low, high), strict=True))
-
-
-def _mean_of_orders(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """From first images in each of the two orders and answers in each, shape (..., 4): the mean of the two shares."""
-    one, other, n_one, n_other = np.moveaxis(sums, -1, 0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        # One fraction, so that a judge without a preference for a position gets exactly 1/2.
-        return np.asarray((one * n_other + other * n_one) / (2 * n_one * n_other))
-
-
 def _repeat_stability(table: pd.DataFrame) -> float | None:
     choices = table.groupby(["prompt", "seed", "order"])["choice"].agg(["nunique", "size"])
     repeated = choices[choices["size"] > 1]
     return None if repeated.empty else float((repeated["nunique"] == 1).mean())
+
+
+def _extra_limbs(answers: Sequence[JudgeAnswer]) -> dict[str, float]:
+    counted: dict[str, list[bool]] = {"base": [], "tuned": []}
+    for answer in answers:
+        if answer.verdict is None or answer.verdict.image_a is None or answer.verdict.image_b is None:
+            continue
+        models = ("base", "tuned") if answer.order == "base_first" else ("tuned", "base")
+        for model, counts in zip(models, (answer.verdict.image_a, answer.verdict.image_b), strict=True):
+            counted[model].append(_too_many(counts))
+    return {model: sum(extra) / len(extra) for model, extra in counted.items() if extra}
+
+
+def _too_many(counts: Counts) -> bool:
+    people = counts.people
+    return counts.heads > people or counts.arms > 2 * people or counts.legs > 2 * people
 
 
 def _criterion(answers: Sequence[JudgeAnswer], criterion: str) -> float | None:
@@ -186,23 +188,3 @@ def _table(answers: Sequence[JudgeAnswer], criterion: str = "overall") -> pd.Dat
             f"{first['prompt']!r} at seed {first['seed']} is answered twice in one order and repeat: keep one"
         )
     return table
-
-
-def _interval(scores: NDArray[np.float64], seed: int, resamples: int) -> tuple[float, float] | tuple[None, None]:
-    """95% bootstrap interval, every pair a cluster of its own.
-
-    If every pair is won (or lost), resampling shows no spread, and the Wilson interval is used instead.
-    """
-    if len(scores) > 0 and np.ptp(scores) == 0 and scores[0] in (0, 1):
-        return wilson_interval(round(scores.sum()), len(scores))
-    if len(scores) < MIN_PAIRS or np.ptp(scores) == 0:
-        return None, None
-    pairs = [str(pair) for pair in range(len(scores))]
-    means, _ = bootstrap_means(scores, pairs, seed=seed, resamples=resamples)
-    return _stretched(means, float(scores.mean()), pairs)
-
-
-def _stretched(rates: NDArray[np.float64], rate: float, pairs: Sequence[str]) -> tuple[float, float]:
-    """The interval of a rate from its resamples; few pairs make resamples differ too little."""
-    low, high = stretched_interval(rates, rate, *resampled_units(pairs))
-    return max(0.0, low), min(1.0, high)

@@ -13,15 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomend.detectors.table import make_detector
-from anomend.judging.protocol import BlindPair, Choice, PairVerdict, Reply
+from anomend.judging.protocol import BlindPair, Reply
 from anomend.judging.settings import JudgeSettings
+from anomend.judging.verdicts import Choice, PairVerdict
 
 FindAnomalies = Callable[[NDArray[np.uint8]], Sequence[str]]
 """An RGB image (H, W, 3) -> its anomalies, such as ("missing_arm",); empty for a correct body."""
 
 
 class AnatomyJudge:
-    """Fewer anomalies win, equally many are a tie; the other criteria are null.
+    """Fewer anomalies win, equally many are a tie; the other criteria and the counts are null.
 
     Args:
         find_anomalies: the anatomy detector.
@@ -39,6 +40,8 @@ class AnatomyJudge:
         in_a, in_b = self.find_anomalies(pair.image_a), self.find_anomalies(pair.image_b)
         choice: Choice = "tie" if len(in_a) == len(in_b) else "A" if len(in_a) < len(in_b) else "B"
         verdict = PairVerdict(
+            image_a=None,
+            image_b=None,
             overall=choice,
             anatomy=choice,
             physical_plausibility=None,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from anomend.judging.protocol import JudgeAnswer
 
+Kept = TypeVar("Kept", bound=BaseModel)
 
-def write_answers(path: Path, answers: Iterable[JudgeAnswer]) -> list[JudgeAnswer]:
+
+def write_answers(path: Path, answers: Iterable[Kept]) -> list[Kept]:
     """Write answers as they come, one per line, and return them; an interrupted run leaves the lines written so far."""
     path.parent.mkdir(parents=True, exist_ok=True)
     written = []

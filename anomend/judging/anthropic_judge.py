@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import anthropic
@@ -22,7 +22,6 @@ class AnthropicApi:
     """Anthropic's Messages API."""
 
     name = "anthropic"
-    most_requests, most_bytes = 100_000, 256_000_000  # docs.claude.com/en/docs/build-with-claude/batch-processing
 
     def __init__(self) -> None:
         self.client: anthropic.Anthropic | None = None
@@ -31,7 +30,7 @@ class AnthropicApi:
         """Make the client, without its retries: only ours know the budget and the store."""
         self.client = anthropic.Anthropic(api_key=api_key, max_retries=0, timeout=timeout_s)
 
-    def send(self, content: dict[str, Any], images: dict[str, bytes], price: Price) -> Outcome:
+    def send(self, content: Mapping[str, Any], images: Mapping[str, bytes], price: Price) -> Outcome:
         """Send one request; see `Provider`."""
         assert self.client is not None
         try:
@@ -78,9 +77,13 @@ class AnthropicApi:
         except Exception as error:
             raise _classified(error) from None
 
-    def text(self, response: dict[str, Any]) -> str:
+    def text(self, response: Mapping[str, Any]) -> str:
         """The text blocks of a message; thinking is left out."""
         return "".join(block["text"] for block in response.get("content", []) if block.get("type") == "text")
+
+    def cut_off(self, response: Mapping[str, Any]) -> bool:
+        """Whether the limit on tokens ended it."""
+        return response.get("stop_reason") == "max_tokens"
 
     def close(self) -> None:
         """Close the client."""
@@ -93,12 +96,12 @@ def batch_entry(request: PaidRequest) -> dict[str, Any]:
     return {"custom_id": request.key, "params": message_params(request.content, request.attachments)}
 
 
-def message_params(content: dict[str, Any], images: dict[str, bytes]) -> dict[str, Any]:
+def message_params(content: Mapping[str, Any], images: Mapping[str, bytes]) -> dict[str, Any]:
     """The parameters of `messages.create` for a request."""
     blocks: list[dict[str, Any]] = []
-    for label, name in zip("AB", content["images_sha256"], strict=True):
+    for label, name in zip(content["image_labels"], content["images_sha256"], strict=True):
         data = base64.b64encode(images[name]).decode()
-        blocks.append({"type": "text", "text": f"Image {label}:"})
+        blocks.append({"type": "text", "text": f"{label}:"})
         blocks.append({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}})
     blocks.append({"type": "text", "text": content["question"]})
     return {

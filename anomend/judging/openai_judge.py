@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import openai
@@ -22,7 +22,6 @@ class OpenAIApi:
     """OpenAI's Responses API."""
 
     name = "openai"
-    most_requests, most_bytes = 50_000, 200_000_000  # platform.openai.com/docs/guides/batch
 
     def __init__(self) -> None:
         self.client: openai.OpenAI | None = None
@@ -31,7 +30,7 @@ class OpenAIApi:
         """Make the client, without its retries: only ours know the budget and the store."""
         self.client = openai.OpenAI(api_key=api_key, max_retries=0, timeout=timeout_s)
 
-    def send(self, content: dict[str, Any], images: dict[str, bytes], price: Price) -> Outcome:
+    def send(self, content: Mapping[str, Any], images: Mapping[str, bytes], price: Price) -> Outcome:
         """Send one request; see `Provider`."""
         assert self.client is not None
         try:
@@ -92,9 +91,13 @@ class OpenAIApi:
             else:
                 yield entry["custom_id"], outcome
 
-    def text(self, response: dict[str, Any]) -> str:
+    def text(self, response: Mapping[str, Any]) -> str:
         """The text of a response's messages."""
         return "".join(part["text"] for part in _parts(response) if part.get("type") == "output_text")
+
+    def cut_off(self, response: Mapping[str, Any]) -> bool:
+        """Whether the limit on tokens ended it."""
+        return (response.get("incomplete_details") or {}).get("reason") == "max_output_tokens"
 
     def close(self) -> None:
         """Close the client."""
@@ -109,12 +112,12 @@ def batch_line(request: PaidRequest) -> bytes:
     return json.dumps(line).encode()
 
 
-def response_params(content: dict[str, Any], images: dict[str, bytes]) -> dict[str, Any]:
+def response_params(content: Mapping[str, Any], images: Mapping[str, bytes]) -> dict[str, Any]:
     """The parameters of `responses.create` for a request."""
     parts: list[dict[str, Any]] = []
-    for label, name in zip("AB", content["images_sha256"], strict=True):
+    for label, name in zip(content["image_labels"], content["images_sha256"], strict=True):
         data = base64.b64encode(images[name]).decode()
-        parts.append({"type": "input_text", "text": f"Image {label}:"})
+        parts.append({"type": "input_text", "text": f"{label}:"})
         parts.append({"type": "input_image", "detail": "high", "image_url": f"data:image/png;base64,{data}"})
     parts.append({"type": "input_text", "text": content["question"]})
     verdict = {"type": "json_schema", "name": "verdict", "schema": content["schema"], "strict": True}
@@ -146,7 +149,7 @@ def outcome_of(response: dict[str, Any], price: Price, request_id: str | None, *
     return Outcome(kind="answer", response=response, usd=usd, request_id=request_id)
 
 
-def _parts(response: dict[str, Any]) -> list[dict[str, Any]]:
+def _parts(response: Mapping[str, Any]) -> list[dict[str, Any]]:
     messages = [item for item in response.get("output", []) if item.get("type") == "message"]
     return [part for message in messages for part in message.get("content", [])]
 

@@ -14,34 +14,19 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from anomend.judging.verdicts import PairVerdict, parse_verdict
 from anomend.pictures.image_sets import load_image
 from anomend.project.files import sha256_of
 from anomend.project.seeding import numpy_generator
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels; right and bottom are outside."""
-Choice = Literal["A", "B", "tie"]
 Order = Literal["base_first", "tuned_first"]
+REFUSED, CUT_OFF = "refused", "cut off"
+"""How the problem of a reply begins that was refused, or that reached the limit on tokens."""
 ORDERS: tuple[Order, Order] = ("base_first", "tuned_first")
-CRITERIA = ("anatomy", "physical_plausibility", "lighting", "prompt")
-
-
-class PairVerdict(BaseModel):
-    """A judge's verdict on images A and B; a criterion that it does not assess is null, which is not a tie.
-
-    The descriptions below are sent to LLM judges, so they are part of the keys of stored answers: do not change them.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    overall: Choice = Field(description="Which image is better overall.")
-    anatomy: Choice | None = Field(description="Whose bodies have the right parts, in number and in place.")
-    physical_plausibility: Choice | None = Field(description="In which the scene could exist.")
-    lighting: Choice | None = Field(description="Whose light and shadows agree with each other.")
-    prompt: Choice | None = Field(description="Which shows better what the prompt asks for.")
-    reason: str = Field(max_length=500, description="Why, in one sentence.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +44,11 @@ class JudgeQuestion:
     """The body part in question, shown in crops; None: the whole images."""
     crop_base: Box | None = None
     crop_tuned: Box | None = None
+
+    def places(self) -> list[tuple[Path, Box | None]]:
+        """The files of images A and B, with what is cut out of them."""
+        places = [(self.path_base, self.crop_base), (self.path_tuned, self.crop_tuned)]
+        return places if self.order == "base_first" else places[::-1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +74,8 @@ class Reply:
     """Should be JSON of a `PairVerdict`; kept even if it is not."""
     details: dict[str, Any] = field(default_factory=dict)
     """What else is kept: request id, usage, cost."""
+    problem: str | None = None
+    """Why it cannot be a verdict, where that is known without reading it: it was refused, or cut off."""
 
 
 class Judge(Protocol):
@@ -177,10 +169,7 @@ def whole_questions(pairs: pd.DataFrame, repeats: int) -> list[JudgeQuestion]:
 
 def blind(question: JudgeQuestion) -> BlindPair:
     """A question as a judge sees it."""
-    first = _cut(load_image(question.path_base), question.crop_base)
-    second = _cut(load_image(question.path_tuned), question.crop_tuned)
-    if question.order == "tuned_first":
-        first, second = second, first
+    first, second = (shown(path, crop) for path, crop in question.places())
     return BlindPair(
         prompt=question.prompt,
         image_a=first,
@@ -192,10 +181,12 @@ def blind(question: JudgeQuestion) -> BlindPair:
     )
 
 
-def _cut(image: NDArray[np.uint8], box: Box | None) -> NDArray[np.uint8]:
-    if box is None:
+def shown(path: Path, crop: Box | None) -> NDArray[np.uint8]:
+    """An image as a judge sees it: RGB, (H, W, 3)."""
+    image = load_image(path)
+    if crop is None:
         return image
-    left, top, right, bottom = box
+    left, top, right, bottom = crop
     return np.ascontiguousarray(image[top:bottom, left:right])
 
 
@@ -204,7 +195,7 @@ def ask(judge: Judge, questions: Iterable[JudgeQuestion]) -> Iterator[JudgeAnswe
     for question in questions:
         pair = blind(question)
         reply = judge.judge(pair)
-        verdict, unparsed = parse_verdict(reply.raw)
+        verdict, unparsed = (None, reply.problem) if reply.problem else parse_verdict(reply.raw)
         yield JudgeAnswer(
             provider=judge.provider,
             model=judge.model,
@@ -220,15 +211,6 @@ def ask(judge: Judge, questions: Iterable[JudgeQuestion]) -> Iterator[JudgeAnswe
             raw=reply.raw,
             details=reply.details,
         )
-
-
-def parse_verdict(raw: str) -> tuple[PairVerdict | None, str | None]:
-    """Read a reply by the schema: (verdict, None), or (None, the reason why it is not a verdict)."""
-    try:
-        return PairVerdict.model_validate_json(raw), None
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        return None, f"{'.'.join(map(str, problem['loc'])) or 'reply'}: {problem['msg']}"
 
 
 def _blind_name(image: NDArray[np.uint8]) -> str:

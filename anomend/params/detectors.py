@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from anomend.params.types import RUN_SETTING, Section
+from anomend.params.types import RUN_SETTING, RequestParams, Section
 
 Revision = Annotated[str, StringConstraints(pattern="^[0-9a-f]{40}$")]
 
@@ -28,8 +28,19 @@ class RtDetrParams(Section):
     pose_revision: Revision = Field(description="Its commit on the hub.")
 
 
+class EndpointParams(Section):
+    """Detectors `endpoint:URL#FORM`: how a server is asked about pictures (docs/anatomy_detectors.md)."""
+
+    remote: bool = Field(
+        json_schema_extra=RUN_SETTING,
+        description="Whether pictures may be sent to an endpoint that is not on this machine.",
+    )
+    requests: RequestParams
+
+
 class DetectorParams(Section):
     """The models that detectors load, in every stage that runs one."""
 
     photographs: PhotographParams
     rtdetr: RtDetrParams
+    endpoint: EndpointParams

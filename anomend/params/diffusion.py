@@ -46,7 +46,9 @@ class ClassImageParams(Section):
     """Images of the base model itself for prior preservation."""
 
     prompts: list[Prompt] = Field(
-        min_length=1, description="Prompts of the class images; none may equal a held-out prompt word for word."
+        min_length=1,
+        description="Prompts of the class images. None may equal a held-out prompt word for word, and half of the "
+        "held-out prompts or more must be of other content.",
     )
     per_prompt: int = Field(ge=0, description="Images kept per prompt; 0: no class images.")
     max_tries: int = Field(ge=1, description="Most images sampled per kept image.")

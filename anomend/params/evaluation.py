@@ -16,8 +16,9 @@ class MeasureParams(Section):
 
     detector: AnatomyDetector = Field(
         description="Detector of anomalies. drawn_people: the miniature's checker. photographs: whether people, bodies "
-        "and hands are visible (`make photograph-models`); gives no verdict. objects:MODEL@PIN: your own "
-        "detector of anomalies (docs/anatomy_detectors.md). none: no detector, no anomaly rate."
+        "and hands are visible (`make photograph-models`); gives no verdict. objects:MODEL@PIN, "
+        "segformer:FOLDER@SHA256, endpoint:URL#FORM: your own detector "
+        "(docs/anatomy_detectors.md). none: no detector, no anomaly rate."
     )
     extractor: Literal["efficientnet_lite0", "inception", "dinov2", "clip"] = Field(
         description="Feature extractor of the distances."
@@ -71,6 +72,11 @@ class CompareParams(Section):
 class VerdictParams(Section):
     """Pre-registered thresholds: set before the run that they judge."""
 
+    evidence: Literal["detector", "people", "people+machine"] = Field(
+        description="What decides about anomalies. detector: measure.detector on all samples. people: their labels of "
+        "single pictures, with the raters' errors in the bounds. people+machine: the same, with the detector's answers "
+        "on the other pictures as far as they help (docs/people.md)."
+    )
     level: float = Field(ge=0.9, le=0.9999, description="Confidence of each clause: it errs in at most 1 - level.")
     looks: list[Annotated[float, Field(gt=0, le=1)]] = Field(
         description="Shares of the seeds, rising to 1, after which the clauses are looked at: sampling stops as soon "
@@ -88,6 +94,11 @@ class VerdictParams(Section):
         gt=0, le=1, description="Diversity of the right images, tuned over base, must reach this."
     )
     max_copy_rate: Share = Field(description="Largest share of target samples that may copy an instance image.")
+    min_preference: Share | None = Field(
+        None,
+        description="The share of the survey's votes for the tuned image must exceed this, such as 0.5; null: the "
+        "survey decides nothing.",
+    )
 
     @field_validator("looks")
     @classmethod
@@ -122,6 +133,10 @@ class JudgeParams(Section):
         description="Detector of head, arms, hands and legs; paid judges then also judge each part in crops; "
         "drawn_people, photographs or none; about four times the cost."
     )
+    label_pairs_per_prompt: int = Field(
+        ge=0, description="Pairs per target prompt of which paid judges label both pictures, each by itself; 0: none."
+    )
+    label_held_out_pairs_per_prompt: int = Field(ge=0, description="Pairs per held-out prompt, likewise.")
     image_size: int = Field(ge=64, le=2048, description="Longer side at which images are sent, pixels.")
     max_tokens: int = Field(ge=200, le=32_000, description="Most tokens per answer, thinking included.")
     max_usd: Dollars = Field(
@@ -133,6 +148,15 @@ class JudgeParams(Section):
         json_schema_extra=RUN_SETTING, gt=0, le=3600, description="Seconds between two checks of a batch."
     )
     requests: RequestParams
+
+    @model_validator(mode="after")
+    def _someone_labels(self) -> JudgeParams:
+        if self.label_pairs_per_prompt + self.label_held_out_pairs_per_prompt and not {*self.judges} - {"anatomy"}:
+            raise ValueError(
+                "judge.label_pairs_per_prompt asks paid judges, and judge.judges names none: add anthropic or openai, "
+                "or set it to 0"
+            )
+        return self
 
 
 class SurveyParams(Section):
@@ -147,7 +171,9 @@ class SurveyParams(Section):
     max_failed_catches: int = Field(ge=0, description="Participants who fail more catch pairs than this are excluded.")
     min_median_ms: int = Field(ge=0, description="Participants whose median reaction is faster are excluded; ms.")
     title: Text = Field(description="Heading of the page.")
-    question: Text = Field(description="Question about every pair.")
+    question: Text = Field(
+        description="Question about every pair, to people and to paid judges; another one is asked, and paid, anew."
+    )
     consent: Text = Field(description="What participants agree to; an empty line separates paragraphs.")
 
 

@@ -18,7 +18,8 @@ from anomend.params.evaluation import (
     VerdictParams,
 )
 from anomend.params.images import CollectParams, CurateParams
-from anomend.params.prompts import PromptParams
+from anomend.params.labels import LabelParams
+from anomend.params.prompts import PromptParams, content
 from anomend.params.training import TrainParams
 from anomend.params.types import Section
 
@@ -47,6 +48,7 @@ class Params(Section):
     verdict: VerdictParams
     judge: JudgeParams
     survey: SurveyParams
+    label: LabelParams
     report: ReportParams
 
     def anatomy_detectors(self) -> dict[str, str]:
@@ -82,6 +84,13 @@ class Params(Section):
         class_prompts = self.class_images.prompts if self.class_images.per_prompt else []
         return list(dict.fromkeys([*self.prompts.target, *self.prompts.held_out, *class_prompts]))
 
+    def preserved_prompts(self) -> list[str]:
+        """Held-out prompts that training sees: class images show the same. What they cost is not what others cost."""
+        if not (self.train.class_batch_size and self.class_images.per_prompt):
+            return []
+        shown = {content(prompt) for prompt in self.class_images.prompts}
+        return [prompt for prompt in self.prompts.held_out if content(prompt) in shown]
+
     def seed_ranges(self) -> dict[str, range]:
         """The seeds that this run samples images with, by the parameter that they start at; unused ones are empty."""
         sample, monitor, losers = self.sample, self.train.monitor, self.losers
@@ -113,10 +122,24 @@ class Params(Section):
                 f"class_images.prompts holds {shared[0]!r}, a held-out prompt: training on it would hide what the "
                 "correction costs"
             )
+        preserved, held_out = self.preserved_prompts(), self.prompts.held_out
+        if 2 * len(preserved) > len(held_out):
+            raise ValueError(
+                f"{len(preserved)} of the {len(held_out)} prompts in prompts.held_out are in class_images.prompts too, "
+                f"such as {preserved[0]!r}: training preserves them, so they hide what the correction costs elsewhere; "
+                "let half of the held-out prompts or more be of other content"
+            )
         if self.train.class_batch_size and not self.class_images.per_prompt:
             raise ValueError(
                 f"train.class_batch_size = {self.train.class_batch_size} needs class images: set "
                 "class_images.per_prompt above 0, or train.class_batch_size = 0"
+            )
+        if len(self.verdict.looks) > 1 and (
+            self.verdict.evidence != "detector" or self.verdict.min_preference is not None
+        ):
+            raise ValueError(
+                "verdict.looks with several looks decides while images come in, before people have seen any: set it to "
+                "[1.0] where verdict.evidence names people, or verdict.min_preference is asked for"
             )
         if len(self.verdict.looks) > 1 and self.sample.launcher:
             raise ValueError(
@@ -138,6 +161,11 @@ class Params(Section):
             )
         if self.train.method == "dpo" and self.losers.detector == "none":
             raise ValueError("losers.detector = 'none' finds no losers for train.method = 'dpo': choose a detector")
+        if self.verdict.evidence == "people+machine" and self.measure.detector == "none":
+            raise ValueError(
+                "verdict.evidence = 'people+machine' needs a detector, and measure.detector = 'none': choose one, or "
+                "set verdict.evidence to people"
+            )
         if "anatomy" in self.judge.judges and self.measure.detector == "none":
             raise ValueError(
                 "judge.judges names anatomy, which asks measure.detector, and that is none: leave anatomy out, or "

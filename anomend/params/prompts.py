@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+
 from pydantic import Field, model_validator
 
 from anomend.params.types import Prompt, Section
 from anomend.project.slugs import slug
+
+FILLERS = frozenset({"a", "an", "the", "of", "photo", "photograph", "picture", "image", "person"})
+"""Words that say nothing of what a prompt shows."""
+
+
+def content(prompt: str) -> tuple[str, ...]:
+    """What a prompt shows: its words in small letters, without punctuation and without `a photo of a person`.
+
+    `A photo of a person lying on the snow.` and `lying on the snow` show the same.
+    """
+    words: list[str] = re.findall(r"\w+", unicodedata.normalize("NFKC", prompt).casefold())
+    return tuple(word for word in words if word not in FILLERS)
 
 
 class PromptParams(Section):

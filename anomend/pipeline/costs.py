@@ -63,9 +63,8 @@ class Record:
         """Whether it tells how fast a kind of work goes with other parameters."""
         if not self.work.get(kind, {}).get("amount"):
             return False
-        # Detectors and extractors run on the CPU anyway.
         device, on_gpu = params["base.device"], self.work[kind]["device"] != "cpu"
-        elsewhere = kind != "measuring" and device != "auto" and (device == "cuda") != on_gpu
+        elsewhere = device != "auto" and (device == "cuda") != on_gpu
         return not elsewhere and all(self.parameters.get(key) == params[key] for key in DECIDES_SPEED[kind])
 
 
@@ -156,8 +155,6 @@ def duration(work: Work, params: Params, *, records: Sequence[Record], published
         return Duration(seconds={"here": seconds}, source=_source(known))
     if by_card := _published_seconds(work, params, published):
         return Duration(seconds=by_card, source="published speeds, docs/costs.md")
-    if set(work.amounts) == {"measuring"}:
-        return Duration(seconds={}, source="not known before its first run here")
     return Duration(seconds={}, source="not known: TRIAL=1 would tell")
 
 

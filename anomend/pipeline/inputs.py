@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from anomend.detectors.table import folder_of
 from anomend.diffusion.bases import FILES
 from anomend.params.params import Params
 from anomend.pipeline.contents import KnownDigests, files_in, folder_digest, json_object
@@ -26,11 +27,12 @@ from anomend.project.shared_folders import main_checkout
 COUNTED: dict[str, tuple[str, ...]] = {
     "base.local_folder": FILES,
     "survey.responses": (".csv",),
+    "label.labels": (".csv",),
 }
 """Endings of the files that count in a folder, by its parameter; in other folders all count. Hidden files do not, nor
 do those in which DVC notes what it tracks."""
-MAY_BE_EMPTY = ("survey.responses",)
-"""Folders that may be empty: a survey that nobody has answered yet."""
+MAY_BE_EMPTY = ("survey.responses", "label.labels")
+"""Folders that may be empty: a survey that nobody has answered yet, pictures that nobody has labelled."""
 DIGESTS = CHECKPOINTS / "digests.json"
 
 
@@ -48,6 +50,12 @@ def named_inputs(params: Params) -> dict[str, str | None]:
         "detectors.rtdetr.person_model": _if_folder(detectors.person_model) if rtdetr else None,
         "detectors.rtdetr.pose_model": _if_folder(detectors.pose_model) if rtdetr else None,
         "survey.responses": params.survey.responses,
+        **{
+            parameter: None if parameter in params.idle_detectors() else folder_of(name)
+            for parameter, name in params.anatomy_detectors().items()
+        },
+        "label.labels": params.label.labels,
+        "label.gold": params.label.gold,
     }
 
 

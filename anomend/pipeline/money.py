@@ -7,7 +7,7 @@ from pathlib import Path
 
 from anomend.judging.registry import PAID_JUDGES
 from anomend.params.params import Params
-from anomend.pipeline.work import pairs_judged
+from anomend.pipeline.work import pairs_judged, pairs_labelled
 from anomend.project.paths import DATA
 
 
@@ -58,18 +58,17 @@ def judging_usd(params: Params, prices: Path) -> float:
     paid = [name for name in judge.judges if name in PAID_JUDGES]
     if not paid:
         return 0.0
-    from anomend.judging.llm_judge import PARTS_FACTOR, estimate_usd
+    from anomend.judging.llm_requests import PARTS_FACTOR, estimate_usd
     from anomend.judging.protocol import ORDERS
     from anomend.purchasing.prices import read_price
 
-    questions = pairs_judged(params) * len(ORDERS) * judge.repeats * (PARTS_FACTOR if judge.parts != "none" else 1)
-    of_each = (
-        estimate_usd(
-            read_price(getattr(judge.models, name), prices),
-            pixels=2 * judge.image_size**2,
-            max_tokens=judge.max_tokens,
-            batch=judge.batch,
-        )
-        for name in paid
-    )
-    return questions * sum(of_each)
+    parts = PARTS_FACTOR if judge.parts != "none" else 1
+    questions = pairs_judged(params) * len(ORDERS) * judge.repeats * parts
+    pictures = 2 * pairs_labelled(params) * parts
+
+    def usd(model: str, images: int) -> float:
+        pixels, price = images * judge.image_size**2, read_price(model, prices)
+        return estimate_usd(price, pixels=pixels, max_tokens=judge.max_tokens, batch=judge.batch)
+
+    models = [getattr(judge.models, name) for name in paid]
+    return sum(questions * usd(model, 2) + pictures * usd(model, 1) for model in models)

@@ -1,4 +1,4 @@
-"""A short timed trial: how fast this machine samples, encodes and trains with the parameters of a run."""
+"""A short timed trial: how fast this machine samples, encodes, trains and measures with the parameters of a run."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TRAINING_STEPS = 4
 
 
 def run_trial(params: Params) -> None:
-    """Sample one batch, encode its images, make a few optimizer steps on noise, and record how long that took.
+    """Sample one batch, encode and measure its images, make a few optimizer steps on noise, and record the times.
 
     The record is `metrics/resources/trial.json`; `anomend.pipeline.costs` takes it where no stage has run yet.
 
@@ -43,7 +43,8 @@ def run_trial(params: Params) -> None:
         params: the parameters of the run.
 
     Raises:
-        ValueError: the base cannot be loaded, or the recipe does not fit it.
+        ValueError: the base cannot be loaded, the recipe does not fit it, or the detector lacks something.
+        FileNotFoundError: the extractor's weights are missing.
     """
     _say("loading the base")
     # The plan's syntax trees are half a million objects: collecting garbage would go through them in every timed step.
@@ -85,6 +86,8 @@ def run_trial(params: Params) -> None:
     encode_images(pipeline, images[:1], 1)
     seconds, _ = _timed(lambda: encode_images(pipeline, images, params.encode.batch_size))
     work["encoding"] = WorkDone(count, seconds, device)
+    _say(f"measuring {count} images")
+    work["measuring"] = replace(_measuring(params, images), device=device)
     results, run = split(params)
     write_cost(
         TRIAL,
@@ -111,6 +114,23 @@ def _training(params: Params, pipeline: StableDiffusion3Pipeline, texts: TextEmb
         trainer.step()
         seconds, _ = _timed(lambda: [trainer.step() for _ in range(TRAINING_STEPS)])
     return WorkDone(TRAINING_STEPS * trainer.passes, seconds)
+
+
+def _measuring(params: Params, images: list[NDArray[np.uint8]]) -> WorkDone:
+    """The detector and the main extractor on images. What is compared between images takes less, and is left out."""
+    from anomend.detectors.table import make_detector
+    from anomend.measuring.features import get_extractor
+
+    settings, device = params.measure, params.base.device
+    detector, extractor = make_detector(settings.detector, params.detectors, device), get_extractor(settings.extractor)
+
+    def measure(some: list[NDArray[np.uint8]]) -> None:
+        detector.anomalies(some)
+        extractor.extract(some, settings.batch_size, device=device)
+
+    measure(images[:1])
+    seconds, _ = _timed(lambda: measure(images))
+    return WorkDone(len(images), seconds)
 
 
 def noise(params: Params, pipeline: StableDiffusion3Pipeline, texts: TextEmbeddings) -> TrainingData:

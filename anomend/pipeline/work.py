@@ -243,3 +243,10 @@ def training_work(params: Params) -> Work:
 
 def _pictures(params: Params, images: int) -> int:
     return int(images * params.base.resolution**2 * BYTES_PER_PIXEL)
+
+
+def pairs_labelled(params: Params) -> int:
+    """Pairs of images of which each paid judge labels both."""
+    target = min(params.judge.label_pairs_per_prompt, params.sample.target_seeds_per_prompt)
+    held_out = min(params.judge.label_held_out_pairs_per_prompt, params.sample.held_out_seeds_per_prompt)
+    return len(params.prompts.target) * target + len(params.prompts.held_out) * held_out

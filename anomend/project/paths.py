@@ -33,6 +33,13 @@ FEATURES = DATA / "features"
 JUDGEMENTS = DATA / "judgements"
 SURVEY_KEY = DATA / "survey_key.json"
 SURVEY_PAGE = Path("survey")
+LABEL_KEY = DATA / "label_key.json"
+LABEL_DESIGN = DATA / "label_design.csv"
+LABEL_ANSWERS = DATA / "label_answers"
+"""What the labels' server receives, one file per rater, until it is imported into the folder that git keeps."""
+LABEL_PAGE = Path("labelling")
+RATER_KEY = Path(".rater_key")
+"""Hashes the ids that other tools give to raters; git ignores it."""
 PAPER_JUDGES = DATA / "paper" / "judges.csv"
 PRICES = DATA / "prices.csv"
 RETIRED_MODELS = DATA / "retired_models.csv"

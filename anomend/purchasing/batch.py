@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from anomend.project.files import sha256_of, write_whole
+from anomend.purchasing.batch_limits import BatchLimits
 from anomend.purchasing.budget import Budget
 from anomend.purchasing.failures import (
     FailedBatch,
@@ -40,10 +41,8 @@ Result = tuple[str, Outcome | str]
 class BatchApi(Protocol):
     """A vendor's batch API; its methods raise the exceptions of `failures`."""
 
-    most_requests: int
-    """In one batch."""
-    most_bytes: int
-    """Of one batch, as it is sent."""
+    limits: BatchLimits
+    """Of one batch."""
 
     def size(self, request: PaidRequest) -> int:
         """Bytes of a request in a batch, rather too many than too few."""
@@ -64,7 +63,7 @@ def split(requests: Sequence[PaidRequest], api: BatchApi) -> list[list[PaidReque
     total = 0
     for request in requests:
         size = api.size(request)
-        if not parts or len(parts[-1]) == api.most_requests or total + size > api.most_bytes:
+        if not parts or len(parts[-1]) == api.limits.requests or total + size > api.limits.bytes:
             parts.append([])
             total = 0
         parts[-1].append(request)
@@ -158,6 +157,8 @@ def buy_in_batches(
                 store.end(request)  # The batch is noted, so a kill from here on loses nothing.
         for batch, path in notes:
             failed |= collect(batch, path)
+        bought = [record for request in missing if (record := store.get(request)) is not None]
+        budget.settle(estimate, sum(record.outcome.usd + record.lost_usd for record in bought))
     for key, request in unique.items():
         if (record := store.get(request)) is not None:
             counts.requests_from_store += key in before

@@ -93,10 +93,20 @@ class Buyer:
         Raises:
             FatalRequestError: spending is not permitted, the plan does not fit the budget, or the key is not set.
         """
-        settings = self.settings
         tqdm.write(self.describe(what, plan), file=sys.stderr)
-        if plan.missing == 0:
-            return
+        if plan.missing:
+            connect(self.check(plan), self.settings.timeout_s)
+
+    def check(self, plan: Plan) -> str:
+        """Refuse a plan that cannot be bought.
+
+        Returns:
+            The key.
+
+        Raises:
+            FatalRequestError: spending is not permitted, the plan does not fit the budget, or the key is not set.
+        """
+        settings = self.settings
         check_permission(
             allowed=settings.may_spend,
             estimate_usd=plan.estimate_usd + plan.spent_usd,
@@ -105,7 +115,7 @@ class Buyer:
         )
         if not settings.api_key:
             raise FatalRequestError(f"{settings.key_variable} is not set: put your key into the environment")
-        connect(settings.api_key, settings.timeout_s)
+        return settings.api_key
 
     def buy(self, requests: Sequence[PaidRequest], send: Send) -> list[Record]:
         """The answers to all requests, in their order, bought one by one; hold the store's lock. See `Purchase.run`.
@@ -156,3 +166,31 @@ class Buyer:
                 bar.set_postfix_str(f"{so_far.retries} retries, ${so_far.spend_usd:.2f}")
 
             yield show
+
+
+def check_together(plans: Sequence[tuple[Buyer, Plan]]) -> None:
+    """Before the first cent of several purchases: say what all of them cost together, and refuse if one cannot be made.
+
+    Args:
+        plans: each buyer with its plan.
+
+    Raises:
+        FatalRequestError: as `Buyer.check`, with the sum of all in the sentence about permission.
+    """
+    missing = [(buyer, plan) for buyer, plan in plans if plan.missing]
+    estimate, spent = sum(plan.estimate_usd for _, plan in missing), sum(plan.spent_usd for _, plan in plans)
+    if len(plans) > 1:
+        count = sum(plan.missing for _, plan in missing)
+        models = ", ".join(buyer.settings.model for buyer, _ in plans)
+        tqdm.write(
+            f"{models} together: {count} to buy for about ${estimate:.2f}, ${spent:.2f} spent so far", file=sys.stderr
+        )
+    for buyer, plan in missing:
+        if not buyer.settings.may_spend:
+            check_permission(
+                allowed=False,
+                estimate_usd=estimate,
+                max_usd=buyer.settings.max_usd,
+                budget_parameter=buyer.settings.budget_parameter,
+            )
+        buyer.check(plan)

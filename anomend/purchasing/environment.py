@@ -54,13 +54,23 @@ def purchase_settings(
         concurrency=requests.concurrency,
         timeout_s=requests.timeout_s,
         patience=Patience(requests.attempts, requests.first_wait_s),
-        store=shared_folder(project, "paid", environment.get(STORE)),
+        store=paid_store(environment, project),
         prices=prices,
         retired_models=retired_models,
         key_variable=variable,
         api_key=environment.get(variable),
         may_spend=environment.get(PERMISSION) == "1",
     )
+
+
+def paid_store(environment: Mapping[str, str], project: Path) -> Path:
+    """The folder of the paid answers.
+
+    Args:
+        environment: the process's environment variables.
+        project: the project's root, whose `paid/` it is unless `STORE` names another folder.
+    """
+    return shared_folder(project, "paid", environment.get(STORE))
 
 
 def other_addresses(environment: Mapping[str, str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -20,7 +21,7 @@ class PaidRequest:
     """Everything that is sent and could change the answer, as JSON; images by their SHA-256. No key, no address."""
     estimate_usd: float
     """Dollars that it may cost; rather too many than too few."""
-    attachments: dict[str, bytes] = field(default_factory=dict)
+    attachments: Mapping[str, bytes] = field(default_factory=dict)
     """The bytes behind the digests in `content`, such as a reference image; not kept."""
 
     @cached_property

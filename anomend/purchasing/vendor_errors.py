@@ -59,7 +59,8 @@ RULES = (
     Rule("again", codes=("rate_limit_error", "api_error", "timeout_error", "overloaded_error")),
     # OpenAI: moderation of prompts and pictures.
     Rule("refused", codes=("moderation_blocked", "content_policy_violation", "content_filter", "invalid_prompt")),
-    Rule("refused", codes=("image_content_policy_violation", "bio_policy", "misalignment_policy_violation")),
+    Rule("refused", codes=("image_content_policy_violation", "misalignment_policy_violation")),
+    Rule("refused", codes=("bio_policy", "cyber_policy")),
     # Without a code, as its older models and Azure do it: the message alone says so.
     Rule("refused", statuses=(400, None), phrase="safety system"),
     Rule("refused", statuses=(400, None), phrase="violating our usage policy"),

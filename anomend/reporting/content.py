@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from anomend.reporting import evidence_tables, paper_tables, tables
+from anomend.reporting import evidence_tables, paper_tables, people, tables
 from anomend.reporting.charts import renamed
 from anomend.reporting.formatting import metric_text
 from anomend.reporting.glance import KeyAnswer, key_answers, subject
@@ -29,6 +29,7 @@ CONTENTS = (
     ("training", "Training"),
     ("training-images", "Training images"),
     ("judges", "Judges"),
+    ("people", "People's labels"),
     ("survey", "Survey"),
     ("agreement", "Agreement"),
     ("paper", "The paper"),
@@ -77,6 +78,9 @@ class Content:
     preferences: Table
     paper_figures: Sequence[PaperFigure]
     judge: Table | None
+    people: Table | None
+    raters: Table | None
+    passport: Table | None
     survey: Table | None
     agreement: Table | None
     disagreements: Mapping[ImagePair, str]
@@ -101,6 +105,7 @@ def content_of(inputs: ReportInputs, rates: Sequence[PromptRates]) -> Content:
     for pair in inputs.first_pairs:
         by_prompt.setdefault(pair.prompt, {})[pair] = f"seed {pair.seed}"
     evidence = evidence_tables
+    asked = inputs.people if inputs.people is not None and inputs.people.get("labels") else None
     curves = training_charts(inputs)
     loss = curves.get(LOSS)
     return Content(
@@ -134,6 +139,9 @@ def content_of(inputs: ReportInputs, rates: Sequence[PromptRates]) -> Content:
         ),
         paper_figures=paper_figures(inputs, loss and renamed(loss, "loss", "figure-7")),
         judge=None if inputs.judge is None else evidence.judge_table(inputs.judge),
+        people=people.people_table(asked) if asked else None,
+        raters=people.rater_table(asked) if asked else None,
+        passport=None if inputs.passport is None else people.passport_table(inputs.passport),
         survey=None if inputs.survey is None else evidence.survey_table(inputs.survey),
         agreement=None if inputs.agreement is None else evidence.agreement_table(inputs.agreement),
         disagreements=_disagreements(inputs),

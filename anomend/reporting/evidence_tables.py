@@ -40,12 +40,39 @@ def judge_table(judges: Metrics) -> Table:
                     f"{metric_text(judge, 'win_rate_tuned', 'rate')}; interval {interval_text(judge, 'rate')}",
                     metric_text(judge, "first_position_rate", "rate"),
                     metric_text(judge, "consistency", "rate"),
-                    metric_text(judge, "unparsed", "count"),
+                    _unparsed(judge),
                 )
             )
-    note = "Blind pairs in both orders; a tie counts half. 50% for the first position means no position bias."
+    notes = ["Blind pairs in both orders; a tie counts half. 50% for the first position means no position bias."]
+    notes += [
+        f"Caution about {judge.get('provider', name)}: {judge['caution']}."
+        for name, judge in judges.items()
+        if isinstance(judge, Mapping) and judge.get("caution")
+    ]
+    notes += [_labels(name, judge["labels"]) for name, judge in judges.items() if _has_labels(judge)]
     columns = ("Judge", "Pairs", "Prefers tuned", "Prefers first position", "Same in both orders", "Unparsed")
-    return Table(columns, tuple(rows), note)
+    return Table(columns, tuple(rows), " ".join(notes))
+
+
+def _has_labels(judge: object) -> bool:
+    return isinstance(judge, Mapping) and bool(judge.get("labels", {}).get("target"))
+
+
+def _labels(name: str, labels: Metrics) -> str:
+    """What a judge says of single target pictures, in a sentence."""
+    base, tuned = (f"{counts['wrong']} of {counts['n']}" for counts in (labels["target"][m] for m in ("base", "tuned")))
+    return (
+        f"Single target pictures, to {name}: something is wrong with the body in {base} of the base model and {tuned} "
+        f"of the tuned one. Caution: {labels['caution']}."
+    )
+
+
+def _unparsed(judge: Metrics) -> str:
+    """The number of unparsed answers, with those that were refused or cut off."""
+    kinds = [
+        f"{judge[key]} {words}" for key, words in (("refused", "refused"), ("cut_off", "cut off")) if judge.get(key)
+    ]
+    return metric_text(judge, "unparsed", "count") + (f" ({', '.join(kinds)})" if kinds else "")
 
 
 def survey_table(survey: Metrics) -> Table:

@@ -10,6 +10,7 @@ from anomend.reporting.evidence_tables import paid_judges
 from anomend.reporting.formatting import interval_text, metric_text, number_text, p_text
 from anomend.reporting.inputs import Metrics, ReportInputs
 from anomend.reporting.measures import caution_of, confidence_level, measure_label, measures_of, reading
+from anomend.reporting.people import decided_by, deciding_rates
 from anomend.reporting.rates import PromptRates
 from anomend.statistics.resampling import MIN_CLUSTERS
 
@@ -43,9 +44,9 @@ def key_answers(inputs: ReportInputs, rates: Sequence[PromptRates] = ()) -> tupl
         inputs: the run.
         rates: anomaly rates prompt by prompt.
     """
-    target = _measure(inputs.compare, "anomaly_rate_target")
+    target = _deciding(inputs, "anomaly_rate_target")
     return (
-        KeyAnswer("Is it corrected?", _corrected(inputs.verdict), "clauses"),
+        KeyAnswer("Is it corrected?", f"{_corrected(inputs.verdict)} {_by_whom(inputs)}".rstrip(), "clauses"),
         KeyAnswer("By how much?", _by_how_much(target), "rates"),
         KeyAnswer("How sure is that?", _how_sure(target, inputs.compare), "measures"),
         KeyAnswer("What did it cost elsewhere?", _elsewhere(inputs, rates), "measures"),
@@ -67,6 +68,20 @@ def _corrected(verdict: Metrics) -> str:
     return f"Undecided: no clause failed, and the metrics do not settle {unsettled} of {len(outcomes)}."
 
 
+def _deciding(inputs: ReportInputs, name: str) -> Mapping[str, Any]:
+    return deciding_rates(name, verdict=inputs.verdict, compare=inputs.compare, people=inputs.people)
+
+
+def _by_whom(inputs: ReportInputs) -> str:
+    """Who decided; and what people prefer, where they were asked."""
+    words = decided_by(inputs.verdict)
+    sentences = [f"{words[0].upper()}{words[1:]}."] if words else []
+    if (inputs.survey or {}).get("n"):
+        share = metric_text(inputs.survey or {}, "win_rate_tuned", "rate")
+        sentences.append(f"People prefer the tuned image in {share} of the survey's votes.")
+    return " ".join(sentences)
+
+
 def _by_how_much(target: Mapping[str, Any]) -> str:
     if target.get("delta") is None:
         return f"Not known: {metric_text(target, 'delta')}."
@@ -78,6 +93,9 @@ def _by_how_much(target: Mapping[str, Any]) -> str:
 
 
 def _how_sure(target: Mapping[str, Any], compare: Metrics) -> str:
+    if "pairs" in target:
+        pairs = f"{metric_text(target, 'pairs', 'count')} pairs of images that people labelled"
+        return f"95% interval of the change {interval_text(target, 'points')}, from {pairs}, raters' errors included."
     size = f"{metric_text(target, 'n', 'count')} pairs of images of the same prompt and seed"
     change = f"{confidence_level(compare)} interval of the change {interval_text(target, 'points')}"
     answer = f"{change}, {p_text(target)}, from {size}."
@@ -88,13 +106,13 @@ def _how_sure(target: Mapping[str, Any], compare: Metrics) -> str:
 
 
 def _elsewhere(inputs: ReportInputs, rates: Sequence[PromptRates]) -> str:
-    held_out = _measure(inputs.compare, "anomaly_rate_held_out")
+    held_out = _deciding(inputs, "anomaly_rate_held_out")
     base, tuned = metric_text(held_out, "base", "rate"), metric_text(held_out, "tuned", "rate")
     change = f"{metric_text(held_out, 'delta', 'points')}, interval {interval_text(held_out, 'points')}"
     sentences = [f"Held-out prompts: {base} anomalous before, {tuned} after ({change})."]
     if held_out.get("delta") is None:
         sentences = [f"Not known for the held-out prompts: {metric_text(held_out, 'delta')}."]
-    sentences += [*_worst_prompt(rates), *_preserved_prompts(inputs.parameters)]
+    sentences += [*_worst_prompt(rates), *_preserved_prompts(inputs.compare)]
     right, copies = _measure(inputs.compare, "diversity_right"), inputs.verdict.get("copy_rate")
     if (ratio := right.get("ratio")) is not None:
         span = f"(interval {right['ratio_ci_low']:.3f} to {right['ratio_ci_high']:.3f})"
@@ -123,16 +141,23 @@ def _worst_prompt(rates: Sequence[PromptRates]) -> list[str]:
     return [f"The prompt that rose most: {worst}, {base:.1%} to {tuned:.1%}."] if rise > 0 else []
 
 
-def _preserved_prompts(parameters: Mapping[str, Any]) -> list[str]:
+def _preserved_prompts(compare: Metrics) -> list[str]:
     """Held-out prompts that training preserves by class images: how they fare says little about other prompts."""
-    held_out = parameters.get("prompts", {}).get("held_out", [])
-    texts = parameters.get("class_images", {}).get("prompts", [])
-    if not held_out or not parameters.get("train", {}).get("class_batch_size"):
+    preserved, unseen = (_measure(compare, f"anomaly_rate_held_out_{part}") for part in ("preserved", "unseen"))
+    if not preserved.get("clusters"):
         return []
-    shared = sum(any(text.endswith(prompt) for text in texts) for prompt in held_out)
-    if not shared:
-        return []
-    return [f"{shared} of the {len(held_out)} held-out prompts have class images, by which training preserves them."]
+
+    def change(part: Mapping[str, Any]) -> str:
+        return f"{metric_text(part, 'base', 'rate')} anomalous before, {metric_text(part, 'tuned', 'rate')} after"
+
+    count = preserved["clusters"] + unseen.get("clusters", 0)
+    sentences = [
+        f"{preserved['clusters']} of the {count} held-out prompts have class images, by which training preserves"
+    ]
+    sentences[0] += f" them: {change(preserved)}."
+    if unseen.get("clusters"):
+        sentences.append(f"The others, which training never saw: {change(unseen)}.")
+    return sentences
 
 
 def _changed(inputs: ReportInputs) -> str:

@@ -63,6 +63,10 @@ class ReportInputs:
     curate: Metrics | None = None
     judge: Metrics | None = None
     survey: Metrics | None = None
+    people: Metrics | None = None
+    """Content of metrics/people.json: rates of wrong pictures by people's labels."""
+    passport: Metrics | None = None
+    """Content of metrics/passport.json: how often the detector is right, by people's labels."""
     agreement: Metrics | None = None
     disagreements: pd.DataFrame | None = None
     """Columns prompt, seed, spread, and each rater's score; the largest first."""

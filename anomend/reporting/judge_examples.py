@@ -18,13 +18,19 @@ EXAMPLES = 2
 
 
 def judge_examples(
-    judgements: Path, judges: Sequence[str], *, samples_base: pd.DataFrame, samples_tuned: pd.DataFrame
+    judgements: Path,
+    judges: Sequence[str],
+    *,
+    question: str,
+    samples_base: pd.DataFrame,
+    samples_tuned: pd.DataFrame,
 ) -> dict[str, list[JudgeExample]]:
     """The first answers of every judge, whatever they say.
 
     Args:
         judgements: folder of stage `judge`, with a file of answers per judge.
         judges: their names.
+        question: which of two images is the more natural, as they were asked.
         samples_base, samples_tuned: the image sets that were judged: prompt, seed, path.
 
     Raises:
@@ -39,13 +45,13 @@ def judge_examples(
         answers = [answer for answer in read_answers(judgements / f"{name}.jsonl") if answer.part is None]
         shown = [answer for answer in answers if all((answer.prompt, answer.seed) in table for table in paths)]
         examples[name] = [
-            _example(name, answer, [Path(table[answer.prompt, answer.seed]) for table in paths])
+            _example(name, answer, [Path(table[answer.prompt, answer.seed]) for table in paths], words=question)
             for answer in shown[:EXAMPLES]
         ]
     return examples
 
 
-def _example(name: str, answer: JudgeAnswer, base_and_tuned: Sequence[Path]) -> JudgeExample:
+def _example(name: str, answer: JudgeAnswer, base_and_tuned: Sequence[Path], *, words: str) -> JudgeExample:
     base, tuned = base_and_tuned
     question = JudgeQuestion(
         prompt=answer.prompt,
@@ -56,13 +62,13 @@ def _example(name: str, answer: JudgeAnswer, base_and_tuned: Sequence[Path]) -> 
         repeat=answer.repeat,
     )
     pair = blind(question)
-    verdict = answer.verdict
+    verdict, asked = answer.verdict, question_text(answer.prompt, None, words)
     return JudgeExample(
         prompt=answer.prompt,
         seed=answer.seed,
         image_a=pair.image_a,
         image_b=pair.image_b,
         first=answer.order.removesuffix("_first"),
-        question=question_text(pair) if name in PAID_JUDGES else "it counts the anomalies in A and B.",
+        question=asked if name in PAID_JUDGES else "it counts the anomalies in A and B.",
         answer=f"unparsed ({answer.unparsed})." if verdict is None else f"{verdict.overall} ({verdict.reason}).",
     )

@@ -11,6 +11,8 @@ from anomend.reporting.inputs import Metrics
 MEASURES = {
     "anomaly_rate_target": "Anomaly rate, target prompts",
     "anomaly_rate_held_out": "Anomaly rate, held-out prompts",
+    "anomaly_rate_held_out_preserved": "Anomaly rate, held-out prompts with class images",
+    "anomaly_rate_held_out_unseen": "Anomaly rate, held-out prompts that training never saw",
     "ssim_within": "SSIM within the set",
     "psnr_within": "PSNR within the set (dB)",
     "diversity": "Diversity",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -52,7 +53,7 @@ def read_run(files: RunFiles, params: Params, *, picture: str | None = None) -> 
     samples_base, samples_tuned = (read_imagefolder(files.samples / model) for model in ("base", "tuned"))
     curation = pd.read_csv(plots / "curation.csv")
     curation["path"] = [files.collected / name for name in curation["file_name"]]
-    train, replication = read_metrics(metrics / "train.json"), metrics / "replication.json"
+    train = read_metrics(metrics / "train.json")
     base = BASE_MODELS[params.base.name]
     return ReportInputs(
         title=params.report.title,
@@ -73,14 +74,20 @@ def read_run(files: RunFiles, params: Params, *, picture: str | None = None) -> 
         curate=read_metrics(metrics / "curate.json"),
         judge=read_metrics(metrics / "judge.json"),
         survey=read_metrics(metrics / "survey.json"),
+        people=_if_there(metrics / "people.json"),
+        passport=_if_there(metrics / "passport.json"),
         agreement=read_metrics(metrics / "agreement.json"),
         disagreements=pd.read_csv(plots / "disagreements.csv"),
         judge_examples=judge_examples(
-            files.judgements, params.judge.judges, samples_base=samples_base, samples_tuned=samples_tuned
+            files.judgements,
+            params.judge.judges,
+            question=params.survey.question,
+            samples_base=samples_base,
+            samples_tuned=samples_tuned,
         ),
         contact_sheet=plots / "curation.jpg",
         curation=curation,
-        replication=read_metrics(replication) if replication.exists() else None,
+        replication=_if_there(metrics / "replication.json"),
         paper_judges=pd.read_csv(files.paper_judges),
         base_model={
             "name": params.base.name,
@@ -98,6 +105,10 @@ def read_run(files: RunFiles, params: Params, *, picture: str | None = None) -> 
         },
         parameters=split(params)[0],
     )
+
+
+def _if_there(path: Path) -> dict[str, Any] | None:
+    return read_metrics(path) if path.exists() else None
 
 
 def read_curves(training: Path) -> pd.DataFrame:

@@ -64,12 +64,12 @@ def sample_advice(verdict: Metrics) -> tuple[str, ...]:
     sentences = []
     for name, clause in verdict["clauses"].items():
         advice = clause.get("advice") or {}
-        if (seeds := advice.get("seeds_per_prompt")) is not None:
+        units = (("seeds_per_prompt", "seeds"), ("labelled_pairs_per_prompt", "labelled pairs"))
+        for key, unit in (each for each in units if each[0] in advice):
             label = CLAUSES.get(name, (name.replace("_", " "),))[0]
             often = f"{advice['power']:.0%} of repetitions"
-            sentences.append(
-                f"{label}: {seeds:,} seeds per prompt would show it in {often}, if the true values are those measured."
-            )
+            needed = f"{label}: {advice[key]:,} {unit} per prompt"
+            sentences.append(f"{needed} would show it in {often}, if the true values are those measured.")
     return tuple(sentences)
 
 

@@ -12,7 +12,7 @@ from anomend.statistics.exact_tests import holm, mcnemar_mid_p, mcnemar_test, si
 from anomend.statistics.paired import paired_effect
 from anomend.statistics.proportions import newcombe_interval, wilson_interval
 from anomend.statistics.rate import Rate
-from anomend.statistics.rater_agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha
+from anomend.statistics.rater_agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha, krippendorff_interval
 from anomend.statistics.resampling import sign_flip_test, stretched_interval
 from anomend.statistics.unpaired import PermutationResult, permutation_test, within_set_permutation_test
 from anomend.statistics.unpaired_intervals import unpaired_interval, within_set_interval
@@ -30,6 +30,7 @@ __all__ = [
     "holm",
     "insufficient",
     "krippendorff_alpha",
+    "krippendorff_interval",
     "mcnemar_mid_p",
     "mcnemar_test",
     "mean_within_sets",

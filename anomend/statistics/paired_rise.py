@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anomend.statistics.one_sided import Tails
+from anomend.statistics.one_sided import Tails, rate_tails
 
 EXACT_PAIRS = 128
 """Up to this many pairs the test is exact; its work grows with the square of their number."""
@@ -47,6 +47,29 @@ class PairCounts:
         return self.both + self.only_tuned
 
     @property
+    def seen(self) -> int:
+        """Pairs that were looked at: all of them."""
+        return self.n
+
+    @property
+    def whole_pairs(self) -> int:
+        """Pairs of perfect labels that these are worth: all of them."""
+        return self.n
+
+    @property
+    def tuned_rate(self) -> float:
+        """Share of anomalous images of the tuned model; NaN without pairs."""
+        return self.tuned / self.n if self.n else math.nan
+
+    def tuned_tails(self, limit: float) -> Tails:
+        """Tails of the tuned model's rate at a limit."""
+        return rate_tails(self.tuned, self.n, limit)
+
+    def rise_tails(self, limit: float) -> Tails:
+        """Tails of the rise at a limit."""
+        return rise_tails(self, limit)
+
+    @property
     def rise(self) -> float:
         """Tuned minus base rate, from -1 to 1; NaN without pairs."""
         return (self.only_tuned - self.only_base) / self.n if self.n else math.nan
@@ -80,6 +103,18 @@ def rise_tails(pairs: PairCounts, limit: float) -> Tails:
     if n <= EXACT_PAIRS:
         beyond, within = _exact_tails(n, limit)
         return Tails(beyond=float(beyond[down, up]), within=float(within[down, up]))
+    return score_tails(n, down, up, limit)
+
+
+def score_tails(n: float, down: float, up: float, limit: float) -> Tails:
+    """Normal tails of Tango's score with a continuity correction of one pair; counts need not be whole.
+
+    Args:
+        n: pairs.
+        down: pairs that only the base has.
+        up: pairs that only the tuned model has.
+        limit: as for `rise_tails`.
+    """
     excess, spread = _excess_and_spread(n, down, up, limit)
     if spread <= 0:
         return Tails(beyond=1.0, within=1.0)
@@ -87,7 +122,7 @@ def rise_tails(pairs: PairCounts, limit: float) -> Tails:
     return Tails(beyond=_normal_below(low), within=_normal_below(high))
 
 
-def _excess_and_spread(n: int, down: Any, up: Any, limit: float) -> tuple[Any, Any]:
+def _excess_and_spread(n: float, down: Any, up: Any, limit: float) -> tuple[Any, Any]:
     """Pairs beyond the limit, and their standard deviation where the rise is the limit (Tango 1998).
 
     Reference: doi:10.1002/(SICI)1097-0258(19980430)17:8<891::AID-SIM780>3.0.CO;2-B.

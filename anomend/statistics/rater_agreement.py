@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from anomend.project.seeding import numpy_generator
+from anomend.statistics.resampling import percentile_interval
+
 
 def cohen_kappa(table: NDArray[Any]) -> NDArray[np.float64]:
     """Cohen's kappa of two raters (Cohen 1960): (p_o - p_e) / (1 - p_e); statsmodels takes one table at a time.
@@ -67,3 +70,31 @@ def krippendorff_alpha(counts: NDArray[np.int_]) -> float | None:
     differing = per_unit**2 - (pairable**2).sum(axis=1)
     observed = float((differing / (per_unit - 1)).sum())
     return float(1 - (per_category.sum() - 1) * observed / expected)
+
+
+def krippendorff_interval(
+    counts: NDArray[np.int_], *, seed: int, resamples: int = 10_000
+) -> tuple[float, float] | tuple[None, None]:
+    """95% percentile interval of Krippendorff's alpha: pictures are drawn with replacement, with all their ratings.
+
+    It is about these raters. A rater who is drawn twice would agree with himself, which alpha has no place for.
+
+    Args:
+        counts: as for `krippendorff_alpha`.
+
+    Returns:
+        The ends; (None, None) where no resample has an alpha.
+    """
+    pairable = counts[counts.sum(axis=1) >= 2].astype(float)
+    if not len(pairable):
+        return None, None
+    per_unit = pairable.sum(axis=1)
+    differing = (per_unit**2 - (pairable**2).sum(axis=1)) / (per_unit - 1)
+    drawn = numpy_generator("krippendorff", seed).multinomial(
+        len(pairable), np.full(len(pairable), 1 / len(pairable)), size=resamples
+    )
+    per_category = drawn @ pairable
+    total = per_category.sum(axis=1)
+    expected = total**2 - (per_category**2).sum(axis=1)
+    alphas = 1 - (total - 1)[expected > 0] * (drawn @ differing)[expected > 0] / expected[expected > 0]
+    return percentile_interval(alphas) if len(alphas) else (None, None)

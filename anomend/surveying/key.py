@@ -1,9 +1,9 @@
-"""The key of a survey: which model drew the images in every trial of every participant."""
+"""The keys that unblind what people see: which model drew the images of the survey, which picture a rater labels."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -31,20 +31,46 @@ class SurveyKey(BaseModel):
     participants: dict[str, tuple[KeyTrial, ...]]
 
 
-def write_key(path: Path, key: SurveyKey) -> None:
+class KeyPicture(BaseModel):
+    """One picture that a rater labels, unblinded; fields as in `anomend.labelling.records.COLUMNS`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    picture: str
+    showing: Literal[0, 1]
+    gold: Literal["", "nothing", "wrong"]
+
+
+class LabelKey(BaseModel):
+    """The name of a design of labels, the version of the question by language, and each rater's pictures by code."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    design: str
+    texts: dict[str, str]
+    raters: dict[str, tuple[KeyPicture, ...]]
+
+
+Key = TypeVar("Key", SurveyKey, LabelKey)
+STAGES: dict[type[BaseModel], str] = {SurveyKey: "survey", LabelKey: "label"}
+"""The stage that writes a key."""
+
+
+def write_key(path: Path, key: SurveyKey | LabelKey) -> None:
     """Write the key as JSON."""
     write_whole(path, key.model_dump_json(indent=1) + "\n")
 
 
-def read_key(path: Path) -> SurveyKey:
+def read_key(path: Path, kind: type[Key] = SurveyKey) -> Key:  # type: ignore[assignment]
     """Read a key.
 
     Raises:
-        ValueError: the file is missing or is not a key.
+        ValueError: the file is missing or is not a key of this kind.
     """
+    stage = STAGES[kind]
     if not path.exists():
-        raise ValueError(f"{path} is missing: run `dvc repro survey`")
+        raise ValueError(f"{path} is missing: run `dvc repro {stage}`")
     try:
-        return SurveyKey.model_validate_json(path.read_bytes())
+        return kind.model_validate_json(path.read_bytes())
     except ValidationError:
-        raise ValueError(f"{path} is not the key of a survey: run `dvc repro survey`") from None
+        raise ValueError(f"{path} is not the key of stage {stage}: run `dvc repro {stage}`") from None

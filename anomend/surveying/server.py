@@ -1,4 +1,4 @@
-"""The web server of a survey: its static folder, and one address that takes answers.
+"""The web server of what people answer: a static folder, and the addresses that take answers and tell how many came.
 
 The server lists its files when it starts. A request's path is only compared with that list and never reaches the disk.
 """
@@ -14,8 +14,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from anomend.surveying.key import SurveyKey
-from anomend.surveying.submissions import AlreadyStored, SubmissionError, parse_submission, size_limit, store_submission
+from anomend.surveying.desks import Desk
+from anomend.surveying.submissions import AlreadyStored, SubmissionError
 
 SECONDS_FOR_A_BODY = 30
 HEADERS = {
@@ -25,41 +25,44 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+KEPT = HEADERS | {"Cache-Control": "private, max-age=31536000, immutable"}
+"""For images, whose names are digests of what they show: a browser fetches each once."""
 
 
-def make_app(site: Path, key: SurveyKey, results: Path) -> Starlette:
+def make_app(site: Path, desk: Desk) -> Starlette:
     """The application.
 
     Args:
-        site: the survey's static folder.
-        key: its key.
-        results: folder for the answers, one CSV file per participant.
+        site: the static folder.
+        desk: takes what people send.
 
     Raises:
-        ValueError: the folder holds no survey, or that of another key.
+        ValueError: the folder holds no site, or that of another key.
     """
     files = {"/" + path.relative_to(site).as_posix(): path for path in sorted(site.rglob("*")) if path.is_file()}
     plans = {Path(name).stem for name in files if name.startswith("/plans/")}
-    if "/index.html" not in files or plans != set(key.participants):
-        raise ValueError(f"{site} does not hold the survey of this key: run `dvc repro survey`")
+    if "/index.html" not in files or plans != set(desk.codes):
+        raise ValueError(f"{site} does not hold the {desk.stage} of this key: run `dvc repro {desk.stage}`")
     files["/"] = files["/index.html"]
-    limit = size_limit(key)
 
     async def serve(request: Request) -> Response:
         path = files.get(request.url.path)
         if path is None or not path.is_file():
             return _problem(404, "there is nothing here")
-        return FileResponse(path, headers=HEADERS)
+        reply = FileResponse(path, headers=KEPT if request.url.path.startswith("/images/") else HEADERS)
+        # The time at which a file was written could tell which images were made together.
+        reply.headers["Last-Modified"] = "Thu, 01 Jan 1970 00:00:00 GMT"
+        return reply
 
     async def receive(request: Request) -> Response:
         # A page of another site cannot send this type without a preflight request, which is not answered.
         if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
             return _problem(415, "the answers must be application/json")
         try:
-            body = await asyncio.wait_for(_read(request, limit), SECONDS_FOR_A_BODY)
+            body = await asyncio.wait_for(_read(request, desk.limit), SECONDS_FOR_A_BODY)
             if body is None:
-                return _problem(413, f"the answers are larger than {limit} bytes")
-            await run_in_threadpool(lambda: store_submission(parse_submission(body, key), key, results))
+                return _problem(413, f"the answers are larger than {desk.limit} bytes")
+            await run_in_threadpool(lambda: desk.take(body))
         except TimeoutError:
             return _problem(408, "the answers took too long to arrive")
         except AlreadyStored as error:
@@ -70,9 +73,16 @@ def make_app(site: Path, key: SurveyKey, results: Path) -> Starlette:
             return _problem(400, "the answers did not arrive whole")
         return JSONResponse({"stored": True}, 201, HEADERS)
 
+    async def answered(request: Request) -> Response:
+        code = request.path_params["code"]
+        if code not in desk.codes:
+            return _problem(404, "there is nothing here")
+        return JSONResponse({"answered": await run_in_threadpool(lambda: desk.answered(code))}, 200, HEADERS)
+
     return Starlette(
         routes=[
             Route("/results", receive, methods=["POST"]),
+            Route("/answered/{code}", answered, methods=["GET"]),
             Route("/{path:path}", serve, methods=["GET"]),
         ]
     )

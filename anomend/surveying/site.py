@@ -92,8 +92,8 @@ def build_site(
         trials_of(number, pairs=real, catches=catches, repeats=repeats, seed=seed) for number in range(participants)
     ]
     # The number of participants is not part of it, so that more can be invited to a survey that has begun.
-    survey = _digest([pair.name for pair in real + catches], vars(texts), repeats, seed)[:16]
-    codes = [_code(survey, seed, number) for number in range(participants)]
+    survey = digest_of([pair.name for pair in real + catches], vars(texts), repeats, seed)[:16]
+    codes = [code_of(survey, seed, number) for number in range(participants)]
 
     if folder.exists():
         shutil.rmtree(folder)
@@ -119,11 +119,12 @@ def _keyed(trial: Trial) -> KeyTrial:
     return KeyTrial(pair=pair.name, prompt=pair.prompt, seed=pair.seed, left_model=trial.left_model, kind=trial.kind)
 
 
-def _code(survey: str, seed: int, number: int) -> str:
-    """A participant's code: 13 letters and digits that are easy to tell apart (no 0, 1, 8, 9)."""
+def code_of(survey: str, seed: int, number: int) -> str:
+    """A participant's or rater's code: 13 letters and digits that are easy to tell apart (no 0, 1, 8, 9)."""
     digest = bytes.fromhex(sha256_of(f"{survey} {seed} {number}"))
     return base64.b32encode(digest).decode().lower()[:13]
 
 
-def _digest(*parts: object) -> str:
+def digest_of(*parts: object) -> str:
+    """SHA-256 of anything that JSON can hold."""
     return sha256_of(json.dumps(parts, sort_keys=True))

@@ -18,15 +18,17 @@ class Advice:
 
     sentence: str
     seeds_per_prompt: int | None = None
+    unit: str = "seeds"
+    """What the number counts: seeds, or pairs that people label."""
 
     def as_metrics(self) -> dict[str, float]:
         """The number; empty where there is none."""
         if self.seeds_per_prompt is None:
             return {}
-        return {"seeds_per_prompt": self.seeds_per_prompt, "power": POWER}
+        return {f"{self.unit.replace(' ', '_')}_per_prompt": self.seeds_per_prompt, "power": POWER}
 
 
-def seeds_to_show(p: float, error: float, seeds_per_prompt: int) -> Advice:
+def seeds_to_show(p: float, error: float, seeds_per_prompt: int, *, unit: str = "seeds") -> Advice:
     """How many seeds per prompt would show that the truth is within the limit, if it is what was seen.
 
     A p-value's normal quantile grows with the square root of the number of images. What was seen is itself uncertain,
@@ -36,13 +38,14 @@ def seeds_to_show(p: float, error: float, seeds_per_prompt: int) -> Advice:
         p: of the hypothesis that the truth is at the limit or beyond, with today's images.
         error: p at which the clause passes, such as .05.
         seeds_per_prompt: today's number.
+        unit: what is counted: `seeds`, or `labelled pairs` where people decide.
     """
     if p >= 0.5 or seeds_per_prompt < 1:
-        return Advice("More seeds may settle it, but what was seen does not promise that they show it.")
+        return Advice(f"More {unit} may settle it, but what was seen does not promise that they show it.")
     normal = NormalDist()
     longer = (normal.inv_cdf(1 - error) + normal.inv_cdf(POWER)) / normal.inv_cdf(1 - p)
     needed = math.ceil(seeds_per_prompt * longer**2)
     if needed > MOST_SEEDS:
-        return Advice(f"More than {MOST_SEEDS:,} seeds per prompt (now {seeds_per_prompt}) are needed to show it.")
-    now = f"{needed:,} seeds per prompt (now {seeds_per_prompt})"
-    return Advice(f"{now} show it with a power of {POWER:.0%}, if the truth is what was seen.", needed)
+        return Advice(f"More than {MOST_SEEDS:,} {unit} per prompt (now {seeds_per_prompt}) are needed to show it.")
+    now = f"{needed:,} {unit} per prompt (now {seeds_per_prompt})"
+    return Advice(f"{now} show it with a power of {POWER:.0%}, if the truth is what was seen.", needed, unit)

@@ -11,7 +11,8 @@ from anomend.params.evaluation import VerdictParams
 from anomend.statistics.exact_tests import holm
 from anomend.verdict import conditions
 from anomend.verdict.clauses import Claim
-from anomend.verdict.evidence import Evidence
+from anomend.verdict.evidence import Findings
+from anomend.verdict.preference import preference
 
 Outcome = Literal["corrected", "not_corrected", "inconclusive"]
 
@@ -42,10 +43,14 @@ class Thresholds:
     """Tuned diversity over base diversity must reach this, else the model draws the same picture again and again."""
     max_copy_rate: float
     """The share of target samples that copy a training image must not exceed this."""
+    min_preference: float | None = None
+    """The survey's share of votes for the tuned image must exceed this; None: it is not asked for."""
 
     def __post_init__(self) -> None:
         for one in fields(self):
             value = getattr(self, one.name)
+            if value is None and one.default is None:
+                continue
             if not math.isfinite(value) or value < 0:
                 raise ValueError(f"{one.name} = {value}: a threshold of the verdict is a finite number, 0 or more")
         if not 0.5 <= self.level < 1:
@@ -54,24 +59,27 @@ class Thresholds:
 
 def thresholds_of(verdict: VerdictParams) -> Thresholds:
     """The thresholds that the parameters set."""
-    return Thresholds(**verdict.model_dump(exclude={"looks"}))
+    return Thresholds(**verdict.model_dump(exclude={"evidence", "looks"}))
 
 
-def claims(evidence: Evidence, thresholds: Thresholds) -> dict[str, Claim]:
+def claims(findings: Findings, thresholds: Thresholds) -> dict[str, Claim]:
     """What the data say about every condition, by the name of its clause."""
     error = 1 - thresholds.level
-    target, held_out = evidence.target, evidence.held_out
+    target, held_out = findings.target, findings.held_out
     worst_rate = thresholds.max_target_rate + thresholds.worst_target_margin
-    return {
+    found = {
         "target_drop": conditions.target_drop(target, thresholds.min_target_drop, error),
         "target_rate": conditions.target_rate(target, thresholds.max_target_rate, error),
         "worst_target_prompt": conditions.worst_target_prompt(target, worst_rate, error),
         "new_kinds": conditions.new_kinds(target, thresholds.max_kind_rise, error),
         "held_out": conditions.held_out_rise(held_out, thresholds.held_out_margin, error / 2),
         "worst_held_out_prompt": conditions.worst_held_out_prompt(held_out, thresholds.worst_held_out_rise, error),
-        "diversity": conditions.diversity(evidence.ratio, thresholds.min_diversity_ratio, error),
-        "memorisation": conditions.memorisation(evidence.copies, thresholds.max_copy_rate, error),
+        "diversity": conditions.diversity(findings.ratio, thresholds.min_diversity_ratio, error),
+        "memorisation": conditions.memorisation(findings.copies, thresholds.max_copy_rate, error),
     }
+    if thresholds.min_preference is not None:
+        found["preference"] = preference(findings.survey, thresholds.min_preference, error)
+    return found
 
 
 def adjusted(claims: Mapping[str, Claim]) -> dict[str, float | None]:

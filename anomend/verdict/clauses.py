@@ -38,6 +38,8 @@ class Claim:
     remark: str = ""
     """A sentence that follows."""
     seeds_per_prompt: int = 0
+    unit: str = "seeds"
+    """What `seeds_per_prompt` counts, in words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +94,9 @@ def decide(claim: Claim, p_fail: float | None, error: float, *, shown: bool = Fa
         return Clause(passed=None, threshold=claim.threshold, figure=claim.figure, sentence=_unmeasured(claim))
     outcome = {True: "is shown", False: "is excluded", None: "is neither shown nor excluded"}[passed]
     bound, words = _bound(claim, excluded=passed is False, error=error if passed is False else claim.error)
-    advice = seeds_to_show(tails.beyond, claim.error, claim.seeds_per_prompt) if passed is None else None
+    advice = (
+        seeds_to_show(tails.beyond, claim.error, claim.seeds_per_prompt, unit=claim.unit) if passed is None else None
+    )
     parts = [f"{claim.subject}{words}: {claim.asked} was asked for, and {outcome}.", claim.remark]
     parts += [advice.sentence] if advice else []
     return Clause(

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from anomend.statistics.one_sided import Tails, rate_tails, ratio_tails
-from anomend.statistics.paired_rise import PairCounts, rise_tails
+from anomend.statistics.paired_rise import PairCounts
 from anomend.verdict.clauses import Claim, percent, points, worst
-from anomend.verdict.evidence import Change, Copies, Ratio
+from anomend.verdict.evidence import Change, Copies, Pairs, Ratio
 
 OTHER_KIND = "a kind that no image shows"
 """Every kind that no image shows: it may still have risen where there are few images."""
@@ -27,9 +27,9 @@ def target_rate(target: Change, limit: float, error: float) -> Claim:
     subject = "The tuned model's target anomaly rate"
     if not target.pairs:
         return _missing(subject, limit, error, target.reason)
-    subject = f"{subject} is {percent(target.pairs.tuned / target.pairs.n)}"
-    claim = _rate_claim(subject, target.pairs.tuned, target.pairs.n, limit=limit, error=error)
-    return _judged(replace(claim, seeds_per_prompt=target.seeds_per_prompt), target)
+    subject = f"{subject} is {percent(target.pairs.tuned_rate)}"
+    claim = _tuned_claim(subject, target.pairs, limit=limit, error=error)
+    return _judged(replace(claim, seeds_per_prompt=target.seeds_per_prompt, unit=target.unit), target)
 
 
 def worst_target_prompt(target: Change, limit: float, error: float) -> Claim:
@@ -37,14 +37,13 @@ def worst_target_prompt(target: Change, limit: float, error: float) -> Claim:
     subject = "The tuned anomaly rate of the worst target prompt"
     if not target.prompts:
         return _missing(subject, limit, error, target.reason)
-    tails = {name: rate_tails(pairs.tuned, pairs.n, limit) for name, pairs in target.prompts.items()}
+    tails = {name: pairs.tuned_tails(limit) for name, pairs in target.prompts.items()}
     name, of_worst = worst(tails)
     pairs = target.prompts[name]
     subject = f"The tuned anomaly rate of {name!r}, the worst of {_count(tails, 'target prompt')}, is"
-    claim = _rate_claim(f"{subject} {percent(pairs.tuned / pairs.n)}", pairs.tuned, pairs.n, limit=limit, error=error)
-    asked = f"at most {percent(limit)} for each"
-    claim = replace(claim, tails=of_worst, parts=tails, asked=asked, seeds_per_prompt=pairs.n)
-    return _judged(claim, target)
+    claim = _tuned_claim(f"{subject} {percent(pairs.tuned_rate)}", pairs, limit=limit, error=error)
+    claim = replace(claim, tails=of_worst, parts=tails, asked=f"at most {percent(limit)} for each")
+    return _judged(replace(claim, seeds_per_prompt=pairs.seen, unit=target.unit), target)
 
 
 def held_out_rise(held_out: Change, margin: float, error: float) -> Claim:
@@ -67,7 +66,9 @@ def worst_held_out_prompt(held_out: Change, rise: float, error: float) -> Claim:
 
 def new_kinds(target: Change, rise: float, error: float) -> Claim:
     """No kind of anomaly rose by `rise` or more on the target prompts: none was traded for another."""
-    nothing_seen = {OTHER_KIND: PairCounts(0, 0, 0, target.pairs.n)} if target.pairs else {}
+    nothing_seen: dict[str, Pairs] = {}
+    if target.pairs:
+        nothing_seen[OTHER_KIND] = PairCounts(0, 0, 0, target.pairs.whole_pairs)
     kinds = {name.replace("_", " "): pairs for name, pairs in target.kinds.items()}
     return _worst_rise(
         target,
@@ -122,13 +123,27 @@ def _rise_claim(subject: str, change: Change, *, limit: float, error: float) -> 
         error=error,
         subject=f"{subject} changed by {points(pairs.rise)}",
         figure=pairs.rise,
-        tails=rise_tails(pairs, limit),
-        tails_at=lambda bound: rise_tails(pairs, bound),
+        tails=pairs.rise_tails(limit),
+        tails_at=pairs.rise_tails,
         span=(-1.0, 1.0),
         shown_as=points,
         seeds_per_prompt=change.seeds_per_prompt,
+        unit=change.unit,
     )
     return _judged(claim, change)
+
+
+def _tuned_claim(subject: str, pairs: Pairs, *, limit: float, error: float) -> Claim:
+    return Claim(
+        threshold=limit,
+        error=error,
+        subject=subject,
+        asked=f"at most {percent(limit)}",
+        figure=pairs.tuned_rate,
+        tails=pairs.tuned_tails(limit),
+        tails_at=pairs.tuned_tails,
+        shown_as=percent,
+    )
 
 
 def _rate_claim(subject: str, k: int, n: int, *, limit: float, error: float) -> Claim:
@@ -145,11 +160,11 @@ def _rate_claim(subject: str, k: int, n: int, *, limit: float, error: float) -> 
 
 
 def _worst_rise(
-    change: Change, parts: Mapping[str, PairCounts], *, limit: float, error: float, words: str, noun: str
+    change: Change, parts: Mapping[str, Pairs], *, limit: float, error: float, words: str, noun: str
 ) -> Claim:
     if not parts:
         return _missing(words.format(f"the worst {noun}", "all"), limit, error, change.reason)
-    tails = {name: rise_tails(pairs, limit) for name, pairs in parts.items()}
+    tails = {name: pairs.rise_tails(limit) for name, pairs in parts.items()}
     name, of_worst = worst(tails)
     pairs = parts[name]
     subject = words.format(repr(name), f"{_count(parts, noun)} the one that rose most,")
@@ -161,10 +176,11 @@ def _worst_rise(
         figure=pairs.rise,
         tails=of_worst,
         parts=tails,
-        tails_at=lambda bound: rise_tails(pairs, bound),
+        tails_at=pairs.rise_tails,
         span=(-1.0, 1.0),
         shown_as=points,
-        seeds_per_prompt=pairs.n if parts is change.prompts else change.seeds_per_prompt,
+        seeds_per_prompt=pairs.seen if parts is change.prompts else change.seeds_per_prompt,
+        unit=change.unit,
     )
     return _judged(claim, change)
 

@@ -11,14 +11,15 @@ prompts at new seeds. Where looks are declared, all this is said of them togethe
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from anomend.statistics.sequential import spent
 from anomend.verdict.claims import Outcome, Thresholds
 from anomend.verdict.clauses import Clause
-from anomend.verdict.evidence import Change, Evidence, measure, number, read_evidence
+from anomend.verdict.evidence import Change, Findings, measure, number, read_findings
 from anomend.verdict.looks import LookPlan, Looks
+from anomend.verdict.people import Evidence, read_people, who_decides
 
 EXPLORATORY = "This was a quick run (level: quick), of few images and few steps: it proves nothing, whatever it says."
 
@@ -65,6 +66,10 @@ class Verdict:
     """What the verdict is about, in sentences."""
     clauses: Mapping[str, Clause]
     metrics: Mapping[str, float | None]
+    evidence: Evidence = "detector"
+    """What decides the clauses about anomalies."""
+    decides: str = ""
+    """The same in a sentence."""
     exploratory: bool = False
     """Whether the run was for a first impression, so that its outcome proves nothing."""
     attempt: int | None = None
@@ -75,9 +80,11 @@ class Verdict:
     def as_metrics(self) -> dict[str, Any]:
         """The content of metrics/verdict.json, without provenance."""
         clauses = {name: clause.as_metrics() for name, clause in self.clauses.items()}
-        reasons = [EXPLORATORY, *self.reasons] if self.exploratory else list(self.reasons)
+        first = [sentence for sentence in (EXPLORATORY * self.exploratory, self.decides) if sentence]
+        reasons = [*first, *self.reasons]
         return {
             "verdict": self.outcome,
+            "evidence": self.evidence,
             "exploratory": self.exploratory,
             "confirmation": self.attempt,
             "looks": self.looks,
@@ -93,10 +100,13 @@ def reach_verdict(
     measure_tuned: Mapping[str, Any],
     thresholds: Thresholds,
     *,
+    evidence: Evidence = "detector",
+    people: Mapping[str, Any] | None = None,
+    survey: Mapping[str, Any] | None = None,
     exploratory: bool = False,
     attempt: int | None = None,
     plan: LookPlan | None = None,
-    earlier: Sequence[Evidence] = (),
+    earlier: Sequence[Findings] = (),
     sampled: Sampled | None = None,
 ) -> Verdict:
     """Compare what was measured with the thresholds.
@@ -109,21 +119,28 @@ def reach_verdict(
         measure_tuned: content of metrics/measure_tuned.json. It reads `copy_rate`, and checks that anomaly rates are
             those of the comparison.
         thresholds: what was asked for before the run.
+        evidence: what decides about anomalies: the detector, people, or both together; chosen before the run.
+        people: content of metrics/people.json, of which the anomaly rates are read where people decide. Diversity and
+            copies rest on features of all images all the same.
+        survey: content of metrics/survey.json, for the clause `preference`, if it is asked for.
         exploratory: the run was for a first impression.
         attempt: which confirmation this is; None: none, the seeds are those of everyday runs.
         plan: when the clauses are looked at; None: once.
-        earlier: the evidence of the looks before the last one, whose evidence the metrics are.
+        earlier: what was found at the looks before the last one, of which the metrics are.
         sampled: how far sampling went, where looks are declared.
 
     Returns:
         The verdict. A metric that is absent, null, not finite, impossible or contradicted by another leaves its clause
         unsettled, with the reason.
     """
-    evidence = read_evidence(compare, measure_tuned)
+    findings = read_findings(compare, measure_tuned, survey)
+    if evidence != "detector":
+        by_people = [read_people(people or {}, f"anomaly_rate_{group}") for group in ("target", "held_out")]
+        findings = replace(findings, target=by_people[0], held_out=by_people[1])
     looks = Looks(thresholds, plan or LookPlan())
-    for each in [*earlier, evidence]:
+    for each in [*earlier, findings]:
         looks.take(each)
-    target, held_out, copies, clauses = evidence.target, evidence.held_out, evidence.copies, looks.clauses()
+    target, held_out, copies, clauses = findings.target, findings.held_out, findings.copies, looks.clauses()
     failed = [clause.sentence for clause in clauses.values() if clause.passed is False]
     unsettled = [clause.sentence for clause in clauses.values() if clause.passed is None]
     of_all = measure(compare, "diversity")
@@ -132,7 +149,7 @@ def reach_verdict(
         "target_anomaly_rate_tuned": target.tuned,
         "held_out_anomaly_rate_base": held_out.base,
         "held_out_anomaly_rate_tuned": held_out.tuned,
-        "right_diversity_ratio": evidence.ratio.value,
+        "right_diversity_ratio": findings.ratio.value,
         "right_diversity_ratio_bound": clauses["diversity"].bound,
         "diversity_ratio": number(of_all, "ratio"),
         "diversity_ratio_ci_low": number(of_all, "ratio_ci_low"),
@@ -145,6 +162,8 @@ def reach_verdict(
         scope=scope_of(target, held_out, thresholds, attempt=attempt, sampled=sampled),
         clauses=clauses,
         metrics=metrics,
+        evidence=evidence,
+        decides=who_decides(evidence, people or {}, str(measure(measure_tuned, "provenance").get("detector") or "")),
         exploratory=exploratory,
         attempt=attempt,
         looks=sampled.as_metrics(1 - thresholds.level) if sampled else None,

@@ -9,6 +9,7 @@ from functools import reduce
 from operator import add
 from typing import Any
 
+from anomend.statistics.noisy_pairs import NoisyPairs
 from anomend.statistics.paired_rise import PairCounts
 
 ROUNDING = 1e-9
@@ -19,26 +20,34 @@ AGREEMENT = 1e-6
 NO_COUNTS = "metrics/compare.json has no counts of pairs: run stage `compare` again"
 
 
+Pairs = PairCounts | NoisyPairs
+"""What is known of pairs of images: counts by a detector, or estimates by people."""
+SEEDS, LABELS = "seeds", "labelled pairs"
+"""What more of would settle a clause, each per prompt."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Change:
     """An anomaly rate with both models; a missing value is None."""
 
     tuned: float | None = None
     base: float | None = None
-    pairs: PairCounts | None = None
+    pairs: Pairs | None = None
     """Of all prompts."""
-    prompts: Mapping[str, PairCounts] = field(default_factory=dict)
-    kinds: Mapping[str, PairCounts] = field(default_factory=dict)
+    prompts: Mapping[str, Pairs] = field(default_factory=dict)
+    kinds: Mapping[str, Pairs] = field(default_factory=dict)
     """Pairs by which of the two images has this kind of anomaly; kinds that no image has are left out."""
     reason: str = "it was not measured"
     """Why the counts are missing, where they are."""
     caution: str = ""
     """Why the rates are not proof, so that no clause may rest on them; empty where they are."""
+    unit: str = SEEDS
+    """`SEEDS` or `LABELS`."""
 
     @property
     def seeds_per_prompt(self) -> int:
-        """Fewest seeds of a prompt."""
-        return min((pairs.n for pairs in self.prompts.values()), default=0)
+        """Fewest seeds of a prompt; with people, fewest pairs that they labelled."""
+        return min((pairs.seen for pairs in self.prompts.values()), default=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,23 +78,26 @@ class Copies:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
+class Findings:
     """All that the clauses rest on."""
 
     target: Change
     held_out: Change
     ratio: Ratio
     copies: Copies
+    survey: Mapping[str, Any] = field(default_factory=dict)
+    """Content of metrics/survey.json; only the clause about preference reads it."""
 
 
-def read_evidence(compare: Mapping[str, Any], measure_tuned: Mapping[str, Any]) -> Evidence:
-    """The evidence in the content of metrics/compare.json and metrics/measure_tuned.json."""
+def read_findings(
+    compare: Mapping[str, Any], measure_tuned: Mapping[str, Any], survey: Mapping[str, Any] | None = None
+) -> Findings:
+    """What the detector found: the content of metrics/compare.json and metrics/measure_tuned.json."""
     target, held_out = (
         read_change(compare, measure_tuned, f"anomaly_rate_{group}") for group in ("target", "held_out")
     )
-    return Evidence(
-        target=target, held_out=held_out, ratio=read_ratio(compare), copies=read_copies(measure_tuned, target)
-    )
+    ratio, copies = read_ratio(compare), read_copies(measure_tuned, target)
+    return Findings(target=target, held_out=held_out, ratio=ratio, copies=copies, survey=survey or {})
 
 
 def number(source: Mapping[str, Any], key: str) -> float | None:
@@ -158,7 +170,7 @@ def read_copies(measure_tuned: Mapping[str, Any], target: Change) -> Copies:
         reason = measure_tuned.get("copy_rate_reason") or measure_tuned.get("reason") or Copies.reason
         return Copies(reason=str(reason) if stated is None else f"{stated} is not a share from 0 to 1")
     provenance = measure(measure_tuned, "provenance")
-    n = int(number(provenance, "n_target") or 0) or (target.pairs.n if target.pairs else 0)
+    n = int(number(provenance, "n_target") or 0) or (target.pairs.seen if target.pairs else 0)
     if n < 1:
         return Copies(reason="the number of target images is not known")
     if abs(share * n - round(share * n)) > AGREEMENT * n:

@@ -14,11 +14,10 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from anomend.params.params import Params
-from anomend.statistics.paired_rise import PairCounts
 from anomend.statistics.sequential import spent_levels
 from anomend.verdict.claims import Outcome, Thresholds, adjusted, claims, outcome_of
 from anomend.verdict.clauses import Claim, Clause, decide, settle, worst
-from anomend.verdict.evidence import Change, Evidence
+from anomend.verdict.evidence import Change, Findings, Pairs
 
 Group = str
 """`target` or `held_out`."""
@@ -76,23 +75,23 @@ class Looks:
         """Looks so far."""
         self._claims: dict[str, Claim] = {}
         self._shown: set[str] = set()
-        self._prompts: dict[Group, dict[str, tuple[PairCounts, float]]] = {"target": {}, "held_out": {}}
+        self._prompts: dict[Group, dict[str, tuple[Pairs, float]]] = {"target": {}, "held_out": {}}
 
-    def take(self, evidence: Evidence) -> None:
+    def take(self, findings: Findings) -> None:
         """Look at what the images so far say."""
         self.taken += 1
-        evidence = replace(
-            evidence,
-            target=self._with_shown_prompts("target", evidence.target),
-            held_out=self._with_shown_prompts("held_out", evidence.held_out),
+        findings = replace(
+            findings,
+            target=self._with_shown_prompts("target", findings.target),
+            held_out=self._with_shown_prompts("held_out", findings.held_out),
         )
-        for name, found in claims(evidence, self.thresholds).items():
+        for name, found in claims(findings, self.thresholds).items():
             if name not in self._shown:
                 group = group_of(name)
                 claim = replace(found, error=self.plan.level(group, self.taken, found.error))
                 shown = claim.tails is not None and claim.tails.beyond <= claim.error
                 if name == BY_PROMPT[group]:
-                    prompts = (evidence.target if group == "target" else evidence.held_out).prompts
+                    prompts = (findings.target if group == "target" else findings.held_out).prompts
                     shown, claim = self._by_prompt(claim, group, prompts)
                 if shown:
                     self._shown.add(name)
@@ -134,7 +133,7 @@ class Looks:
         shown = {prompt: pairs for prompt, (pairs, _) in self._prompts[group].items() if prompt in change.prompts}
         return replace(change, prompts={**change.prompts, **shown})
 
-    def _by_prompt(self, claim: Claim, group: Group, prompts: Mapping[str, PairCounts]) -> tuple[bool, Claim]:
+    def _by_prompt(self, claim: Claim, group: Group, prompts: Mapping[str, Pairs]) -> tuple[bool, Claim]:
         """Whether each prompt is shown, now or before; and the claim, at the level by which the worst was shown."""
         if claim.tails is None:
             return False, claim

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from anomend.verdict.decision import Sampled
-from anomend.verdict.evidence import read_evidence
+from anomend.verdict.evidence import read_findings
 from anomend.verdict.looks import Group, LookPlan, Looks
 
 Seeds = dict[Group, dict[str, int]]
@@ -89,7 +89,7 @@ def sample_in_rounds(looks: Looks, prompts: Prompts, measure: Measure) -> Rounds
     rounds = Rounds(seeds=all_seeds(prompts, plan, 1))
     while True:
         compare, tuned = measure(rounds.seeds)
-        looks.take(read_evidence(compare, tuned))
+        looks.take(read_findings(compare, tuned))
         outcome = looks.outcome()
         if outcome != "inconclusive":
             rounds.stopped = "a clause failed" if outcome == "not_corrected" else "every clause is shown"

@@ -14,6 +14,7 @@ import argparse
 from collections import Counter
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,7 @@ from anomend.project.files import write_whole
 from anomend.project.seeding import numpy_generator
 from anomend.statistics.paired_rise import PairCounts
 from anomend.statistics.within_set_ratio import MIN_IMAGES, PromptMean, log_ratio, over_prompts
-from anomend.verdict.evidence import Change, Copies, Evidence, Ratio
+from anomend.verdict.evidence import Change, Copies, Findings, Ratio
 from anomend.verdict.looks import LookPlan, Looks
 from studies.experiments.looks_page import page
 from studies.experiments.operating_characteristics import (
@@ -86,7 +87,7 @@ class Run:
         looks = Looks(THRESHOLDS, self.plan)
         for look in range(1, len(SHARES) + 1):
             self._sample(looks, look)
-            looks.take(self._evidence())
+            looks.take(self._findings())
             if looks.outcome() != "inconclusive":
                 break
         return looks.outcome(), 2 * sum(pairs.n for group in self.pairs.values() for pairs in group)
@@ -103,11 +104,11 @@ class Run:
                     self.new += int(self.rng.binomial(drawn.tuned, self.truth.new_kind))
                     self.copies += int(self.rng.binomial(drawn.n, self.truth.copies))
 
-    def _evidence(self) -> Evidence:
+    def _findings(self) -> Findings:
         target, held_out = (self._change(group) for group in ("target", "held_out"))
         images = sum(pairs.n for pairs in self.pairs["target"])
         copies = Copies(k=self.copies, n=images)
-        return Evidence(target=target, held_out=held_out, ratio=self._ratio(), copies=copies)
+        return Findings(target=target, held_out=held_out, ratio=self._ratio(), copies=copies)
 
     def _change(self, group: str) -> Change:
         prompts = {str(number): pairs for number, pairs in enumerate(self.pairs[group])}
@@ -168,7 +169,13 @@ def main() -> None:
         outcomes, images = simulate(truth, design, simulations)
         shares = {name: outcomes[name] / simulations for name in ("corrected", "inconclusive", "not_corrected")}
         ok = "limit" if slack == 0 else "yes" if slack > 0 else "no"
-        row = {"design": str(design), "truth": truth.name, "truth_ok": ok, **shares, "simulations": simulations}
+        row: dict[Any, Any] = {
+            "design": str(design),
+            "truth": truth.name,
+            "truth_ok": ok,
+            **shares,
+            "simulations": simulations,
+        }
         looks = " ".join(f"{each:g}" for each in SHARES)
         done.append({**row, "looks": looks, "mean_images": round(images, 1)})
         write_whole(path, pd.DataFrame(done).to_csv(index=False))

@@ -58,7 +58,8 @@ def page(table: pd.DataFrame, shares: Sequence[float], how: str) -> str:
     fixed = {str(design): design.images for design in DESIGNS}
     for row in table.itertuples(index=False):
         rates = f"{row.corrected:.4f} | {row.inconclusive:.4f} | {row.not_corrected:.4f}"
-        images = f"{row.mean_images:.0f} | {row.mean_images / fixed[str(row.design)]:.1%}"
+        mean = float(str(row.mean_images))
+        images = f"{mean:.0f} | {mean / fixed[str(row.design)]:.1%}"
         lines.append(f"| {row.design} | {row.truth} | {row.truth_ok} | {rates} | {images} | {row.simulations} |")
     least = fewest_seeds(DESIGNS[0], FIXED_MISSES)
     bound = 2 * (DESIGNS[0].targets * least[0] + DESIGNS[0].held_out * least[1]) / DESIGNS[0].images

@@ -30,7 +30,7 @@ from anomend.statistics.paired_rise import PairCounts
 from anomend.statistics.within_set_ratio import MIN_IMAGES, PromptMean, log_ratio, over_prompts
 from anomend.verdict.claims import adjusted, claims, outcome_of
 from anomend.verdict.clauses import settle
-from anomend.verdict.evidence import Change, Copies, Evidence, Ratio
+from anomend.verdict.evidence import Change, Copies, Findings, Ratio
 from studies.experiments.truths import DESIGNS, THRESHOLDS, TRUTHS, Design, Truth
 
 TABLE = Path("studies/experiments/operating_characteristics.csv")
@@ -86,13 +86,17 @@ def simulated_change(
     return Change(base=pairs.base / pairs.n, tuned=pairs.tuned / pairs.n, pairs=pairs, prompts=prompts, kinds=kinds)
 
 
+def _counts(change: Change) -> list[PairCounts]:
+    return [pairs for pairs in change.prompts.values() if isinstance(pairs, PairCounts)]
+
+
 def simulated_ratio(rng: np.random.Generator, target: Change, held_out: Change, diversity: float) -> Ratio:
     """One run's diversity of right images; the first held-out prompt stands in where the base has too few."""
     base, tuned = [], []
-    for pairs in target.prompts.values():
+    for pairs in _counts(target):
         right = pairs.n - pairs.base
         if right < MIN_IMAGES:
-            first = next(iter(held_out.prompts.values()))
+            first = _counts(held_out)[0]
             right = first.n - first.base
         if min(right, pairs.n - pairs.tuned) < MIN_IMAGES:
             return Ratio()
@@ -112,13 +116,13 @@ def simulate(truth: Truth, design: Design, simulations: int) -> Counter[str]:
     for _ in range(simulations):
         target = simulated_change(rng, of_target, seeds=design.target_seeds, new_kind=truth.new_kind)
         held_out = simulated_change(rng, of_held_out, seeds=design.held_out_seeds, new_kind=0.0)
-        evidence = Evidence(
+        findings = Findings(
             target=target,
             held_out=held_out,
             ratio=simulated_ratio(rng, target, held_out, truth.diversity),
             copies=Copies(k=int(rng.binomial(images, truth.copies)), n=images),
         )
-        found = claims(evidence, THRESHOLDS)
+        found = claims(findings, THRESHOLDS)
         p_fail = adjusted(found)
         outcomes[outcome_of(settle(claim, p_fail[name], 1 - THRESHOLDS.level) for name, claim in found.items())] += 1
     return outcomes

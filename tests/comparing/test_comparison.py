@@ -5,10 +5,12 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from anomend.comparing.anomalies import anomaly_effects
+from anomend.comparing.anomalies import anomaly_effects, held_out_parts
 from anomend.comparing.comparison import frechet_entry, with_caution
 from anomend.comparing.effects import Resampling
 from anomend.measuring.rates import anomaly_rates, rate_metrics
+from anomend.verdict.decision import reach_verdict
+from tests.verdict.made import THRESHOLDS, compare, measured
 
 HOW: Resampling = {"seed": 0, "resamples": 200, "permutations": 200, "confidence": 0.95}
 
@@ -30,6 +32,21 @@ def test_rates_are_those_that_were_measured() -> None:
     assert measured["base"]["anomaly_rate_target"] == target.base
     held_out = effects["anomaly_rate_held_out"]
     assert (held_out.base, held_out.p) == (0, None) and "4 pairs" in str(held_out.reason)
+
+
+def test_held_out_prompts_that_training_preserves_are_apart_from_those_that_it_never_saw() -> None:
+    def table(**anomalous: int) -> pd.DataFrame:
+        rows = [("held_out", name, seed, int(seed < count)) for name, count in anomalous.items() for seed in range(20)]
+        return pd.DataFrame([*rows, ("target", "a", 0, 1)], columns=pd.Index(["group", "prompt", "seed", "anomalous"]))
+
+    tables = {"base": table(b=2, c=4, d=0), "tuned": table(b=2, c=10, d=4)}
+    parts = held_out_parts(tables, ["b", "not sampled"], HOW)
+    preserved, unseen = (parts[f"anomaly_rate_held_out_{name}"] for name in ("preserved", "unseen"))
+    assert (preserved["base"], preserved["tuned"], preserved["n"], preserved["clusters"]) == (0.1, 0.1, 20, 1)
+    assert (unseen["base"], unseen["tuned"], unseen["n"], unseen["clusters"]) == (0.1, 0.35, 40, 2)
+    assert 0 < unseen["ci_low"] < 0.25 < unseen["ci_high"] and unseen["p"] is None
+    nothing = held_out_parts(tables, [], HOW)["anomaly_rate_held_out_preserved"]
+    assert nothing["delta"] is None and nothing["reason"] == "no held-out prompt is preserved"
 
 
 def test_a_metric_file_of_other_images_is_refused() -> None:
@@ -56,3 +73,27 @@ def test_a_caution_about_the_detector_is_repeated_on_the_anomaly_rates() -> None
         "diversity": {},
     }
     assert with_caution(metrics, {"detector": "drawn_people"}) == metrics
+
+
+@pytest.mark.parametrize(
+    "provenance, decides",
+    [
+        ({"detector": "drawn_people"}, True),
+        ({"detector": "none"}, True),
+        ({"detector": "objects:somebody/random@0123"}, False),
+        ({"detector": "photographs", "detector_caution": "only counts people"}, False),
+    ],
+)
+def test_only_the_checker_of_drawn_people_decides_by_itself(provenance: dict[str, str], decides: bool) -> None:
+    metrics = with_caution({"anomaly_rate_target": {"base": 0.8}, "diversity": {}}, provenance)
+    assert ("caution" not in metrics["anomaly_rate_target"]) is decides
+    assert "caution" not in metrics["diversity"]
+
+
+def test_a_random_detector_that_sees_a_perfect_correction_decides_nothing() -> None:
+    """Its counts are those of a correction in which every clause passes."""
+    metrics = with_caution(compare(), {"detector": "objects:somebody/random@0123"})
+    assert reach_verdict(compare(), measured(), THRESHOLDS).outcome == "corrected"
+    verdict = reach_verdict(metrics, measured(), THRESHOLDS)
+    assert verdict.outcome == "inconclusive"
+    assert "has not been shown to be right about this run's pictures" in verdict.clauses["target_rate"].sentence

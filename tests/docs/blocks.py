@@ -33,9 +33,15 @@ NOT_RUN: dict[str, dict[str, str]] = {
         "dvc exp run -S 'measure.detector=objects:models/artifacts@<sha256>'": (
             "needs your own model; tests/detectors/test_objects.py makes one"
         ),
+        "dvc exp run -S \"measure.detector='endpoint:http://127.0.0.1:8080#hadm'\"": (
+            "needs a server; tests/detectors/endpoint/test_detector.py starts one"
+        ),
     },
     "docs/survey.md": {
         "make survey HOST=0.0.0.0 PORT=8000": "serves until stopped; tests/surveying/test_survey_server.py starts it",
+    },
+    "docs/labels.md": {
+        "make label HOST=0.0.0.0 PORT=8000": "serves until stopped; tests/commands/test_label_commands.py starts it",
     },
     "docs/tutorial.md": {
         "make plan PROFILE=sd35-medium TRIAL=1": "loads a base whose licence has to be accepted",

@@ -23,7 +23,7 @@ LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
 PROGRAMS = {"make", "dvc", "python", "git", "source", "sbatch", "sky", "export", "python3.11", "/tmp/peer/bin/pip"}
 SHELL = [block for block in blocks() if block.language in ("sh", "bash")]
 COMMANDS = [(block.page, words) for block in SHELL for words in commands(block)]
-FOLDERS = ("studies", "data/survey", "report")
+FOLDERS = ("studies", "data/labels", "data/survey", "report")
 LINKING = sorted({*PAGES, *(page for folder in FOLDERS for page in (ROOT / folder).rglob("*.md"))})
 NESTED = ("exp", "remote", "metrics", "params", "plots", "queue", "cache")
 """DVC commands that have subcommands."""

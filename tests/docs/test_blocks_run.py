@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from anomend.labelling.records import read_labels
 from anomend.surveying.key import read_key
 from tests.clones import environment, run, virtual_environment
 from tests.docs.blocks import TEAMS, Block, blocks
@@ -53,6 +54,15 @@ def save_answers(project: Path) -> None:
     (project / f"answers-{code}.json").write_text(json.dumps(submission))
 
 
+def save_export(project: Path) -> None:
+    """Write Label Studio's export of a rater who is not sure about any picture: export.json."""
+    run(project, sys.executable, "-m", "commands.label_tools", "export", "label-studio", "tasks.json")
+    tasks = json.loads((project / "tasks.json").read_text())
+    for task in tasks:
+        task["annotations"] = [{"completed_by": 1, "result": [{"type": "choices", "value": {"choices": ["unsure"]}}]}]
+    (project / "export.json").write_text(json.dumps(tasks))
+
+
 def restore(project: Path) -> None:
     """Restore the commit; experiments stay, for the blocks that name one."""
     run(project, "git", "checkout", "-q", "main")
@@ -80,8 +90,10 @@ def execute(project: Path, block: Block, vendors: ApiServer) -> str:
 
 @pytest.mark.parametrize("block", RUN, ids=lambda block: block.name)
 def test_the_block_runs(project: Path, vendors: ApiServer, block: Block) -> None:
-    if "survey_import" in block.body:
+    if "survey_import answers" in block.body:
         save_answers(project)
+    if "label_tools import" in block.body:
+        save_export(project)
     requests_before = len(vendors.seen)
     try:
         execute(project, block, vendors)
@@ -91,7 +103,9 @@ def test_the_block_runs(project: Path, vendors: ApiServer, block: Block) -> None
             assert judged["anthropic"]["pairs"] == judged["openai"]["pairs"] > 0
         else:
             assert len(vendors.seen) == requests_before, "it called a vendor"
-        if "survey_import" in block.body:
+        if "label_tools import" in block.body:
+            assert len(read_labels(project / "data" / "labels")) > 0
+        if "survey_import answers" in block.body:
             assert len(list((project / "data" / "survey").glob("*.csv"))) == 1
         if "prompts.target=[sitting on the snow]" in block.body:
             captions = (project / "data" / "samples" / "tuned" / "metadata.jsonl").read_text()

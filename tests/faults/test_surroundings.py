@@ -13,7 +13,19 @@ from tests.faults.faulty import differences, outputs
 from tests.faults.table import Row, record, whole_suite
 
 pytestmark = pytest.mark.slow
-QUICK = ["resolve", "collect", "curate", "compare", "judge", "survey", "agreement", "verdict", "report"]
+QUICK = [
+    "resolve",
+    "collect",
+    "curate",
+    "compare",
+    "judge",
+    "survey",
+    "label",
+    "people",
+    "agreement",
+    "verdict",
+    "report",
+]
 """Stages that need no network of the base."""
 LOCALES = {"tr_TR.UTF-8": ("tr_TR", "UTF-8"), "de_DE.ISO-8859-1": ("de_DE", "ISO-8859-1")}
 """Built for the test: Turkish has another i and a decimal comma; Latin-1 makes Python read files in it."""

@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
-from anomend.judging.protocol import BlindPair, PairVerdict, Reply
+from anomend.judging.protocol import BlindPair, Reply
+from anomend.judging.verdicts import PairVerdict
 from anomend.project.seeding import numpy_generator
 
 PROMPT = "lying on the grass"

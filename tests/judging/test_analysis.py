@@ -8,7 +8,8 @@ import pytest
 
 from anomend.judging.analysis import analyse, pooled
 from anomend.judging.anatomy_judge import AnatomyJudge
-from anomend.judging.protocol import JudgeAnswer, Order, PairVerdict, ask, whole_questions
+from anomend.judging.protocol import JudgeAnswer, Order, ask, whole_questions
+from anomend.judging.verdicts import PairVerdict
 from anomend.project.seeding import numpy_generator
 from tests.judging.known_judges import AlwaysFirst, Mumbling, Noisy
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.judging.test_llm_judges import PATHS, answer, change, metrics, prefers_dark, run, special
+from anomend.judging.provider import ProviderBatches
+from anomend.purchasing.batch_limits import BATCH_LIMITS, BatchLimits
+from anomend.purchasing.requests import PaidRequest
+from tests.judging.test_llm_judges import PATHS, VERDICT, answer, change, metrics, prefers_dark, run, special
 from tests.judging.test_llm_judges import project as project
 from tests.judging.test_llm_judges import provider as provider
 from tests.purchasing.api_server import ApiServer, Seen, serve
@@ -123,12 +128,14 @@ def test_a_batch_costs_half_and_is_collected_once(project: Path, provider: str) 
         batches.odd = {3: "refusal", 5: "cut"}
         code, output = run(project, server)
         assert code == 0, output
-        assert [len(batch) for batch in batches.batches] == [24]
+        # The answer that was cut off is asked again, in a batch of its own; the refusal is not.
+        assert [len(batch) for batch in batches.batches] == [24, 1]
         requests = len(server.seen)
         assert run(project, server)[0] == 0 and len(server.seen) == requests
     judged = metrics(project, provider)
-    assert judged["requests_from_store"] == 24 and judged["unparsed"] == 2 and judged["requests_refused"] == 1
-    assert judged["spend_usd"] == pytest.approx(24 * (0.006 if provider == "anthropic" else 0.003) / 2)
+    assert judged["requests_from_store"] == 25 and judged["asked_again"] == judged["requests_refused"] == 1
+    assert (judged["unparsed"], judged["refused"], judged["cut_off"]) == (1, 1, 0)
+    assert judged["spend_usd"] == pytest.approx(25 * (0.006 if provider == "anthropic" else 0.003) / 2)
     assert not list((project / "paid" / "batches").iterdir())
     no_key_anywhere(project)
 
@@ -149,6 +156,38 @@ def test_killed_while_it_waits_it_collects_the_same_batch(project: Path, provide
         assert code == 0, output
         assert len(batches.batches) == 1
     assert metrics(project, provider)["pairs"] == 6
+
+
+def test_killed_between_two_batches_nothing_is_paid_twice(
+    project: Path, provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(project, provider, batch=True, poll_s=0.05)
+    limits = BatchLimits(requests=10, bytes=10**9, source="a test")
+    monkeypatch.setitem(BATCH_LIMITS, provider, limits)
+    submit, submitted = ProviderBatches.submit, itertools.count()
+
+    def killed(self: ProviderBatches, requests: Sequence[PaidRequest]) -> str:
+        if next(submitted) == 1:
+            raise KeyboardInterrupt
+        return submit(self, requests)
+
+    monkeypatch.setattr(ProviderBatches, "submit", killed)
+    with serve() as server:
+        batches = Batches(server, provider, checks=0)
+        with pytest.raises(KeyboardInterrupt):
+            run(project, server)
+        assert [len(batch) for batch in batches.batches] == [10]
+        code, output = run(project, server)
+        assert code == 0, output
+        assert [len(batch) for batch in batches.batches] == [10, 10, 4]
+    sent = [entry["custom_id"] for batch in batches.batches for entry in batch]
+    assert len(set(sent)) == len(sent) == 24
+    assert metrics(project, provider)["pairs"] == 6
+
+
+def test_the_limits_of_a_batch_are_the_documented_ones() -> None:
+    assert (BATCH_LIMITS["openai"].requests, BATCH_LIMITS["openai"].bytes) == (50_000, 200 * 10**6)
+    assert (BATCH_LIMITS["anthropic"].requests, BATCH_LIMITS["anthropic"].bytes) == (100_000, 256 * 10**6)
 
 
 def test_requests_that_expired_are_asked_again_and_the_rest_is_kept(project: Path, provider: str) -> None:
@@ -173,7 +212,7 @@ def test_a_batch_must_fit_the_budget_as_a_whole(project: Path, provider: str) ->
 
 def test_single_answers_and_batches_share_the_store(project: Path, provider: str) -> None:
     with serve() as server:
-        server.answers = {PATHS[provider]: lambda seen: answer(provider, json.dumps({"overall": "tie"}))}
+        server.answers = {PATHS[provider]: lambda seen: answer(provider, json.dumps(VERDICT))}
         assert run(project, server)[0] == 0
     change(project, provider, batch=True, poll_s=0.05)
     with serve() as server:

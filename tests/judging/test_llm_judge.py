@@ -16,12 +16,12 @@ from tests.purchasing.settings import settings_for
 
 MODELS = {"anthropic": "claude-opus-5-5", "openai": "gpt-6.2-sol"}
 KEYS = {
-    ("anthropic", None): "261fcc65ad8f3ea09220082945d3804cda9d8b2ceeb4c59909187ba91f95067f",
-    ("anthropic", "arms"): "d9e5683ef5b89b7b04ba75233da4844ef518ffa58892c14681983f05a858cf47",
-    ("openai", None): "4d63e3c2e691f415ddcbe186b174b8fd512b1803b70c5b85030e712937a81307",
-    ("openai", "arms"): "93cff8128d2d6500653a106ea20d3d96ad6470d0e7230618b06646be5dee25c8",
+    ("anthropic", None): "f7f1828f68f1bca8cb0f85d6368b07a417e52d04e2f7c6de9697eebee755f9d7",
+    ("anthropic", "arms"): "ab9c5c0a39a32cc58dd4dd1eed51899aaa10a1a7f2862ebd58273a9db25b5908",
+    ("openai", None): "4263fc966d7569abe4affc4f8eafc9bdb428c545c7fc3219c3db43910558f07d",
+    ("openai", "arms"): "b0e770303aaaf1f6cebd5708bf041a242e7efdba7bfb7ae3f35030512f2f369e",
 }
-"""Written down when answers were first stored under such keys."""
+"""Written down when answers were first stored under such keys: since models are asked what people are asked."""
 
 
 @pytest.mark.parametrize(("provider", "part"), KEYS)
@@ -36,14 +36,15 @@ def test_the_keys_of_paid_answers_stay(provider: str, part: str | None, tmp_path
         repeat=1,
         part=part,
     )
-    llm = LlmSettings(purchase=settings_for(MODELS[provider], tmp_path), image_size=128, max_tokens=1000)
+    purchase = settings_for(MODELS[provider], tmp_path)
+    llm = LlmSettings(purchase=purchase, question="Which picture?", image_size=128, max_tokens=1000)
     judge = make_judge(provider, JudgeSettings(detector="none", detectors=detector_params(), llm=llm))
     assert isinstance(judge, LlmJudge)
-    request = judge.request(pair)
+    request = judge.client.request(judge.question(pair))
     assert request.key == KEYS[provider, part]
     assert list(request.attachments) == [
-        "278156b73544589cabacae21c5d7663f424ef8aee3d94ba756ef111868fe4270",
-        "70a4f7a0971f774450a83bf70cdff809b08e5f58002c474c95d11ad1c7a58309",
+        "e11516c708125f6351def9ad93137a255128b48a5e89785d5c4d262f77fec9b2",
+        "9bc7cc650c144e244a63a8debac6b80fd68686d51836d10a9d3c47ce8988f207",
     ]
-    # 900 tokens of text and 17 of images in, 1000 out: $4 and $20 a million, or $2 and $10.
-    assert request.estimate_usd == pytest.approx(0.02374 if provider == "anthropic" else 0.01187)
+    # 1100 tokens of text and 35 of images in, 1000 out: $4 and $20 a million, or $2 and $10.
+    assert request.estimate_usd == pytest.approx(0.02454 if provider == "anthropic" else 0.01227)

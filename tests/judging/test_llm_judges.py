@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import random
+import re
 import shutil
 import signal
 import time
@@ -19,6 +20,7 @@ import pytest
 from PIL import Image
 
 from anomend.judging.answers import read_answers
+from anomend.judging.llm_requests import Encoder
 from anomend.miniature.drawn_people import render, sample_scene
 from anomend.project.seeding import python_random
 from stages.judge import main
@@ -30,12 +32,15 @@ from tests.purchasing.stage_run import finish, last_line, no_key_anywhere, run_h
 pytestmark = pytest.mark.slow
 
 PATHS = {"anthropic": "/v1/messages", "openai": "/v1/responses"}
-VERDICT = {
-    "overall": "A",
+COUNTS = {"people": 1, "heads": 1, "arms": 2, "legs": 2}
+VERDICT: dict[str, Any] = {
+    "image_a": COUNTS,
+    "image_b": COUNTS | {"arms": 3},
     "anatomy": "A",
     "physical_plausibility": "tie",
     "lighting": "B",
     "prompt": None,
+    "overall": "A",
     "reason": "The second figure has an arm too many.",
 }
 HIT = tuple(fault for fault in TRANSIENT if fault not in ("bad_base64", "truncated_png"))
@@ -185,14 +190,20 @@ def test_what_is_sent_and_what_is_kept(project: Path, provider: str) -> None:
         assert not any(word in sent for word in ("base_first", "tuned", "samples", ".png"))
         assert all(max(image.size) == 128 for image in images_of(seen))
         schema = seen.fields["output_config" if provider == "anthropic" else "text"]["format"]["schema"]
-        assert schema["additionalProperties"] is False and set(schema["required"]) == set(VERDICT)
+        assert schema["additionalProperties"] is False and schema["required"] == list(schema["properties"])
+        # Counts first, then the criteria, then the choice, then the reason: a model writes in this order.
+        assert list(schema["properties"]) == list(VERDICT)
+        assert schema["properties"]["image_a"]["required"] == ["people", "heads", "arms", "legs"]
+        assert not {"$ref", "$defs", "maxLength", "minimum"} & set(re.findall(r'"(\$?\w+)"', json.dumps(schema)))
     answers = read_answers(project / "data" / "judgements" / f"{provider}.jsonl")
     assert len(answers) == 24 and all(each.verdict is not None for each in answers)
     assert {each.details["request_id"] for each in answers} == {"req_test"}
     assert all(each.details["usage"]["input_tokens"] == 1000 for each in answers)
     judged = metrics(project, provider)
     assert judged["win_rate_tuned"] == 1.0 and judged["pairs"] == 6 and judged["unparsed"] == 0
-    assert judged["first_position_rate"] == 0.5 and judged["consistency"] == 1.0
+    assert judged["first_position_rate"] == 0.5 and judged["consistency"] == 1.0 and "caution" not in judged
+    # The judge counts three arms in whatever comes second.
+    assert judged["extra_limbs"] == {"base": 0.5, "tuned": 0.5}
     # 1000 tokens in and 100 out: $4 and $20 a million for claude-opus-5-5, $2 and $10 for gpt-6.2-sol.
     assert judged["spend_usd"] == pytest.approx(24 * (0.006 if provider == "anthropic" else 0.003))
     # Analysed again, nothing is bought: the server is gone, and there is neither key nor permission.
@@ -236,24 +247,137 @@ def test_killed_at_random_among_faults_it_asks_no_stored_answer_again(project: P
     no_key_anywhere(project)
 
 
+NAMED = {
+    "refusal": {"anthropic": "refused: the model refused", "openai": "refused: I cannot do that"},
+    "cut": dict.fromkeys(PATHS, "cut off at 1000 tokens: raise judge.max_tokens"),
+    "schema": dict.fromkeys(PATHS, "overall: Input should be 'A', 'B' or 'tie'"),
+}
+
+
 @pytest.mark.parametrize("kind", ["refusal", "cut", "schema"])
-def test_an_answer_that_is_not_a_verdict_is_counted_and_never_guessed(project: Path, provider: str, kind: str) -> None:
+def test_an_answer_that_is_not_a_verdict_is_named_asked_again_once_and_never_guessed(
+    project: Path, provider: str, kind: str
+) -> None:
     numbers = itertools.count()
     with serve() as server:
         dark = prefers_dark(provider)
-        server.answers[PATHS[provider]] = lambda seen: special(provider, kind) if next(numbers) % 4 == 0 else dark(seen)
+        # Every fourth of the first 24 answers, and all second ones.
+        server.answers[PATHS[provider]] = lambda seen: (
+            special(provider, kind) if (number := next(numbers)) % 4 == 0 or number >= 24 else dark(seen)
+        )
         code, output = run(project, server)
         assert code == 0, output
         requests = len(server.seen)
-        assert run(project, server)[0] == 0 and len(server.seen) == requests == 24
+        assert requests == (24 if kind == "refusal" else 30)
+        # Whether there is permission or not, nothing is asked a third time.
+        assert run(project, server)[0] == 0 and len(server.seen) == requests
+        assert run(project, None, ANOMEND_ALLOW_SPEND="")[0] == 0
     judged = metrics(project, provider)
     assert judged["unparsed"] == 6
-    assert judged["requests_refused"] == (6 if kind == "refusal" else 0)
-    assert judged["spend_usd"] == pytest.approx(24 * (0.006 if provider == "anthropic" else 0.003))
+    assert judged["refused"] == judged["requests_refused"] == (6 if kind == "refusal" else 0)
+    assert judged["cut_off"] == (6 if kind == "cut" else 0)
+    assert judged["asked_again"] == (0 if kind == "refusal" else 6)
+    assert judged["spend_usd"] == pytest.approx(requests * (0.006 if provider == "anthropic" else 0.003))
     unparsed = [
         each for each in read_answers(project / "data" / "judgements" / f"{provider}.jsonl") if not each.verdict
     ]
-    assert len(unparsed) == 6 and all(each.unparsed for each in unparsed)
+    assert [each.unparsed for each in unparsed] == [NAMED[kind][provider]] * 6
+    told = f"6 of 24 answers are not verdicts and are left out (6 times {NAMED[kind][provider]})"
+    assert told in output and ("6 of 24 answers cannot be read" in output) == (kind != "refusal")
+
+
+def test_the_second_answer_counts_where_the_first_cannot_be_read(project: Path, provider: str) -> None:
+    numbers = itertools.count()
+    with serve() as server:
+        dark = prefers_dark(provider)
+        server.answers[PATHS[provider]] = lambda seen: special(provider, "cut") if next(numbers) < 5 else dark(seen)
+        code, output = run(project, server)
+        assert code == 0 and len(server.seen) == 29, output
+    judged = metrics(project, provider)
+    assert (judged["unparsed"], judged["asked_again"], judged["pairs"]) == (0, 5, 6)
+    answers = read_answers(project / "data" / "judgements" / f"{provider}.jsonl")
+    price = 0.006 if provider == "anthropic" else 0.003
+    assert sorted(round(answer.details["usd"] / price) for answer in answers) == [1] * 19 + [2] * 5
+
+
+def test_without_money_for_second_answers_the_first_ones_stay_and_the_user_is_told(
+    project: Path, provider: str
+) -> None:
+    with serve() as server:
+        server.answers[PATHS[provider]] = lambda _: answer(provider, json.dumps(VERDICT | {"overall": "C"}))
+        assert run(project, server)[0] == 0 and len(server.seen) == 48
+        for path in (project / "paid" / "answers").rglob("*.json"):
+            if json.loads(path.read_text())["request"].get("asked_again"):
+                path.unlink()
+        for changes, why in (
+            ({"ANOMEND_ALLOW_SPEND": ""}, "set ANOMEND_ALLOW_SPEND=1"),
+            ({"OPENAI_API_KEY": "", "ANTHROPIC_API_KEY": ""}, "_API_KEY is not set"),
+        ):
+            code, output = run(project, server, **changes)
+            assert code == 0 and len(server.seen) == 48, output
+            assert re.search(rf"24 of 24 answers cannot be read .* They are not asked again: .*{why}", output)
+        change(project, provider, max_usd=0.2)
+        code, output = run(project, server)
+        assert code == 0 and len(server.seen) == 48 and "judge.max_usd allows $0.20" in output
+    judged = metrics(project, provider)
+    assert (judged["unparsed"], judged["asked_again"], judged["requests_from_store"]) == (24, 0, 24)
+
+
+def test_without_permission_no_picture_is_encoded_and_the_total_of_all_judges_is_named(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def encoded(*_: Any) -> bytes:
+        raise AssertionError("a picture was encoded")
+
+    monkeypatch.setattr(Encoder, "png", encoded)
+    change(project, "openai", judges=["openai", "anthropic"])
+    with serve() as server:
+        code, output = run(project, server, ANOMEND_ALLOW_SPEND="")
+        # 1100 tokens of text and 35 of both images in, 1000 out: $4 and $20 a million, and $2 and $10.
+        total = 24 * (1135 * 4 + 1000 * 20 + 1135 * 2 + 1000 * 10) / 1e6
+        assert code == 1 and f"this would cost up to ${total:.2f}: set ANOMEND_ALLOW_SPEND=1" in last_line(output)
+        assert f"together: 48 to buy for about ${total:.2f}, $0.00 spent so far" in output
+        # The second judge's budget and key are looked at before the first one is paid.
+        code, output = run(project, server, ANTHROPIC_API_KEY="")
+        assert code == 1 and "ANTHROPIC_API_KEY is not set" in last_line(output)
+        assert server.seen == []
+
+
+def test_a_long_reason_is_shortened_and_not_thrown_away(project: Path, provider: str) -> None:
+    with serve() as server:
+        long = json.dumps(VERDICT | {"reason": "w" * 3000})
+        server.answers[PATHS[provider]] = lambda _: answer(provider, long)
+        code, output = run(project, server)
+        assert code == 0 and len(server.seen) == 24, output
+    answers = read_answers(project / "data" / "judgements" / f"{provider}.jsonl")
+    assert {len(each.verdict.reason) for each in answers if each.verdict} == {500}
+    assert all(each.raw == long for each in answers) and metrics(project, provider)["unparsed"] == 0
+
+
+def test_a_strong_preference_for_a_position_is_a_caution(project: Path, provider: str) -> None:
+    with serve() as server:
+        server.answers[PATHS[provider]] = lambda _: answer(provider, json.dumps(VERDICT))
+        code, output = run(project, server)
+        assert code == 0, output
+    judged = metrics(project, provider)
+    assert judged["first_position_rate"] == 1 and judged["win_rate_tuned"] == 0.5
+    assert "it names the first image in 100% of its decided answers" in judged["caution"]
+    assert f"judge {provider}: {judged['caution']}" in output
+
+
+def test_models_are_asked_what_people_are_asked(project: Path, provider: str) -> None:
+    params = values_in_force()
+    people = params["survey"]["question"]
+    params["judge"] |= {"judges": [provider], "pairs_per_prompt": 1, "image_size": 128}
+    with serve() as server:
+        server.answers[PATHS[provider]] = prefers_dark(provider)
+        for question in (people, "Which picture has the better hands?"):
+            params["survey"]["question"] = question
+            write_params(project, params)
+            assert run(project, server)[0] == 0
+    texts = [json.dumps(seen.fields) for seen in server.seen]
+    assert len(texts) == 8 and sum(people in text for text in texts) == 4
+    assert not any("Which one is better" in text for text in texts)
 
 
 @pytest.mark.parametrize(

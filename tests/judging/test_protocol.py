@@ -11,7 +11,8 @@ import pytest
 from anomend.judging.analysis import analyse
 from anomend.judging.anatomy_judge import AnatomyJudge
 from anomend.judging.answers import read_answers, write_answers
-from anomend.judging.protocol import BlindPair, Reply, ask, choose_pairs, parse_verdict, whole_questions
+from anomend.judging.protocol import BlindPair, Reply, ask, choose_pairs, whole_questions
+from anomend.judging.verdicts import parse_verdict
 from anomend.miniature.anatomy import check
 from tests.judging.known_judges import AlwaysFirst, flat_images, reply
 

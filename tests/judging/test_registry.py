@@ -18,7 +18,8 @@ from tests.purchasing.settings import settings_for
 
 @pytest.mark.parametrize("name", sorted(JUDGES))
 def test_every_judge_can_be_made(name: str, tmp_path: Path) -> None:
-    llm = LlmSettings(purchase=settings_for("claude-opus-5-5", tmp_path), image_size=256, max_tokens=1000)
+    purchase = settings_for("claude-opus-5-5", tmp_path)
+    llm = LlmSettings(purchase=purchase, question="Which?", image_size=256, max_tokens=1000)
     assert make_judge(name, JudgeSettings(detector="none", detectors=detector_params(), llm=llm)).provider == name
     assert find_spec(module_of(name)) is not None
     if name in PAID_JUDGES:

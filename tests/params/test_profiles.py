@@ -237,6 +237,30 @@ def test_class_images_cannot_use_a_held_out_prompt(raw_params: Raw) -> None:
         params_of(raw_params)
 
 
+@pytest.mark.parametrize("change", [{"evidence": "people"}, {"evidence": "people+machine"}, {"min_preference": 0.5}])
+def test_people_cannot_be_asked_while_images_come_in(raw_params: Raw, change: Raw) -> None:
+    raw_params["verdict"] |= change
+    assert params_of(raw_params).verdict.looks == [1.0]
+    raw_params["verdict"]["looks"] = [0.5, 1.0]
+    with pytest.raises(
+        ValueError, match=r"verdict\.looks with several looks decides while images come in, before people"
+    ):
+        params_of(raw_params)
+
+
+def test_half_of_the_held_out_prompts_at_least_show_what_training_never_sees(raw_params: Raw) -> None:
+    raw_params["prompts"]["held_out"] = ["standing on the grass", "Sitting, on the snow"]
+    one = ["A photograph of a person: sitting on the snow.", "a photo of a person lying on the beach"]
+    raw_params["class_images"]["prompts"] = one
+    assert params_of(raw_params).preserved_prompts() == ["Sitting, on the snow"]
+    raw_params["class_images"]["prompts"] = [*one, "a picture of a person standing on the grass"]
+    with pytest.raises(ValueError, match="2 of the 2 prompts in prompts"):
+        params_of(raw_params)
+    # What no step sees preserves nothing.
+    raw_params["train"]["class_batch_size"] = 0
+    assert params_of(raw_params).preserved_prompts() == []
+
+
 @pytest.mark.parametrize(
     ("profile", "changes", "said"),
     [
@@ -259,6 +283,11 @@ def test_class_images_cannot_use_a_held_out_prompt(raw_params: Raw) -> None:
         ("sd3-medium", {"curate": {"detector": "drawn_people"}}, "curate.detector = 'drawn_people' is the checker"),
         ("sd3-medium", {"judge": {"parts": "drawn_people"}}, "judge.parts = 'drawn_people' is the checker"),
         ("mini", {"measure": {"detector": "none"}}, "judge.judges names anatomy"),
+        (
+            "mini",
+            {"measure": {"detector": "none"}, "judge": {"judges": []}, "verdict": {"evidence": "people+machine"}},
+            "set verdict.evidence to people",
+        ),
         ("mini", {"train": {"method": "dpo"}, "losers": {"detector": "none"}}, "finds no losers for train.method"),
         ("mini", {"measure": {"detector": "My Eyes"}}, "measure.detector = 'My Eyes'"),
     ],

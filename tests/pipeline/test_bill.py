@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from anomend.pipeline.bill import in_words, kept_shares, make_bill, summary, table, total_seconds
 from anomend.pipeline.costs import read_published
+from anomend.pipeline.work import work_of
 from anomend.project.paths import COSTS
 from tests.conftest import ROOT
 from tests.parameters import params_of, user_params
@@ -19,17 +22,26 @@ def test_the_bill_of_a_real_base_without_any_record() -> None:
     bill = make_bill(MEDIUM, kept={}, records=[], published=PUBLISHED, usd={"judge": 1.5})
     lines = [line.split() for line in table(bill)]
     rows = {line[0]: line for line in lines}
-    assert rows["class_images"][1:7] == ["64", "to", "256", "40", "5,120", "to"]
+    assert rows["class_images"][1:7] == ["60", "to", "240", "40", "4,800", "to"]
     assert rows["sample_base"][1:6] == ["768", "40", "61,440", "1.2", "GB"]
     assert "$1.50" in rows["judge"] and "$1.50" in lines[-1]
-    assert lines[-1][:3] == ["in", "all", "1,684"]
-    # 64 class images, 84 while training and 1,536 samples of 80 evaluations, 640 draws, and 8,000 trained images.
-    assert lines[-1][4] == f"{(64 + 84 + 1536) * 80 + 640 + 8000:,}"
+    assert lines[-1][:3] == ["in", "all", "1,680"]
+    # 60 class images, 84 while training and 1,536 samples of 80 evaluations, 640 draws, and 8,000 trained images.
+    assert lines[-1][4] == f"{(60 + 84 + 1536) * 80 + 640 + 8000:,}"
     times, unknown = total_seconds(bill)
     forward, trained = 0.529 / 3 / 2, 0.721 / 3
-    assert abs(times["H100"] - ((64 + 84 + 1536) * 80 + 640) * forward - 8000 * trained) < 1
+    assert abs(times["H100"] - ((60 + 84 + 1536) * 80 + 640) * forward - 8000 * trained) < 1
     assert unknown == ["encode", "measure@base", "measure@tuned"]
     assert "3.8 h on H100, 8.6 h on L40S" in summary(bill) and "1,536 samples" in summary(bill)
+
+
+@pytest.mark.parametrize("profile", ["paper", "sd3-medium", "sd35-medium", "sd35-large"])
+def test_readme_quotes_the_hours_of_each_real_profile(profile: str) -> None:
+    params = params_of(user_params() | {"profile": profile})
+    times, _ = total_seconds(make_bill(params, kept={}, records=[], published=PUBLISHED))
+    images = 2 * work_of(params)["sample_base"].images
+    row = f"| `{profile}` | {images:,} | {times['H100'] / 3600:.1f} | {times['L40S'] / 3600:.1f} |"
+    assert row in (ROOT / "README.md").read_text().splitlines()
 
 
 def test_only_stages_that_would_run_are_billed() -> None:
@@ -50,5 +62,5 @@ def test_the_share_that_was_kept_last_time_counts_for_the_same_base_and_detector
     assert kept_shares(tmp_path, params) == {"class_images": 0.8}
     assert kept_shares(tmp_path, MEDIUM) == {}
     expected = make_bill(params, kept=kept_shares(tmp_path, params), records=[], published=[])[1].work
-    # 20 images per prompt for 16 wanted ones, in blocks of 16.
-    assert expected.images == 8 * 32
+    # 40 images per prompt for 32 wanted ones, in blocks of 16.
+    assert expected.images == 5 * 48

@@ -123,7 +123,11 @@ def test_comments_docstrings_and_layout_make_no_stage_stale(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("module", "stale", "not_stale"),
     [
-        ("project/seeding", {"collect", "encode", "train", "sample_base", "sample_tuned", "compare", "survey"}, set()),
+        (
+            "project/seeding",
+            {"collect", "encode", "train", "sample_base", "sample_tuned", "compare", "survey", "label"},
+            set(),
+        ),
         ("diffusion/latent_format", {"encode", "train", "sample_base", "sample_tuned", "class_images"}, {"verdict"}),
         (
             "diffusion/embeddings",

@@ -34,6 +34,7 @@ def project(tmp_path: Path) -> Path:
     """A project whose own pictures are there."""
     (tmp_path / "data/own/sub").mkdir(parents=True)
     (tmp_path / "data/survey").mkdir()
+    (tmp_path / "data/labels").mkdir()
     (tmp_path / "data/own/a.png").write_bytes(b"a")
     (tmp_path / "data/own/sub/b.png").write_bytes(b"b")
     return tmp_path
@@ -46,9 +47,10 @@ def pictures(project: Path) -> Any:
 def test_every_parameter_that_names_a_file_to_read_is_an_input_with_a_link_that_dvc_compares() -> None:
     """Run settings and files that are pinned by a digest of their own are none."""
     pinned = {"detectors.photographs.networks", "collect.paper.path"}
-    paths = {"base.local_folder", "collect.folder.path", "survey.responses"}
+    paths = {"base.local_folder", "collect.folder.path", "survey.responses", "label.labels", "label.gold"}
     paths |= {f"collect.openai.{name}_template" for name in ("individual", "context")}
     paths |= {f"detectors.rtdetr.{name}_model" for name in ("person", "pose")}
+    paths |= {f"{section}.detector" for section in ("measure", "class_images", "losers", "train.monitor")}
     assert set(named_inputs(OWN)) == paths and not paths & pinned
     outs = read_yaml(ROOT / "dvc.yaml")["stages"]["resolve"]["outs"]
     links = {path: options for out in outs for path, options in out.items() if path.startswith(str(INPUT_LINKS))}
@@ -88,6 +90,25 @@ def test_what_is_not_read_is_no_input(project: Path) -> None:
     assert input_digests(project, params()) == digests
     (project / "data/survey/one.csv").write_text("x")
     assert input_digests(project, params())["survey"] != digests["survey"]
+
+
+def test_of_a_detector_s_folder_more_counts_than_the_weights_that_its_name_pins(project: Path) -> None:
+    folder = project / "data/detector"
+    folder.mkdir()
+    (folder / "config.json").write_text("extra arm")
+    name = f"objects:data/detector@{'0' * 64}"
+
+    def digests() -> dict[str, Any]:
+        return input_digests(project, params(measure={"detector": name}, losers={"detector": name}))
+
+    before = digests()
+    assert before["measure"]["detector"].startswith("data/detector sha256:")
+    # Preference training alone samples losers.
+    assert before["losers"] == {"detector": None} and before["train"] == {"monitor": {"detector": None}}
+    (folder / "config.json").write_text("extra leg")
+    assert digests()["measure"] != before["measure"]
+    pinned = params(measure={"detector": f"objects:owner/detector@{'0' * 40}"})
+    assert input_digests(project, pinned)["measure"] == {"detector": None}
 
 
 def test_an_input_that_is_not_here_counts_as_recorded_and_an_unknown_one_is_refused(project: Path) -> None:

@@ -35,8 +35,8 @@ def test_judges_are_asked_about_every_pair_in_both_orders_each_time() -> None:
     }
     params = of(judge=judge)
     price = read_price(params.judge.models.anthropic, PRICES)
-    # Two images of 700 x 700 at 700 pixels a token, 900 tokens of text, 1,000 of answer.
-    answer = (900 * price.text_input + 1400 * price.image_input + 1000 * price.output) / 1e6
+    # Two images of 700 x 700 at 700 pixels a token, 1,100 tokens of text, 1,000 of answer.
+    answer = (1100 * price.text_input + 1400 * price.image_input + 1000 * price.output) / 1e6
     assert judging_usd(params, PRICES) == pytest.approx(2 * 5 * 2 * 3 * answer)
     assert judging_usd(of(judge=judge | {"batch": True}), PRICES) == pytest.approx(2 * 5 * 2 * 3 * answer / 2)
     with_parts = of(judge=judge | {"parts": "drawn_people"})

@@ -41,6 +41,6 @@ def test_sampling_and_training_take_what_the_trial_said(tmp_path: Path, monkeypa
                 data = noise(params, pipeline, texts)
                 LoraTrainer(pipeline.transformer, params.train, data, checkpoints=tmp_path / "checkpoints").run()
     predicted, found = rates("trial"), rates("run")
-    assert set(predicted) == {*found, "encoding"} and set(found) == {"sampling", "training", "adapted"}
+    assert set(predicted) == {*found, "encoding", "measuring"} and set(found) == {"sampling", "training", "adapted"}
     for kind, rate in found.items():
         assert 1 / 1.5 < predicted[kind] / rate < 1.5, kind

@@ -20,10 +20,10 @@ def test_the_miniatures_work() -> None:
     work = work_of(of("mini"))
     assert work["sample_base"].images == work["measure@tuned"].images == 320 + 640
     assert work["sample_base"].sampling == work["sample_tuned"].adapted == 960 * 20 * 2
-    assert work["class_images"].images == 8 * 16 and work["class_images"].sampling == 128 * 40
+    assert work["class_images"].images == 5 * 32 and work["class_images"].sampling == 160 * 40
     assert work["losers"].images == work["losers"].model_evaluations == 0
     # 20 collected images and their mirror images, and the class images.
-    assert work["encode"].encoding == 20 * 2 + 128
+    assert work["encode"].encoding == 20 * 2 + 160
     assert work["train"].steps == 300 and work["train"].training == 300 * 12
     # At steps 50, 100, ... 300: 2 prompts x 16 seeds, and 64 fixed draws; at the end two images twice.
     assert work["train"].images == 6 * 32 + 4
@@ -36,9 +36,9 @@ def test_the_work_of_stable_diffusion_3_5_medium() -> None:
     work = work_of(of("sd35-medium"))
     assert work["sample_base"].images + work["sample_tuned"].images == 1536
     assert work["sample_base"].sampling == 768 * 80
-    assert work["class_images"].images == 64 and work["train"].images == 84 and work["train"].training == 8000
+    assert work["class_images"].images == 60 and work["train"].images == 84 and work["train"].training == 8000
     # 20 images, each whole and in three crops, and mirrored.
-    assert work["encode"].encoding == 20 * 4 * 2 + 64
+    assert work["encode"].encoding == 20 * 4 * 2 + 60
     # 768 pictures of a megapixel at 1.5 bytes a pixel.
     assert work["sample_base"].disk_bytes == 768 * 1024 * 1024 * 3 // 2
 
@@ -54,7 +54,7 @@ def test_preference_training_handles_winners_losers_and_the_frozen_base() -> Non
     work = work_of(of("mini", train={"method": "dpo"}))
     assert work["losers"].images == 2 * 16
     assert work["train"].training == 300 * (8 + 8 + 4) and work["train"].sampling == 300 * 16
-    assert work["encode"].encoding == 20 * 2 + 128 + 32
+    assert work["encode"].encoding == 20 * 2 + 160 + 32
 
 
 def test_the_last_step_is_evaluated_too_and_micro_batches_change_no_work() -> None:
@@ -70,17 +70,17 @@ def test_rejected_images_are_replaced_by_further_ones_as_long_as_tries_are_left(
 
 def test_images_are_made_in_whole_blocks_of_a_prompt() -> None:
     params = of("mini", sample={"target_seeds_per_prompt": 3, "held_out_seeds_per_prompt": 17, "batch_size": 16})
-    work = work_of(params, kept={"class_images": 127 / 128})
+    work = work_of(params, kept={"class_images": 159 / 160})
     # Two target prompts in one block each, eight held-out ones in two; measured are only those that were asked for.
     assert work["sample_base"].images == 2 * 16 + 8 * 32 and work["measure@base"].images == 2 * 3 + 8 * 17
-    # Two of 130 are rejected, of different prompts in the worst case: each takes one more block.
-    assert work["class_images"].images == 128 + 2 * 16
+    # Two of 162 are rejected, of different prompts in the worst case: each takes one more block.
+    assert work["class_images"].images == 160 + 2 * 16
 
 
 def test_images_that_are_rejected_cost_more_up_to_all_tries() -> None:
     params = of("mini", train={"method": "dpo"})
     half, worst = (work_of(params, kept={"class_images": kept, "losers": kept}) for kept in (0.5, 0.0))
-    assert half["class_images"].images == 256 and worst["class_images"].images == 128 * 4
+    assert half["class_images"].images == 320 and worst["class_images"].images == 160 * 4
     assert worst["losers"].images == 32 * 8
     # However many are sampled, only those are kept that were wanted.
     assert worst["class_images"].disk_bytes == work_of(params)["class_images"].disk_bytes

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from anomend.purchasing.buyer import Buyer
+from anomend.purchasing.buyer import Buyer, Plan, check_together
 from anomend.purchasing.failures import FatalRequestError
 from anomend.purchasing.requests import Outcome, PaidRequest
 from tests.purchasing.settings import settings_for
@@ -67,3 +67,27 @@ def test_retired_and_unpriced_models_are_refused(tmp_path: Path) -> None:
         Buyer(settings_for("dall-e-3", tmp_path))
     with pytest.raises(ValueError, match="has no price for 'no-such-model'"):
         Buyer(settings_for("no-such-model", tmp_path))
+
+
+def test_several_purchases_are_refused_together_before_the_first_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def plans(**changes: object) -> list[tuple[Buyer, Plan]]:
+        one = Buyer(settings_for("gpt-6.2-sol", tmp_path / "one", may_spend=changes.get("may_spend", True)))
+        other = Buyer(settings_for("claude-opus-5-5", tmp_path / "other", **changes))
+        return [(one, one.plan(REQUESTS)), (other, other.plan(REQUESTS[:2]))]
+
+    check_together(plans())
+    told = "gpt-6.2-sol, claude-opus-5-5 together: 5 to buy for about $2.50, $0.00 spent so far"
+    assert told in capsys.readouterr().err
+    for changes, message in (
+        ({"may_spend": False}, r"up to \$2\.50: set ANOMEND_ALLOW_SPEND=1"),
+        ({"max_usd": 0.9}, r"\$1\.00, test\.max_usd allows \$0\.90"),
+        ({"api_key": None}, "TEST_API_KEY is not set"),
+    ):
+        with pytest.raises(FatalRequestError, match=message):
+            check_together(plans(**changes))
+    for buyer, _ in plans():
+        for request in REQUESTS:
+            buyer.store.put(request, ANSWER)
+    check_together(plans(may_spend=False, api_key=None))

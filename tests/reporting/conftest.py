@@ -146,7 +146,7 @@ def complete(inputs: ReportInputs, tmp_path_factory: pytest.TempPathFactory) -> 
         inputs,
         judge={"anatomy": analyse(answers, seed=0), "provenance": {}},
         judge_examples=judge_examples(
-            folder, ["anatomy"], samples_base=inputs.samples_base, samples_tuned=inputs.samples_tuned
+            folder, ["anatomy"], question="Which?", samples_base=inputs.samples_base, samples_tuned=inputs.samples_tuned
         ),
         survey=tally(no_responses(), seed=0),
         agreement={

@@ -17,7 +17,7 @@ def answers(inputs: ReportInputs) -> list[str]:
 
 def test_a_corrected_run_in_numbers(complete: ReportInputs) -> None:
     yes, by_how_much, how_sure, elsewhere, changed, spent, again = answers(complete)
-    assert yes == "Yes: each of the 8 clauses of the verdict passed."
+    assert yes == "Yes: each of the 8 clauses of the verdict passed. Decided by the detector."
     assert "80.0% of the base" in by_how_much and "20.0% of the tuned" in by_how_much
     assert by_how_much.endswith("-60.0 points.")
     assert how_sure.startswith("95% interval of the change -70.0 to -50.0 points, p = 0.0003, from 640 pairs")
@@ -56,16 +56,18 @@ def test_the_held_out_prompt_that_rose_most_is_named(inputs: ReportInputs) -> No
     assert "rose most" not in key_answers(inputs, none)[3].answer
 
 
-def test_held_out_prompts_with_class_images_are_named(inputs: ReportInputs) -> None:
-    parameters = {
-        **inputs.parameters,
-        "prompts": {"held_out": ["standing on the beach", "sitting on the beach"]},
-        "class_images": {"prompts": ["a photo of a person sitting on the beach", "a photo of a person on the snow"]},
-        "train": {"class_batch_size": 4},
-    }
-    sentence = "1 of the 2 held-out prompts have class images"
-    assert sentence in answers(replace(inputs, parameters=parameters))[3]
-    assert sentence not in answers(replace(inputs, parameters=parameters | {"train": {"class_batch_size": 0}}))[3]
+def test_what_training_preserves_and_what_it_never_saw_are_told_apart(inputs: ReportInputs) -> None:
+    def part(base: float, tuned: float, clusters: int) -> dict[str, Any]:
+        return {"base": base, "tuned": tuned, "delta": tuned - base, "clusters": clusters, "better": "lower"}
+
+    preserved, unseen = "anomaly_rate_held_out_preserved", "anomaly_rate_held_out_unseen"
+    parts = {preserved: part(0.025, 0.05, 3), unseen: part(0.1, 0.2, 5)}
+    elsewhere = answers(replace(inputs, compare=inputs.compare | parts))[3]
+    assert "3 of the 8 held-out prompts have class images" in elsewhere
+    assert "preserves them: 2.5% anomalous before, 5.0% after" in elsewhere
+    assert "The others, which training never saw: 10.0% anomalous before, 20.0% after." in elsewhere
+    none = {preserved: part(0, 0, 0) | {"base": None, "tuned": None, "delta": None, "reason": "none"}}
+    assert "class images, by which" not in answers(replace(inputs, compare=inputs.compare | parts | none))[3]
 
 
 def test_the_miniature_is_called_what_it_is(inputs: ReportInputs) -> None:
@@ -81,10 +83,10 @@ def test_other_verdicts_and_missing_metrics(inputs: ReportInputs) -> None:
         return {"verdict": word, "reasons": [], "clauses": clauses}
 
     failed = replace(inputs, verdict=verdict("not_corrected", True, False, None))
-    assert answers(failed)[0] == "No: 1 of 3 clauses failed."
+    assert answers(failed)[0] == "No: 1 of 3 clauses failed. Decided by the detector."
     unsettled = replace(inputs, verdict=verdict("inconclusive", True, None), compare={}, train=None, collect=None)
     undecided, by_how_much, _, elsewhere, changed, spent, _ = answers(unsettled)
-    assert undecided == "Undecided: no clause failed, and the metrics do not settle 1 of 2."
+    assert undecided == "Undecided: no clause failed, and the metrics do not settle 1 of 2. Decided by the detector."
     assert by_how_much == "Not known: n/a (not measured)."
     assert "Not known" in elsewhere and "None" not in "".join(answers(unsettled))
     assert changed == spent == "Not recorded."

@@ -25,6 +25,7 @@ HEADINGS = (
     "Training",
     "Training images",
     "Judges",
+    "People's labels",
     "Survey",
     "Agreement",
     "The paper's tables and figures",
@@ -158,7 +159,7 @@ def test_the_same_inputs_give_the_same_bytes(full: tuple[str, str], complete: Re
 
 
 def test_parts_that_did_not_run_are_named(reports: tuple[str, str], inputs: ReportInputs) -> None:
-    assert [report.count("Not part of this run.") for report in reports] == [6, 6]
+    assert [report.count("Not part of this run.") for report in reports] == [7, 7]
     bare = replace(inputs, train=None, train_loss=None, collect=None, curate=None, parameters={}, picture=None)
     markdown, html = render_report(bare)
     assert "No training curve was recorded." in html and "not recorded" in html

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from anomend.reporting.evidence_tables import cost_table, survey_table, training_table
+from anomend.reporting.evidence_tables import cost_table, judge_table, survey_table, training_table
 from anomend.reporting.formatting import number_text, p_text, reasons_once
 from anomend.reporting.inputs import ReportInputs
 from anomend.reporting.measures import direction, is_share, reading
@@ -66,6 +66,21 @@ def test_measures_of_any_name_are_shown_with_their_direction_in_words() -> None:
     assert shown["lpips within"] == (*plain, "30", "changed (neither direction is good by itself)")
     assert direction({}) == "no direction"
     assert is_share("anomaly_rate_target") and not is_share("frechet_separate")
+
+
+def test_what_judges_could_not_say_and_how_far_to_trust_them_is_next_to_what_they_say() -> None:
+    plain = {"pairs": 8, "win_rate_tuned": 0.5, "ci_low": 0.3, "ci_high": 0.7, "first_position_rate": 0.9}
+    plain |= {"consistency": 0.2, "unparsed": 5, "refused": 3, "cut_off": 1}
+    counts = {"base": {"n": 8, "wrong": 6}, "tuned": {"n": 7, "wrong": 1}}
+    labels = {"target": counts, "caution": "nobody knows how often it errs"}
+    judges = {"openai": plain | {"caution": "it names the first image"}, "anatomy": plain | {"labels": labels}}
+    table = judge_table(judges | {"provenance": {"n": 8}})
+    assert [row[-1] for row in table.rows] == ["5 (3 refused, 1 cut off)"] * 2
+    assert "Caution about openai: it names the first image." in table.note and "about anatomy" not in table.note
+    assert (
+        "to anatomy: something is wrong with the body in 6 of 8 of the base model and 1 of 7 of the tuned" in table.note
+    )
+    assert "Caution: nobody knows how often it errs." in table.note
 
 
 def test_costs(inputs: ReportInputs) -> None:

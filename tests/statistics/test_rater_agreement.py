@@ -7,7 +7,7 @@ import pytest
 from statsmodels.stats.inter_rater import cohens_kappa
 
 from anomend.project.seeding import numpy_generator
-from anomend.statistics import cohen_kappa, fleiss_kappa, krippendorff_alpha
+from anomend.statistics import cohen_kappa, fleiss_kappa, krippendorff_alpha, krippendorff_interval
 
 
 def test_kappa_by_hand_and_by_statsmodels() -> None:
@@ -44,3 +44,18 @@ def test_agreement_that_cannot_be_computed_is_none() -> None:
     assert fleiss_kappa(one_category) is None and krippendorff_alpha(one_category) is None
     assert fleiss_kappa(unequal) is None and krippendorff_alpha(unequal) is not None
     assert fleiss_kappa(single) is None and krippendorff_alpha(single) is None
+
+
+def test_the_interval_of_alpha_is_that_of_resampled_pictures() -> None:
+    """Against alpha itself, picture by picture drawn anew."""
+    rng = np.random.default_rng(0)
+    wrong = rng.random(60) < 0.4
+    answers = wrong[:, None] != (rng.random((60, 3)) < 0.15)
+    counts = np.stack([3 - answers.sum(axis=1), answers.sum(axis=1)], axis=1)
+    counts[0] = [1, 0]  # One answer says nothing of agreement.
+    low, high = krippendorff_interval(counts, seed=0, resamples=2000)
+    pairable = counts[1:]
+    drawn = [krippendorff_alpha(pairable[rng.integers(59, size=59)]) for _ in range(2000)]
+    assert low == pytest.approx(np.quantile(np.array(drawn, dtype=float), 0.025), abs=0.03)
+    assert high == pytest.approx(np.quantile(np.array(drawn, dtype=float), 0.975), abs=0.03)
+    assert krippendorff_interval(np.array([[1, 0], [0, 1]]), seed=0) == (None, None)

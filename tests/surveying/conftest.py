@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 import uvicorn
+from playwright.sync_api import Browser, Page
 
 from anomend.miniature.drawn_people import render, sample_scene
 from anomend.project.seeding import python_random
+from anomend.surveying.desks import Desk, SurveyDesk
 from anomend.surveying.key import SurveyKey
 from anomend.surveying.server import make_app
 from anomend.surveying.site import SurveyImage, Texts, build_site
@@ -38,6 +41,19 @@ class Survey:
     site: Path
     key: SurveyKey
     results: Path
+
+    @property
+    def desk(self) -> SurveyDesk:
+        return SurveyDesk(self.key, self.results)
+
+
+class Site(Protocol):
+    """What can be served."""
+
+    @property
+    def site(self) -> Path: ...
+    @property
+    def desk(self) -> Desk: ...
 
 
 def build(folder: Path, participants: int, pairs: int = 6, repeats: int = 2, catches: int = 2) -> Survey:
@@ -65,12 +81,12 @@ def survey(tmp_path: Path) -> Survey:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[Survey], str]]:
-    """Serve a survey over real HTTP on a free port of this machine; returns its address."""
+def serve() -> Iterator[Callable[[Site], str]]:
+    """Serve a page over real HTTP on a free port of this machine; returns its address."""
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
 
-    def start(survey: Survey) -> str:
-        app = make_app(survey.site, survey.key, survey.results)
+    def start(served: Site) -> str:
+        app = make_app(served.site, served.desk)
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", access_log=False))
         thread = threading.Thread(target=server.run)
         thread.start()
@@ -85,3 +101,26 @@ def serve() -> Iterator[Callable[[Survey], str]]:
     for server, thread in running:
         server.should_exit = True
         thread.join()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of 1280 x 800 whose errors and requests are kept in `page.errors` and `page.asked`."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    opened = context.new_page()
+    errors: list[str] = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    asked: list[str] = []
+    opened.on("request", lambda request: asked.append(request.url))
+    yield opened
+    assert not errors
+    own = ("http://127.0.0.1:", "file://", "blob:", "data:")
+    assert all(url.startswith(own) for url in asked), asked
+    context.close()
+
+
+def photograph(page: Page, name: str) -> None:
+    """Keep a screenshot where ANOMEND_SCREENSHOTS names a folder, for inspection."""
+    if folder := os.environ.get("ANOMEND_SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / f"{name}.png")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -13,35 +12,12 @@ from playwright.sync_api import Browser, Page, expect
 
 from anomend.surveying.responses import read_responses
 from anomend.surveying.submissions import parse_submission, unblind
-from tests.surveying.conftest import MARKUP, Survey
+from tests.surveying.conftest import MARKUP, Survey, photograph
 
 pytestmark = pytest.mark.slow
 
 Serve = Callable[[Survey], str]
 CHOICES = ("left", "right", "unsure")
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page of 1280 x 800 whose errors and requests are kept in `page.errors` and `page.asked`."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    opened = context.new_page()
-    errors: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    asked: list[str] = []
-    opened.on("request", lambda request: asked.append(request.url))
-    yield opened
-    assert not errors
-    own = ("http://127.0.0.1:", "file://", "blob:", "data:")
-    assert all(url.startswith(own) for url in asked), asked
-    context.close()
-
-
-def photograph(page: Page, name: str) -> None:
-    """Keep a screenshot where ANOMEND_SCREENSHOTS names a folder, for inspection."""
-    if folder := os.environ.get("ANOMEND_SCREENSHOTS"):
-        page.screenshot(path=Path(folder) / f"{name}.png")
 
 
 def images_ready(page: Page) -> None:

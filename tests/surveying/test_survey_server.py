@@ -21,6 +21,7 @@ import pandas as pd
 import pytest
 
 from anomend.project.seeding import python_random
+from anomend.surveying.desks import SurveyDesk
 from anomend.surveying.key import write_key
 from anomend.surveying.responses import read_responses
 from anomend.surveying.server import make_app
@@ -220,7 +221,7 @@ def test_a_folder_with_another_key_is_refused(survey: Survey, tmp_path: Path) ->
     (tmp_path / "other").mkdir()
     other = build(tmp_path / "other", 2)
     with pytest.raises(ValueError, match="does not hold the survey of this key: run `dvc repro survey`"):
-        make_app(survey.site, other.key, survey.results)
+        make_app(survey.site, SurveyDesk(other.key, survey.results))
 
 
 def started(folder: Path) -> tuple[subprocess.Popen[str], str, list[str]]:

@@ -38,7 +38,7 @@ def test_the_key_says_whose_image_each_blind_name_is(survey: Survey) -> None:
 
 
 def test_nothing_in_the_folder_tells_whose_image_is_whose(survey: Survey) -> None:
-    own = {"index.html", "style.css", "plugins.js", "results.js", "survey.js"}
+    own = {"index.html", "style.css", "plugins.js", "results.js", "code.js", "survey.js"}
     for name, content in contents(survey.site).items():
         if name.startswith("images/"):
             # Nothing but the pixels: no text, no time, no software.

@@ -13,7 +13,7 @@ from anomend.statistics.paired_rise import PairCounts, rise_tails
 from anomend.statistics.sequential import spent_levels
 from anomend.verdict.claims import Thresholds
 from anomend.verdict.decision import reach_verdict
-from anomend.verdict.evidence import read_evidence
+from anomend.verdict.evidence import read_findings
 from anomend.verdict.looks import LookPlan, Looks
 from anomend.verdict.rounds import Seeds, images_of, sample_in_rounds, sampled_of
 from tests.verdict.made import THRESHOLDS, Counts, change, compare, measured
@@ -57,7 +57,7 @@ def test_one_look_samples_nothing_and_has_the_whole_error() -> None:
     assert not asked and images_of(rounds.seeds) == 2 * (2 * 160 + 2 * 80) and rounds.stopped == "last look"
     assert plan.level("target", 1, 0.05) == 0.05 and sampled_of(rounds.as_metrics(plan), plan) is None
     looks = Looks(THRESHOLDS, plan)
-    looks.take(read_evidence(compare(), measured()))
+    looks.take(read_findings(compare(), measured()))
     assert looks.fail_level("held_out") == pytest.approx(0.05, abs=1e-12)
 
 
@@ -96,7 +96,7 @@ def test_only_the_prompt_that_a_clause_still_needs_is_sampled_further() -> None:
 def test_a_clause_that_was_shown_stays_shown_and_says_when() -> None:
     looks = Looks(THRESHOLDS, PLAN)
     seeds = {"target": {"grass": 40, "street": 40}, "held_out": {"beach": 20, "snow": 20}}
-    looks.take(read_evidence(*counted(seeds, good)))
+    looks.take(read_findings(*counted(seeds, good)))
     first = looks.clauses()["target_rate"]
     assert first.passed and first.p_pass == rate_tails(0, 80, 0.15).beyond
     assert first.sentence.endswith("Settled at look 1 of 3, with 40 of up to 160 seeds per prompt.")
@@ -106,7 +106,7 @@ def test_a_clause_that_was_shown_stays_shown_and_says_when() -> None:
         seeds,
         lambda prompt, n: (2 * n // 5, n // 2, 0, n - 2 * n // 5 - n // 2) if prompt == "grass" else good(prompt, n),
     )
-    looks.take(read_evidence(*bad))
+    looks.take(read_findings(*bad))
     assert looks.clauses()["target_rate"] == first
 
 
@@ -120,7 +120,7 @@ def test_a_prompt_that_was_shown_stays_shown_at_the_level_of_its_look() -> None:
 
     for n in (40, 80):
         seeds = {"target": {"grass": 40, "street": 40}, "held_out": {"beach": n, "snow": n}}
-        looks.take(read_evidence(*counted(seeds, draw)))
+        looks.take(read_findings(*counted(seeds, draw)))
     clause = looks.clauses()["worst_held_out_prompt"]
     assert rise_tails(PairCounts(0, 0, 9, 71), 0.15).beyond > PLAN.level("held_out", 2, 0.05)
     assert clause.passed and clause.p_pass == rise_tails(PairCounts(0, 0, 0, 40), 0.15).beyond
@@ -132,7 +132,7 @@ def test_a_prompt_that_was_shown_stays_shown_at_the_level_of_its_look() -> None:
 def test_a_clause_fails_at_the_level_of_its_look_and_not_before() -> None:
     looks = Looks(THRESHOLDS, PLAN)
     seeds = {"target": {"grass": 40, "street": 40}, "held_out": {"beach": 20, "snow": 20}}
-    looks.take(read_evidence(*counted(seeds, good)))
+    looks.take(read_findings(*counted(seeds, good)))
     assert looks.fail_level("target_rate") == pytest.approx(8 * spent_levels([0.25, 0.5, 1], 0.05 / 8)[0], rel=1e-9)
 
 
@@ -149,7 +149,7 @@ def test_the_verdict_replays_the_looks() -> None:
     rounds, _, looks = rounds_of(good)
     last = counted(rounds.seeds, good)
     taken = rounds.as_metrics(PLAN)
-    earlier = [read_evidence(each["compare"], each["measure_tuned"]) for each in taken["earlier"]]
+    earlier = [read_findings(each["compare"], each["measure_tuned"]) for each in taken["earlier"]]
     verdict = reach_verdict(*last, THRESHOLDS, plan=PLAN, earlier=earlier, sampled=sampled_of(taken, PLAN))
     assert verdict.outcome == looks.outcome() == "corrected" and verdict.clauses == looks.clauses()
     assert verdict.looks == {

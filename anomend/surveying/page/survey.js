@@ -1,44 +1,15 @@
 // The course of the survey: code, consent, pairs, results. The plan of each participant is plans/<code>.js.
 "use strict";
 
-const CODE = /^[a-z2-7]{13}$/;
+const TEXTS = {
+  title: "Survey",
+  code: "Your participant code",
+  continue: "Continue",
+  code_form: "That is not a participant code: a code has 13 letters and digits.",
+  code_unknown: "This code is not known: check it, or ask the person who invited you.",
+};
 const HOW = "Choose with a click or a tap, or with the keys: ← for the left picture, → for the right one, ↓ if you are not"
   + " sure. If you close this page and open it again in the same browser, it goes on where you stopped.";
-
-function loadPlan(code) {
-  return new Promise((resolve, reject) => {
-    // A script and not a fetch, because a page that was opened as a file may not fetch.
-    const script = element("script", { src: `plans/${code}.js` });
-    script.addEventListener("load", () => resolve(window.surveyPlan));
-    script.addEventListener("error", () => reject(new Error("no such plan")));
-    document.head.append(script);
-  });
-}
-
-function askForCode(problem = "") {
-  const field = element("input", { name: "code", autocomplete: "off", autocapitalize: "none", spellcheck: false });
-  const form = element("form", { className: "text" }, element("h1", { textContent: "Survey" }),
-    element("label", {}, "Your participant code ", field),
-    element("p", { className: "problem", textContent: problem }),
-    element("button", { className: "primary", textContent: "Continue" }));
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    form.remove();
-    open(field.value.trim().toLowerCase());
-  });
-  document.body.append(form);
-  field.focus();
-}
-
-async function open(code) {
-  if (!CODE.test(code)) return askForCode(code && "That is not a participant code: a code has 13 letters and digits.");
-  try {
-    await run(await loadPlan(code));
-  } catch (error) {
-    if (error.message !== "no such plan") throw error;
-    askForCode("This code is not known: check it, or ask the person who invited you.");
-  }
-}
 
 async function run(plan) {
   document.title = plan.title;
@@ -82,4 +53,4 @@ function jsPsychFinal(plan, progress) {
   };
 }
 
-open(location.hash.slice(1));
+openPlan(location.hash.slice(1), TEXTS, "surveyPlan", run);

@@ -1,0 +1,1 @@
+"""What people's labels of single pictures say: rates of wrong pictures, corrected for the raters' errors."""
