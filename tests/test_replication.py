@@ -25,7 +25,7 @@ from anomend.measuring.features import get_extractor
 from anomend.measuring.psnr import psnr_within, published_psnr_within
 from anomend.measuring.ssim import ssim_within
 from anomend.pipeline.imports import Reader
-from anomend.statistics import within_set_permutation_test
+from anomend.statistics.unpaired import within_set_permutation_test
 from studies.replication import tables
 from studies.replication.fid import candidates, reproduced
 from studies.replication.images import ENVIRONMENT, PaperImages, find_folder, read_images

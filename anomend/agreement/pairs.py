@@ -16,7 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
-from anomend.statistics import cohen_kappa, wilson_interval
+from anomend.statistics.proportions import wilson_interval
+from anomend.statistics.rater_agreement import cohen_kappa
 from anomend.statistics.resampling import bootstrap_counts, resampled_units, stretched_interval
 
 CHOICES = ("base", "tie", "tuned")

@@ -12,7 +12,9 @@ from anomend.comparing.effects import Effects, Resampling
 from anomend.measuring.pairing import pair_by_prompt_and_seed
 from anomend.measuring.rates import AnomalyRate, read_rates
 from anomend.project.paths import MODELS
-from anomend.statistics import Rate, insufficient, paired_effect
+from anomend.statistics.effect import insufficient
+from anomend.statistics.paired import paired_effect
+from anomend.statistics.rate import Rate
 
 Metrics = Mapping[str, Any]
 

@@ -26,7 +26,8 @@ from anomend.measuring.features import Images
 from anomend.measuring.set_metrics import Features, Metrics
 from anomend.params.evaluation import CompareParams, MeasureParams
 from anomend.project.paths import MODELS
-from anomend.statistics import Better, holm
+from anomend.statistics.effect import Better
+from anomend.statistics.exact_tests import holm
 
 NO_DETECTOR = "none"
 UNPROVEN = (

@@ -23,7 +23,9 @@ from anomend.measuring.perceptual import get_perceptual, perceptual_matrices
 from anomend.measuring.psnr import psnr_matrix
 from anomend.measuring.ssim import ssim_matrix
 from anomend.params.evaluation import CompareParams, MeasureParams
-from anomend.statistics import Better, Effect, compare_within_set, insufficient, paired_effect
+from anomend.statistics.effect import Better, Effect, insufficient
+from anomend.statistics.paired import paired_effect
+from anomend.statistics.within_set import compare_within_set
 
 Effects = dict[str, Effect]
 Features = NDArray[np.float32]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from anomend.statistics import wilson_interval
+from anomend.statistics.proportions import wilson_interval
 from anomend.statistics.resampling import bootstrap_means, resampled_units, stretched_interval
 
 MIN_PAIRS = 5

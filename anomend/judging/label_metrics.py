@@ -8,7 +8,7 @@ from typing import Any
 from anomend.judging.body_question import BodyVerdict
 from anomend.judging.picture_answers import PictureAnswer
 from anomend.labelling.records import KINDS
-from anomend.statistics import wilson_interval
+from anomend.statistics.proportions import wilson_interval
 
 MODELS = ("base", "tuned")
 CAUTION = "labels of a model count for nothing until people's labels of the same pictures show how often it errs"

@@ -19,8 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from anomend.measuring.kernels import Kernel, kernel_sum, polynomial_kernel, split_sums, within_kernel_sum
 from anomend.measuring.vectors import fitting
-from anomend.statistics import Better, Effect
-from anomend.statistics.effect import MIN_PAIRS, insufficient
+from anomend.statistics.effect import MIN_PAIRS, Better, Effect, insufficient
 from anomend.statistics.resampling import (
     bootstrap_counts,
     resampled_units,

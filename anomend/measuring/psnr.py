@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from anomend.measuring.pictures import checked
-from anomend.statistics import within_set_mean
+from anomend.statistics.within_set import within_set_mean
 
 _BATCH_VALUES = 500_000
 """Number of values processed at a time, so that they stay in the processor's cache."""

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from anomend.statistics import Rate
+from anomend.statistics.rate import Rate
 
 Scope = Literal["group", "prompt", "kind"]
 

@@ -20,7 +20,7 @@ from anomend.measuring.frechet import frechet_distance
 from anomend.measuring.kernel_distance import kernel_distance
 from anomend.measuring.memorisation import nearest_instance_similarity
 from anomend.measuring.precision_recall import PrecisionRecall
-from anomend.statistics import mean_within_sets, within_set_mean
+from anomend.statistics.within_set import mean_within_sets, within_set_mean
 
 Features = NDArray[np.float32]
 Metrics = dict[str, Any]

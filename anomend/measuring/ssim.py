@@ -22,7 +22,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from anomend.measuring.pictures import checked
-from anomend.statistics import within_set_mean
+from anomend.statistics.within_set import within_set_mean
 
 WINDOW = 7
 C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from anomend.people.answers import Answers
-from anomend.statistics import crossed_interval, krippendorff_alpha, krippendorff_interval
+from anomend.statistics.crossed import crossed_interval
 from anomend.statistics.dawid_skene import one_hot
+from anomend.statistics.rater_agreement import krippendorff_alpha, krippendorff_interval
 
 
 def agreement(answers: Answers, *, seed: int, resamples: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from anomend.reporting.rates import PromptRates
-from anomend.statistics import Rate
+from anomend.statistics.rate import Rate
 
 BASE_COLOUR, TUNED_COLOUR = "#c2620e", "#2a7fd4"
 """Each at least 3:1 against the light and the dark page; markers differ as well."""

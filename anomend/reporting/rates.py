@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from anomend.measuring.rates import read_rates
-from anomend.statistics import Rate
+from anomend.statistics.rate import Rate
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from anomend.reporting.measures import (
     reading,
 )
 from anomend.reporting.rates import PromptRates
-from anomend.statistics import Rate
+from anomend.statistics.rate import Rate
 
 OUTCOMES = {True: "✓ passed", False: "✗ failed", None: "? unsettled"}
 

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from anomend.reporting.charts import BASE_COLOUR, INK, STYLE, TUNED_COLOUR, as_svg, new_chart
-from anomend.statistics import Rate
+from anomend.statistics.rate import Rate
 
 _HEIGHT = 2.6
 _MAX_POINTS = 400

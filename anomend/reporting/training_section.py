@@ -8,7 +8,7 @@ from pathlib import Path
 from anomend.reporting.inputs import Metrics, ReportInputs
 from anomend.reporting.thumbnails import picture_uri
 from anomend.reporting.training_charts import anomaly_chart, has_curve, loss_chart, validation_chart
-from anomend.statistics import Rate
+from anomend.statistics.rate import Rate
 
 LOSS, VALIDATION, ANOMALIES = "Training loss", "Validation loss", "Anomaly rate while training"
 MOST_SAMPLES, SAMPLES_WIDTH = 8, 768

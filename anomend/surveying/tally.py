@@ -13,14 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from anomend.statistics import (
-    crossed_interval,
-    fleiss_kappa,
-    holm,
-    krippendorff_alpha,
-    sign_test,
-    wilson_interval,
-)
+from anomend.statistics.crossed import crossed_interval
+from anomend.statistics.exact_tests import holm, sign_test
+from anomend.statistics.proportions import wilson_interval
+from anomend.statistics.rater_agreement import fleiss_kappa, krippendorff_alpha
 from anomend.surveying.exclusion import ExclusionRules, excluded_participants
 from anomend.surveying.mixed_model import mixed_logistic
 from anomend.surveying.repeats import rater_noise, repeated_votes

@@ -19,7 +19,7 @@ from anomend.params.params import Params
 from anomend.pictures.sample_store import SampleStore
 from anomend.project.devices import resolve_device
 from anomend.project.metric_files import library_versions
-from anomend.statistics import Rate
+from anomend.statistics.rate import Rate
 from anomend.training.evaluations import EvaluationHistory, Image
 from anomend.training.log import TrainingLog
 from anomend.training.loop import LoraTrainer

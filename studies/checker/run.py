@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from anomend.miniature.anatomy import Anatomy, check, check_regions
-from anomend.statistics import Rate
+from anomend.statistics.rate import Rate
 from studies.checker import drawings
 from studies.checker.drawings import KINDS, RIGHT, anomaly_of, draw
 

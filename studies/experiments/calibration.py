@@ -43,7 +43,10 @@ from anomend.project.dependencies import recorded_fingerprint
 from anomend.project.paths import FEATURE_STORE, INSTANCE, MODELS, PLOTS, SAMPLE_STORE
 from anomend.project.seeding import numpy_generator
 from anomend.project.shared_folders import shared_folder
-from anomend.statistics import Rate, compare_within_set, mcnemar_test, paired_effect
+from anomend.statistics.exact_tests import mcnemar_test
+from anomend.statistics.paired import paired_effect
+from anomend.statistics.rate import Rate
+from anomend.statistics.within_set import compare_within_set
 from studies.experiments.base_pool import BLOCKS, Pool, draw_pool, measure_pool
 from studies.experiments.nulls import Anomalous, Pairs, labels_swapped, other_seeds, swapped_anomalies
 

@@ -21,8 +21,8 @@ from tqdm import tqdm
 
 from anomend.project.files import write_whole
 from anomend.project.seeding import numpy_generator
-from anomend.statistics import wilson_interval
 from anomend.statistics.noisy_pairs import NoisyPairs
+from anomend.statistics.proportions import wilson_interval
 from anomend.verdict.claims import adjusted, claims, outcome_of
 from anomend.verdict.clauses import settle
 from anomend.verdict.evidence import Copies, Findings, Ratio

@@ -22,9 +22,9 @@ from tqdm import tqdm
 from anomend.people.estimates import LabelledPairs, estimate, labelled_pairs_of
 from anomend.project.files import write_whole
 from anomend.project.seeding import numpy_generator
-from anomend.statistics import wilson_interval
 from anomend.statistics.corrected_labels import correct_labels
 from anomend.statistics.dawid_skene import NOTHING, WRONG, fit_raters
+from anomend.statistics.proportions import wilson_interval
 from studies.experiments.people_runs import CREW, Labelling, predicted
 
 TABLE = Path("studies/experiments/people_intervals.csv")

@@ -17,7 +17,7 @@ from anomend.miniature.anatomy import check
 from anomend.miniature.defects import DEFECTIVE
 from anomend.miniature.pipeline import T5_TOKENS, build_pipeline
 from anomend.pictures.sheet import make_sheet
-from anomend.statistics import wilson_interval
+from anomend.statistics.proportions import wilson_interval
 from studies.pretraining.settings import load_settings, read_metrics, write_metrics
 
 BUILD = Path("studies/pretraining/build")

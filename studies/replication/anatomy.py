@@ -12,7 +12,8 @@ from tqdm import tqdm
 from anomend.detectors.detector import Detector
 from anomend.detectors.observation import Observation
 from anomend.detectors.photographs.detector import CAUTION, KINDS
-from anomend.statistics import holm, permutation_test
+from anomend.statistics.exact_tests import holm
+from anomend.statistics.unpaired import permutation_test
 
 SETS = ("tuned", "base", "instance")
 EXPLORATORY = (

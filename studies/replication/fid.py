@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomend.measuring.frechet import frechet_distance
-from anomend.statistics import within_set_mean
+from anomend.statistics.within_set import within_set_mean
 
 Features = NDArray[np.floating]
 

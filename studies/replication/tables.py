@@ -27,12 +27,8 @@ from anomend.measuring.memorisation import nearest_instance_similarity
 from anomend.measuring.psnr import psnr_matrix, published_psnr_matrix
 from anomend.measuring.ssim import ssim_cross, ssim_matrix
 from anomend.project.metric_files import library_versions, write_metrics
-from anomend.statistics import (
-    permutation_test,
-    unpaired_interval,
-    within_set_interval,
-    within_set_permutation_test,
-)
+from anomend.statistics.unpaired import permutation_test, within_set_permutation_test
+from anomend.statistics.unpaired_intervals import unpaired_interval, within_set_interval
 from studies.replication.anatomy import anatomy_metrics
 from studies.replication.fid import candidates, reproduced
 from studies.replication.images import COMMIT, REPOSITORY, PaperImages, find_folder, read_images

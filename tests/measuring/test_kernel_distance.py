@@ -14,7 +14,7 @@ from anomend.measuring.kernel_distance import (
     kernel_distance_test,
 )
 from anomend.measuring.kernels import gaussian_kernel, polynomial_kernel
-from anomend.statistics import within_set_mean
+from anomend.statistics.within_set import within_set_mean
 
 
 def features(n: int, shift: float = 0.0, seed: int = 0, d: int = 5) -> np.ndarray:

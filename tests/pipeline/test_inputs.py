@@ -92,11 +92,12 @@ def test_what_is_not_read_is_no_input(project: Path) -> None:
     assert input_digests(project, params())["survey"] != digests["survey"]
 
 
-def test_of_a_detector_s_folder_more_counts_than_the_weights_that_its_name_pins(project: Path) -> None:
+@pytest.mark.parametrize("detector", ["objects", "segformer"])
+def test_of_a_detector_s_folder_more_counts_than_the_weights_that_its_name_pins(project: Path, detector: str) -> None:
     folder = project / "data/detector"
     folder.mkdir()
     (folder / "config.json").write_text("extra arm")
-    name = f"objects:data/detector@{'0' * 64}"
+    name = f"{detector}:data/detector@{'0' * 64}"
 
     def digests() -> dict[str, Any]:
         return input_digests(project, params(measure={"detector": name}, losers={"detector": name}))
@@ -107,8 +108,9 @@ def test_of_a_detector_s_folder_more_counts_than_the_weights_that_its_name_pins(
     assert before["losers"] == {"detector": None} and before["train"] == {"monitor": {"detector": None}}
     (folder / "config.json").write_text("extra leg")
     assert digests()["measure"] != before["measure"]
-    pinned = params(measure={"detector": f"objects:owner/detector@{'0' * 40}"})
-    assert input_digests(project, pinned)["measure"] == {"detector": None}
+    endpoint = f"endpoint:http://127.0.0.1:8000/v1#sdg?model=m&instructions=words.txt&sha256={'0' * 64}"
+    for other in (f"objects:owner/detector@{'0' * 40}", endpoint):
+        assert input_digests(project, params(measure={"detector": other}))["measure"] == {"detector": None}
 
 
 def test_an_input_that_is_not_here_counts_as_recorded_and_an_unknown_one_is_refused(project: Path) -> None:

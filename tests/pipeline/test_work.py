@@ -22,8 +22,8 @@ def test_the_miniatures_work() -> None:
     assert work["sample_base"].sampling == work["sample_tuned"].adapted == 960 * 20 * 2
     assert work["class_images"].images == 5 * 32 and work["class_images"].sampling == 160 * 40
     assert work["losers"].images == work["losers"].model_evaluations == 0
-    # 20 collected images and their mirror images, and the class images.
-    assert work["encode"].encoding == 20 * 2 + 160
+    # 48 collected images and their mirror images, and the class images.
+    assert work["encode"].encoding == 48 * 2 + 160
     assert work["train"].steps == 300 and work["train"].training == 300 * 12
     # At steps 50, 100, ... 300: 2 prompts x 16 seeds, and 64 fixed draws; at the end two images twice.
     assert work["train"].images == 6 * 32 + 4
@@ -54,7 +54,7 @@ def test_preference_training_handles_winners_losers_and_the_frozen_base() -> Non
     work = work_of(of("mini", train={"method": "dpo"}))
     assert work["losers"].images == 2 * 16
     assert work["train"].training == 300 * (8 + 8 + 4) and work["train"].sampling == 300 * 16
-    assert work["encode"].encoding == 20 * 2 + 160 + 32
+    assert work["encode"].encoding == 48 * 2 + 160 + 32
 
 
 def test_the_last_step_is_evaluated_too_and_micro_batches_change_no_work() -> None:

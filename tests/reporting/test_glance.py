@@ -8,7 +8,7 @@ from typing import Any
 from anomend.reporting.glance import key_answers, subject
 from anomend.reporting.inputs import ReportInputs
 from anomend.reporting.rates import PromptRates
-from anomend.statistics import Rate
+from anomend.statistics.rate import Rate
 
 
 def answers(inputs: ReportInputs) -> list[str]:

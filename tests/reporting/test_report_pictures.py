@@ -13,7 +13,7 @@ from anomend.reporting.charts import rate_chart, renamed
 from anomend.reporting.inputs import ReportInputs
 from anomend.reporting.rates import prompt_rates
 from anomend.reporting.training_charts import anomaly_chart, loss_chart, validation_chart
-from anomend.statistics import Rate
+from anomend.statistics.rate import Rate
 
 
 def test_rates_match_scipys_wilson_interval(inputs: ReportInputs) -> None:

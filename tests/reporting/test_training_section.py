@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 from anomend.reporting.inputs import ReportInputs
 from anomend.reporting.training_charts import anomaly_chart, has_curve, loss_chart
 from anomend.reporting.training_section import training_charts, training_samples
-from anomend.statistics import Rate
+from anomend.statistics.rate import Rate
 
 
 def test_a_run_without_class_images_has_one_curve(inputs: ReportInputs) -> None:

@@ -8,12 +8,7 @@ from scipy.stats import binom, binomtest
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from anomend.statistics import (
-    holm,
-    mcnemar_mid_p,
-    mcnemar_test,
-    sign_test,
-)
+from anomend.statistics.exact_tests import holm, mcnemar_mid_p, mcnemar_test, sign_test
 
 
 @pytest.mark.parametrize(("wins", "losses"), [(10, 0), (9, 1), (8, 2), (3, 3), (0, 1), (30, 12)])

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from anomend.people.estimates import estimate
-from anomend.statistics import wilson_interval
 from anomend.statistics.noisy_pairs import Noise, NoisyPairs, fractional_tails
 from anomend.statistics.one_sided import rate_tails
 from anomend.statistics.paired_rise import PairCounts, rise_tails
+from anomend.statistics.proportions import wilson_interval
 from tests.people.made import simulated_pairs
 
 NONE = Noise.of(np.zeros((3, 3)))

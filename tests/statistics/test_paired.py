@@ -10,13 +10,16 @@ import pytest
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from anomend.statistics import (
-    Effect,
-    newcombe_interval,
-    paired_effect,
+from anomend.statistics.effect import Effect
+from anomend.statistics.paired import paired_effect
+from anomend.statistics.proportions import newcombe_interval
+from anomend.statistics.resampling import (
+    bootstrap_means,
+    percentile_interval,
+    resampled_units,
     sign_flip_test,
+    small_sample_stretch,
 )
-from anomend.statistics.resampling import bootstrap_means, percentile_interval, resampled_units, small_sample_stretch
 
 
 def prompts(count: int, seeds: int) -> list[str]:

@@ -7,7 +7,7 @@ import json
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from anomend.statistics import Rate
+from anomend.statistics.rate import Rate
 
 
 @pytest.mark.parametrize(("k", "n"), [(0, 10), (26, 256), (7, 7)])

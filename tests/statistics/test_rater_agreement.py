@@ -7,7 +7,7 @@ import pytest
 from statsmodels.stats.inter_rater import cohens_kappa
 
 from anomend.project.seeding import numpy_generator
-from anomend.statistics import cohen_kappa, fleiss_kappa, krippendorff_alpha, krippendorff_interval
+from anomend.statistics.rater_agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha, krippendorff_interval
 
 
 def test_kappa_by_hand_and_by_statsmodels() -> None:

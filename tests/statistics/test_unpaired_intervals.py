@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import bootstrap, norm
 from scipy.stats import t as student
 
-from anomend.statistics import unpaired_interval, within_set_interval
+from anomend.statistics.unpaired_intervals import unpaired_interval, within_set_interval
 
 
 def similarities(values: np.ndarray) -> np.ndarray:

@@ -6,13 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import permutation_test as scipy_permutation_test
 
-from anomend.statistics import (
-    compare_within_set,
-    mean_within_sets,
-    permutation_test,
-    within_set_mean,
-    within_set_permutation_test,
-)
+from anomend.statistics.unpaired import permutation_test, within_set_permutation_test
+from anomend.statistics.within_set import compare_within_set, mean_within_sets, within_set_mean
 
 
 def similarities(values: np.ndarray) -> np.ndarray:

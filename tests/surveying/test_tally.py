@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from anomend.statistics import wilson_interval
+from anomend.statistics.proportions import wilson_interval
 from anomend.surveying.exclusion import ExclusionRules, excluded_participants
 from anomend.surveying.repeats import rater_noise
 from anomend.surveying.responses import COLUMNS, check_responses, no_responses, read_responses
