@@ -37,6 +37,7 @@ def main() -> None:
         question=params.survey.question,
         detector=params.measure.detector,
         detectors=params.detectors,
+        device=params.base.device,
         purchases=purchases,
         folder=JUDGEMENTS,
     )

@@ -58,5 +58,5 @@ def _listed(anomalies: Sequence[str]) -> str:
 
 def make_judge(settings: JudgeSettings) -> AnatomyJudge:
     """The detector of `measure.detector` as a judge."""
-    detector = make_detector(settings.detector, settings.detectors)
+    detector = make_detector(settings.detector, settings.detectors, settings.device)
     return AnatomyJudge(lambda image: detector.detect(image).anomalies, detector.name)

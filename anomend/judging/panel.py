@@ -53,6 +53,7 @@ def judge_pairs(
     question: str,
     detector: str,
     detectors: DetectorParams,
+    device: str,
     purchases: Mapping[str, PurchaseSettings],
     folder: Path,
 ) -> PanelResult:
@@ -65,6 +66,7 @@ def judge_pairs(
         question: which of two images is the more natural, in the words that people read.
         detector: name of the anatomy detector behind the judge `anatomy`.
         detectors: parameters of the detectors.
+        device: where detectors run that can use a GPU.
         purchases: by paid judge: its model and money.
         folder: where the answers are written, one JSONL file per judge.
 
@@ -78,6 +80,7 @@ def judge_pairs(
             JudgeSettings(
                 detector=detector,
                 detectors=detectors,
+                device=device,
                 llm=_llm_settings(params, purchases[name], question) if name in PAID_JUDGES else None,
             ),
         )
@@ -90,7 +93,7 @@ def judge_pairs(
     # Before pictures are searched for parts, and before the first cent.
     sent = _affordable(paid, about_whole, about_single)
     if params.parts != "none" and paid:
-        parts = make_detector(params.parts, detectors)
+        parts = make_detector(params.parts, detectors, device)
         about_parts = part_questions(pairs, params.repeats, parts)
         pictures = with_parts(pictures, parts)
         about_single = picture_questions(pictures)

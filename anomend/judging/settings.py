@@ -39,6 +39,8 @@ class JudgeSettings:
     """Name of the anatomy detector."""
     detectors: DetectorParams
     """Parameters of the detectors."""
+    device: str = "auto"
+    """Where detectors run that can use a GPU."""
     llm: LlmSettings | None = None
     """For paid judges."""
 

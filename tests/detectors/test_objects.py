@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from anomend.detectors.detector import Detector
 from anomend.detectors.objects import load_detect
 from anomend.detectors.observation import Image, Observation
 from anomend.detectors.table import check_detector, make_detector
+from anomend.judging.registry import make_judge
+from anomend.judging.settings import JudgeSettings
 from tests.detectors.settings import detector_params
 
 SETTINGS = detector_params()
@@ -108,3 +111,12 @@ def test_a_hub_model_that_cannot_be_downloaded_names_the_way_out() -> None:
     check_detector(name, SETTINGS, "anomalies")
     with pytest.raises(FileNotFoundError, match="set the detector to none"):
         make_detector(name, SETTINGS)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_the_judge_by_a_detector_runs_where_base_device_says(tmp_path: Path) -> None:
+    settings = JudgeSettings(detector=model(tmp_path / "model", (9.0, -9.0), NAMES), detectors=SETTINGS)
+    make_judge("anatomy", settings)
+    with pytest.raises(ValueError, match=r"torch sees no GPU here: set base\.device=auto"):
+        make_judge("anatomy", replace(settings, device="cuda"))
