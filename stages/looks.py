@@ -15,6 +15,7 @@ from anomend.detectors.table import make_detector
 from anomend.diffusion.lora import lora_sha256
 from anomend.diffusion.model_samplers import both_samplers
 from anomend.diffusion.sample_sets import sampled_tables
+from anomend.measuring.detection import detection_of
 from anomend.measuring.feature_store import FeatureStore
 from anomend.params.resolved import load_params
 from anomend.pictures.image_sets import read_imagefolder
@@ -33,8 +34,7 @@ def main() -> None:
     params = load_params()
     refuse_another_lora(record_in_force(params, paths.CONFIRMATIONS), lora_sha256(paths.LORA))
     store = SampleStore(shared_folder(Path.cwd(), paths.SAMPLE_STORE, params.sample.store))
-    detection = [recorded_fingerprint("detector"), params.detectors.model_dump()]
-    features = FeatureStore(paths.FEATURE_STORE, params.base.device, detection=detection)
+    features = FeatureStore(paths.FEATURE_STORE, params.base.device, detection=detection_of(params))
     sampler_code, first_seed = recorded_fingerprint("sampler"), params.sample.first_seed
     detector = cache(lambda: make_detector(params.measure.detector, params.detectors, params.base.device))
     samplers = cache(lambda: both_samplers(params, store=store, code=sampler_code, lora=paths.LORA))

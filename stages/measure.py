@@ -8,11 +8,11 @@ from functools import partial
 from safetensors.numpy import save_file
 
 from anomend.detectors.table import make_detector
+from anomend.measuring.detection import detection_of
 from anomend.measuring.feature_store import FeatureStore
 from anomend.measuring.samples import measure_samples
 from anomend.params.resolved import load_params
 from anomend.pictures.image_sets import read_imagefolder
-from anomend.project.dependencies import recorded_fingerprint
 from anomend.project.devices import device_name, resolve_device
 from anomend.project.metric_files import library_versions, write_metrics
 from anomend.project.paths import FEATURE_STORE, FEATURES, INSTANCE, METRICS, MODELS, PLOTS, SAMPLES
@@ -29,11 +29,7 @@ def main(model: str) -> None:
             read_imagefolder(INSTANCE),
             detector=make_detector(params.measure.detector, params.detectors, params.base.device),
             settings=params.measure,
-            store=FeatureStore(
-                FEATURE_STORE,
-                params.base.device,
-                detection=[recorded_fingerprint("detector"), params.detectors.model_dump()],
-            ),
+            store=FeatureStore(FEATURE_STORE, params.base.device, detection=detection_of(params)),
         )
     PLOTS.mkdir(parents=True, exist_ok=True)
     measured.per_image.to_csv(PLOTS / f"images_{model}.csv", index=False)

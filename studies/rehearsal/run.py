@@ -97,6 +97,7 @@ def rehearse(folder: Path, base: Path, shapes: str = "true", changes: dict[str, 
     stage("train_killed", "stages.train", kill_when=lambda: any(work.glob(SAVED)))
     if not any(line.startswith("resuming after step") for line in _lines(stage("train_resumed", "stages.train"))):
         raise ValueError(f"train began anew after a kill, although it had saved a checkpoint; see {folder}")
+    stage("looks", "stages.looks")
     stage("sample", "stages.sample", "tuned")
     metrics["parameters"] = parameter_counts(SHAPES[shapes])
     metrics["provenance"] = {

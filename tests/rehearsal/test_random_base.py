@@ -132,7 +132,7 @@ def test_the_latent_format_is_stable_diffusion_3s(base: Path) -> None:
 def test_the_stages_run_on_it_and_resume_after_a_kill(tmp_path: Path) -> None:
     changes = {"base": {"resolution": 64}, "train": {"steps": 60}}
     metrics = rehearse(tmp_path, tmp_path / "base", "shrunk", changes)
-    stages = ("random_base", "encode", "train_killed", "train_resumed", "sample")
+    stages = ("random_base", "encode", "train_killed", "train_resumed", "looks", "sample")
     assert all(metrics[stage]["seconds"] > 0 and metrics[stage]["peak_memory_bytes"] > 2**26 for stage in stages)
     assert (tmp_path / "work/models/lora/pytorch_lora_weights.safetensors").exists()
     assert len(list((tmp_path / "work/data/samples/tuned").glob("*.png"))) == 2

@@ -1,0 +1,17 @@
+"""What detected anomalies depend on besides the detector's name and the image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from anomend.params.params import Params
+from anomend.project.dependencies import recorded_fingerprint, recorded_inputs
+
+
+def detection_of(params: Params) -> list[Any]:
+    """The fingerprint of the detectors' code, their parameters, and the contents of the folder that a name leads to.
+
+    Raises:
+        ValueError: stage `resolve` has not run.
+    """
+    return [recorded_fingerprint("detector"), params.detectors.model_dump(), recorded_inputs("measure")]
