@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from anomend.params.params import Params
-from anomend.project.dependencies import recorded_fingerprint, recorded_inputs
+from anomend.project.dependencies import recorded_fingerprint
+from anomend.project.paths import INPUTS
 
 
 def detection_of(params: Params) -> list[Any]:
@@ -14,4 +16,8 @@ def detection_of(params: Params) -> list[Any]:
     Raises:
         ValueError: stage `resolve` has not run.
     """
-    return [recorded_fingerprint("detector"), params.detectors.model_dump(), recorded_inputs("measure")]
+    try:
+        inputs = json.loads(INPUTS.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        inputs = {}
+    return [recorded_fingerprint("detector"), params.detectors.model_dump(), inputs.get("measure")]
