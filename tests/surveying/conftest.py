@@ -53,12 +53,14 @@ def recruiting(**changes: Any) -> RecruitingParams:
     return RecruitingParams.model_validate(values | changes)
 
 
-def picture(prompt: str, seed: int, drawing: str, size: int | None = None) -> SurveyImage:
+def picture(prompt: str, seed: int, drawing: str, size: int | None = None, grain: float = 0) -> SurveyImage:
+    """A drawn person; scaled up to `size`, with as much grain as a photograph's, if asked for."""
     rng = python_random(seed, drawing)
     pixels = render(sample_scene(rng, "lying", "grass"), rng)
     if size:
         scaled = Image.fromarray(pixels).resize((size, size), Image.Resampling.NEAREST)
-        pixels = np.asarray(scaled)
+        noise = np.random.default_rng(seed).normal(0, grain, (size, size, 3))
+        pixels = np.clip(np.asarray(scaled) + noise.round(), 0, 255).astype(np.uint8)
     return SurveyImage(prompt, seed, pixels)
 
 
@@ -115,6 +117,7 @@ def build(
     catches: int = 2,
     *,
     size: int | None = None,
+    grain: float = 0,
     own: OwnTexts = TEXTS,
     languages: tuple[str, ...] = ("en",),
     translations: dict[str, OwnTexts] | None = None,
@@ -123,10 +126,10 @@ def build(
 ) -> Survey:
     prompts = ["lying on the street"] * (pairs - 1) + [MARKUP]
     both = [
-        (picture(prompt, seed, "base", size), picture(prompt, seed, "tuned", size))
+        (picture(prompt, seed, "base", size, grain), picture(prompt, seed, "tuned", size, grain))
         for seed, prompt in enumerate(prompts)
     ]
-    whole = [picture("standing on the beach", 100 + number, "whole", size) for number in range(catches)]
+    whole = [picture("standing on the beach", 100 + number, "whole", size, grain) for number in range(catches)]
     site = folder / "survey"
     key = build_site(
         site,

@@ -10,7 +10,7 @@ function welcome(work, answers) {
     const show = (language) => {
       const texts = use(language), words = texts.page;
       const start = button(words.start, () => { page.remove(); resolve(language); });
-      page.replaceChildren(element("h1", { textContent: words.title }), ...languageChoice(language, show),
+      page.replaceChildren(...languageChoice(language, show), element("h1", { textContent: words.title }),
         ...paragraphs(words.consent.map((text) => fill(text, { total: work.total }))),
         ...(work.how ? paragraphs([words.how]) : []),
         ...codeNote(words, answers),
