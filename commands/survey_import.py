@@ -15,11 +15,11 @@ from pathlib import Path
 
 from anomend.params.params import Params
 from anomend.params.resolved import load_params
-from anomend.project.paths import LABEL_ANSWERS, SURVEY_ANSWERS
+from anomend.project.paths import LABEL_ANSWERS
 from anomend.surveying.desks import Desk
 from anomend.surveying.journals import import_journals
 from anomend.surveying.label_answers import is_label_file, label_table
-from anomend.surveying.opening import SECRET, open_labels, open_survey
+from anomend.surveying.opening import SECRET, SURVEY_ANSWERS, open_labels, open_survey
 from anomend.surveying.submissions import FILE_LIMIT, SubmissionError
 from anomend.surveying.survey_answers import response_table
 

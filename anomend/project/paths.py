@@ -33,17 +33,13 @@ FEATURES = DATA / "features"
 JUDGEMENTS = DATA / "judgements"
 SURVEY_KEY = DATA / "survey_key.json"
 SURVEY_PAGE = Path("survey")
-SURVEY_ANSWERS = DATA / "survey_answers"
-"""What the survey's server receives, one file per participant, until it is imported into the folder that git keeps."""
-SURVEY_ENTRIES = DATA / "survey_entries.jsonl"
-"""Codes of those who came by the link for all."""
 LABEL_KEY = DATA / "label_key.json"
 LABEL_DESIGN = DATA / "label_design.csv"
 LABEL_ANSWERS = DATA / "label_answers"
 """What the labels' server receives, one file per rater, until it is imported into the folder that git keeps."""
 LABEL_PAGE = Path("labelling")
 RATER_KEY = Path(".rater_key")
-"""Hashes the ids that platforms and other tools give to people; git ignores it."""
+"""Hashes the ids that other tools give to raters; git ignores it."""
 PAPER_JUDGES = DATA / "paper" / "judges.csv"
 PRICES = DATA / "prices.csv"
 RETIRED_MODELS = DATA / "retired_models.csv"

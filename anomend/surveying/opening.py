@@ -8,11 +8,16 @@ from pathlib import Path
 from anomend.labelling.other_tools import rater_key
 from anomend.params.labels import LabelParams
 from anomend.params.survey import SurveyParams
-from anomend.project.paths import LABEL_ANSWERS, LABEL_KEY, RATER_KEY, SURVEY_ANSWERS, SURVEY_ENTRIES, SURVEY_KEY
+from anomend.project.paths import DATA, LABEL_ANSWERS, LABEL_KEY, RATER_KEY, SURVEY_KEY
 from anomend.surveying.desks import LabelDesk
 from anomend.surveying.key import LabelKey, SurveyKey, read_key
 from anomend.surveying.survey_desk import SurveyDesk
 
+SURVEY_ANSWERS = DATA / "survey_answers"
+"""What the survey's server receives, one file per participant, until it is imported into the folder that git keeps.
+No stage reads it, and so it is here: every stage depends on anomend/project/paths.py."""
+SURVEY_ENTRIES = DATA / "survey_entries.jsonl"
+"""Codes of those who came by the link for all; likewise."""
 SECRET = "ANOMEND_RATER_KEY"
 """Environment variable with the key of the hashes, in place of the file `.rater_key`."""
 SHORTEST_SECRET = 32
