@@ -19,7 +19,6 @@ from starlette.applications import Starlette
 from anomend.labelling.counting import RaterRules
 from anomend.params.params import Params
 from anomend.params.resolved import load_params
-from anomend.project.files import write_whole
 from anomend.project.paths import LABEL_PAGE, SURVEY_PAGE
 from anomend.surveying.connections import TimedProtocol
 from anomend.surveying.desks import Desk
@@ -28,7 +27,7 @@ from anomend.surveying.journals import import_journals
 from anomend.surveying.links import addresses
 from anomend.surveying.opening import SECRET, open_labels, open_survey
 from anomend.surveying.overview import Overview, label_exclusion, overview, survey_exclusion
-from anomend.surveying.researcher_page import links_csv, make_researcher_app
+from anomend.surveying.researcher_page import make_researcher_app
 from anomend.surveying.server import make_app
 from anomend.surveying.survey_desk import SurveyDesk
 
@@ -41,7 +40,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=8000, help="port to listen on; 0 takes a free one")
     parser.add_argument("--labels", action="store_true", help="serve the labels' page in place of the survey's")
     parser.add_argument("--url", help="address under which people reach the page, such as https://survey.example.org")
-    parser.add_argument("--links", type=Path, metavar="FILE", help="also write the links of people as CSV")
     parser.add_argument("--researcher-host", default=LOCAL, help="address of the researcher's page")
     parser.add_argument("--researcher-port", type=int, default=0, help="its port; 0 takes a free one")
     options = parser.parse_args(arguments)
@@ -72,8 +70,6 @@ def _serve(app: Starlette, desk: Desk, params: Params, options: argparse.Namespa
         link = f"{options.url.rstrip('/')}/" if options.url else bases[0]
         for line in _announcement(desk, link, [] if options.url else bases[1:]):
             print(line)
-        if options.links:
-            write_whole(options.links, links_csv(look(), link))
         own = f"http://{addresses(options.researcher_host)[0]}:{own_listener.getsockname()[1]}/{key}/"
         print(f"Your own page, for nobody else: {own}")
         print(f"Answers go to {desk.folder}/ when you stop with Ctrl+C.", flush=True)

@@ -123,9 +123,10 @@ class Desk(ABC):
     def standing(self, code: str) -> dict[str, Any]:
         """What the page is told about a person: answered, asked, state, and the end if there is one."""
         state = self.state(code)
+        asked = self.asked(code)
         return {
-            "answered": self.answered(code),
-            "asked": self.asked(code),
+            "answered": asked if state == "finished" else self.answered(code),
+            "asked": asked,
             "state": state,
             "end": self.end_of(state),
         }

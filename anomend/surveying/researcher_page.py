@@ -20,9 +20,9 @@ from anomend.surveying.server import HEADERS
 REFRESH_S = 20
 COLUMNS = ("Code", "Link", "State", "Answered", "Last answer (UTC)", "Seconds (median)", "Language", "Left out because")
 STYLE = """
-body { margin: 1.5rem auto; max-width: 70rem; padding: 0 1rem; font: 1rem/1.5 system-ui, sans-serif; color: #1c1c1c; }
+body { margin: 1.5rem auto; max-width: 84rem; padding: 0 1rem; font: 1rem/1.5 system-ui, sans-serif; color: #1c1c1c; }
 table { border-collapse: collapse; width: 100%; } .wide { overflow-x: auto; }
-th, td { padding: .3rem .7rem; border-bottom: 1px solid #ccc; text-align: left; white-space: nowrap; }
+th, td { padding: .3rem .7rem; border-bottom: 1px solid #ccc; text-align: left; } td { white-space: nowrap; }
 td:nth-child(4), td:nth-child(6) { text-align: right; font-variant-numeric: tabular-nums; }
 code { font-size: .95rem; }
 .bar { display: inline-block; width: 6rem; height: .6rem; background: #ddd; margin-left: .5rem; }

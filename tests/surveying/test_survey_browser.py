@@ -437,6 +437,24 @@ def test_a_phone_of_360_px(survey: Survey, serve: Serve, browser: Browser) -> No
     context.close()
 
 
+def test_a_tap_on_a_phone_shows_pixels_of_both_pictures(serve: Serve, browser: Browser, tmp_path: Path) -> None:
+    survey = build(tmp_path, 2, size=1024)
+    context = browser.new_context(**PHONE)
+    page = context.new_page()
+    page.goto(f"{serve(survey)}/#{first_code(survey)}")
+    page.get_by_role("button", name=START).tap()
+    images_ready(page)
+    photograph(page, "survey-large-360")
+    page.locator(".stage").first.tap()
+    for stage in page.locator(".stage").all():
+        expect(stage).to_have_attribute("data-scale", "1.000")
+    photograph(page, "survey-zoomed-360")
+    page.locator(".zoom").tap()
+    expect(page.locator(".stage").last).not_to_have_attribute("data-scale", "1.000")
+    expect(progress(page)).to_have_text("0 of 10")
+    context.close()
+
+
 @pytest.mark.parametrize(
     ("locale", "question", "start"),
     [

@@ -301,6 +301,44 @@ def test_killed_in_the_middle_it_loses_no_answer_that_it_accepted(tmp_path: Path
 
 
 @pytest.mark.slow
+def test_open_to_the_network_its_links_work_and_the_researchers_page_stays_here(tmp_path: Path) -> None:
+    survey = build(tmp_path, 2)
+    write_key(tmp_path / "data" / "survey_key.json", survey.key)
+    params = values_in_force()
+    params["survey"]["responses"] = "results"
+    write_params(tmp_path, params)
+    command = [sys.executable, "-u", "-m", "commands.survey_server", "--host", "0.0.0.0", "--port", "0"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if "Ctrl+C" in line:
+                break
+        text = "".join(lines)
+        links = re.findall(r"(http://\S+)/#(\w{13})", text)
+        own = re.search(r"Your own page, for nobody else: (http://127\.0\.0\.1:\d+/\S+/)", text)
+        assert [code for _, code in links] == list(survey.key.participants) and own and "0.0.0.0" not in text
+        assert "2 places taken" in text and f"{links[0][0]}/?PROLIFIC_PID=..." in text
+        address = links[0][0]
+        assert ask(address, "GET", "/")[0] == 200
+        assert post(address, answers_of(survey, links[0][1]))[0] == 201
+        host, path = own[1].removeprefix("http://").split("/", 1)
+        status, page = ask(f"http://{host}", "GET", f"/{path}")
+        assert status == 200 and b"1 finished" in page
+        # The researcher's port is not open on the machine's other addresses, nor the page on the survey's port.
+        assert ask(address, "GET", f"/{path}")[0] == 404
+        outside = address.removeprefix("http://").partition(":")[0]
+        if outside != "127.0.0.1":
+            with pytest.raises(OSError):
+                ask(f"http://{outside}:{host.partition(':')[2]}", "GET", f"/{path}")
+        process.send_signal(signal.SIGINT)
+        assert "1 participants' answers are in results/: commit them" in process.communicate(timeout=20)[0]
+    assert [path.stem for path in survey.results.iterdir()] == [links[0][1]]
+
+
+@pytest.mark.slow
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
     write_params(tmp_path, values_in_force())
     command = [sys.executable, "-m", "commands.survey_server"]

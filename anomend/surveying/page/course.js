@@ -10,7 +10,8 @@ function welcome(work, answers) {
     const show = (language) => {
       const texts = use(language), words = texts.page;
       const start = button(words.start, () => { page.remove(); resolve(language); });
-      page.replaceChildren(...languageChoice(language, show), element("h1", { textContent: words.title }),
+      page.replaceChildren(
+        element("header", {}, element("h1", { textContent: words.title }), ...languageChoice(language, show)),
         ...paragraphs(words.consent.map((text) => fill(text, { total: work.total }))),
         ...(work.how ? paragraphs([words.how]) : []),
         ...codeNote(words, answers),
@@ -48,7 +49,7 @@ async function course(plan, work) {
   const answers = new Answers(plan, work.names, work.total);
   await answers.meetServer();
   const words = use(chosenLanguage()).page;
-  const { state, end } = answers.standing;
+  const { state } = answers.standing;
   if (state === "withdrawn") return showText(document.body, words.withdrawn, words.withdrawn_why);
   if (state === "finished" && !answers.begunHere && !work.recognised) {
     return showText(document.body, words.used, words.used_why);
