@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         _serve(app, desk, params, options)
     finally:
-        if imported := import_journals(desk.journals, folder, type(desk).as_table):
+        if imported := import_journals(desk.journals, folder, desk.as_table):
             what = "labels" if options.labels else "answers"
             print(
                 f"{len(imported)} {desk.who}s' {what} are in {folder}/: commit them, then run `dvc repro`.", flush=True

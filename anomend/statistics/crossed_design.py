@@ -1,8 +1,9 @@
 """How precise a mean of votes is that are crossed, every rater judging every pair, and how many raters that takes.
 
 A vote is the mean, plus an effect of the rater, plus one of the pair, plus a rest, with variances r, p and e. With R
-raters and P pairs the mean has the variance r/R + p/P + e/(RP). The interval of `crossed.crossed_interval` counts the
-rest three times (Owen 2007, doi:10.1214/07-AOAS122): what it shows is r/R + p/P + 3e/(RP).
+raters and P pairs the mean has the variance r/R + p/P + e/(RP). The interval of `crossed.crossed_interval` rests on
+another one, since rest and effects are drawn together (Owen 2007, doi:10.1214/07-AOAS122). With every pair judged by
+every rater, its expectation is r/R (1 - 1/R) + p/P (1 - 1/P) + e/(RP) ((2 - 1/R)(2 - 1/P) - 1).
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 from scipy.optimize import brentq
+from scipy.special import expit
 from scipy.stats import norm
 
 MOST = 100_000
 """Raters or pairs; what needs more is called impossible."""
-REST_COUNTED = 3
-"""How often the bootstrap counts the variance of the rest."""
+NODES = 40
+"""Of the integration over the effects."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,8 @@ class CrossedVotes:
 
     def shown_error(self, raters: float, pairs: float) -> float:
         """Standard error on which the bootstrap's interval rests."""
-        return math.sqrt(self.rater / raters + self.pair / pairs + REST_COUNTED * self.rest / (raters * pairs))
+        within = self.rater / raters * (1 - 1 / raters) + self.pair / pairs * (1 - 1 / pairs)
+        return math.sqrt(within + self.rest / (raters * pairs) * ((2 - 1 / raters) * (2 - 1 / pairs) - 1))
 
     def true_error(self, raters: float, pairs: float) -> float:
         """Standard error of the share."""
@@ -39,20 +43,25 @@ class CrossedVotes:
 
 
 def crossed_votes(share: float, *, sd_rater: float, sd_pair: float) -> CrossedVotes:
-    """The variances that belong to standard deviations on the log-odds scale.
-
-    Each effect has the share of the variance share * (1 - share) that it has of the latent variance, of which the rest
-    is pi^2 / 3 (Nakagawa and Schielzeth 2010, doi:10.1111/j.1469-185X.2010.00141.x): an approximation.
+    """The variances of votes whose log-odds are a constant plus normal effects of rater and pair.
 
     Args:
         share: share of votes for one side, above 0 and below 1.
-        sd_rater: standard deviation of the raters' effects; 0 or more.
+        sd_rater: standard deviation of the raters' effects, log-odds; 0 or more.
         sd_pair: that of the pairs.
     """
-    latent = sd_rater**2 + sd_pair**2 + math.pi**2 / 3
-    variance = share * (1 - share)
-    rater, pair = variance * sd_rater**2 / latent, variance * sd_pair**2 / latent
-    return CrossedVotes(share=share, rater=rater, pair=pair, rest=variance - rater - pair)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
+    weights = weights / weights.sum()
+    effects = sd_rater * nodes[:, None] + sd_pair * nodes[None, :]
+
+    def mean(constant: float) -> float:
+        return float(weights @ expit(constant + effects) @ weights)
+
+    constant = brentq(lambda constant: mean(constant) - share, -50, 50)
+    chances = expit(constant + effects)
+    rater = float(weights @ (chances @ weights) ** 2) - share**2
+    pair = float((weights @ chances) ** 2 @ weights) - share**2
+    return CrossedVotes(share=share, rater=rater, pair=pair, rest=share * (1 - share) - rater - pair)
 
 
 def interval_width(votes: CrossedVotes, raters: float, pairs: float, confidence: float = 0.95) -> float:

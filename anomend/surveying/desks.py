@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from anomend.surveying.journals import AsTable, add_to_journal, import_rows, journal_rows
+from anomend.surveying.journals import Rows, add_to_journal, import_rows, journal_rows
 from anomend.surveying.key import LabelKey
 from anomend.surveying.label_answers import label_table, labels_of, parse_labels
 from anomend.surveying.submissions import CODE, AlreadyStored, Strict, Submission, SubmissionError, parse
@@ -36,8 +36,6 @@ class Desk(ABC):
     """The stage that makes the site."""
     who: ClassVar[str]
     """What a person is called."""
-    as_table: ClassVar[AsTable]
-    """Rows of a journal as a CSV file."""
 
     def __init__(
         self,
@@ -75,6 +73,10 @@ class Desk(ABC):
         Raises:
             SubmissionError: it is refused.
         """
+
+    @abstractmethod
+    def as_table(self, path: Path, rows: Rows) -> str:
+        """Rows of a journal as a CSV file (see `journals.AsTable`)."""
 
     def plan_of(self, code: str) -> str:
         """The code whose plan a person sees."""
@@ -170,7 +172,7 @@ class Desk(ABC):
 
     def import_code(self, code: str, folder: Path) -> Path:
         """Bring one person's answers into the folder that git keeps (see `journals.import_rows`)."""
-        return import_rows(folder / f"{code}.csv", journal_rows(self.journal(code)), type(self).as_table)
+        return import_rows(folder / f"{code}.csv", journal_rows(self.journal(code)), self.as_table)
 
 
 class LabelDesk(Desk):
@@ -178,7 +180,6 @@ class LabelDesk(Desk):
 
     stage = "label"
     who = "rater"
-    as_table = staticmethod(label_table)
     key: LabelKey
 
     @property
@@ -194,6 +195,10 @@ class LabelDesk(Desk):
         """See `Desk`."""
         sent = parse_labels(body, self.key)
         return sent, labels_of(sent, self.key)
+
+    def as_table(self, path: Path, rows: Rows) -> str:
+        """See `Desk`."""
+        return label_table(path, rows)
 
 
 def _same(known: Sequence[Mapping[str, Any]], sent: Sequence[Mapping[str, Any]]) -> bool:

@@ -80,7 +80,7 @@ def _person(desk: Desk, code: str, link: str, *, excluded: Excluded, idle_minute
     path = desk.journal(code)
     rows, asked = journal_rows(path), desk.asked(code) or 0
     last = datetime.fromtimestamp(path.stat().st_mtime, UTC) if rows else None
-    times = [row.get("reaction_ms", row.get("milliseconds")) for row in rows]
+    times = [float(row["reaction_ms"] if "reaction_ms" in row else row["milliseconds"]) for row in rows]
     state = "under way" if last else "not begun"
     if desk.withdrawn(code):
         state = "withdrawn"

@@ -64,7 +64,11 @@ def make_app(site: Path, desk: Desk) -> Starlette:
         return await _taken(request, 201, lambda body: {"stored": True, **desk.standing(desk.take(body))})
 
     async def withdraw(request: Request) -> Response:
-        return await _taken(request, 200, lambda body: {"withdrawn": desk.withdraw(body) is None})
+        def withdrawn(body: bytes) -> dict[str, Any]:
+            desk.withdraw(body)
+            return {"withdrawn": True}
+
+        return await _taken(request, 200, withdrawn)
 
     async def answered(request: Request) -> Response:
         code = request.path_params["code"]

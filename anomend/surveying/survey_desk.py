@@ -10,6 +10,7 @@ from typing import Any
 from anomend.params.survey import EndParams, RecruitingParams
 from anomend.surveying.desks import Desk, State
 from anomend.surveying.entrance import Entrance
+from anomend.surveying.journals import Rows
 from anomend.surveying.key import SurveyKey
 from anomend.surveying.submissions import Submission, parse_submission
 from anomend.surveying.survey_answers import SurveySubmission, response_table, responses_of
@@ -25,7 +26,6 @@ class SurveyDesk(Desk):
 
     stage = "survey"
     who = "participant"
-    as_table = staticmethod(response_table)
     key: SurveyKey
 
     def __init__(
@@ -77,6 +77,10 @@ class SurveyDesk(Desk):
         sent = parse_submission(body, SurveySubmission, whole=self.key.survey, asked=self.asked)
         trials = self.key.participants[self.plan_of(sent.participant)]
         return sent, responses_of(sent, trials, self.key, day=self.now().date().isoformat())
+
+    def as_table(self, path: Path, rows: Rows) -> str:
+        """See `Desk`."""
+        return response_table(path, rows)
 
     def end_of(self, state: State) -> Mapping[str, str | None] | None:
         """See `Desk`."""

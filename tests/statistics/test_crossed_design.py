@@ -48,16 +48,25 @@ def test_width_and_power_are_those_of_simulated_surveys(raters: int, pairs: int)
 
 def test_without_differences_it_is_a_rate() -> None:
     votes = crossed_votes(0.6, sd_rater=0, sd_pair=0)
-    assert (votes.rater, votes.pair) == (0, 0) and votes.rest == pytest.approx(0.24)
+    assert (votes.rater, votes.pair) == pytest.approx((0, 0), abs=1e-9) and votes.rest == pytest.approx(0.24)
     assert votes.true_error(10, 20) == pytest.approx(math.sqrt(0.24 / 200))
-    assert interval_width(votes, 10, 20) == pytest.approx(2 * 1.959964 * math.sqrt(3 * 0.24 / 200), rel=1e-6)
+    shown = 0.24 / 200 * (1.9 * 1.95 - 1)
+    assert interval_width(votes, 10, 20) == pytest.approx(2 * 1.959964 * math.sqrt(shown), rel=1e-6)
 
 
-def test_the_variances_add_up_and_follow_the_log_odds() -> None:
+def test_the_variances_are_those_of_drawn_effects() -> None:
     votes = crossed_votes(0.7, sd_rater=0.5, sd_pair=1.0)
     assert votes.rater + votes.pair + votes.rest == pytest.approx(0.21)
-    assert votes.pair == pytest.approx(4 * votes.rater)
-    assert votes.rater == pytest.approx(0.21 * 0.25 / (0.25 + 1 + math.pi**2 / 3))
+    rng = numpy_generator(0, "effects")
+    people, difficulty = rng.normal(0, 0.5, 1500), rng.normal(0, 1.0, 1500)
+    # The constant by which 70% of the votes are for one side: by bisection on the same draws.
+    low, high = -5.0, 5.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        chances = expit(middle + people[:, None] + difficulty)
+        low, high = (middle, high) if chances.mean() < 0.7 else (low, middle)
+    assert votes.rater == pytest.approx(chances.mean(axis=1).var(), rel=0.1)
+    assert votes.pair == pytest.approx(chances.mean(axis=0).var(), rel=0.1)
 
 
 def test_the_smallest_number_is_enough_and_one_less_is_not() -> None:
