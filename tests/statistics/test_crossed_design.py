@@ -40,7 +40,7 @@ def test_width_and_power_are_those_of_simulated_surveys(raters: int, pairs: int)
     ]
     ends = np.array(intervals, dtype=float)
     widths = ends[:, 1] - ends[:, 0]
-    assert widths.mean() == pytest.approx(interval_width(votes, raters, pairs), rel=0.1)
+    assert widths.mean() == pytest.approx(interval_width(votes, raters, pairs), rel=0.05)
     limit = truth() - 0.12
     above = float((ends[:, 0] > limit).mean())
     assert above == pytest.approx(power_above(votes, raters, pairs, limit=limit, error=0.025), abs=0.13)

@@ -319,6 +319,7 @@ def test_a_participant_withdraws(survey: Survey, serve: Serve, page: Page) -> No
     page.get_by_role("button", name="Withdraw").click()
     photograph(page, "survey-withdraw-1280")
     page.get_by_role("button", name="Delete my answers").click()
+    expect(page.locator("dialog")).to_have_count(0)
     expect(page.locator("h1")).to_have_text("You have withdrawn")
     assert survey.rows(code) == [] and survey.imported() == []
     page.goto("about:blank")
