@@ -51,6 +51,11 @@ def profile_names(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.yaml") if path.stem != DEFAULT)
 
 
+def method_names(folder: Path) -> list[str]:
+    """The values of `train.method` that have defaults of their own."""
+    return sorted(path.stem for path in folder.glob("methods/*.yaml"))
+
+
 def read_profile(name: str, folder: Path, method: Any = None) -> Values:
     """The values of a profile with everything that it inherits, down to the defaults.
 
