@@ -27,6 +27,8 @@ def plugins(params: Params) -> dict[str, set[str]]:
     }
     modules = {stage: {module_of(name) for name in names} for stage, names in detectors.items()}
     modules["collect"] = {module_of_source(name) for name in sources}
+    if params.train.method == "labels" and params.train.labelled.pictures is not None:
+        modules["train"].add("anomend.training.labelled")
     modules["judge"] |= {module_of_judge(name) for name in judges}
     return modules
 

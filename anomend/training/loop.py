@@ -30,7 +30,7 @@ from anomend.training.checkpoints import load_checkpoint, optimizer_tensors, res
 from anomend.training.data import Batch, TrainingData, Unit, choose_units, make_batch
 from anomend.training.divergence import check_weights, refuse_gradient, refuse_loss
 from anomend.training.evaluations import Evaluation
-from anomend.training.guards import fired_guard
+from anomend.training.guards import is_finished, keeps_best
 from anomend.training.log import TrainingLog
 from anomend.training.loss_scaling import LossScaling
 from anomend.training.negative_aware import old_decay
@@ -134,9 +134,9 @@ class LoraTrainer:
             disable=not self.accelerator.is_main_process,
         )
         with frozen_heap(), bar:
-            while not self._is_finished():
+            while not is_finished(progress, settings):
                 self.open_round()
-                if self._is_finished():
+                if is_finished(progress, settings):
                     break
                 with timed_work("training", self.passes, device):
                     row = self.step()
@@ -148,31 +148,12 @@ class LoraTrainer:
                     self._evaluate(self.evaluate)
                 if progress.done % settings.checkpoint_every == 0 and progress.done < settings.steps:
                     self.save()
-        if self.keeps_best:
+        if keeps_best(progress, settings):
             self.weights.use_best()
         else:
             self.weights.use_average()
         self.transformer.eval()
         return progress
-
-    @property
-    def stopped_by(self) -> str | None:
-        """The parameter that ends the training, by its patience or by a guard; None: nothing does."""
-        if guard := fired_guard(self.progress, self.settings):
-            return guard
-        early = self.progress.done < self.settings.steps
-        patience = self.settings.monitor.patience
-        return "train.monitor.patience" if early and self.progress.history.no_longer_improves(patience) else None
-
-    @property
-    def keeps_best(self) -> bool:
-        """Whether the weights of the best evaluation are the result: as `monitor.keep` says, or because the last ones
-        broke a guard's limit."""
-        harmful = fired_guard(self.progress, self.settings) is not None
-        return self.progress.history.best is not None and (self.settings.monitor.keep == "best" or harmful)
-
-    def _is_finished(self) -> bool:
-        return self.progress.done >= self.settings.steps or self.stopped_by is not None
 
     def open_round(self) -> None:
         """Where a round begins, let the old weights follow, draw images with them, and train on these.

@@ -21,6 +21,7 @@ from anomend.project.devices import resolve_device
 from anomend.project.metric_files import library_versions
 from anomend.statistics.rate import Rate
 from anomend.training.evaluations import EvaluationHistory
+from anomend.training.guards import keeps_best, stopped_by
 from anomend.training.log import TrainingLog
 from anomend.training.loop import LoraTrainer
 from anomend.training.round_reports import RoundReport, diversity
@@ -209,7 +210,9 @@ def training_metrics(trainer: LoraTrainer) -> dict[str, Any]:
     has_prior, best = "prior_loss" in progress.columns, progress.history.best
     metrics: dict[str, Any] = {
         "steps": progress.done,
-        "kept_step": progress.history.steps[best] if trainer.keeps_best and best is not None else progress.done,
+        "kept_step": progress.history.steps[best]
+        if keeps_best(progress, settings) and best is not None
+        else progress.done,
         "stopped_early": progress.done < settings.steps,
         "train_seed": settings.seed,
         "loss_last_tenth": round(progress.mean_of_last("loss"), 6),
@@ -218,7 +221,7 @@ def training_metrics(trainer: LoraTrainer) -> dict[str, Any]:
     }
     if evaluations := evaluation_rates(progress.history):
         metrics["evaluations"] = evaluations
-    if (reason := trainer.stopped_by) is not None:
+    if (reason := stopped_by(progress, settings)) is not None:
         metrics["stopped_by"] = reason
     if progress.rounds:
         metrics["rounds"] = len(progress.rounds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,7 +22,6 @@ from anomend.params.params import Params
 from anomend.project.checkouts import found
 from anomend.training.data import TrainingData
 from anomend.training.evaluations import Evaluation, Image
-from anomend.training.labelled import labelled_pictures
 from anomend.training.loop import Evaluate
 from anomend.training.monitoring import shared_anomaly_rate, validation_batches, validation_loss
 from anomend.training.objectives import flow_matching
@@ -97,7 +97,9 @@ def make_rounds(
 
     digest = None
     if train.labelled.pictures is not None and train.labelled.labels is not None and not train.rewards_by_detector:
-        pictures, digest = labelled_pictures(params, found(train.labelled.pictures), found(train.labelled.labels))
+        # A plug-in: the code that reads labels counts only where they are learned from (`pipeline.plugins`).
+        read = import_module("anomend.training.labelled").labelled_pictures
+        pictures, digest = read(params, found(train.labelled.pictures), found(train.labelled.labels))
     else:
         pictures = drawn_pictures(
             params.prompts.target,
