@@ -95,13 +95,12 @@ def views(
 
 @torch.no_grad()
 def encode_images(
-    pipeline: StableDiffusion3Pipeline, images: Sequence[NDArray[np.uint8]], batch_size: int, *, progress: bool = True
+    pipeline: StableDiffusion3Pipeline, images: Sequence[NDArray[np.uint8]], batch_size: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Posterior means and standard deviations of RGB images of one size, in float32 whatever the VAE's file holds."""
     vae = pipeline.vae.to(torch.float32)
     means, deviations = [], []
-    starts = range(0, len(images), batch_size)
-    for start in tqdm(starts, desc="encoding images", unit="batch", disable=not progress):
+    for start in tqdm(range(0, len(images), batch_size), desc="encoding images", unit="batch"):
         part = images[start : start + batch_size]
         with timed_work("encoding", len(part), device_name(vae.device)):
             batch = torch.from_numpy(np.stack(part)).to(vae.device)

@@ -91,7 +91,7 @@ def make_rounds(
     def encode(images: Sequence[Image]) -> tuple[torch.Tensor, torch.Tensor]:
         # The VAE is on the device only while it is needed.
         pipeline.vae.to(pipeline.transformer.device)
-        encoded = encode_images(pipeline, images, params.encode.batch_size, progress=False)
+        encoded = encode_images(pipeline, images, params.encode.batch_size)
         pipeline.vae.to("cpu")
         return encoded
 
