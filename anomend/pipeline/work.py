@@ -228,7 +228,8 @@ def training_work(params: Params) -> Work:
 
     A step handles `batch_size` instance images and `class_batch_size` class images, however many micro-batches they are
     cut into. Preference training also handles the losers, and asks the frozen base about both. Training by rewards asks
-    the base about all of them, draws and encodes the images of each round, and asks its old weights about those.
+    the base about all of them, draws the images of each round, and asks its old weights about those. Encoding and rewarding them takes next to
+    nothing beside drawing them, and is left out.
     """
     train, monitor = params.train, params.train.monitor
     preferred = train.batch_size if train.method == "dpo" else 0
@@ -251,7 +252,6 @@ def training_work(params: Params) -> Work:
         sampling=base,
         adapted=adapted,
         training=passes,
-        encoding=drawn,
         disk_bytes=_pictures(params, drawn),
     )
 

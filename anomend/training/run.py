@@ -112,8 +112,12 @@ def run_training(params: Params, folders: TrainingFolders, code: str) -> Trained
         batch_size=params.sample.batch_size,
         gigabytes=params.sample.store_gigabytes,
     )
-    watching = _detect(params, monitor.detector if monitor.every else "none")
-    rewarding = _detect(params, params.train.nft.detector if params.train.rewards_by_detector else "none")
+    names = (
+        monitor.detector if monitor.every else "none",
+        params.train.nft.detector if params.train.rewards_by_detector else "none",
+    )
+    detectors = {name: _detect(params, name) for name in dict.fromkeys(names)}
+    watching, rewarding = (detectors[name] for name in names)
     log = TrainingLog(
         folders.curves if accelerator.is_main_process else None,
         (lambda metrics, step: accelerator.log(dict(metrics), step)) if monitor.trackers else None,
@@ -143,6 +147,8 @@ def run_training(params: Params, folders: TrainingFolders, code: str) -> Trained
     )
     with closing(log):
         trainer.run()
+    if rounds and accelerator.is_main_process:
+        stored.prune()
     layers = lora_layers(trainer.transformer)
     metrics: dict[str, Any] = {}
     if accelerator.is_main_process:

@@ -62,7 +62,7 @@ def test_rewards_take_the_images_of_all_rounds() -> None:
     # 300 steps of 32 + 16 images, and the base's velocity of each. 50 rounds of 64 images; after steps 60, 120, ... 300
     # 16 images of two target and two further prompts, and 64 fixed draws; at the end two images twice.
     assert work.steps == 300 and work.training == work.sampling == 300 * 48
-    assert work.images == 50 * 64 + 5 * 64 + 4 and work.encoding == 50 * 64
+    assert work.images == 50 * 64 + 5 * 64 + 4
     # The old weights' velocity of each drawn image in each step.
     assert work.adapted == work.images * 40 + 5 * 64 + 300 * 32
     assert work_of(of("mini", train={"method": "nft"}))["encode"].encoding == 160
