@@ -227,9 +227,9 @@ def training_work(params: Params) -> Work:
     """The optimizer's steps, and the evaluations while training; early stopping makes it less.
 
     A step handles `batch_size` instance images and `class_batch_size` class images, however many micro-batches they are
-    cut into. Preference training also handles the losers, and asks the frozen base about both. Training by rewards draws
-    the images of each round, and asks the base about all images of a step, and the old weights about the drawn ones.
-    Encoding and rewarding those takes next to nothing beside drawing them, and is left out.
+    cut into. Preference training also handles the losers, and asks the frozen base about both. Training by rewards
+    draws the images of each round, and asks the base about all images of a step, and the old weights about the drawn
+    ones. Encoding and rewarding those takes next to nothing beside drawing them, and is left out.
     """
     train, monitor = params.train, params.train.monitor
     preferred = train.batch_size if train.method == "dpo" else 0
