@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 from diffusers import SD3Transformer2DModel
@@ -58,7 +57,7 @@ def labelled_pictures(params: Params, pictures: Path, labels: Path) -> tuple[Get
         ids=list(table["file_name"]),
         prompts=list(table["prompt"]),
         images=images,
-        rewards=torch.from_numpy(rewards[table["picture"]].to_numpy(dtype=np.float64)),
+        rewards=torch.tensor(rewards[table["picture"]].to_list(), dtype=torch.float64),
     )
 
     def get(transformer: SD3Transformer2DModel, number: int) -> Pictures:

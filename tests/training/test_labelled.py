@@ -40,7 +40,7 @@ def label(folder: Path, rows: list[tuple[str, str, str]], name: str = "one.csv",
     """A file of labels: picture, rater, answer."""
     about = {"kinds": "", "places": "", "milliseconds": 2000.0, "texts": "v1", "showing": 0, "gold": ""} | values
     table = [{"picture": picture, "rater": rater, "answer": answer, **about} for picture, rater, answer in rows]
-    write_labels(folder / name, pd.DataFrame(table)[list(COLUMNS)])
+    write_labels(folder / name, pd.DataFrame(table, columns=list(COLUMNS)))
 
 
 def test_the_reward_is_the_mean_of_the_labels(tmp_path: Path) -> None:
