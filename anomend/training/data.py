@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import torch
 
@@ -90,7 +91,7 @@ class Batch:
         return self._map(lambda values: values[mask])
 
     def _map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
-        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        values: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__}
         return Batch(**{name: None if value is None else change(value) for name, value in values.items()})
 
 
