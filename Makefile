@@ -122,15 +122,17 @@ photograph-models: $(VENV)/ready
 replication: $(VENV)/ready
 	dvc repro studies/replication/dvc.yaml
 
-# The survey's page on this machine, with one link per participant; HOST=0.0.0.0 opens it to the network.
+# The survey's page on this machine, with links for participants; HOST=0.0.0.0 opens it to the network, URL=https://...
+# is the address that links have behind a server of your own.
 HOST ?= 127.0.0.1
 PORT ?= 8000
+URL ?=
 survey: $(VENV)/ready
-	@python -m commands.survey_server --host "$(HOST)" --port "$(PORT)"
+	@python -m commands.survey_server --host "$(HOST)" --port "$(PORT)" $(if $(URL),--url "$(URL)")
 
 # The page on which people label single pictures, likewise.
 label: $(VENV)/ready
-	@python -m commands.survey_server --labels --host "$(HOST)" --port "$(PORT)"
+	@python -m commands.survey_server --labels --host "$(HOST)" --port "$(PORT)" $(if $(URL),--url "$(URL)")
 
 # Writes docs/parameters.md from the models that validate the parameters, and docs/dependencies.md from the lock.
 docs: $(VENV)/ready

@@ -21,6 +21,7 @@ from anomend.pipeline import bill, money
 from anomend.pipeline.checks import check_before_run
 from anomend.pipeline.costs import read_published, read_records
 from anomend.pipeline.labels_needed import label_plan
+from anomend.pipeline.participants_needed import survey_plan
 from anomend.pipeline.plan import Planned, plan
 from anomend.pipeline.resolved_files import resolved_files
 from anomend.project.metric_files import read_metrics
@@ -82,6 +83,18 @@ def labels(params: Params) -> list[str]:
     return label_plan(params, read_metrics(path).get("median_ms") if path.exists() else None)
 
 
+def participants(params: Params) -> list[str]:
+    """What the survey takes, as lines of text; none where it decides nothing.
+
+    Raises:
+        ValueError: see `survey_plan`.
+    """
+    if params.verdict.min_preference is None:
+        return []
+    path = METRICS / "survey.json"
+    return survey_plan(params, read_metrics(path) if path.exists() else None)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m commands.plan", description=__doc__)
     parser.add_argument("--profile", help="as if params.yaml named this profile")
@@ -104,6 +117,12 @@ def main() -> None:
     if lines := labels(params):
         print(f"People label pictures (verdict.evidence: {params.verdict.evidence}):")
         print(*(f"  {line}" for line in lines), sep="\n", end="\n\n")
+    try:
+        if lines := participants(params):
+            print(f"People answer the survey (verdict.min_preference: {params.verdict.min_preference}):")
+            print(*(f"  {line}" for line in lines), sep="\n", end="\n\n")
+    except ValueError as error:
+        sys.exit(f"plan: {error}")
     if not planned:
         print("Nothing would run: every result belongs to these parameters, this code and these data.")
         return

@@ -1,24 +1,27 @@
 """Store what people answered: `python -m commands.survey_import [FILE...]`.
 
-Files are those that participants of the survey or raters of pictures saved, answers-<code>.json. Without any, the
-labels that the server received are imported, as the server does when it stops.
+Files are those that participants of the survey or raters of pictures saved, answers-<code>.json. Without any, what the
+server received is imported, as the server does when it stops.
 """
 
 from __future__ import annotations
 
 import argparse
 import codecs
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from anomend.params.params import Params
 from anomend.params.resolved import load_params
-from anomend.project.paths import LABEL_ANSWERS, LABEL_KEY, SURVEY_KEY
-from anomend.surveying.desks import LabelDesk, import_journals
-from anomend.surveying.key import LabelKey, read_key
-from anomend.surveying.label_answers import FILE_LIMIT, import_labels, is_label_file, journal_rows, parse_answers
-from anomend.surveying.submissions import SubmissionError, parse_submission, size_limit, store_submission
+from anomend.project.paths import LABEL_ANSWERS
+from anomend.surveying.desks import Desk
+from anomend.surveying.journals import import_journals
+from anomend.surveying.label_answers import is_label_file, label_table
+from anomend.surveying.opening import SECRET, SURVEY_ANSWERS, open_labels, open_survey
+from anomend.surveying.submissions import FILE_LIMIT, SubmissionError
+from anomend.surveying.survey_answers import response_table
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -27,7 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     files: list[Path] = parser.parse_args(arguments).files
     params = load_params()
     if not files:
-        for path in import_journals(LABEL_ANSWERS, Path(params.label.labels)):
+        for path in (
+            *import_journals(SURVEY_ANSWERS, Path(params.survey.responses), response_table),
+            *import_journals(LABEL_ANSWERS, Path(params.label.labels), label_table),
+        ):
             print(f"stored as {path}")
         return
     problems = []
@@ -51,15 +57,10 @@ def _store(body: bytes, params: Params) -> Path:
     Raises:
         SubmissionError: it is refused.
     """
-    if not is_label_file(body):
-        key = read_key(SURVEY_KEY)
-        if len(body) > size_limit(key):
-            raise SubmissionError(f"the answers are larger than {size_limit(key)} bytes")
-        return store_submission(parse_submission(body, key), key, Path(params.survey.responses))
-    desk = LabelDesk(read_key(LABEL_KEY, LabelKey), LABEL_ANSWERS)
-    desk.take(body)
-    rater = parse_answers(body, desk.key).rater
-    return import_labels(rater, journal_rows(desk.journal(rater)), Path(params.label.labels))
+    desk: Desk = (
+        open_labels(params.label) if is_label_file(body) else open_survey(params.survey, secret=os.environ.get(SECRET))
+    )
+    return desk.import_code(desk.take(body), desk.folder or Path())
 
 
 if __name__ == "__main__":

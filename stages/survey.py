@@ -27,6 +27,8 @@ def main() -> None:
     result = count_votes(sorted(responses.glob("*.csv")), base=base, tuned=tuned, params=params)
     write_metrics(METRICS / "survey.json", result.metrics, result.provenance)
     PLOTS.mkdir(parents=True, exist_ok=True)
+    for note in result.notes:
+        print(f"{params.responses}: {note}")
     result.pairs.to_csv(PLOTS / "survey_pairs.csv", lineterminator="\n")
 
 

@@ -122,7 +122,7 @@ def served(folder: Path) -> Iterator[list[str]]:
         assert server.stdout is not None
         links = []
         for line in server.stdout:
-            links += re.findall(r"http://\S+", line)
+            links += re.findall(r"http://\S+/#\w+", line)
             if "Ctrl+C" in line:
                 break
         try:

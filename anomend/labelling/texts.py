@@ -1,9 +1,12 @@
-"""What raters read: one file per language, and the version of the question in each."""
+"""What people read on the pages: one file per language, and the version of the question in each.
+
+`words/` has what the labels' and the survey's page share, `texts/` what the labels' page asks.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,8 @@ from anomend.labelling.records import ANSWERS, KINDS
 from anomend.project.files import sha256_of
 
 FOLDER = Path(__file__).with_name("texts")
-READS = ("texts/*.json",)
+WORDS = Path(__file__).with_name("words")
+READS = ("texts/*.json", "words/*.json")
 """Files that this module reads: a change of them is a change of its code."""
 
 
@@ -43,14 +47,33 @@ def versions(folder: Path = FOLDER) -> list[str]:
     return [_read(path).version for path in sorted(folder.glob("*.json"))]
 
 
-def _read(path: Path) -> Texts:
+def version_of(language: str, asked: object) -> str:
+    """The version of texts that decide something, such as `en-3f2a9c1b0d4e`."""
+    return f"{language}-{sha256_of(json.dumps(asked, sort_keys=True, ensure_ascii=False))[:12]}"
+
+
+def read_page_texts(path: Path, needed: Mapping[str, Collection[str]]) -> dict[str, Any]:
+    """A file of texts in one language, with the words that both pages share in `page`.
+
+    Args:
+        path: the file: `language`, `asked` and `page`.
+        needed: keys that each mapping in `asked` has to have, and no others.
+
+    Raises:
+        ValueError: the file is missing, is not JSON, or lacks a text. The sentence names it.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        asked = content["asked"]
-        complete = set(asked["answers"]) == set(ANSWERS) and set(asked["kinds"]) == set(KINDS)
+        shared = json.loads((WORDS / path.name).read_text(encoding="utf-8"))
+        incomplete = [name for name, keys in needed.items() if set(content["asked"][name]) != set(keys)]
+        content["page"] = shared | content["page"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} cannot be read as texts of the labels' page ({error}): restore it from git") from None
-    if not complete:
-        raise ValueError(f"{path} lacks the text of an answer or kind: it needs {', '.join([*ANSWERS, *KINDS])}")
-    digest = sha256_of(json.dumps(asked, sort_keys=True, ensure_ascii=False))
-    return Texts(path.stem, f"{path.stem}-{digest[:12]}", content)
+        raise ValueError(f"{path} cannot be read as texts of a page ({error}): restore it from git") from None
+    for name in incomplete:
+        raise ValueError(f"{path} lacks the text of an answer or kind in {name}: it needs {', '.join(needed[name])}")
+    return content
+
+
+def _read(path: Path) -> Texts:
+    content = read_page_texts(path, {"answers": ANSWERS, "kinds": KINDS})
+    return Texts(path.stem, version_of(path.stem, content["asked"]), content)

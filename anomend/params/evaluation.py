@@ -159,24 +159,6 @@ class JudgeParams(Section):
         return self
 
 
-class SurveyParams(Section):
-    """Human judgement: the page that people answer, and the tally of their responses."""
-
-    responses: str = Field(description="Folder with the committed responses.")
-    participants: int = Field(ge=1, le=10_000, description="Number of participant codes; one per person.")
-    pairs_per_prompt: int = Field(ge=1, description="Pairs per target prompt; each participant judges all of them.")
-    repeats: int = Field(ge=0, description="Pairs that each participant sees twice, with sides swapped; at most half.")
-    catch_pairs: int = Field(ge=0, description="Obvious pairs (an image and a damaged copy) that test attention.")
-    seed: Seed = Field(description="Seed of all draws; if equal to judge.seed, people and judges see the same pairs.")
-    max_failed_catches: int = Field(ge=0, description="Participants who fail more catch pairs than this are excluded.")
-    min_median_ms: int = Field(ge=0, description="Participants whose median reaction is faster are excluded; ms.")
-    title: Text = Field(description="Heading of the page.")
-    question: Text = Field(
-        description="Question about every pair, to people and to paid judges; another one is asked, and paid, anew."
-    )
-    consent: Text = Field(description="What participants agree to; an empty line separates paragraphs.")
-
-
 class ReportParams(Section):
     """The report."""
 

@@ -10,17 +10,11 @@ from pydantic import Field, model_validator
 
 from anomend.params.detectors import DetectorParams
 from anomend.params.diffusion import BaseModelParams, ClassImageParams, EncodeParams, LoserParams, SampleParams
-from anomend.params.evaluation import (
-    CompareParams,
-    JudgeParams,
-    MeasureParams,
-    ReportParams,
-    SurveyParams,
-    VerdictParams,
-)
+from anomend.params.evaluation import CompareParams, JudgeParams, MeasureParams, ReportParams, VerdictParams
 from anomend.params.images import CollectParams, CurateParams
 from anomend.params.labels import LabelParams
 from anomend.params.prompts import PromptParams, content
+from anomend.params.survey import SurveyParams
 from anomend.params.training import TrainParams
 from anomend.params.types import Section
 

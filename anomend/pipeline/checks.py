@@ -14,11 +14,12 @@ from anomend.project.extras import refuse_missing
 from anomend.project.paths import CONFIRMATIONS
 from anomend.purchasing.models import refuse_retired
 from anomend.purchasing.prices import read_price
+from anomend.surveying.texts import texts_of
 
 
 def check_before_run(params: Params, *, root: Path, prices: Path, retired_models: Path) -> None:
     """Check sources, seeds that are for confirmations, paid models and their prices, detectors, names of projections,
-    optional packages, and files that parameters name.
+    the survey's translations, optional packages, and files that parameters name.
 
     Args:
         params: the parameters in force.
@@ -38,6 +39,7 @@ def check_before_run(params: Params, *, root: Path, prices: Path, retired_models
     refuse_unknown_targets(
         params.train.target_modules, projections_of_any_base(), "the transformer of Stable Diffusion 3"
     )
+    texts_of(params.survey)
     for setting, package in _optional_packages(params):
         refuse_missing(package, setting)
     absent_inputs(root, params)

@@ -23,11 +23,13 @@ class KeyTrial(BaseModel):
 
 
 class SurveyKey(BaseModel):
-    """The name of a survey, and the trials of each participant by code."""
+    """The name of a survey, versions of question and consent by language, and each participant's trials by code."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     survey: str
+    texts: dict[str, str]
+    consents: dict[str, str]
     participants: dict[str, tuple[KeyTrial, ...]]
 
 

@@ -11,26 +11,19 @@ Nothing in it tells which model drew a picture, or for which prompt.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-from PIL import Image as PillowImage
 
 from anomend.labelling.plans import Showing
 from anomend.labelling.texts import Texts
 from anomend.pictures.image_sets import load_image
-from anomend.surveying.images import blind_name
+from anomend.surveying.images import save_image
 from anomend.surveying.key import KeyPicture, LabelKey
-from anomend.surveying.site import PAGE, code_of, digest_of
+from anomend.surveying.site import code_of, copy_page, digest_of, write_script
 
 LABEL_PAGE = Path(__file__).with_name("label_page")
-SHARED = ("plugins.js", "results.js", "code.js", "style.css")
-"""What the labels' page has from the survey's, beside jsPsych."""
 READS = ("page/*", "page/jspsych/*", "label_page/*")
 """Files that this module reads: a change of them is a change of its code."""
-JPEG_QUALITY = 95
-"""With full colour resolution: about a third of a PNG's size, and no difference that could be seen on a hand."""
 
 
 def build_label_site(
@@ -57,35 +50,19 @@ def build_label_site(
     design = digest_of(shown, [text.version for text in texts], seed)[:16]
     codes = [code_of(design, seed, number) for number in range(len(plans))]
 
-    if folder.exists():
-        shutil.rmtree(folder)
-    shutil.copytree(LABEL_PAGE, folder)
-    for name in SHARED:
-        shutil.copy(PAGE / name, folder / name)
-    shutil.copytree(PAGE / "jspsych", folder / "jspsych")
-    for name in ("images", "plans"):
-        (folder / name).mkdir()
-    names = {}
-    for picture in sorted({one.picture for plan in plans for one in plan}):
-        pixels = load_image(files[picture])
-        names[picture] = f"{Path(blind_name(pixels, seed)).stem}.jpg"
-        PillowImage.fromarray(pixels).save(
-            folder / "images" / names[picture], quality=JPEG_QUALITY, subsampling=0, optimize=True
-        )
-    _write(folder / "texts.js", "labelTexts", {text.language: text.content for text in texts})
+    copy_page(folder, LABEL_PAGE)
+    shown_pictures = sorted({one.picture for plan in plans for one in plan})
+    names = {picture: save_image(folder / "images", load_image(files[picture]), seed) for picture in shown_pictures}
+    write_script(folder / "texts.js", {"pageTexts": {text.language: text.content for text in texts}})
     for code, plan in zip(codes, plans, strict=True):
         content = {"design": design, "rater": code, "pictures": [names[one.picture] for one in plan]}
-        _write(folder / "plans" / f"{code}.js", "labelPlan", content)
+        write_script(folder / "plans" / f"{code}.js", {"labelPlan": content})
     raters = {code: tuple(map(_keyed, plan)) for code, plan in zip(codes, plans, strict=True)}
     return LabelKey(design=design, texts={text.language: text.version for text in texts}, raters=raters)
 
 
 def _keyed(one: Showing) -> KeyPicture:
     return KeyPicture(picture=one.picture, showing=1 if one.number else 0, gold=one.gold)
-
-
-def _write(path: Path, variable: str, content: object) -> None:
-    path.write_text(f"window.{variable} = {json.dumps(content, indent=1)};\n", encoding="utf-8")
 
 
 def shown_names(folder: Path, key: LabelKey) -> dict[str, KeyPicture]:

@@ -14,6 +14,11 @@ COLUMNS = ("participant", "pair", "prompt", "seed", "left_model", "choice", "rea
 (in a catch pair, the undamaged image counts as tuned); choice: left | right | unsure; reaction_ms: milliseconds, empty
 if unknown; kind: real | repeat (a real pair shown again, sides swapped) | catch (an obvious pair)."""
 
+FILE_COLUMNS = (*COLUMNS, "survey", "texts", "consent", "date", "trial", "trials")
+"""What a file has beside them: survey: the survey's id, 16 digits of images, texts, seed and repeats; texts, consent:
+versions of what was asked and of what was agreed to, with their language; date: day of the answer, UTC; trial: its
+place from 0 among all `trials` of the participant. Files of earlier versions have none of these."""
+
 ALLOWED = {
     "left_model": ("base", "tuned"),
     "choice": ("left", "right", "unsure"),
@@ -30,18 +35,21 @@ def read_responses(files: Iterable[Path]) -> pd.DataFrame:
     """Read and check response files, in the order of their names.
 
     Args:
-        files: CSV files with the columns `COLUMNS`; none of them gives a table with no rows.
+        files: CSV files with the columns `FILE_COLUMNS`; none of them gives a table with no rows.
+
+    Returns:
+        The columns `FILE_COLUMNS`; those beyond `COLUMNS` are texts, empty where a file does not have them.
 
     Raises:
         ValueError: a column is missing, or a value is not allowed.
     """
-    tables = [no_responses()]
+    tables = [no_responses().reindex(columns=list(FILE_COLUMNS))]
     for path in sorted(files):
         # As text first, so that a participant '007' stays '007'.
         lines = [line.values for line in read_table(path, COLUMNS)]
-        table = pd.DataFrame(lines, columns=list(COLUMNS), dtype=str)
+        table = pd.DataFrame(lines, columns=list(FILE_COLUMNS), dtype=str).fillna("")
         try:
-            tables.append(check_responses(table))
+            tables.append(check_responses(table).join(table[list(FILE_COLUMNS[len(COLUMNS) :])]))
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
     return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)

@@ -1,105 +1,106 @@
-"""A participant's answers: their schema, their unblinding, and how they are stored once."""
+"""What the pages send: its form, and what is refused. The survey's and the labels' answers build on it."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import Literal
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from anomend.project.files import write_whole
-from anomend.surveying.key import SurveyKey
-from anomend.surveying.responses import COLUMNS
-
 DAY_MS = 24 * 60 * 60 * 1000
+SIZE_LIMIT = 8192
+"""Bytes of a request at most: one answer, or a few that had to wait."""
+FILE_LIMIT = 10_000_000
+"""Bytes of a file with all answers at most."""
+WHOLE = r"^[0-9a-f]{16}$"
+"""The name of a survey or of a design of labels."""
+CODE = r"^[a-z2-7]{13}$"
+"""A person's code."""
 
 
 class SubmissionError(ValueError):
-    """Answers that are refused; the message repeats nothing that the client sent."""
+    """What is refused; the message repeats nothing that the client sent."""
 
 
 class AlreadyStored(SubmissionError):
-    """Other answers of this participant are already stored, and stay."""
+    """Other answers of this person are already stored, and stay."""
 
 
-class _Model(BaseModel):
+class Strict(BaseModel):
+    """Takes its own fields and types and nothing else."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class SurveyAnswer(_Model):
-    """One choice."""
+class Answer(Strict):
+    """One answer."""
 
     trial: int = Field(ge=0)
-    choice: Literal["left", "right", "unsure"]
-    reaction_ms: int = Field(ge=0, le=DAY_MS)
+    """Its place among all that the person is asked, from 0."""
+    language: str = Field(pattern=r"^[a-z]{2}$")
+    """Of the question as the person read it."""
 
 
-class Submission(_Model):
-    """What the page sends, or saves as a file; it has no free text."""
+class Submission(Strict):
+    """What the page sends after each answer (one), or saves as a file (all of them); it has no free text."""
 
-    survey: str = Field(pattern=r"^[0-9a-f]{16}$")
-    participant: str = Field(pattern=r"^[a-z2-7]{13}$")
-    answers: list[SurveyAnswer] = Field(max_length=10_000)
+    @property
+    @abstractmethod
+    def whole(self) -> str:
+        """The survey or design that it belongs to."""
+
+    @property
+    @abstractmethod
+    def code(self) -> str:
+        """The person's."""
+
+    @property
+    @abstractmethod
+    def given(self) -> list[Any]:
+        """The answers."""
 
 
-def size_limit(key: SurveyKey) -> int:
-    """Bytes of a submission at most: a choice takes up to 60, the rest up to 100."""
-    return 1024 + 128 * max(map(len, key.participants.values()), default=0)
+Sent = TypeVar("Sent", bound=Submission)
 
 
-def parse_submission(body: bytes, key: SurveyKey) -> Submission:
-    """Read a submission that belongs to the survey.
+def parse_submission(body: bytes, kind: type[Sent], *, whole: str, asked: Callable[[str], int | None]) -> Sent:
+    """Read answers that belong to a survey or a design.
+
+    Args:
+        body: JSON.
+        kind: of the survey or of labels.
+        whole: the name of the survey or design.
+        asked: how much the person with a code is asked; None: nobody has this code.
 
     Raises:
-        SubmissionError: it is too large, is not JSON of the schema, belongs to another survey, has an unknown
-            participant code, or does not answer every trial once and in order.
+        SubmissionError: they are not JSON of the schema, belong to something else, have an unknown code, or are not
+            about pictures or pairs in order.
     """
-    if len(body) > size_limit(key):
-        raise SubmissionError(f"the answers are larger than {size_limit(key)} bytes")
+    sent = parse(body, kind)
+    if sent.whole != whole:
+        raise SubmissionError("the answers belong to another survey or design")
+    many = asked(sent.code)
+    if many is None:
+        raise SubmissionError("the code is not known")
+    first = sent.given[0].trial
+    if [answer.trial for answer in sent.given] != list(range(first, first + len(sent.given))):
+        raise SubmissionError("the answers are not in order")
+    if sent.given[-1].trial >= many:
+        raise SubmissionError("there are not so many pictures or pairs")
+    return sent
+
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+def parse(body: bytes, kind: type[Body]) -> Body:
+    """Read JSON of a schema.
+
+    Raises:
+        SubmissionError: it is not.
+    """
     try:
-        submission = Submission.model_validate_json(body)
+        return kind.model_validate_json(body)
     except ValidationError:
-        raise SubmissionError("the answers do not match the schema") from None
-    if submission.survey != key.survey:
-        raise SubmissionError("the answers belong to another survey")
-    if submission.participant not in key.participants:
-        raise SubmissionError("the participant code is not known")
-    trials = key.participants[submission.participant]
-    if [answer.trial for answer in submission.answers] != list(range(len(trials))):
-        raise SubmissionError(f"the answers are not one for each of the {len(trials)} pairs, in order")
-    return submission
-
-
-def unblind(submission: Submission, key: SurveyKey) -> pd.DataFrame:
-    """The answers as responses: the columns of `responses.COLUMNS`."""
-    rows = [
-        {"participant": submission.participant, **trial.model_dump(), **answer.model_dump(exclude={"trial"})}
-        for answer, trial in zip(submission.answers, key.participants[submission.participant], strict=True)
-    ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def store_submission(submission: Submission, key: SurveyKey, folder: Path) -> Path:
-    """Write the unblinded answers to `<participant>.csv`, whole or not at all, and never over another file.
-
-    The same answers may come twice, for example if a reply was lost; they are stored once.
-
-    Raises:
-        AlreadyStored: other answers of this participant are there.
-    """
-    # The name comes from the key, not from the client.
-    name = next(code for code in key.participants if code == submission.participant)
-    path, copy = folder / f"{name}.csv", folder / f".{name}.{os.urandom(8).hex()}"
-    content = unblind(submission, key).to_csv(index=False, lineterminator="\n").encode()
-    try:
-        write_whole(copy, content)
-        # A link, unlike a rename, fails if the name is taken, so two at once cannot both succeed.
-        path.hardlink_to(copy)
-    except FileExistsError:
-        if path.read_bytes() != content:
-            raise AlreadyStored("this participant's answers are stored already") from None
-    finally:
-        copy.unlink(missing_ok=True)
-    return path
+        raise SubmissionError("what was sent does not match the schema") from None

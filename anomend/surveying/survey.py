@@ -9,13 +9,14 @@ from typing import Any
 
 import pandas as pd
 
-from anomend.params.evaluation import SurveyParams
+from anomend.params.survey import SurveyParams
 from anomend.surveying.exclusion import ExclusionRules
 from anomend.surveying.key import SurveyKey
 from anomend.surveying.responses import read_responses
 from anomend.surveying.selection import about_samples, draw_images, survey_images
-from anomend.surveying.site import Texts, build_site
+from anomend.surveying.site import build_site
 from anomend.surveying.tally import per_pair, tally
+from anomend.surveying.texts import current_versions, texts_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,8 @@ class SurveyResult:
     """See `per_pair`."""
     provenance: dict[str, Any]
     """Names of the response files, rules of exclusion, and the seed."""
+    notes: list[str]
+    """Sentences about answers that were set aside."""
 
 
 def build_survey(pairs: pd.DataFrame, held_out: pd.DataFrame, params: SurveyParams, *, site: Path) -> SurveyKey:
@@ -38,17 +41,22 @@ def build_survey(pairs: pd.DataFrame, held_out: pd.DataFrame, params: SurveyPara
         held_out: images for the catch pairs: columns prompt, seed, path.
         params: participants, repeats, catch pairs, texts, seed.
         site: folder of the page; what is in it is replaced.
+
+    Raises:
+        ValueError: a text has no translation in one of the languages.
     """
+    texts = texts_of(params)
     base, tuned = (survey_images(pairs.rename(columns={f"path_{model}": "path"})) for model in ("base", "tuned"))
     catches = draw_images(held_out, min(params.catch_pairs, len(held_out)), params.seed)
     return build_site(
         site,
         pairs=list(zip(base, tuned, strict=True)),
         whole=survey_images(catches),
-        texts=Texts(title=params.title, question=params.question, consent=params.consent),
+        texts=texts,
         participants=params.participants,
         repeats=min(params.repeats, len(pairs) // 2),
         seed=params.seed,
+        min_screen_width=params.min_screen_width,
     )
 
 
@@ -67,10 +75,49 @@ def count_votes(
         ValueError: a response file is not valid.
     """
     responses = read_responses(files)
+    notes = []
+    current_texts = responses["texts"].isin(current_versions(params))
+    other_texts, others = int((~current_texts).sum()), responses[~current_texts]["participant"].nunique()
+    if other_texts:
+        notes.append(
+            f"{other_texts} answers by {others} participants are to another question than today's, and are not counted:"
+            " set survey.question back to count them"
+        )
+    responses = responses[current_texts]
+    stopped = stopped_early(responses)
+    if not params.count_incomplete:
+        responses = responses[~responses["participant"].isin(stopped)]
     current = about_samples(responses, base, tuned)
     rules = ExclusionRules(max_failed_catches=params.max_failed_catches, min_median_ms=params.min_median_ms)
+    metrics = tally(responses[current], params.seed, rules=rules, on_other_images=int((~current).sum()))
+    metrics |= {"on_other_texts": other_texts, "incomplete": len(stopped), "incomplete_count": params.count_incomplete}
+    if metrics["n"] == 0 and not current.any():
+        metrics["reason"] = _why_none(metrics, other_texts=other_texts, stopped=len(stopped))
     return SurveyResult(
-        metrics=tally(responses[current], params.seed, rules=rules, on_other_images=int((~current).sum())),
+        metrics=metrics,
         pairs=per_pair(responses[current], rules),
         provenance={"files": [path.name for path in files], "exclusion": asdict(rules), "seed": params.seed},
+        notes=notes,
     )
+
+
+def stopped_early(responses: pd.DataFrame) -> list[str]:
+    """Participants who answered fewer trials than they were asked; files that do not say how many were asked are whole.
+
+    Args:
+        responses: the columns of `responses.FILE_COLUMNS`.
+    """
+    asked = pd.to_numeric(responses["trials"], errors="coerce").groupby(responses["participant"]).max()
+    answered = responses.groupby("participant").size()
+    return [str(participant) for participant in asked.index[answered < asked]]
+
+
+def _why_none(metrics: dict[str, Any], *, other_texts: int, stopped: int) -> str:
+    """Why nothing counts."""
+    if metrics["on_other_images"]:
+        return str(metrics["reason"])
+    if other_texts and not stopped:
+        return f"all {other_texts} answers are to another question than today's"
+    if stopped:
+        return f"all {stopped} participants stopped early, and survey.count_incomplete is false"
+    return str(metrics["reason"])

@@ -180,7 +180,7 @@ def test_the_server_prints_links_keeps_answers_and_imports_them_when_it_stops(pr
     for round_, (first, last) in enumerate(((0, 2), (2, 3))):
         process = subprocess.Popen(command, cwd=project, env=environment, stdout=subprocess.PIPE, text=True)
         assert process.stdout
-        lines = [process.stdout.readline() for _ in range(4)]
+        lines = [process.stdout.readline() for _ in range(5)]
         links = [re.fullmatch(r"  (http://127\.0\.0\.1:\d+)/#(\w{13})(.*)\n", line) for line in lines[1:3]]
         assert [link and link[2] for link in links] == list(key.raters)
         assert links[0] and ("has answered 2 of" in links[0][3]) == (round_ == 1)

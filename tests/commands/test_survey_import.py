@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from anomend.project.paths import SURVEY_KEY
 from anomend.surveying.key import write_key
 from commands import survey_import
+from tests.parameters import values_in_force, write_params
 from tests.surveying.conftest import Survey, answers_of
 from tests.surveying.conftest import survey as survey
 
@@ -18,14 +20,11 @@ from tests.surveying.conftest import survey as survey
 def test_a_file_that_is_missing_a_folder_or_a_path_is_named_and_the_others_are_stored(
     survey: Survey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_key(tmp_path / "key.json", survey.key)
-    monkeypatch.setattr(survey_import, "SURVEY_KEY", tmp_path / "key.json")
-
-    class Params:
-        class survey:
-            responses = str(tmp_path / "responses")
-
-    monkeypatch.setattr(survey_import, "load_params", Params)
+    monkeypatch.chdir(tmp_path)
+    write_key(SURVEY_KEY, survey.key)
+    params = values_in_force()
+    params["survey"]["responses"] = "responses"
+    write_params(tmp_path, params)
     (tmp_path / "responses").mkdir()
     code = sorted(survey.key.participants)[0]
     good: dict[str, Any] = answers_of(survey, code, "left")

@@ -39,8 +39,14 @@ NOT_RUN: dict[str, dict[str, str]] = {
     },
     "docs/survey.md": {
         "make survey HOST=0.0.0.0 PORT=8000": "serves until stopped; tests/surveying/test_survey_server.py starts it",
+        "python -m commands.survey_people delete CODE": "needs a code; tests/commands/test_survey_people.py has one",
+        "git filter-repo --invert-paths --path data/survey/CODE.csv": "needs git-filter-repo, and rewrites the history",
+        "git push --force --all": "rewrites a remote's history",
     },
     "docs/labels.md": {
+        "python -m commands.survey_people --labels delete CODE": (
+            "needs a code; tests/commands/test_survey_people.py deletes one"
+        ),
         "make label HOST=0.0.0.0 PORT=8000": "serves until stopped; tests/commands/test_label_commands.py starts it",
     },
     "docs/photographs.md": {

@@ -20,7 +20,19 @@ from tests.docs.blocks import NOT_RUN, PAGES, blocks, commands
 from tests.parameters import params_of, user_params
 
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
-PROGRAMS = {"make", "dvc", "python", "git", "source", "sbatch", "sky", "export", "python3.11", "/tmp/peer/bin/pip"}
+PROGRAMS = {
+    "echo",
+    "make",
+    "dvc",
+    "python",
+    "git",
+    "source",
+    "sbatch",
+    "sky",
+    "export",
+    "python3.11",
+    "/tmp/peer/bin/pip",
+}
 SHELL = [block for block in blocks() if block.language in ("sh", "bash")]
 COMMANDS = [(block.page, words) for block in SHELL for words in commands(block)]
 FOLDERS = ("studies", "data/labels", "data/survey", "report")

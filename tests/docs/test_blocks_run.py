@@ -51,7 +51,9 @@ def save_answers(project: Path) -> None:
     """Write the file that a participant without a server hands over: answers-<code>.json."""
     key = read_key(project / "data" / "survey_key.json")
     code, trials = next(iter(key.participants.items()))
-    answers = [{"trial": trial, "choice": "left", "reaction_ms": 1500} for trial in range(len(trials))]
+    answers = [
+        {"trial": trial, "choice": "left", "reaction_ms": 1500, "language": "en"} for trial in range(len(trials))
+    ]
     submission = {"survey": key.survey, "participant": code, "answers": answers}
     (project / f"answers-{code}.json").write_text(json.dumps(submission))
 

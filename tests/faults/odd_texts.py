@@ -28,7 +28,7 @@ SECTIONS: dict[str, dict[str, Any]] = {
     "collect": {"mix": {"folder": len(FILES)}},
     "curate": {"detector": "drawn_people"},
     "report": {"title": TITLE},
-    "survey": {"title": TITLE, "question": QUESTION, "consent": CONSENT, "participants": 2},
+    "survey": {"title": TITLE, "question": QUESTION, "consent": CONSENT, "participants": 2, "languages": ["en"]},
 }
 
 

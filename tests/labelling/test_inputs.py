@@ -52,8 +52,8 @@ def test_all_languages_ask_and_show_the_same_things() -> None:
         assert shapes[0] == shapes[1] == shapes[2]
     for text in texts:
         words = text.content["page"]
-        assert "{pictures}" in words["consent"][0] and "{kind}" in words["where"]
-        assert "{done}" in words["progress"] and "{pictures}" in words["progress"]
+        assert "{total}" in words["consent"][0] and "{kind}" in words["where"]
+        assert "{done}" in words["progress"] and "{total}" in words["progress"]
         assert set(text.content["asked"]["examples"]) == {"nothing", *text.content["asked"]["kinds"]}
 
 

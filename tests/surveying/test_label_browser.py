@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from anomend.labelling.records import kinds_of, places_of, read_labels
-from anomend.surveying.desks import import_journals
-from anomend.surveying.label_answers import journal_rows
+from anomend.surveying.journals import import_journals, journal_rows
+from anomend.surveying.label_answers import label_table
 from tests.surveying.conftest import Site, photograph
 from tests.surveying.labels import Labels, build_label_page
 
@@ -113,7 +113,7 @@ def test_labels_by_mouse_with_places_as_shares(labels: Labels, serve: Serve, pag
     expect(page.locator("h1")).to_have_text("Thank you")
 
     (tmp_path / "labels").mkdir()
-    import_journals(labels.journals, tmp_path / "labels")
+    import_journals(labels.journals, tmp_path / "labels", label_table)
     stored = read_labels(tmp_path / "labels", texts=labels.key.texts.values())
     key = labels.key.raters[code]
     assert stored["picture"].tolist() == [one.picture for one in key]

@@ -16,9 +16,10 @@ import pytest
 from PIL import Image
 
 from anomend.labelling.records import read_labels
-from anomend.surveying.desks import LabelDesk, import_journals
+from anomend.surveying.desks import LabelDesk
+from anomend.surveying.journals import import_journals, import_rows, journal_rows
 from anomend.surveying.key import LabelKey, SurveyKey, read_key, write_key
-from anomend.surveying.label_answers import import_labels, is_label_file, journal_rows
+from anomend.surveying.label_answers import is_label_file, label_table
 from anomend.surveying.submissions import AlreadyStored
 from tests.surveying.conftest import Site, answers_of, build
 from tests.surveying.labels import Labels, build_label_page
@@ -52,7 +53,8 @@ def stored(labels: Labels, code: str | None = None) -> list[str]:
 
 def test_each_answer_is_stored_when_it_comes_once_and_unblinded(labels: Labels, serve: Serve) -> None:
     address, code = serve(labels), next(iter(labels.key.raters))
-    assert httpx.get(f"{address}/answered/{code}").json() == {"answered": 0}
+    begun = {"answered": 0, "asked": 6, "state": "open", "end": None}
+    assert httpx.get(f"{address}/answered/{code}").json() == begun
     assert post(address, sent(labels, answer(0, "wrong"))).status_code == 201
     assert stored(labels) == ["wrong"]
     # Again, as after a reply that was lost; then the next ones, together with it.
@@ -60,7 +62,7 @@ def test_each_answer_is_stored_when_it_comes_once_and_unblinded(labels: Labels, 
     both = sent(labels, answer(0, "wrong"), answer(1, "unsure", language="ko"))
     assert post(address, both).status_code == 201
     assert stored(labels) == ["wrong", "unsure"]
-    assert httpx.get(f"{address}/answered/{code}").json() == {"answered": 2}
+    assert httpx.get(f"{address}/answered/{code}").json() == begun | {"answered": 2}
     first, second = journal_rows(labels.desk.journal(code))
     assert first == {
         **labels.key.raters[code][0].model_dump(),
@@ -127,20 +129,20 @@ def test_a_line_that_a_kill_cut_off_is_lost_alone(labels: Labels) -> None:
 def test_an_import_goes_on_and_never_changes_what_is_there(labels: Labels, tmp_path: Path) -> None:
     folder, code = tmp_path / "labels", next(iter(labels.key.raters))
     folder.mkdir()
-    assert import_journals(labels.journals, folder) == []
+    assert import_journals(labels.journals, folder, label_table) == []
     labels.desk.take(json.dumps(sent(labels, answer(0, "wrong"))).encode())
-    assert import_journals(labels.journals, folder) == [folder / f"{code}.csv"]
+    assert import_journals(labels.journals, folder, label_table) == [folder / f"{code}.csv"]
     assert read_labels(folder)["answer"].tolist() == ["wrong"]
     labels.desk.take(json.dumps(sent(labels, answer(1))).encode())
-    import_journals(labels.journals, folder)
-    import_journals(labels.journals, folder)
+    import_journals(labels.journals, folder, label_table)
+    import_journals(labels.journals, folder, label_table)
     assert read_labels(folder, texts=labels.key.texts.values())["answer"].tolist() == ["wrong", "nothing"]
     rows = journal_rows(labels.desk.journal(code))
     rows[0]["answer"], rows[0]["kinds"], rows[0]["places"] = "unsure", "", ""
-    with pytest.raises(AlreadyStored, match="holds other labels of this rater"):
-        import_labels(code, rows, folder)
+    with pytest.raises(AlreadyStored, match="holds other answers of this person"):
+        import_rows(folder / f"{code}.csv", rows, label_table)
     # What is there is more than what comes: it stays.
-    import_labels(code, journal_rows(labels.desk.journal(code))[:1], folder)
+    import_rows(folder / f"{code}.csv", journal_rows(labels.desk.journal(code))[:1], label_table)
     assert len(read_labels(folder)) == 2
 
 

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,11 +22,15 @@ import pandas as pd
 import pytest
 
 from anomend.project.seeding import python_random
-from anomend.surveying.desks import SurveyDesk
+from anomend.surveying.journals import journal_rows
 from anomend.surveying.key import write_key
-from anomend.surveying.responses import read_responses
+from anomend.surveying.opening import in_git
+from anomend.surveying.responses import FILE_COLUMNS, read_responses
 from anomend.surveying.server import make_app
-from anomend.surveying.submissions import Submission, size_limit, unblind
+from anomend.surveying.submissions import SIZE_LIMIT, AlreadyStored
+from anomend.surveying.survey_answers import SurveySubmission, responses_of
+from anomend.surveying.survey_desk import SurveyDesk, utc_now
+from commands.survey_people import delete_person
 from tests.conftest import ROOT
 from tests.parameters import values_in_force, write_params
 from tests.surveying.conftest import Survey, answers_of, build
@@ -55,11 +60,14 @@ def post(address: str, content: Any, **headers: str) -> tuple[int, bytes]:
 
 
 def stored(survey: Survey) -> pd.DataFrame:
-    return read_responses(survey.results.glob("*.csv"))
+    return read_responses(survey.imported())
 
 
 def expected(survey: Survey, submission: dict[str, Any]) -> pd.DataFrame:
-    return unblind(Submission.model_validate(submission), survey.key)
+    sent = SurveySubmission.model_validate(submission)
+    trials = survey.key.participants[sent.participant]
+    rows = responses_of(sent, trials, survey.key, day=utc_now().date().isoformat())
+    return pd.DataFrame(rows, columns=list(FILE_COLUMNS))
 
 
 def malformed(survey: Survey, number: int) -> tuple[str, str, Any, dict[str, str]]:
@@ -72,19 +80,20 @@ def malformed(survey: Survey, number: int) -> tuple[str, str, Any, dict[str, str
     def changed(**fields: Any) -> bytes:
         return json.dumps(good | {"answers": [first | fields, *others]}).encode()
 
-    limit, dropped = size_limit(survey.key), draw.choice(sorted(good))
+    limit, dropped = SIZE_LIMIT, draw.choice(sorted(good))
     bodies: list[Any] = [
         changed(choice=SCRIPT),
         changed(reaction_ms=draw.choice([-1, 1.5, "900", True, None, 10**30])),
         changed(comment=SCRIPT),
         changed(trial=draw.choice([1, -1, 10**6])),
+        changed(language=draw.choice(["fr", "../en", SCRIPT])),
         json.dumps(good | {"participant": SCRIPT}).encode(),
         json.dumps(
             good | {"participant": draw.choice(["../../x", "/etc/passwd", f"../{code}", f"{code}\0.csv"])}
         ).encode(),
         json.dumps(good | {"participant": "a" * 13}).encode(),
         json.dumps(good | {"survey": "0" * 16}).encode(),
-        json.dumps(good | {"answers": others}).encode(),
+        json.dumps(good | {"answers": others[1:]}).encode(),
         json.dumps(good | {"answers": [first, *good["answers"]]}).encode(),
         json.dumps(good | {"path": "x.csv"}).encode(),
         json.dumps({key: value for key, value in good.items() if key != dropped}).encode(),
@@ -165,9 +174,11 @@ def test_200_at_once_among_1000_malformed_are_each_stored_once(tmp_path: Path, s
         201: 200
     }
 
-    assert {path.name for path in survey.results.iterdir()} == {f"{code}.csv" for code in codes[:200]}
+    assert {path.name for path in survey.journals.iterdir()} == {f"{code}.jsonl" for code in codes[:200]}
     wanted = pd.concat([expected(survey, submission) for submission in valid], ignore_index=True)
+    wanted = wanted.astype({"trial": str, "trials": str})
     pd.testing.assert_frame_equal(stored(survey), wanted, check_dtype=False)
+    assert {path.name for path in survey.results.iterdir()} == {f"{code}.csv" for code in codes[:200]}
 
 
 def test_one_of_many_with_the_same_code_wins(survey: Survey, serve: Serve) -> None:
@@ -202,7 +213,7 @@ def test_a_body_that_never_ends_is_cut_off(survey: Survey, serve: Serve) -> None
             sent += 0x1000
     # Some megabytes may lie in the buffers of the operating system.
     assert sent < 50_000_000
-    assert not list(survey.results.iterdir())
+    assert not survey.journals.exists()
 
 
 def test_pages_of_other_sites_may_not_post(survey: Survey, serve: Serve) -> None:
@@ -221,7 +232,7 @@ def test_a_folder_with_another_key_is_refused(survey: Survey, tmp_path: Path) ->
     (tmp_path / "other").mkdir()
     other = build(tmp_path / "other", 2)
     with pytest.raises(ValueError, match="does not hold the survey of this key: run `dvc repro survey`"):
-        make_app(survey.site, SurveyDesk(other.key, survey.results))
+        make_app(survey.site, SurveyDesk(other.key, survey.journals))
 
 
 def started(folder: Path) -> tuple[subprocess.Popen[str], str, list[str]]:
@@ -242,6 +253,11 @@ def started(folder: Path) -> tuple[subprocess.Popen[str], str, list[str]]:
             break
     assert links, process.communicate()
     return process, links[0][0], [code for _, code in links]
+
+
+def journals(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """What the server keeps of each participant."""
+    return {path.stem: journal_rows(path) for path in (folder / "data" / "survey_answers").glob("*.jsonl")}
 
 
 @pytest.mark.slow
@@ -268,17 +284,58 @@ def test_killed_in_the_middle_it_loses_no_answer_that_it_accepted(tmp_path: Path
         list(pool.map(submit, codes))
     process.communicate(timeout=20)
     assert 40 <= len(accepted) < 120
-    whole = {code: expected(survey, answers_of(survey, code)).to_csv(index=False) for code in codes}
-    for path in survey.results.glob("*.csv"):
-        assert path.read_text() == whole[path.stem]
-    assert {path.stem for path in survey.results.glob("*.csv")} >= set(accepted)
+    whole = {code: expected(survey, answers_of(survey, code)).to_dict("records") for code in codes}
+    kept = journals(tmp_path)
+    assert set(kept) >= set(accepted)
+    # A journal may end within what was not accepted yet; each of its lines is an answer that was sent.
+    assert all(rows == whole[code][: len(rows)] for code, rows in kept.items())
+    assert all(kept[code] == whole[code] for code in accepted)
 
     process, address, _ = started(tmp_path)
     assert {post(address, answers_of(survey, code))[0] for code in codes} == {201}
-    assert {path.stem for path in survey.results.glob("*.csv")} == set(codes)
+    assert not list(survey.results.iterdir())
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 0 and "Traceback" not in errors
+    assert {path.stem for path in survey.results.glob("*.csv")} == set(codes)
+
+
+@pytest.mark.slow
+def test_open_to_the_network_its_links_work_and_the_researchers_page_stays_here(tmp_path: Path) -> None:
+    survey = build(tmp_path, 2)
+    write_key(tmp_path / "data" / "survey_key.json", survey.key)
+    params = values_in_force()
+    params["survey"]["responses"] = "results"
+    write_params(tmp_path, params)
+    command = [sys.executable, "-u", "-m", "commands.survey_server", "--host", "0.0.0.0", "--port", "0"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if "Ctrl+C" in line:
+                break
+        text = "".join(lines)
+        links = re.findall(r"(http://\S+)/#(\w{13})", text)
+        own = re.search(r"Your own page, for nobody else: (http://127\.0\.0\.1:\d+/\S+/)", text)
+        assert [code for _, code in links] == list(survey.key.participants) and own and "0.0.0.0" not in text
+        assert "2 places taken" in text and f"{links[0][0]}/?PROLIFIC_PID=..." in text
+        address = links[0][0]
+        assert ask(address, "GET", "/")[0] == 200
+        assert post(address, answers_of(survey, links[0][1]))[0] == 201
+        host, path = own[1].removeprefix("http://").split("/", 1)
+        status, page = ask(f"http://{host}", "GET", f"/{path}")
+        assert status == 200 and b"1 finished" in page
+        # The researcher's port is not open on the machine's other addresses, nor the page on the survey's port.
+        assert ask(address, "GET", f"/{path}")[0] == 404
+        outside = address.removeprefix("http://").partition(":")[0]
+        if outside != "127.0.0.1":
+            with pytest.raises(OSError):
+                ask(f"http://{outside}:{host.partition(':')[2]}", "GET", f"/{path}")
+        process.send_signal(signal.SIGINT)
+        assert "1 participants' answers are in results/: commit them" in process.communicate(timeout=20)[0]
+    assert [path.stem for path in survey.results.iterdir()] == [links[0][1]]
 
 
 @pytest.mark.slow
@@ -292,3 +349,78 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         done.stderr
         == "survey_server: survey.responses = 'data/survey' is not a folder: make it, or fix the parameter\n"
     )
+
+
+def test_each_answer_is_kept_when_it_comes(survey: Survey, serve: Serve) -> None:
+    address, code = serve(survey), next(iter(survey.key.participants))
+    whole = answers_of(survey, code)
+    assert post(address, whole | {"answers": whole["answers"][:1]})[0] == 201
+    # Again, as after a reply that was lost; then the next one.
+    assert post(address, whole | {"answers": whole["answers"][:1]})[0] == 201
+    assert post(address, whole | {"answers": whole["answers"][1:2]})[0] == 201
+    assert post(address, whole | {"answers": whole["answers"][3:4]})[0] == 409
+    first, second = survey.rows(code)
+    assert first == {
+        "participant": code,
+        **survey.key.participants[code][0].model_dump(),
+        "choice": "left",
+        "reaction_ms": 1500,
+        "survey": survey.key.survey,
+        "texts": survey.key.texts["en"],
+        "consent": survey.key.consents["en"],
+        "date": utc_now().date().isoformat(),
+        "trial": 0,
+        "trials": len(survey.key.participants[code]),
+    }
+    assert second["trial"] == 1
+    status, reply = ask(address, "GET", f"/answered/{code}")
+    assert status == 200 and json.loads(reply) == {"answered": 2, "asked": 10, "state": "open", "end": None}
+
+
+def test_a_short_code_is_enough_and_half_of_it_is_not(survey: Survey, serve: Serve) -> None:
+    address, code = serve(survey), next(iter(survey.key.participants))
+    assert json.loads(ask(address, "GET", f"/code/{code[:8]}")[1]) == {"code": code}
+    assert [ask(address, "GET", f"/code/{short}")[0] for short in (code[:7], "aaaaaaaa", code)] == [404] * 3
+
+
+def test_a_withdrawal_deletes_answers_and_refuses_further_ones(survey: Survey, serve: Serve) -> None:
+    address, code = serve(survey), next(iter(survey.key.participants))
+    whole = answers_of(survey, code)
+    assert post(address, whole)[0] == 201
+    assert survey.imported() == [survey.results / f"{code}.csv"]
+    assert ask(address, "POST", "/withdraw", json.dumps({"code": "a" * 13}).encode(), JSON)[0] == 422
+    assert ask(address, "POST", "/withdraw", json.dumps({"code": code}).encode(), JSON)[0] == 200
+    assert not list(survey.results.iterdir()) and survey.rows(code) == [] and survey.imported() == []
+    assert post(address, whole)[0] == 409
+    assert json.loads(ask(address, "GET", f"/answered/{code}")[1])["state"] == "withdrawn"
+
+
+def test_answers_in_git_are_not_withdrawn_on_the_page(survey: Survey, tmp_path: Path) -> None:
+    code = next(iter(survey.key.participants))
+    survey.desk.take(json.dumps(answers_of(survey, code)).encode())
+    survey.imported()
+    for words in (
+        ("init", "-q"),
+        ("add", "results"),
+        ("-c", "user.name=x", "-c", "user.email=x@example.org", "commit", "-qm", "answers"),
+    ):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    desk = SurveyDesk(survey.key, survey.journals, folder=survey.results, committed=in_git)
+    with pytest.raises(AlreadyStored, match="published"):
+        desk.withdraw(json.dumps({"code": code}).encode())
+    assert in_git(survey.results / f"{code}.csv") and not in_git(survey.results / "other.csv")
+    # The researcher can, and is told what git still has.
+    lines = delete_person(desk, code[:8])
+    assert not list(survey.results.iterdir()) and "is in git: commit its deletion" in lines[-1]
+    with pytest.raises(ValueError, match="is not the code of one person"):
+        delete_person(desk, "aaaaaaaa")
+
+
+def test_on_a_copy_without_journals_imported_answers_are_finished(survey: Survey) -> None:
+    code = next(iter(survey.key.participants))
+    survey.desk.take(json.dumps(answers_of(survey, code)).encode())
+    survey.imported()
+    shutil.rmtree(survey.journals)
+    assert survey.desk.state(code) == "finished"
+    with pytest.raises(AlreadyStored):
+        survey.desk.take(json.dumps(answers_of(survey, code, "right")).encode())

@@ -32,14 +32,13 @@ class PictureLabel {
     this.over = false;
     this.viewer = new Viewer(`images/${trial.picture}`, this.words.picture);
     this.panel = element("div", { className: "panel" });
-    this.wait = element("p", { className: "wait", textContent: this.words.loading });
-    this.wait.setAttribute("role", "status");
+    this.wait = waiting(this.words.loading);
     this.viewer.stage.append(this.wait);
     const zoom = element("button", { type: "button", textContent: this.words.zoom, className: "small zoom" });
     zoom.addEventListener("click", () => this.viewer.toggle());
     const guide = element("button", { type: "button", textContent: this.words.guide, className: "small" });
     guide.addEventListener("click", () => showGuide(trial.texts));
-    display.replaceChildren(element("section", { className: "label" },
+    display.replaceChildren(element("section", { className: "label whole" },
       element("h1", { textContent: this.asked.question }),
       element("div", { className: "tools" }, zoom, guide), this.viewer.stage, this.panel));
     this.showAnswers();

@@ -13,6 +13,7 @@ class Viewer {
     this.stage.setAttribute("role", "application");
     this.stage.setAttribute("aria-label", label);
     this.onPlace = null; // While a place is asked for: what is given it.
+    this.onMove = null; // Called after the view has changed, unless it followed another one's.
     this.scale = 1;
     this.at = { x: 0, y: 0 };
     this.aim = { x: 0.5, y: 0.5 };
@@ -54,7 +55,20 @@ class Viewer {
     this.move(x - (x - this.at.x) * ratio, y - (y - this.at.y) * ratio);
   }
 
+  // Shows the same part of its picture as another viewer does.
+  follow(other) {
+    this.scale = other.scale;
+    const share = (part, whole) => (whole ? part / whole : 0);
+    const { clientWidth: width, clientHeight: height } = this.stage;
+    this.place(share(other.at.x, other.stage.clientWidth) * width, share(other.at.y, other.stage.clientHeight) * height);
+  }
+
   move(x, y) {
+    this.place(x, y);
+    this.onMove?.();
+  }
+
+  place(x, y) {
     const within = (value, room, size) => (size <= room ? (room - size) / 2 : Math.min(0, Math.max(room - size, value)));
     const { clientWidth: width, clientHeight: height } = this.stage;
     this.at.x = within(x, width, this.layer.offsetWidth * this.scale);
@@ -125,6 +139,12 @@ class Viewer {
   pointercancel(event) {
     this.pointers.delete(event.pointerId);
     this.tapping = false;
+  }
+
+  // Moves what is seen by a tenth of the stage.
+  pan(arrow) {
+    const step = { ArrowLeft: [0.1, 0], ArrowRight: [-0.1, 0], ArrowUp: [0, 0.1], ArrowDown: [0, -0.1] }[arrow];
+    this.move(this.at.x + step[0] * this.stage.clientWidth, this.at.y + step[1] * this.stage.clientHeight);
   }
 
   // Returns whether the key was meant for the picture.

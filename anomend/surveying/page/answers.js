@@ -2,30 +2,37 @@
 // device, goes on where the server's answers end.
 "use strict";
 
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
 class Answers {
-  constructor(plan) {
-    this.plan = plan;
-    this.key = `label/${plan.design}/${plan.rater}`;
-    this.list = []; // By picture; null for those that another device has sent.
+  // `names`: how the server calls the whole (survey, design) and the person (participant, rater); `plan` has both.
+  constructor(plan, names, total) {
+    this.who = plan[names.person];
+    this.head = { [names.whole]: plan[names.whole], [names.person]: this.who };
+    this.key = `${names.whole}/${plan[names.whole]}/${this.who}`;
+    this.list = []; // By trial; null for those that another device has sent.
     this.sent = 0;
+    this.standing = {}; // What the server last said: answered, asked, state, end.
     this.state = location.protocol.startsWith("http") ? "open" : "absent"; // absent: no server; refused: it took none.
     try {
       const kept = JSON.parse(localStorage.getItem(this.key));
-      if (kept.list.length <= plan.pictures.length && kept.list.every((one, index) => one === null || one.trial === index)) {
+      if (kept.list.length <= total && kept.list.every((one, index) => one === null || one.trial === index)) {
         Object.assign(this, { list: kept.list, sent: kept.sent });
       }
     } catch { /* Without storage, or with something else in it, the server knows, or it starts at the beginning. */ }
+    this.begunHere = this.list.some((one) => one !== null);
   }
 
   async meetServer() {
     if (this.state !== "open") return;
     try {
-      const reply = await fetch(`answered/${this.plan.rater}`);
+      const reply = await fetch(`answered/${this.who}`);
       if (!reply.ok) {
         if ([404, 405, 501].includes(reply.status)) this.state = "absent";
         return;
       }
-      const { answered } = await reply.json();
+      this.standing = await reply.json();
+      const { answered } = this.standing;
       while (this.list.length < answered) this.list.push(null);
       const lost = this.list.findIndex((one, index) => one === null && index >= answered);
       if (lost >= 0) this.list.length = lost;
@@ -51,7 +58,7 @@ class Answers {
   }
 
   body(answers) {
-    return JSON.stringify({ design: this.plan.design, rater: this.plan.rater, answers });
+    return JSON.stringify({ ...this.head, answers });
   }
 
   // Sends what waits, in order; one sending at a time.
@@ -62,7 +69,7 @@ class Answers {
 
   async sendWaiting() {
     while (this.waiting && this.state === "open") {
-      const outcome = await this.sendOne(this.list[this.sent]);
+      const outcome = await this.post("results", this.body([this.list[this.sent]]));
       if (outcome === "later") return;
       if (outcome === "sent") this.sent += 1;
       else this.state = outcome;
@@ -71,12 +78,13 @@ class Answers {
     if (this.state === "refused") this.onRefused?.();
   }
 
-  async sendOne(answer) {
+  async post(path, body) {
     try {
-      const reply = await fetch("results", {
-        method: "POST", headers: { "Content-Type": "application/json" }, body: this.body([answer]),
-      });
-      if (reply.ok) return "sent";
+      const reply = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body });
+      if (reply.ok) {
+        this.standing = await reply.json();
+        return "sent";
+      }
       if ([404, 405, 501].includes(reply.status)) return "absent";
       return reply.status < 500 && reply.status !== 408 ? "refused" : "later";
     } catch {
@@ -84,31 +92,29 @@ class Answers {
     }
   }
 
+  // "sent": all answers are deleted, here and on the server; else they stay, and why.
+  async withdraw() {
+    await this.sending;
+    const before = this.state;
+    this.state = "closed"; // Nothing is sent any more.
+    const outcome = before === "absent" ? "sent" : await this.post("withdraw", JSON.stringify({ code: this.who }));
+    if (outcome !== "sent") {
+      this.state = before;
+      return outcome;
+    }
+    this.list = [];
+    try { localStorage.removeItem(this.key); } catch { /* Nothing was kept. */ }
+    return "sent";
+  }
+
   // What the file holds: everything that was answered here.
   file() {
     return this.body(this.list.slice(this.list.lastIndexOf(null) + 1));
   }
-}
 
-async function finishLabels(answers, words, display) {
-  const show = (title, text, ...buttons) => display.replaceChildren(
-    element("section", { className: "text" }, element("h1", { textContent: title }),
-      element("p", { textContent: text }), ...buttons));
-  const button = (label, act) => {
-    const made = element("button", { className: "primary", type: "button", textContent: label });
-    made.addEventListener("click", act);
-    return made;
-  };
-  const download = () => button(words.save, () => save(answers.file(), answers.plan.rater));
-  show(words.sending, "");
-  for (const wait of [1000, 3000, 0]) {
-    await answers.flush();
-    if (!answers.waiting || answers.state !== "open") break;
-    await pause(wait);
+  save() {
+    const address = URL.createObjectURL(new Blob([this.file()], { type: "application/json" }));
+    element("a", { href: address, download: `answers-${this.who}.json` }).click();
+    setTimeout(() => URL.revokeObjectURL(address), 10000);
   }
-  if (answers.state === "absent") show(words.nearly, words.as_file, download());
-  else if (answers.state === "refused") show(words.refused, words.refused_why, download());
-  else if (answers.waiting) {
-    show(words.nearly, words.not_sent, button(words.again, () => finishLabels(answers, words, display)), download());
-  } else show(words.thanks, words.arrived);
 }
