@@ -91,8 +91,9 @@ class Batch:
         return self._map(lambda values: values[mask])
 
     def _map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
-        values: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return Batch(**{name: None if value is None else change(value) for name, value in values.items()})
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        changed: dict[str, Any] = {name: None if value is None else change(value) for name, value in values.items()}
+        return Batch(**changed)
 
 
 @lru_cache(maxsize=8)
