@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
 from anomend.params.params import Params
-from anomend.params.profiles import DEFAULT, QUICK, is_section, profile_names, read_level, read_profile
+from anomend.params.profiles import DEFAULT, QUICK, is_section, method_names, profile_names, read_level, read_profile
 from anomend.params.types import bounds
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,11 +22,12 @@ empty value there keeps the profile's; the word `none` sets a parameter that may
 
 
 def parameter_docs(profiles: Path = ROOT / "profiles") -> str:
-    """All sections as Markdown tables (key, default, what is allowed, meaning), then what each profile changes."""
+    """All sections as Markdown tables (key, default, what is allowed, meaning), then what each profile and each method
+    change."""
     defaults = read_profile(DEFAULT, profiles)
     limits = read_level(QUICK, profiles)
-    tables = [*_top(defaults), *_sections("", Params, defaults), *_profiles(profiles, defaults), *_quick(limits)]
-    return "".join([HEAD, *tables])
+    tables = [*_top(defaults), *_sections("", Params, defaults), *_profiles(profiles, defaults)]
+    return "".join([HEAD, *tables, *_methods(profiles, defaults), *_quick(limits)])
 
 
 def _top(values: Mapping[str, Any]) -> Iterator[str]:
@@ -65,6 +66,20 @@ def _profiles(folder: Path, defaults: Mapping[str, Any]) -> Iterator[str]:
     yield f"| key | {' | '.join(f'`{name}`' for name in names)} |\n|---|{'---|' * len(names)}\n"
     for key in keys:
         cells = ["" if of_each[name][key] == default[key] else _value(of_each[name][key]) for name in names]
+        yield f"| `{key}` | {' | '.join(cells)} |\n"
+
+
+def _methods(folder: Path, defaults: Mapping[str, Any]) -> Iterator[str]:
+    """One table of the defaults that a method of training has of its own, a column per method."""
+    of_each = {name: dict(_leaves("", read_profile(DEFAULT, folder, name))) for name in method_names(folder)}
+    default = dict(_leaves("", defaults))
+    keys = [key for key in default if any(values[key] != default[key] for values in of_each.values())]
+    yield "\n# Defaults of each method of training\n\n"
+    yield "`profiles/methods` has the defaults that go with a `train.method`; what a profile or you set wins.\n"
+    yield "An empty cell is the default of all.\n\n"
+    yield f"| key | {' | '.join(f'`{name}`' for name in of_each)} |\n|---|{'---|' * len(of_each)}\n"
+    for key in keys:
+        cells = ["" if values[key] == default[key] else _value(values[key]) for values in of_each.values()]
         yield f"| `{key}` | {' | '.join(cells)} |\n"
 
 

@@ -28,14 +28,14 @@ def main() -> None:
     pipeline = load_for_images(base)
     for name, folder in SETS.items():
         instance = name == "instance"
-        # A set that the recipe does not need is an empty folder. Instance images are always needed.
-        if instance or any(folder.glob("*.png")):
+        # A set that the recipe does not need is an empty folder, except instance images, which are always collected.
+        if not params.train.by_rewards if instance else any(folder.glob("*.png")):
             encoded = encode_image_set(
                 pipeline, folder, base=base, settings=settings, encode=encode, augmented=instance
             )
             save_encoded(paths.ENCODED / f"{name}.safetensors", encoded)
     texts = encode(
-        [*params.prompts.target, ""],
+        [*params.prompts.target, *params.train.monitor.held_out_prompts, ""],
         max_sequence_length=base.max_sequence_length,
         batch_size=texts_at_a_time(base, settings),
     )

@@ -19,7 +19,7 @@ def main() -> None:
     params = load_params()
     settings, method = params.losers, params.train.method
     wanted = Wanted(prompts=params.prompts.target, **settings.model_dump(exclude={"detector"}))
-    if method == "dreambooth":
+    if method != "dpo":
         # It needs none. The set is then an empty folder, so that the pipeline is the same for every method.
         wanted = wanted.none()
     else:

@@ -167,6 +167,37 @@ def test_preference_training_runs_end_to_end(copied: Path) -> None:
     assert found["verdict"]["verdict"] in {"corrected", "not_corrected", "inconclusive"}
 
 
+def test_rewards_teach_end_to_end_and_a_killed_run_ends_with_the_same_file(copied: Path) -> None:
+    """Rounds of four images and two steps, and a diversity that four images may lose by chance."""
+    nft = {"images_per_prompt": 2, "passes": 1, "min_diversity": 0.0}
+    changes = [f"train.nft.{key}={value}" for key, value in nft.items()]
+    run(copied, "dvc", "exp", "run", "-S", "train.method=nft", *(word for c in changes for word in ("-S", c)))
+    found = metrics(copied)
+    trained = found["train"]
+    assert trained["rounds"] == 3 and trained["provenance"]["n"] == 3 * 4 and trained["provenance"]["n_class"] == 4
+    assert [row["step"] for row in trained["by_round"]] == [0, 2, 4]
+    assert (copied / "metrics/training/plots/metrics/held_out_anomaly_rate.tsv").exists()
+    assert not (copied / "data/encoded/instance.safetensors").exists()
+    assert found["verdict"]["verdict"] in {"corrected", "not_corrected", "inconclusive"}
+    expected = sha256(copied / "models/lora/pytorch_lora_weights.safetensors")
+    assert expected == trained["lora_sha256"]
+    dying = [
+        "import os, runpy, signal, anomend.training.loop as loop",
+        "step = loop.LoraTrainer.step",
+        "def dies(self):",
+        "    if self.progress.done == 5:",
+        "        os.kill(os.getpid(), signal.SIGKILL)",
+        "    return step(self)",
+        "loop.LoraTrainer.step = dies",
+        "runpy.run_module('stages.train', run_name='__main__')",
+    ]
+    shutil.rmtree(copied / "models/lora")
+    assert run(copied, sys.executable, "-c", "\n".join(dying), check=False).returncode == -9
+    again = stage(copied, "stages.train")
+    assert again.returncode == 0 and "resuming after step 4" in again.stdout + again.stderr, again.stderr[-2000:]
+    assert sha256(copied / "models/lora/pytorch_lora_weights.safetensors") == expected
+
+
 def test_the_papers_recipe_runs_end_to_end_on_the_miniature(copied: Path) -> None:
     changes = [f"{s}.{key}={value}" for s, v in ON_THE_MINIATURE.items() for key, value in v.items()]
     # The clone's own settings would win over the profile's.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from math import ceil
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -52,6 +53,7 @@ class Params(Section):
             "class_images.detector": self.class_images.detector,
             "losers.detector": self.losers.detector,
             "train.monitor.detector": self.train.monitor.detector,
+            "train.nft.detector": self.train.nft.detector,
         }
 
     def idle_detectors(self) -> set[str]:
@@ -61,6 +63,7 @@ class Params(Section):
             "class_images.detector": not self.class_images.per_prompt,
             "losers.detector": self.train.method != "dpo",
             "train.monitor.detector": not (monitor.every and monitor.seeds_per_prompt),
+            "train.nft.detector": not self.train.rewards_by_detector,
         }
         return {parameter for parameter, without_work in idle.items() if without_work}
 
@@ -76,7 +79,8 @@ class Params(Section):
     def sampled_prompts(self) -> list[str]:
         """Every prompt that this run samples, each once."""
         class_prompts = self.class_images.prompts if self.class_images.per_prompt else []
-        return list(dict.fromkeys([*self.prompts.target, *self.prompts.held_out, *class_prompts]))
+        watched = self.train.monitor.held_out_prompts
+        return list(dict.fromkeys([*self.prompts.target, *self.prompts.held_out, *class_prompts, *watched]))
 
     def preserved_prompts(self) -> list[str]:
         """Held-out prompts that training sees: class images show the same. What they cost is not what others cost."""
@@ -85,17 +89,58 @@ class Params(Section):
         shown = {content(prompt) for prompt in self.class_images.prompts}
         return [prompt for prompt in self.prompts.held_out if content(prompt) in shown]
 
+    @property
+    def round_images(self) -> int:
+        """Images that a round of training by rewards draws."""
+        return self.train.nft.images_per_prompt * len(self.prompts.target)
+
+    @property
+    def round_steps(self) -> int:
+        """Optimizer steps from one round to the next; with `labels` there is one round."""
+        train = self.train
+        return train.nft.passes * self.round_images // train.batch_size if train.method == "nft" else train.steps
+
+    @property
+    def rounds(self) -> int:
+        """Rounds of training by rewards; the last one may be cut short by `train.steps`."""
+        return ceil(self.train.steps / self.round_steps) if self.train.by_rewards else 0
+
     def seed_ranges(self) -> dict[str, range]:
         """The seeds that this run samples images with, by the parameter that they start at; unused ones are empty."""
-        sample, monitor, losers = self.sample, self.train.monitor, self.losers
+        sample, monitor, losers, nft = self.sample, self.train.monitor, self.losers, self.train.nft
         counts = {
             "sample.first_seed": max(sample.target_seeds_per_prompt, sample.held_out_seeds_per_prompt),
             "train.monitor.first_seed": monitor.seeds_per_prompt if monitor.every else 0,
             "class_images.first_seed": self.class_images.per_prompt * self.class_images.max_tries,
             "losers.first_seed": losers.per_prompt * losers.max_tries if self.train.method == "dpo" else 0,
+            "train.nft.first_seed": self.rounds * nft.images_per_prompt if self.train.rewards_by_detector else 0,
         }
-        firsts = (sample.first_seed, monitor.first_seed, self.class_images.first_seed, losers.first_seed)
+        firsts = (
+            *(sample.first_seed, monitor.first_seed, self.class_images.first_seed, losers.first_seed),
+            nft.first_seed,
+        )
         return {name: range(first, first + counts[name]) for name, first in zip(counts, firsts, strict=True)}
+
+    @model_validator(mode="after")
+    def _rounds_are_whole(self) -> Params:
+        """Declared before the seeds are counted, which needs the steps of a round."""
+        train = self.train
+        made = train.nft.passes * self.round_images
+        if train.method == "nft" and made % train.batch_size:
+            raise ValueError(
+                f"train.nft.passes * train.nft.images_per_prompt * {len(self.prompts.target)} target prompts = {made} "
+                f"images a round, which is not a multiple of train.batch_size = {train.batch_size}: change one of them"
+            )
+        if train.rewards_by_detector and train.nft.detector == "none":
+            raise ValueError(
+                f"train.nft.detector = 'none' gives no rewards for train.method = {train.method!r}: choose a detector"
+            )
+        if watched := sorted(set(train.monitor.held_out_prompts) & set(self.prompts.target)):
+            raise ValueError(
+                f"train.monitor.held_out_prompts holds {watched[0]!r}, a target prompt, which is watched anyway: leave "
+                "it out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _seeds_apart(self) -> Params:

@@ -2,6 +2,7 @@
 
 - `profiles/default.yaml` has every parameter.
 - `profiles/NAME.yaml` has the few that a profile changes; `inherits: OTHER` puts it over another file of that folder.
+- `profiles/methods/NAME.yaml` are the defaults of a `train.method`, between the defaults and the profile.
 - `profiles/levels/quick.yaml` lowers numbers of the profile where `level` is `quick`.
 - `params.yaml` names the profile and has every parameter again, empty where the user set nothing. DVC's `exp run -S`
   changes only keys that are there.
@@ -50,12 +51,18 @@ def profile_names(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.yaml") if path.stem != DEFAULT)
 
 
-def read_profile(name: str, folder: Path) -> Values:
+def method_names(folder: Path) -> list[str]:
+    """The values of `train.method` that have defaults of their own."""
+    return sorted(path.stem for path in folder.glob("methods/*.yaml"))
+
+
+def read_profile(name: str, folder: Path, method: Any = None) -> Values:
     """The values of a profile with everything that it inherits, down to the defaults.
 
     Args:
         name: a profile, or another file of the folder without its ending, such as `shared/sd3`.
         folder: the profiles.
+        method: a `train.method` whose defaults go over those of all; None, or one without a file: none.
 
     Raises:
         ValueError: a file is missing or is not a YAML mapping, inherits itself, or has a key that is not a parameter.
@@ -76,6 +83,11 @@ def read_profile(name: str, folder: Path) -> Values:
         if parent is None:
             break
         name = str(parent)
+    path = folder / "methods" / f"{method}.yaml"
+    if isinstance(method, str) and path.is_file():
+        of_method = read_yaml(path)
+        refuse_unknown(of_method, path)
+        layers.insert(-1, of_method)
     values: Values = {}
     for layer in reversed(layers):
         values = merge(values, layer)
@@ -101,6 +113,8 @@ def resolve(user: Mapping[str, Any], profiles: Path) -> Params:
     settings = {key: value for key, value in user.items() if key != "profile"}
     refuse_unknown(settings, Path("params.yaml"))
     values, changes = read_profile(str(profile), profiles), set_by_user(settings, Params)
+    train = merge(values, changes)["train"]
+    values = read_profile(str(profile), profiles, train.get("method") if isinstance(train, Mapping) else None)
     if changes.get("level", values.get("level")) == QUICK:
         values = lowered(values, read_level(QUICK, profiles))
     return validated({"profile": profile} | merge(values, changes))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from anomend.params.types import RUN_SETTING, AnatomyDetector, Section, Seed
+from anomend.params.rewards import LabelledParams, NftParams
+from anomend.params.types import RUN_SETTING, AnatomyDetector, Prompt, Section, Seed
 
 
 class DpoParams(Section):
@@ -56,16 +57,27 @@ class MonitorParams(Section):
         le=1000,
         description="Fixed (sample, noise, sigma) triples of the validation loss; 0: no validation loss.",
     )
+    held_out_prompts: list[Prompt] = Field(
+        [],
+        description="Further prompts, such as held-out ones, whose anomaly rate each evaluation measures at the same "
+        "seeds. They choose no weights.",
+    )
+    max_held_out_rate: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None,
+        description="Stop when more of their images are anomalous, and keep the best weights before; null: go on.",
+    )
     trackers: list[Literal["tensorboard", "wandb"]] = Field(
         json_schema_extra=RUN_SETTING, description="Also log to these, through accelerate; each needs its package."
     )
 
 
 class TrainParams(Section):
-    """DreamBooth or preference training of a LoRA."""
+    """Training of a LoRA by images to learn, by preferences or by rewards."""
 
-    method: Literal["dreambooth", "dpo"] = Field(
-        description="dreambooth: learn the instance images; dpo: prefer them to the base's own anomalous images."
+    method: Literal["dreambooth", "dpo", "nft", "labels"] = Field(
+        description="dreambooth: learn the instance images; dpo: prefer them to the base's own anomalous images; nft: "
+        "draw images and learn from the detector's rewards, round by round; labels: learn from labels of the base's "
+        "images. The last two need no instance images. Their defaults: `profiles/methods`."
     )
     launcher: list[str] = Field(
         json_schema_extra=RUN_SETTING,
@@ -74,14 +86,18 @@ class TrainParams(Section):
     )
     seed: Seed = Field(description="Seed of the LoRA's initialisation and of every draw while training.")
     steps: int = Field(ge=1, description="Optimizer steps.")
-    batch_size: int = Field(ge=1, description="Instance images (dpo: pairs) per step, over all processes.")
+    batch_size: int = Field(
+        ge=1, description="Instance images (dpo: pairs; nft, labels: drawn images) per step, over all processes."
+    )
     class_batch_size: int = Field(ge=0, description="Class images per step; 0 turns prior preservation off.")
     micro_batch_size: int | None = Field(
         json_schema_extra=RUN_SETTING,
         ge=1,
         description="Images of a step that a process handles at a time; their gradients are added up. null: all.",
     )
-    prior_loss_weight: float = Field(ge=0, description="Weight of the class images' loss.")
+    prior_loss_weight: float = Field(
+        ge=0, description="Weight of the class images' loss; with nft and labels, of their difference from the base."
+    )
     rank: int = Field(ge=1, le=1024, description="Rank of the LoRA.")
     alpha: float = Field(gt=0, description="LoRA scale is alpha / rank.")
     use_rslora: bool = Field(description="LoRA scale is alpha / sqrt(rank) (Kalajdzievski 2023, arXiv 2312.03732).")
@@ -124,8 +140,20 @@ class TrainParams(Section):
         json_schema_extra=RUN_SETTING, ge=1, description="Steps between checkpoints for resuming."
     )
     dpo: DpoParams
+    nft: NftParams
+    labelled: LabelledParams
     quirks: QuirkParams
     monitor: MonitorParams
+
+    @property
+    def by_rewards(self) -> bool:
+        """Whether it learns from rewarded images of the model's own, and from no instance images."""
+        return self.method in ("nft", "labels")
+
+    @property
+    def rewards_by_detector(self) -> bool:
+        """Whether `nft.detector` rewards images that are drawn while training."""
+        return self.method == "nft" or (self.method == "labels" and self.labelled.pictures is None)
 
     @model_validator(mode="after")
     def _consistent(self) -> TrainParams:
@@ -134,6 +162,16 @@ class TrainParams(Section):
             raise ValueError(
                 "train.monitor.patience and keep = 'best' use the anomaly rate while training: set monitor.every, "
                 "monitor.seeds_per_prompt and monitor.detector, or patience = 0 and keep = 'last'"
+            )
+        if self.monitor.max_held_out_rate is not None and not (watched and self.monitor.held_out_prompts):
+            raise ValueError(
+                "train.monitor.max_held_out_rate stops by anomalies of train.monitor.held_out_prompts: name some, and "
+                "set monitor.every, monitor.seeds_per_prompt and monitor.detector, or max_held_out_rate to none"
+            )
+        if self.by_rewards and self.monitor.every and self.monitor.validation_draws and not self.class_batch_size:
+            raise ValueError(
+                f"train.monitor.validation_draws with train.method = {self.method!r} are of class images, and "
+                "train.class_batch_size = 0: set one of them"
             )
         # The first step of a warm-up has the learning rate 0.
         if self.lr_scheduler != "constant" and self.warmup_steps and self.steps == 1:

@@ -28,6 +28,7 @@ COUNTED: dict[str, tuple[str, ...]] = {
     "base.local_folder": FILES,
     "survey.responses": (".csv",),
     "label.labels": (".csv",),
+    "train.labelled.labels": (".csv",),
 }
 """Endings of the files that count in a folder, by its parameter; in other folders all count. Hidden files do not, nor
 do those in which DVC notes what it tracks."""
@@ -39,7 +40,7 @@ DIGESTS = CHECKPOINTS / "digests.json"
 def named_inputs(params: Params) -> dict[str, str | None]:
     """What each parameter names, as the user wrote it; None where this run does not read it."""
     collect, detectors = params.collect, params.detectors.rtdetr
-    sources = {collect.source, *collect.mix}
+    sources, labelled = {collect.source, *collect.mix}, params.train.method == "labels"
     openai, rtdetr = "openai" in sources, params.curate.detector == "photographs_rtdetr"
     return {
         "base.local_folder": params.base.local_folder,
@@ -56,6 +57,8 @@ def named_inputs(params: Params) -> dict[str, str | None]:
         },
         "label.labels": params.label.labels,
         "label.gold": params.label.gold,
+        "train.labelled.pictures": params.train.labelled.pictures if labelled else None,
+        "train.labelled.labels": params.train.labelled.labels if labelled else None,
     }
 
 

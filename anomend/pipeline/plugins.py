@@ -20,12 +20,23 @@ def plugins(params: Params) -> dict[str, set[str]]:
         "curate": {detector_for(params.curate.detector, source) for source in sources},
         "class_images": {params.class_images.detector} if params.class_images.per_prompt else set(),
         "losers": {params.losers.detector} if params.train.method == "dpo" else set(),
-        "train": {params.train.monitor.detector} if params.train.monitor.every else set(),
+        "train": _training_detectors(params),
         "looks": {params.measure.detector} if len(params.verdict.looks) > 1 else set(),
         "measure": {params.measure.detector},
         "judge": {*([params.measure.detector] if "anatomy" in judges else []), params.judge.parts},
     }
     modules = {stage: {module_of(name) for name in names} for stage, names in detectors.items()}
     modules["collect"] = {module_of_source(name) for name in sources}
+    if params.train.method == "labels" and params.train.labelled.pictures is not None:
+        modules["train"].add("anomend.training.labelled")
     modules["judge"] |= {module_of_judge(name) for name in judges}
     return modules
+
+
+def _training_detectors(params: Params) -> set[str]:
+    """Detectors of stage `train`: the one that evaluates, and the one that rewards."""
+    train = params.train
+    return {
+        *([train.monitor.detector] if train.monitor.every else []),
+        *([train.nft.detector] if train.rewards_by_detector else []),
+    }

@@ -153,6 +153,7 @@ def noise(params: Params, pipeline: StableDiffusion3Pipeline, texts: TextEmbeddi
         classes=one_image("class.png") if params.train.class_batch_size else None,
         latent_format=load_latent_format(params.base.name, params.base.local_folder),
         losers=one_image("loser.png") if params.train.method == "dpo" else None,
+        optimality=torch.full((1,), 0.5) if params.train.by_rewards else None,
     )
 
 

@@ -216,7 +216,7 @@ def selecting_work(params: Params, stage: str, *, prompts: int, per_prompt: int,
 def encoding_work(params: Params) -> Work:
     """The views of all instance images, and class and losing images once each."""
     encode, train = params.encode, params.train
-    images = instance_images(params) * (1 + encode.crops) * (2 if encode.flip else 1)
+    images = 0 if train.by_rewards else instance_images(params) * (1 + encode.crops) * (2 if encode.flip else 1)
     images += len(params.class_images.prompts) * params.class_images.per_prompt
     images += len(params.prompts.target) * params.losers.per_prompt if train.method == "dpo" else 0
     size = int(images * params.base.resolution**2 * LATENT_BYTES_PER_PIXEL)
@@ -227,18 +227,33 @@ def training_work(params: Params) -> Work:
     """The optimizer's steps, and the evaluations while training; early stopping makes it less.
 
     A step handles `batch_size` instance images and `class_batch_size` class images, however many micro-batches they are
-    cut into. Preference training also handles the losers, and asks the frozen base about both.
+    cut into. Preference training also handles the losers, and asks the frozen base about both. Training by rewards
+    draws the images of each round, and asks the base about all images of a step, and the old weights about the drawn
+    ones. Encoding and rewarding those takes next to nothing beside drawing them, and is left out.
     """
     train, monitor = params.train, params.train.monitor
     preferred = train.batch_size if train.method == "dpo" else 0
     passes = train.steps * (train.batch_size + preferred + train.class_batch_size)
     evaluations = ceil(train.steps / monitor.every) if monitor.every else 0
-    requests = len(params.prompts.target) * monitor.seeds_per_prompt
+    watched = len(params.prompts.target) + len(monitor.held_out_prompts)
+    requests = watched * monitor.seeds_per_prompt
+    drawn = params.rounds * params.round_images if train.rewards_by_detector else 0
     # At the end two images are drawn by the trained weights and again by the saved ones.
-    images = evaluations * requests + (2 * min(2, requests) if evaluations else 0)
+    images = drawn + evaluations * requests + (2 * min(2, requests) if evaluations else 0)
     adapted = images * passes_per_image(params) + evaluations * monitor.validation_draws
     base = train.steps * 2 * preferred
-    return Work(stage="train", images=images, steps=train.steps, sampling=base, adapted=adapted, training=passes)
+    if train.by_rewards:
+        base = passes
+        adapted += train.steps * train.batch_size if train.method == "nft" else 0
+    return Work(
+        stage="train",
+        images=images,
+        steps=train.steps,
+        sampling=base,
+        adapted=adapted,
+        training=passes,
+        disk_bytes=_pictures(params, drawn),
+    )
 
 
 def _pictures(params: Params, images: int) -> int:

@@ -23,6 +23,9 @@ TRAINING = {
     "train_seed": "seed",
     "loss_last_tenth": "loss, mean of the last tenth",
     "prior_loss_last_tenth": "loss on class images, mean of the last tenth",
+    "stopped_by": "parameter that ended it",
+    "rounds": "rounds of drawn images",
+    "norm_ratio_last_tenth": "length of the velocity over the base's, mean of the last tenth",
     "reload_difference": "difference after saving and loading again",
 }
 """Names of metrics in metrics/train.json for the reader."""

@@ -160,14 +160,25 @@ def _preserved_prompts(compare: Metrics) -> list[str]:
     return sentences
 
 
+METHODS = {
+    "dreambooth": "DreamBooth",
+    "dpo": "Flow-DPO",
+    "nft": "DiffusionNFT",
+    "labels": "DiffusionNFT on labelled pictures",
+}
+"""Ways of training by `train.method`."""
+
+
 def _changed(inputs: ReportInputs) -> str:
     params, train = inputs.parameters.get("train", {}), inputs.train
     if train is None or not params:
         return "Not recorded."
     provenance = train.get("provenance", {})
-    method = {"dreambooth": "DreamBooth", "dpo": "Flow-DPO"}.get(str(params.get("method")), str(params.get("method")))
+    method = METHODS.get(str(params.get("method")), str(params.get("method")))
     change = f"A LoRA of rank {params.get('rank')} on {inputs.base_model.get('name')}, by {method}: "
     change += f"{metric_text(train, 'steps', 'count')} steps on {metric_text(provenance, 'n', 'count')} images"
+    if params.get("method") in ("nft", "labels"):
+        change += ", right and wrong ones"
     if class_images := provenance.get("n_class"):
         change += f", with {class_images:,} right images of the base itself to preserve the rest"
     kept = train.get("kept_step")

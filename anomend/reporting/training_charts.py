@@ -16,13 +16,14 @@ _HEIGHT = 2.6
 _MAX_POINTS = 400
 
 
-def loss_chart(train_loss: pd.DataFrame, name: str = "loss") -> str:
+def loss_chart(train_loss: pd.DataFrame, name: str = "loss", *, learned: str = "instance images") -> str:
     """Training loss over the steps, as SVG.
 
     Args:
         train_loss: columns step, loss, and prior_loss where class images were used. Long runs are averaged over
             stretches of equal length, at most 400 of them.
         name: prefix of the ids in the SVG, which must differ between the charts of a page.
+        learned: the images that the column `loss` is about.
 
     Raises:
         ValueError: a column is missing, or there is no step.
@@ -32,7 +33,7 @@ def loss_chart(train_loss: pd.DataFrame, name: str = "loss") -> str:
             raise ValueError(f"the training curve has no {column}: run the train stage")
     with matplotlib.rc_context(STYLE):
         chart, axes = new_chart(_HEIGHT)
-        series = (("loss", "instance images", TUNED_COLOUR), ("prior_loss", "class images (prior)", BASE_COLOUR))
+        series = (("loss", learned, TUNED_COLOUR), ("prior_loss", "class images (prior)", BASE_COLOUR))
         for column, label, colour in series:
             if column in train_loss.columns and train_loss[column].notna().any():
                 rows = train_loss[["step", column]].dropna()

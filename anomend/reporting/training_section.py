@@ -20,7 +20,8 @@ def training_charts(inputs: ReportInputs) -> dict[str, str]:
     charts: dict[str, str] = {}
     kept = (inputs.train or {}).get("kept_step")
     if curves is not None and not curves.empty:
-        charts[LOSS] = loss_chart(curves)
+        drawn = (inputs.parameters.get("train") or {}).get("method") in ("nft", "labels")
+        charts[LOSS] = loss_chart(curves, learned="drawn images" if drawn else "instance images")
     if curves is not None and has_curve(curves, "validation_loss"):
         charts[VALIDATION] = validation_chart(curves, kept)
     if curves is not None and has_curve(curves, "anomaly_rate"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import torch
 
@@ -33,6 +34,9 @@ class TrainingData:
     latent_format: LatentFormat
     losers: EncodedSet | None = None
     """Anomalous images of the base, for preference training."""
+    optimality: torch.Tensor | None = None
+    """How good each instance image is, (N,), from 0 to 1, for training by rewards: then right and wrong images are
+    among them (`negative_aware.optimality`)."""
 
     def of(self, role: int) -> EncodedSet:
         """The set of a role."""
@@ -72,6 +76,8 @@ class Batch:
     """Pooled text embeddings, (B, width)."""
     role: torch.Tensor
     """INSTANCE, CLASS or LOSER, (B,)."""
+    optimality: torch.Tensor | None = None
+    """Optimality of the instance images, and 0 for others, (B,); None: not trained by rewards."""
 
     def __len__(self) -> int:
         return len(self.role)
@@ -85,7 +91,9 @@ class Batch:
         return self._map(lambda values: values[mask])
 
     def _map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
-        return Batch(**{name: change(getattr(self, name)) for name in self.__dataclass_fields__})
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        changed: dict[str, Any] = {name: None if value is None else change(value) for name, value in values.items()}
+        return Batch(**changed)
 
 
 @lru_cache(maxsize=8)
@@ -142,6 +150,7 @@ def make_batch(data: TrainingData, units: Sequence[Unit], *, seed: int, step: in
     comparable.
     """
     latents, noise, uniform, embeds, pooled, roles = [], [], [], [], [], []
+    optimality: list[float] = []
     for draw in (draw for unit in units for draw in unit):
         encoded = data.of(draw.role)
         generator = torch_generator(seed, _NAMES[draw.role], step, draw.slot, encoded.ids[draw.row])
@@ -158,6 +167,8 @@ def make_batch(data: TrainingData, units: Sequence[Unit], *, seed: int, step: in
             for values in (noise, uniform, embeds, pooled):
                 values.append(values[-1])
         roles.append(draw.role)
+        if data.optimality is not None:
+            optimality.append(float(data.optimality[draw.row]) if draw.role == INSTANCE else 0.0)
     return Batch(
         latents=torch.stack(latents),
         noise=torch.stack(noise),
@@ -165,4 +176,5 @@ def make_batch(data: TrainingData, units: Sequence[Unit], *, seed: int, step: in
         embeds=torch.stack(embeds),
         pooled=torch.stack(pooled),
         role=torch.tensor(roles),
+        optimality=torch.tensor(optimality) if data.optimality is not None else None,
     )

@@ -25,6 +25,10 @@ class Evaluation:
     """The samples, in the same order at every evaluation."""
     sampled: int = 0
     """Number of images behind the rate; 0 takes the rate as exact."""
+    held_out_rate: float | None = None
+    """Share of the further prompts' images with an anomaly; None: there are none, or no detector ran."""
+    harmful: bool = False
+    """Whether that share is above its limit: such weights are never the best."""
 
 
 @dataclass
@@ -57,7 +61,7 @@ class EvaluationHistory:
         rates = [
             (evaluation.anomaly_rate, index)
             for index, evaluation in enumerate(self.evaluations)
-            if evaluation.anomaly_rate is not None
+            if evaluation.anomaly_rate is not None and not evaluation.harmful
         ]
         if not rates:
             return None
@@ -81,6 +85,8 @@ class EvaluationHistory:
                 _or_nan(evaluation.anomaly_rate),
                 evaluation.sampled,
                 _or_nan(evaluation.validation_loss),
+                _or_nan(evaluation.held_out_rate),
+                evaluation.harmful,
                 *loss_by_sigma,
             ]
             tensors[f"evaluation/{index:05d}/values"] = torch.tensor(values, dtype=torch.float64)
@@ -93,13 +99,15 @@ class EvaluationHistory:
         """The history that `tensors` wrote; other tensors are ignored."""
         history = cls()
         for name in sorted(name for name in tensors if name.startswith("evaluation/") and name.endswith("/values")):
-            step, rate, sampled, loss, *loss_by_sigma = tensors[name].tolist()
+            step, rate, sampled, loss, held_out, harmful, *loss_by_sigma = tensors[name].tolist()
             images = tensors.get(name.removesuffix("values") + "images")
             evaluation = Evaluation(
                 anomaly_rate=_or_none(rate),
                 validation_loss=_or_none(loss),
                 images=tuple(images.numpy()) if images is not None else (),
                 sampled=int(sampled),
+                held_out_rate=_or_none(held_out),
+                harmful=bool(harmful),
             )
             history.add(int(step), evaluation, loss_by_sigma)
         return history

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from PIL import ImageDraw
 
 from anomend.pictures.sheet import make_sheet
 from anomend.training.evaluations import EvaluationHistory
+from anomend.training.round_reports import RoundReport, diversity
 
 if TYPE_CHECKING:
     from dvclive import Live
@@ -57,23 +58,36 @@ class TrainingLog:
         self._waiting: list[tuple[int, Mapping[str, float]]] = []
         self._written = time.monotonic()
 
-    def replay(self, rows: list[dict[str, float]], history: EvaluationHistory) -> None:
-        """Write the curves and evaluations of a checkpoint; other trackers have them already, and are not called."""
+    def replay(
+        self, rows: list[dict[str, float]], history: EvaluationHistory, rounds: Sequence[RoundReport] = ()
+    ) -> None:
+        """Write the curves, rounds and evaluations of a checkpoint; other trackers have them, and are not called."""
         track, self.track = self.track, None
         for row in rows:
             self.step(row)
         for index in range(len(history)):
             self.evaluation(history, index)
+        for count in range(1, len(rounds) + 1):
+            self.round(rounds[:count])
         self.track = track
 
     def step(self, row: Mapping[str, float]) -> None:
         """Log a row of the loss curve."""
         self._log({name: value for name, value in row.items() if name != "step"}, int(row["step"]))
 
+    def round(self, rounds: Sequence[RoundReport]) -> None:
+        """Log the last of some rounds."""
+        metrics = {"round_anomaly_rate": rounds[-1].anomaly_rate, "round_diversity": diversity(rounds)}
+        self._log({name: value for name, value in metrics.items() if value is not None}, rounds[-1].step)
+
     def evaluation(self, history: EvaluationHistory, index: int) -> None:
         """Log one evaluation, with its samples as one picture."""
         step, evaluation, loss_by_sigma = history.steps[index], history.evaluations[index], history.loss_by_sigma[index]
-        metrics = {"anomaly_rate": evaluation.anomaly_rate, "validation_loss": evaluation.validation_loss}
+        metrics = {
+            "anomaly_rate": evaluation.anomaly_rate,
+            "held_out_anomaly_rate": evaluation.held_out_rate,
+            "validation_loss": evaluation.validation_loss,
+        }
         bins = len(loss_by_sigma)
         for place, loss in enumerate(loss_by_sigma):
             if not np.isnan(loss):

@@ -30,8 +30,10 @@ from anomend.training.checkpoints import load_checkpoint, optimizer_tensors, res
 from anomend.training.data import Batch, TrainingData, Unit, choose_units, make_batch
 from anomend.training.divergence import check_weights, refuse_gradient, refuse_loss
 from anomend.training.evaluations import Evaluation
+from anomend.training.guards import is_finished, keeps_best
 from anomend.training.log import TrainingLog
 from anomend.training.loss_scaling import LossScaling
+from anomend.training.negative_aware import old_decay
 from anomend.training.objectives import (
     SIGMA_BINS,
     StepSums,
@@ -42,6 +44,8 @@ from anomend.training.objectives import (
 )
 from anomend.training.optimizers import make_optimizer
 from anomend.training.progress import Progress
+from anomend.training.round_reports import round_report
+from anomend.training.rounds import Rounds
 from anomend.training.weights import TrainedWeights
 
 Evaluate = Callable[[SD3Transformer2DModel, Accelerator], Evaluation]
@@ -61,23 +65,26 @@ class LoraTrainer:
         evaluate: Evaluate | None = None,
         log: TrainingLog | None = None,
         accelerator: Accelerator | None = None,
+        rounds: Rounds | None = None,
     ) -> None:
         """Add the adapter, and continue from the newest checkpoint if there is one.
 
         Args:
             transformer: the base's; its weights stay frozen.
             settings: the recipe.
-            data: what is trained on.
+            data: what is trained on; with rounds, the class images alone.
             checkpoints: a folder for this run alone.
             evaluate: called every `monitor.every` steps; None: never.
             log: where the curves go; only the main process has one.
             accelerator: the processes; None: this one alone.
+            rounds: where the images of each round come from; None: training is not by rounds.
 
         Raises:
             ValueError: the recipe does not fit the base, the machine or the number of processes.
         """
         self.settings, self.data, self.checkpoints = settings, data, checkpoints
         self.evaluate, self.log, self.flow = evaluate, log or TrainingLog(None), flow_matching(settings)
+        self.rounds, self._drawn = rounds, -1
         self.accelerator = accelerator or Accelerator(cpu=transformer.device.type == "cpu")
         self._check_process_count()
         make_deterministic(derived_seed(settings.seed, "lora") % 2**32)
@@ -93,7 +100,9 @@ class LoraTrainer:
         if settings.gradient_checkpointing:
             transformer.enable_gradient_checkpointing()
         self.model, parameters = accelerate_steps(transformer, self.accelerator, settings.compile)
-        self.weights = TrainedWeights(parameters, settings.ema_decay)
+        # With `labels` the base drew the images, and no old weights are needed.
+        self._follows = settings.method == "nft"
+        self.weights = TrainedWeights(parameters, settings.ema_decay, with_old=self._follows)
         self.optimizer = make_optimizer(parameters, settings)
         self.scaling = LossScaling(self.dtype, self.accelerator.device)
         self.progress = Progress(["step", *logged_names(settings), "learning_rate", "gradient_norm"])
@@ -111,9 +120,10 @@ class LoraTrainer:
                 self.schedule.step()
 
     def run(self) -> Progress:
-        """Train to the last step, or until evaluations no longer improve; the transformer gets the final weights."""
+        """Train to the last step, or until evaluations no longer improve or a guard fires; the transformer gets the
+        final weights."""
         settings, progress = self.settings, self.progress
-        self.log.replay(progress.rows, progress.history)
+        self.log.replay(progress.rows, progress.history, progress.rounds)
         self.model.train()
         device = device_name(self.accelerator.device)
         bar = tqdm(
@@ -124,7 +134,10 @@ class LoraTrainer:
             disable=not self.accelerator.is_main_process,
         )
         with frozen_heap(), bar:
-            while progress.done < settings.steps and not progress.history.no_longer_improves(settings.monitor.patience):
+            while not is_finished(progress, settings):
+                self.open_round()
+                if is_finished(progress, settings):
+                    break
                 with timed_work("training", self.passes, device):
                     row = self.step()
                 self.log.step(row)
@@ -135,12 +148,34 @@ class LoraTrainer:
                     self._evaluate(self.evaluate)
                 if progress.done % settings.checkpoint_every == 0 and progress.done < settings.steps:
                     self.save()
-        if settings.monitor.keep == "best" and progress.history.best is not None:
+        if keeps_best(progress, settings):
             self.weights.use_best()
         else:
             self.weights.use_average()
         self.transformer.eval()
         return progress
+
+    def open_round(self) -> None:
+        """Where a round begins, let the old weights follow, draw images with them, and train on these.
+
+        A run that is resumed within a round draws its images again, which the store of samples has.
+        """
+        if self.rounds is None or (number := self.progress.done // self.rounds.steps) == self._drawn:
+            return
+        begins = len(self.progress.rounds) == number
+        if begins and number and self._follows:
+            nft = self.settings.nft
+            self.weights.update_old(old_decay(number, growth=nft.old_decay_growth, most=nft.old_decay_most))
+        with self.weights.as_old():
+            self.transformer.eval()
+            self.data, rewards = self.rounds.data(self.transformer, number, self.data)
+            self.transformer.train()
+        self._drawn = number
+        if begins:
+            images, done = self.data.instance, self.progress.done
+            report = round_report(images.mean, rewards, images.prompts, step=done, first=number == 0)
+            self.progress.rounds.append(report)
+            self.log.round(self.progress.rounds)
 
     def step(self) -> dict[str, float]:
         """One optimizer step over all processes; returns its row of the loss curve."""
@@ -203,6 +238,7 @@ class LoraTrainer:
                     batch.to(accelerator.device),
                     predict=self._predict,
                     predict_base=self._predict_base,
+                    predict_old=self._predict_old if self._follows else None,
                     settings=settings,
                     flow=self.flow,
                 )
@@ -222,6 +258,11 @@ class LoraTrainer:
         velocity = predict_velocity(self.model, batch, self.dtype)
         self.transformer.enable_adapters()
         return velocity
+
+    @torch.no_grad()
+    def _predict_old(self, batch: Batch) -> torch.Tensor:
+        with self.weights.as_old():
+            return predict_velocity(self.model, batch, self.dtype)
 
     def _evaluate(self, evaluate: Evaluate) -> None:
         """Evaluate the weights that would be saved now, and remember them if they are the best so far."""

@@ -48,26 +48,28 @@ def validation_batches(
     """Fixed (sample, noise, sigma) triples: equal at every evaluation, so that the losses on them are comparable.
 
     They are instance images, which are also trained on. The loss shows how training goes, not how it generalises; the
-    anomaly rate shows that. Noise levels are the scheme's quantiles (i + 1/2) / draws: none is at an end, where a
+    anomaly rate shows that. Training by rewards has class images alone: the loss shows how far the rest is preserved.
+    Noise levels are the scheme's quantiles (i + 1/2) / draws: none is at an end, where a
     weight such as sigma^-2 would let one draw decide the mean.
     """
+    encoded = data.instance if len(data.instance) or data.classes is None else data.classes
     # Neighbouring places are different samples; a stride through the quantiles gives each sample all levels.
     strides = (torch.arange(draws, dtype=torch.float64) * 0.618033988749895) % 1
     quantiles = (strides.argsort().argsort() + 0.5) / max(draws, 1)
     batches = []
     for start in range(0, draws, batch_size):
         places = range(start, min(start + batch_size, draws))
-        rows = [place % len(data.instance) for place in places]
-        latents = data.latent_format.process_in(data.instance.mean[rows, 0])
+        rows = [place % len(encoded) for place in places]
+        latents = data.latent_format.process_in(encoded.mean[rows, 0])
         noise = [torch.randn(latents.shape[1:], generator=torch_generator(seed, "validation", p)) for p in places]
-        captions = data.instance.caption[rows]
+        captions = encoded.caption[rows]
         batches.append(
             Batch(
                 latents=latents,
                 noise=torch.stack(noise),
                 sigma=flow.sigmas(quantiles[list(places)]),
-                embeds=data.instance.embeds[captions],
-                pooled=data.instance.pooled[captions],
+                embeds=encoded.embeds[captions],
+                pooled=encoded.pooled[captions],
                 role=torch.full((len(rows),), INSTANCE),
             )
         )

@@ -1,22 +1,27 @@
-"""What a step minimises: DreamBooth with prior preservation, or Flow-DPO, on one batch.
+"""What a step minimises: DreamBooth with prior preservation, Flow-DPO, or DiffusionNFT, on one batch.
 
     dreambooth   L = mean_instance l + prior_loss_weight * mean_class l            (Ruiz et al. 2023, eq. 2)
     dpo          L = mean_pairs flow_dpo + instance_loss_weight * mean_winners l + prior_loss_weight * mean_class l
+    nft, labels  L = mean_drawn (negative_aware + kl_weight * d + norm_weight * norm_excess)
+                     + prior_loss_weight * mean_class d
 
-l is the flow-matching loss of a sample. Means are over the whole step. A batch that is a part of the step returns its
-share of them, so that parts and processes add up to the step.
+l is the flow-matching loss of a sample, and d the squared difference of its velocity from the base's. Means are over
+the whole step. A batch that is a part of the step returns its share of them, so that parts and processes add up to the
+step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
 from anomend.params.training import TrainParams
 from anomend.training.data import CLASS, INSTANCE, LOSER, Batch
 from anomend.training.flow_matching import FlowMatching
+from anomend.training.negative_aware import negative_aware_loss, norm_excess, norm_ratio
 from anomend.training.preference import PairErrors, flow_dpo_loss, preference_accuracy
 
 SIGMA_BINS = 5
@@ -62,23 +67,33 @@ def predict_velocity(transformer: torch.nn.Module, batch: Batch, dtype: torch.dt
     return velocity
 
 
+Predict = Callable[[Batch], torch.Tensor]
+"""Maps a batch to its velocities, (B, C, h, w)."""
+
+
 def step_sums(
     batch: Batch,
     *,
-    predict: Callable[[Batch], torch.Tensor],
-    predict_base: Callable[[Batch], torch.Tensor],
+    predict: Predict,
+    predict_base: Predict,
     settings: TrainParams,
     flow: FlowMatching,
+    predict_old: Predict | None = None,
 ) -> StepSums:
     """Loss of a batch as its share of the step.
 
     Args:
         batch: winners and losers, if any, in the same order.
         predict: velocities of the model in training.
-        predict_base: velocities of the frozen base, without gradient; only preference training calls it.
+        predict_base: velocities of the frozen base, without gradient; DreamBooth does not call it.
         settings: weights and global batch sizes.
         flow: the objective.
+        predict_old: velocities of the weights that drew the images, without gradient; None: the base did.
     """
+    if settings.by_rewards:
+        return _negative_aware_sums(
+            batch, predict=predict, predict_base=predict_base, predict_old=predict_old, settings=settings, flow=flow
+        )
     error = flow.loss(predict(batch), latents=batch.latents, noise=batch.noise, sigma=batch.sigma)
     instance, prior = error[batch.role == INSTANCE], error[batch.role == CLASS]
     logged = {"loss": instance.sum() / settings.batch_size}
@@ -102,8 +117,51 @@ def step_sums(
     if settings.class_batch_size:
         logged["prior_loss"] = prior.sum() / settings.class_batch_size
         total = total + settings.prior_loss_weight * logged["prior_loss"]
+    return _sums(total, logged, batch, instance)
+
+
+def _negative_aware_sums(
+    batch: Batch,
+    *,
+    predict: Predict,
+    predict_base: Predict,
+    predict_old: Predict | None,
+    settings: TrainParams,
+    flow: FlowMatching,
+) -> StepSums:
+    nft, drawn = settings.nft, batch.role == INSTANCE
+    images = batch.where(drawn)
+    # The model in training comes last: the others change its weights for a moment.
+    base = predict_base(batch)
+    old = base[drawn]
+    if predict_old is not None:
+        # A part with class images alone is predicted for nothing: sharded processes must predict equally often.
+        predicted = predict_old(images if len(images) else batch)
+        old = predicted if len(images) else old
+    velocity = predict(batch)
+    assert images.optimality is not None
+    loss = negative_aware_loss(
+        velocity[drawn],
+        old,
+        error=partial(flow.loss, latents=images.latents, noise=images.noise, sigma=images.sigma),
+        optimality=images.optimality,
+        beta=nft.beta,
+    )
+    difference = ((velocity.float() - base.float()) ** 2).flatten(1).mean(1)
+    ratio = norm_ratio(velocity[drawn], base[drawn])
+    means = {"loss": loss, "kl_loss": difference[drawn], "norm_ratio": ratio, "norm_loss": norm_excess(ratio)}
+    logged = {name: values.sum() / settings.batch_size for name, values in means.items()}
+    total = logged["loss"] + nft.kl_weight * logged["kl_loss"] + nft.norm_weight * logged["norm_loss"]
+    if settings.class_batch_size:
+        logged["prior_loss"] = difference[batch.role == CLASS].sum() / settings.class_batch_size
+        total = total + settings.prior_loss_weight * logged["prior_loss"]
+    return _sums(total, logged, batch, loss)
+
+
+def _sums(total: torch.Tensor, logged: dict[str, torch.Tensor], batch: Batch, instance: torch.Tensor) -> StepSums:
+    """The sums of a step, with the instance images' losses by bin of sigma."""
     place = (batch.sigma[batch.role == INSTANCE] * SIGMA_BINS).long().clamp(max=SIGMA_BINS - 1)
-    bins = torch.zeros(2, SIGMA_BINS, device=error.device)
+    bins = torch.zeros(2, SIGMA_BINS, device=instance.device)
     bins[0].index_add_(0, place, instance.detach())
     bins[1].index_add_(0, place, torch.ones_like(instance))
     detached = {name: value.detach() for name, value in logged.items()}
@@ -115,4 +173,6 @@ def logged_names(settings: TrainParams) -> list[str]:
     names = ["loss"]
     if settings.method == "dpo":
         names += ["dpo_loss", "preference_accuracy"]
+    if settings.by_rewards:
+        names += ["kl_loss", "norm_ratio", "norm_loss"]
     return names + (["prior_loss"] if settings.class_batch_size else [])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 
 from anomend.training.evaluations import Evaluation, EvaluationHistory
+from anomend.training.round_reports import RoundReport, from_tensors, tensors_of
 
 
 @dataclass
@@ -24,6 +25,8 @@ class Progress:
     """Per step the sum of the instance samples' losses, and their number, by bin of sigma: (2, bins)."""
     history: EvaluationHistory = field(default_factory=EvaluationHistory)
     """The evaluations."""
+    rounds: list[RoundReport] = field(default_factory=list)
+    """What each round drew, where training is by rewards."""
 
     def add_step(self, row: dict[str, float], bins: torch.Tensor) -> None:
         """Append an optimizer step."""
@@ -46,11 +49,18 @@ class Progress:
         """The progress as named tensors, for a checkpoint."""
         curve = [[row[column] for column in self.columns] for row in self.rows]
         tensors = {"curve": torch.tensor(curve, dtype=torch.float64), "bins": torch.stack(self.bins)}
-        return tensors | self.history.tensors()
+        return tensors | self.history.tensors() | tensors_of(self.rounds)
 
     @classmethod
     def from_tensors(cls, columns: Sequence[str], done: int, tensors: Mapping[str, torch.Tensor]) -> Progress:
         """The progress that `tensors` wrote after `done` steps."""
         rows = [dict(zip(columns, row, strict=True)) for row in tensors["curve"].tolist()]
         history = EvaluationHistory.from_tensors(tensors)
-        return cls(columns=columns, done=done, rows=rows, bins=list(tensors["bins"]), history=history)
+        return cls(
+            columns=columns,
+            done=done,
+            rows=rows,
+            bins=list(tensors["bins"]),
+            history=history,
+            rounds=from_tensors(tensors),
+        )

@@ -20,12 +20,15 @@ from anomend.pictures.sample_store import SampleStore
 from anomend.project.devices import resolve_device
 from anomend.project.metric_files import library_versions
 from anomend.statistics.rate import Rate
-from anomend.training.evaluations import EvaluationHistory, Image
+from anomend.training.evaluations import EvaluationHistory
+from anomend.training.guards import keeps_best, stopped_by
 from anomend.training.log import TrainingLog
 from anomend.training.loop import LoraTrainer
+from anomend.training.round_reports import RoundReport, diversity
 from anomend.training.run_folders import open_run, run_folder
 from anomend.training.run_key import run_identity
 from anomend.training.setup import (
+    Detect,
     end_together,
     is_quantised,
     load_trained_parts,
@@ -33,6 +36,7 @@ from anomend.training.setup import (
     make_accelerator,
     make_draw,
     make_evaluate,
+    make_rounds,
     reload_difference,
 )
 from anomend.training.stored_evaluations import StoredEvaluations, evaluation_recipe
@@ -99,7 +103,8 @@ def run_training(params: Params, folders: TrainingFolders, code: str) -> Trained
         pipeline.transformer.to(accelerator.device)
     monitor = params.train.monitor
     texts = folders.encoded / "prompts.safetensors"
-    draw = make_draw(params, pipeline, load_texts(texts))
+    prompts = load_texts(texts)
+    draw = make_draw(params, pipeline, prompts)
     stored = StoredEvaluations(
         SampleStore(folders.samples),
         evaluation_recipe(params, texts=texts, code=code),
@@ -107,16 +112,24 @@ def run_training(params: Params, folders: TrainingFolders, code: str) -> Trained
         batch_size=params.sample.batch_size,
         gigabytes=params.sample.store_gigabytes,
     )
-    detector = make_detector(monitor.detector if monitor.every else "none", params.detectors, params.base.device)
-
-    def detect(images: Sequence[Image]) -> list[bool]:
-        return [bool(anomalies) for anomalies in detector.anomalies(images)]
-
+    names = (
+        monitor.detector if monitor.every else "none",
+        params.train.nft.detector if params.train.rewards_by_detector else "none",
+    )
+    detectors = {name: _detect(params, name) for name in dict.fromkeys(names)}
+    watching, rewarding = (detectors[name] for name in names)
     log = TrainingLog(
         folders.curves if accelerator.is_main_process else None,
         (lambda metrics, step: accelerator.log(dict(metrics), step)) if monitor.trackers else None,
     )
-    identity = run_identity(params, encoded=folders.encoded, base_weights=base_weights, code=code)
+    rounds = make_rounds(params, pipeline, texts=prompts, stored=stored, detect=rewarding)
+    identity = run_identity(
+        params,
+        encoded=folders.encoded,
+        base_weights=base_weights,
+        code=code,
+        labelled=rounds.digest if rounds else None,
+    )
     if accelerator.is_main_process:
         for sentence in open_run(folders.checkpoints, identity):
             print(f"train: {sentence}", file=sys.stderr)
@@ -126,13 +139,16 @@ def run_training(params: Params, folders: TrainingFolders, code: str) -> Trained
         data,
         checkpoints=run_folder(folders.checkpoints, identity),
         evaluate=make_evaluate(
-            params=params, data=data, stored=stored, detect=None if monitor.detector == "none" else detect
+            params=params, data=data, stored=stored, detect=None if monitor.detector == "none" else watching
         ),
         log=log,
         accelerator=accelerator,
+        rounds=rounds,
     )
     with closing(log):
         trainer.run()
+    if rounds and accelerator.is_main_process:
+        stored.prune()
     layers = lora_layers(trainer.transformer)
     metrics: dict[str, Any] = {}
     if accelerator.is_main_process:
@@ -143,7 +159,7 @@ def run_training(params: Params, folders: TrainingFolders, code: str) -> Trained
                 pipeline=pipeline, lora=folders.lora, draw=draw, params=params
             )
     provenance = {
-        "n": len(data.instance),
+        "n": images_learned(trainer),
         "n_class": len(data.classes) if data.classes else 0,
         "n_losers": len(data.losers) if data.losers else 0,
         "base": params.base.name,
@@ -152,6 +168,34 @@ def run_training(params: Params, folders: TrainingFolders, code: str) -> Trained
         **library_versions("torch", "diffusers", "peft", "accelerate"),
     }
     return TrainedLora(trainer=trainer, base_weights=base_weights, metrics=metrics, provenance=provenance)
+
+
+def _detect(params: Params, name: str) -> Detect:
+    """Whether each image has an anomaly, by the detector of that name."""
+    detector = make_detector(name, params.detectors, params.base.device)
+    return lambda images: [bool(anomalies) for anomalies in detector.anomalies(images)]
+
+
+def images_learned(trainer: LoraTrainer) -> int:
+    """Images that the LoRA learned from: those of all rounds, or the instance images."""
+    rounds = trainer.progress.rounds
+    return sum(each.images for each in rounds) if rounds else len(trainer.data.instance)
+
+
+def round_rates(rounds: Sequence[RoundReport]) -> list[dict[str, Any]]:
+    """The anomaly rate and the diversity of each round's images, before it was trained on.
+
+    A list, which `dvc metrics diff` leaves out: the curves have the same.
+    """
+    return [
+        {
+            "step": each.step,
+            "n": each.images,
+            "anomaly_rate": round(each.anomaly_rate, 6),
+            "diversity": None if (ratio := diversity(rounds[: count + 1])) is None else round(ratio, 6),
+        }
+        for count, each in enumerate(rounds)
+    ]
 
 
 def evaluation_rates(history: EvaluationHistory) -> list[dict[str, Any]]:
@@ -170,10 +214,11 @@ def training_metrics(trainer: LoraTrainer) -> dict[str, Any]:
     """Metrics of a finished training run."""
     settings, progress = trainer.settings, trainer.progress
     has_prior, best = "prior_loss" in progress.columns, progress.history.best
-    keeps_best = settings.monitor.keep == "best" and best is not None
     metrics: dict[str, Any] = {
         "steps": progress.done,
-        "kept_step": progress.history.steps[best] if keeps_best and best is not None else progress.done,
+        "kept_step": progress.history.steps[best]
+        if keeps_best(progress, settings) and best is not None
+        else progress.done,
         "stopped_early": progress.done < settings.steps,
         "train_seed": settings.seed,
         "loss_last_tenth": round(progress.mean_of_last("loss"), 6),
@@ -182,6 +227,12 @@ def training_metrics(trainer: LoraTrainer) -> dict[str, Any]:
     }
     if evaluations := evaluation_rates(progress.history):
         metrics["evaluations"] = evaluations
+    if (reason := stopped_by(progress, settings)) is not None:
+        metrics["stopped_by"] = reason
+    if progress.rounds:
+        metrics["rounds"] = len(progress.rounds)
+        metrics["norm_ratio_last_tenth"] = round(progress.mean_of_last("norm_ratio"), 6)
+        metrics["by_round"] = round_rates(progress.rounds)
     if not has_prior:
         metrics["prior_loss_reason"] = "train.class_batch_size is 0: no class images"
     return metrics

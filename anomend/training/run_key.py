@@ -12,7 +12,9 @@ from anomend.params.resolved import split
 from anomend.project.files import sha256_of
 
 
-def run_identity(params: Params, *, encoded: Path, base_weights: str, code: str) -> dict[str, Any]:
+def run_identity(
+    params: Params, *, encoded: Path, base_weights: str, code: str, labelled: str | None = None
+) -> dict[str, Any]:
     """All that a run's weights depend on, by name: parameters, data, base and code.
 
     Run settings (`RUN_SETTING`) are left out, those that change rounding too: a run that ends for lack of memory goes
@@ -23,12 +25,14 @@ def run_identity(params: Params, *, encoded: Path, base_weights: str, code: str)
         encoded: folder of the encoded image sets.
         base_weights: what identifies the base's weights, from `base_models.fingerprint`.
         code: fingerprint of the code that trains.
+        labelled: digest of labelled pictures; None: there are none.
     """
     results, _ = split(params)
     identity = _leaves(results["train"], "train.")
     identity |= {f"sample.{name}": results["sample"][name] for name in ("steps", "guidance_scale")}
     identity |= {"prompts.target": results["prompts"]["target"], "base.dtype": params.base.dtype}
     identity |= {"the base's weights": base_weights, "the code that trains": code}
+    identity |= {"the labelled pictures": labelled} if labelled else {}
     return identity | {path.name: sha256_of(path) for path in sorted(encoded.glob("*.safetensors"))}
 
 

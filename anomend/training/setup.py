@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,17 +13,19 @@ from accelerate import Accelerator
 from diffusers import SD3Transformer2DModel, StableDiffusion3Pipeline
 
 from anomend.diffusion.base_models import load_latent_format
-from anomend.diffusion.embeddings import TextEmbeddings, load_encoded
+from anomend.diffusion.embeddings import TextEmbeddings, encode_images, load_encoded
 from anomend.diffusion.latent_format import LatentFormat
 from anomend.diffusion.loading import load_denoiser_parts
 from anomend.diffusion.lora import load_lora
 from anomend.diffusion.sampling import sample_images, sampling_options
 from anomend.params.params import Params
+from anomend.project.checkouts import found
 from anomend.training.data import TrainingData
 from anomend.training.evaluations import Evaluation, Image
 from anomend.training.loop import Evaluate
 from anomend.training.monitoring import shared_anomaly_rate, validation_batches, validation_loss
 from anomend.training.objectives import flow_matching
+from anomend.training.rounds import Rounds, drawn_pictures, empty_set
 from anomend.training.stored_evaluations import Draw, StoredEvaluations
 
 Detect = Callable[[Sequence[Image]], list[bool]]
@@ -40,7 +43,7 @@ def load_training_data(params: Params, encoded: Path) -> TrainingData:
     if settings.quirks.skip_latent_shift:
         latent_format = LatentFormat(latent_format.scaling_factor, 0.0)
     return TrainingData(
-        instance=load_encoded(encoded / "instance.safetensors"),
+        instance=empty_set() if settings.by_rewards else load_encoded(encoded / "instance.safetensors"),
         classes=load_encoded(encoded / "class.safetensors") if settings.class_batch_size else None,
         latent_format=latent_format,
         losers=load_encoded(encoded / "loser.safetensors") if settings.method == "dpo" else None,
@@ -61,17 +64,65 @@ def make_draw(params: Params, pipeline: StableDiffusion3Pipeline, texts: TextEmb
     return draw
 
 
-def evaluation_requests(params: Params) -> list[tuple[str, int]]:
-    """The (prompt, seed) requests of each evaluation."""
+def make_rounds(
+    params: Params,
+    pipeline: StableDiffusion3Pipeline,
+    *,
+    texts: TextEmbeddings,
+    stored: StoredEvaluations,
+    detect: Detect,
+) -> Rounds | None:
+    """Where the images of each round come from; None where training is not by rewards.
+
+    Args:
+        params: all parameters.
+        pipeline: the base, with its VAE.
+        texts: embeddings of the prompts.
+        stored: samples with the model in training, through the store.
+        detect: the detector that rewards.
+
+    Raises:
+        ValueError: labelled pictures cannot be used.
+    """
+    train = params.train
+    if not train.by_rewards:
+        return None
+
+    def encode(images: Sequence[Image]) -> tuple[torch.Tensor, torch.Tensor]:
+        # The VAE is on the device only while it is needed.
+        pipeline.vae.to(pipeline.transformer.device)
+        encoded = encode_images(pipeline, images, params.encode.batch_size)
+        pipeline.vae.to("cpu")
+        return encoded
+
+    digest = None
+    if train.labelled.pictures is not None and train.labelled.labels is not None and not train.rewards_by_detector:
+        # A plug-in: the code that reads labels counts only where they are learned from (`pipeline.plugins`).
+        read = import_module("anomend.training.labelled").labelled_pictures
+        pictures, digest = read(params, found(train.labelled.pictures), found(train.labelled.labels))
+    else:
+        pictures = drawn_pictures(
+            params.prompts.target,
+            per_prompt=train.nft.images_per_prompt,
+            first_seed=train.nft.first_seed,
+            drawing=stored.drawing,
+            drawing_base=stored.drawing_base,
+            anomalous=detect,
+        )
+    return Rounds(steps=params.round_steps, pictures=pictures, encode=encode, texts=texts, digest=digest)
+
+
+def evaluation_requests(params: Params, prompts: Sequence[str] | None = None) -> list[tuple[str, int]]:
+    """The (prompt, seed) requests of each evaluation, of the target prompts or of others."""
     monitor = params.train.monitor
     seeds = range(monitor.first_seed, monitor.first_seed + monitor.seeds_per_prompt)
-    return [(prompt, seed) for prompt in params.prompts.target for seed in seeds]
+    return [(prompt, seed) for prompt in (params.prompts.target if prompts is None else prompts) for seed in seeds]
 
 
 def make_evaluate(
     *, params: Params, data: TrainingData, stored: StoredEvaluations, detect: Detect | None
 ) -> Evaluate | None:
-    """What an evaluation does: the anomaly rate at a few fixed seeds, and the validation loss.
+    """What an evaluation does: the anomaly rates at a few fixed seeds, and the validation loss.
 
     Args:
         params: all parameters.
@@ -85,6 +136,8 @@ def make_evaluate(
     if not params.train.monitor.every:
         return None
     flow, requests = flow_matching(params.train), evaluation_requests(params)
+    held_out = evaluation_requests(params, params.train.monitor.held_out_prompts)
+    most = params.train.monitor.max_held_out_rate
     fixed = validation_batches(
         data,
         flow,
@@ -99,9 +152,19 @@ def make_evaluate(
             return Evaluation(anomaly_rate=None, validation_loss=loss)
         draw = stored.drawing(transformer)
         rate, images = shared_anomaly_rate(requests, sample=draw, detect=detect, accelerator=accelerator)
+        elsewhere = None
+        if held_out:
+            elsewhere, _ = shared_anomaly_rate(held_out, sample=draw, detect=detect, accelerator=accelerator)
         if accelerator.is_main_process:
             stored.prune()
-        return Evaluation(anomaly_rate=rate, validation_loss=loss, images=images, sampled=len(requests))
+        return Evaluation(
+            anomaly_rate=rate,
+            validation_loss=loss,
+            images=images,
+            sampled=len(requests),
+            held_out_rate=elsewhere,
+            harmful=most is not None and elsewhere is not None and elsewhere > most,
+        )
 
     return evaluate
 
@@ -124,7 +187,7 @@ def reload_difference(pipeline: StableDiffusion3Pipeline, lora: Path, draw: Draw
 
 
 def load_trained_parts(params: Params) -> StableDiffusion3Pipeline:
-    """The base without text encoders, and without a VAE unless evaluations sample images.
+    """The base without text encoders, and without a VAE unless images are sampled or encoded while training.
 
     All is on the CPU, except a quantised transformer, which is on the GPU.
 
@@ -133,7 +196,8 @@ def load_trained_parts(params: Params) -> StableDiffusion3Pipeline:
     """
     monitor = params.train.monitor
     evaluated = bool(monitor.every and monitor.seeds_per_prompt)
-    return load_denoiser_parts(params.base, vae=evaluated, train_bits=params.train.quantise_base)
+    needed = evaluated or params.train.by_rewards
+    return load_denoiser_parts(params.base, vae=needed, train_bits=params.train.quantise_base)
 
 
 def is_quantised(params: Params) -> bool:

@@ -1,4 +1,4 @@
-"""Images of evaluations through the store of samples: the same weights never draw an image twice.
+"""Images of evaluations and rounds through the store of samples: the same weights never draw an image twice.
 
 A run that is killed between two checkpoints does some steps again, and comes to the same weights; so does another run
 that differs only later on, such as in its number of steps.
@@ -54,8 +54,22 @@ class StoredEvaluations:
         """
         if is_sharded(transformer):
             return self.draw
-        adapter = adapter_sha256(transformer)
+        return self._stored(adapter_sha256(transformer))
 
+    def drawing_base(self, transformer: SD3Transformer2DModel) -> Draw:
+        """Sampling with a transformer's base: its adapter is off meanwhile, and its values do not count."""
+        stored = self.draw if is_sharded(transformer) else self._stored(None)
+
+        def draw(requests: Sequence[Request]) -> list[Image]:
+            transformer.disable_adapters()
+            try:
+                return stored(requests)
+            finally:
+                transformer.enable_adapters()
+
+        return draw
+
+    def _stored(self, adapter: str | None) -> Draw:
         def draw(requests: Sequence[Request]) -> list[Image]:
             starts = range(0, len(requests), self.batch_size)
             batches = [list(requests[start : start + self.batch_size]) for start in starts]

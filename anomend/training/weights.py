@@ -11,20 +11,23 @@ from anomend.diffusion.sharding import gathered, sharded_like
 
 
 class TrainedWeights:
-    """Parameters in training, their moving average, and a copy of those of the best evaluation.
+    """Parameters in training, their moving average, a copy of those of the best evaluation, and the old ones that draw
+    the images of a round, where training is by rounds.
 
     The weights that a run saves are the averages where `ema_decay` is above 0, and the parameters where it is 0.
     """
 
-    def __init__(self, parameters: Sequence[torch.nn.Parameter], ema_decay: float) -> None:
+    def __init__(self, parameters: Sequence[torch.nn.Parameter], ema_decay: float, *, with_old: bool = False) -> None:
         """
         Args:
             parameters: what the optimizer changes; whole tensors or shards.
             ema_decay: decay of the moving average per step, from 0 up to 1.
+            with_old: keep old weights, the parameters as they are now at first.
         """
         self.parameters, self.ema_decay = list(parameters), ema_decay
         self.average = [parameter.detach().clone() for parameter in parameters]
         self.best = [parameter.detach().clone() for parameter in parameters]
+        self.old = [parameter.detach().clone() for parameter in parameters] if with_old else []
 
     @torch.no_grad()
     def update_average(self, step: int) -> None:
@@ -32,14 +35,31 @@ class TrainedWeights:
         decay = min(self.ema_decay, (1 + step) / (10 + step))
         torch._foreach_lerp_(self.average, [parameter.detach() for parameter in self.parameters], 1 - decay)
 
+    @torch.no_grad()
+    def update_old(self, decay: float) -> None:
+        """Let the old weights follow: old <- decay * old + (1 - decay) * parameters."""
+        torch._foreach_lerp_(self.old, [parameter.detach() for parameter in self.parameters], 1 - decay)
+
     @contextmanager
     def as_saved(self) -> Iterator[None]:
         """Inside, the model has the weights that would be saved now."""
-        if self.ema_decay == 0:
+        with self._as(self.average if self.ema_decay > 0 else []):
+            yield
+
+    @contextmanager
+    def as_old(self) -> Iterator[None]:
+        """Inside, the model has the old weights."""
+        with self._as(self.old):
+            yield
+
+    @contextmanager
+    def _as(self, values: Sequence[torch.Tensor]) -> Iterator[None]:
+        """Inside, the model has other weights; none: its own."""
+        if not values:
             yield
             return
         trained = [parameter.detach().clone() for parameter in self.parameters]
-        self._set(self.average)
+        self._set(values)
         try:
             yield
         finally:
@@ -60,11 +80,12 @@ class TrainedWeights:
             self._set(self.average)
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """All three as named whole tensors, for a checkpoint; every process must call this."""
+        """All of them as named whole tensors, for a checkpoint; every process must call this."""
         groups: dict[str, Sequence[torch.Tensor]] = {
             "lora": self.parameters,
             "average": self.average,
             "best": self.best,
+            "old": self.old,
         }
         return {
             f"{name}/{index}": gathered(value.detach())
@@ -80,7 +101,7 @@ class TrainedWeights:
     def restore(self, tensors: Mapping[str, torch.Tensor]) -> None:
         """Put back what `tensors` returned; other tensors are ignored."""
         self._set([tensors[f"lora/{index}"] for index in range(len(self.parameters))])
-        for name, values in (("average", self.average), ("best", self.best)):
+        for name, values in (("average", self.average), ("best", self.best), ("old", self.old)):
             for index, value in enumerate(values):
                 value.copy_(sharded_like(tensors[f"{name}/{index}"], value))
 

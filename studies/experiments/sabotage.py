@@ -33,6 +33,8 @@ SCRATCH = Path(".sabotage")
 WRONG = ("standing on the beach", "sitting on the street", "standing on the grass", "sitting on the beach")
 TO_THE_END = ("train.monitor.every=0", "train.monitor.patience=0", "train.monitor.keep=last")
 """Neither early stopping nor the best checkpoint may repair what a case breaks."""
+LOOKS = "verdict.looks=[0.2, 0.4, 0.5, 0.6, 0.8, 1.0]"
+"""A verdict that is settled needs no more images; what it errs is the same (docs/verdict.md)."""
 
 
 def honest() -> list[str]:
@@ -125,7 +127,7 @@ def run(case: str, seed: int) -> dict[str, Any]:
     name = f"sabotage-{case.replace('_', '-')}-{seed}"
     # An experiment of that name from an earlier call would stop this one; it is not an error if there is none.
     subprocess.run(["dvc", "exp", "remove", name], check=False, capture_output=True)
-    changes = [f"train.seed={seed}", *CASES[case]()]
+    changes = [f"train.seed={seed}", LOOKS, *CASES[case]()]
     options = [argument for change in changes for argument in ("-S", change)]
     subprocess.run(["dvc", "exp", "run", "--temp", "--name", name, *options, "verdict"], check=True, text=True)
     verdict = dvc.api.metrics_show("metrics/verdict.json", rev=name)

@@ -56,6 +56,9 @@ NOT_RUN: dict[str, dict[str, str]] = {
         ),
         "make label HOST=0.0.0.0 PORT=8000": "serves until stopped; tests/test_people_decide.py labels on the page",
     },
+    "docs/rewards.md": {
+        "make label": "serves until stopped; tests/commands/test_label_commands.py starts it",
+    },
     "docs/tutorial.md": {
         "make plan PROFILE=sd35-medium TRIAL=1": "loads a base whose licence has to be accepted",
         "make photograph-models": "fetches 36 MB, as `make test` does first",

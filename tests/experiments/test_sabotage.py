@@ -12,6 +12,8 @@ REASONS = {
     "wrong_captions": {"held_out"},
     "one_image": {"memorisation", "diversity"},
     "overtrained": {"held_out"},
+    "one_prompt": {"worst_target_prompt"},
+    "traded_kinds": {"new_kinds"},
 }
 """Clauses that must speak against each case, as failed or as unsettled."""
 

@@ -10,6 +10,7 @@ from anomend.params.profiles import profile_names, resolve
 from tests.parameters import PROFILES
 
 DPO = {"method": "dpo"}
+NFT = {"method": "nft"}
 
 
 def resolved(profile: str = "mini", **changes: Any) -> Any:
@@ -38,6 +39,21 @@ def resolved(profile: str = "mini", **changes: Any) -> Any:
             "losers.first_seed = 500001",
             "class_images.first_seed = 500000",
         ),
+        (
+            {"train": NFT | {"nft": {"first_seed": 20159}}},
+            "train.nft.first_seed = 20159",
+            "sample.first_seed = 20000",
+        ),
+        (
+            {"train": NFT | {"nft": {"first_seed": 699000}}},
+            "train.nft.first_seed = 699000",
+            "train.monitor.first_seed = 700000",
+        ),
+        (
+            {"train": {"method": "labels", "nft": {"first_seed": 500127}}},
+            "train.nft.first_seed = 500127",
+            "class_images.first_seed = 500000",
+        ),
     ],
     ids=lambda value: str(value)[:30],
 )
@@ -56,14 +72,23 @@ def test_the_held_out_prompts_seeds_count_too() -> None:
 
 def test_seeds_that_are_not_used_or_only_touch_are_no_matter() -> None:
     resolved(losers={"first_seed": 20000})
+    resolved(train={"nft": {"first_seed": 20000}})
+    labelled = {"pictures": "data/labelled", "labels": "data/labels"}
+    resolved(train={"method": "labels", "nft": {"first_seed": 20000}, "labelled": labelled})
+    # 50 rounds of 32 images of each prompt.
+    resolved(train=NFT | {"nft": {"first_seed": 700000 - 1600}})
+    with pytest.raises(ValueError, match="reaches into the seeds"):
+        resolved(train=NFT | {"nft": {"first_seed": 700000 - 1599}})
     resolved(sample={"first_seed": 500000 + 32 * 8}, class_images={"max_tries": 8})
     resolved(sample={"first_seed": 700000}, train={"monitor": {"every": 0, "patience": 0, "keep": "last"}})
 
 
 @pytest.mark.parametrize("profile", profile_names(PROFILES))
-@pytest.mark.parametrize("method", ["dreambooth", "dpo"])
+@pytest.mark.parametrize("method", ["dreambooth", "dpo", "nft", "labels"])
 def test_the_seeds_of_every_profile_are_apart(profile: str, method: str) -> None:
-    ranges = resolved(profile, train={"method": method}).seed_ranges().values()
+    detectors: dict[str, Any] = {} if profile == "mini" else {"detector": "photographs"}
+    monitor = detectors | {"every": 50, "validation_draws": 0} if method in ("nft", "labels") else {}
+    ranges = resolved(profile, train={"method": method, "nft": detectors, "monitor": monitor}).seed_ranges().values()
     seeds = [seed for used in ranges for seed in used]
     assert len(seeds) == len(set(seeds))
 
@@ -93,3 +118,46 @@ def test_looks_sample_in_one_process() -> None:
     resolved(sample={"launcher": ["nice"]})
     with pytest.raises(ValueError, match=r"verdict\.looks with several looks .* sample\.launcher"):
         resolved(sample={"launcher": ["nice"]}, verdict={"looks": [0.5, 1.0]})
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (NFT | {"batch_size": 40}, "= 192 images a round, which is not a multiple of train.batch_size = 40"),
+        (NFT | {"nft": {"detector": "none"}}, "train.nft.detector = 'none' gives no rewards for train.method = 'nft'"),
+        ({"method": "labels", "nft": {"detector": "none"}}, "gives no rewards for train.method = 'labels'"),
+        ({"method": "labels", "labelled": {"pictures": "data/labelled"}}, "set both, or neither"),
+        (NFT | {"monitor": {"held_out_prompts": ["lying on the grass"]}}, "a target prompt, which is watched anyway"),
+        (NFT | {"monitor": {"detector": "none"}}, "train.monitor.max_held_out_rate stops by anomalies of"),
+        ({"monitor": {"max_held_out_rate": 0.1}}, "train.monitor.max_held_out_rate stops by anomalies of"),
+        (NFT | {"class_batch_size": 0}, "train.monitor.validation_draws with train.method = 'nft' are of class images"),
+        (NFT | {"nft": {"beta": 0.0}}, "train.nft.beta = 0.0: input should be greater than 0"),
+        (NFT | {"nft": {"old_decay_most": 1.0}}, "train.nft.old_decay_most = 1.0: input should be less than 1"),
+        (NFT | {"nft": {"images_per_prompt": 1}}, "train.nft.images_per_prompt = 1"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_rewards_that_cannot_be_had_are_refused(changes: Any, said: str) -> None:
+    with pytest.raises(ValueError) as refused:
+        resolved(train=changes)
+    assert said in str(refused.value) and len(str(refused.value).splitlines()) == 1
+
+
+def test_pictures_that_people_labelled_need_no_detector() -> None:
+    labelled = {"pictures": "data/labelled", "labels": "data/labels"}
+    train = {"method": "labels", "nft": {"detector": "none"}, "labelled": labelled}
+    assert "train.nft.detector" in resolved(train=train).idle_detectors()
+    assert "train.nft.detector" not in resolved(train=NFT).idle_detectors()
+
+
+def test_a_methods_defaults_are_between_the_defaults_and_the_profile() -> None:
+    plain, nft = resolved().train, resolved(train=NFT).train
+    assert (plain.learning_rate, nft.learning_rate) == (1.5e-3, 5e-4)
+    assert (plain.batch_size, nft.batch_size) == (8, 32) and nft.rank == plain.rank
+    # What the user sets wins, and so does a profile.
+    assert resolved(train=NFT | {"learning_rate": 1e-3}).train.learning_rate == 1e-3
+    rewarded = {"nft": {"detector": "photographs"}, "monitor": {"detector": "photographs"}}
+    real = resolved("sd35-medium", train=NFT | rewarded).train
+    assert (real.learning_rate, real.batch_size, real.class_batch_size) == (1e-4, 4, 16)
+    # A quick run lowers them too.
+    assert resolved(level="quick", train=NFT).train.steps == 100

@@ -302,6 +302,7 @@ def test_a_detector_that_has_nothing_to_say_is_refused(raw_params: Raw, profile:
     "key",
     [
         *("measure.detector", "class_images.detector", "losers.detector", "train.monitor.detector"),
+        "train.nft.detector",
         *("curate.detector", "judge.parts", "collect.source"),
     ],
 )

@@ -50,7 +50,8 @@ def test_every_parameter_that_names_a_file_to_read_is_an_input_with_a_link_that_
     paths = {"base.local_folder", "collect.folder.path", "survey.responses", "label.labels", "label.gold"}
     paths |= {f"collect.openai.{name}_template" for name in ("individual", "context")}
     paths |= {f"detectors.rtdetr.{name}_model" for name in ("person", "pose")}
-    paths |= {f"{section}.detector" for section in ("measure", "class_images", "losers", "train.monitor")}
+    paths |= {f"{section}.detector" for section in ("measure", "class_images", "losers", "train.monitor", "train.nft")}
+    paths |= {"train.labelled.pictures", "train.labelled.labels"}
     assert set(named_inputs(OWN)) == paths and not paths & pinned
     outs = read_yaml(ROOT / "dvc.yaml")["stages"]["resolve"]["outs"]
     links = {path: options for out in outs for path, options in out.items() if path.startswith(str(INPUT_LINKS))}
@@ -105,7 +106,9 @@ def test_of_a_detector_s_folder_more_counts_than_the_weights_that_its_name_pins(
     before = digests()
     assert before["measure"]["detector"].startswith("data/detector sha256:")
     # Preference training alone samples losers.
-    assert before["losers"] == {"detector": None} and before["train"] == {"monitor": {"detector": None}}
+    assert before["losers"] == {"detector": None}
+    unused = {"nft": {"detector": None}, "labelled": {"pictures": None, "labels": None}}
+    assert before["train"] == {"monitor": {"detector": None}} | unused
     (folder / "config.json").write_text("extra leg")
     assert digests()["measure"] != before["measure"]
     endpoint = f"endpoint:http://127.0.0.1:8000/v1#sdg?model=m&instructions=words.txt&sha256={'0' * 64}"
@@ -165,3 +168,21 @@ def test_a_large_file_is_read_again_only_after_a_change(tmp_path: Path, monkeypa
     (tmp_path / "known.json").write_text("broken")
     weights.write_bytes(b"weights")
     assert digest() == first
+
+
+def test_labelled_pictures_and_labels_count_where_training_learns_from_them(project: Path) -> None:
+    (project / "data/labelled").mkdir()
+    (project / "data/labelled/metadata.jsonl").write_text("{}")
+    (project / "data/labels/one.csv").write_text("picture")
+    labelled = {"pictures": "data/labelled", "labels": "data/labels"}
+
+    def digests(method: str) -> Any:
+        return input_digests(project, params(train={"method": method, "labelled": labelled}))["train"]["labelled"]
+
+    assert digests("nft") == {"pictures": None, "labels": None}
+    before = digests("labels")
+    (project / "data/labels/README.md").write_text("not a label")
+    assert digests("labels") == before
+    (project / "data/labels/one.csv").write_text("another")
+    after = digests("labels")
+    assert after["labels"] != before["labels"] and after["pictures"] == before["pictures"]

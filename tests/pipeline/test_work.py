@@ -57,6 +57,27 @@ def test_preference_training_handles_winners_losers_and_the_frozen_base() -> Non
     assert work["encode"].encoding == 48 * 2 + 160 + 32
 
 
+def test_rewards_take_the_images_of_all_rounds() -> None:
+    work = work_of(of("mini", train={"method": "nft"}))["train"]
+    # 300 steps of 32 + 16 images, and the base's velocity of each. 50 rounds of 64 images; after steps 60, 120, ... 300
+    # 16 images of two target and two further prompts, and 64 fixed draws; at the end two images twice.
+    assert work.steps == 300 and work.training == work.sampling == 300 * 48
+    assert work.images == 50 * 64 + 5 * 64 + 4
+    # The old weights' velocity of each drawn image in each step.
+    assert work.adapted == work.images * 40 + 5 * 64 + 300 * 32
+    assert work_of(of("mini", train={"method": "nft"}))["encode"].encoding == 160
+    # Six steps, and two of a second round.
+    short = of("mini", train={"method": "nft", "steps": 8, "monitor": {"every": 0, "max_held_out_rate": "none"}})
+    assert training_work(short).images == 2 * 64
+
+
+def test_labels_take_one_round_of_the_base_or_none() -> None:
+    work = training_work(of("mini", train={"method": "labels"}))
+    assert work.images == 256 + 6 * 64 + 4 and work.adapted == work.images * 40 + 6 * 64
+    labelled = {"pictures": "data/labelled", "labels": "data/labels"}
+    assert training_work(of("mini", train={"method": "labels", "labelled": labelled})).images == 6 * 64 + 4
+
+
 def test_the_last_step_is_evaluated_too_and_micro_batches_change_no_work() -> None:
     changed = of("mini", train={"steps": 120, "micro_batch_size": 1, "monitor": {"seeds_per_prompt": 1}})
     # At steps 50, 100 and 120: 2 images each, and the same two twice.

@@ -30,6 +30,13 @@ def test_a_long_run_stays_small() -> None:
     assert len(svg) < 60_000
 
 
+def test_the_loss_of_rewards_is_about_drawn_images(inputs: ReportInputs) -> None:
+    assert "instance images" in training_charts(inputs)["Training loss"]
+    by_rewards = replace(inputs, parameters=inputs.parameters | {"train": {"method": "nft"}})
+    chart = training_charts(by_rewards)["Training loss"]
+    assert "drawn images" in chart and "instance images" not in chart
+
+
 def heights(svg: str, ids: str) -> list[float]:
     """Ends of the vertical strokes in a group of an SVG, from the top, in points."""
     group = svg[svg.index(f'id="{ids}"') :].split("</g>")[0]

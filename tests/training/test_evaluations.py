@@ -40,6 +40,20 @@ def test_the_validation_loss_decides_between_rates_that_differ_by_chance() -> No
     assert EvaluationHistory.from_tensors(history.tensors()).best == 1
 
 
+def test_weights_that_harm_elsewhere_are_never_the_best() -> None:
+    history = EvaluationHistory()
+    for step, (rate, elsewhere) in enumerate([(0.5, 0.1), (0.3, 0.1), (0.0, 0.4)]):
+        harmful = elsewhere > 0.2
+        history.add(
+            step,
+            Evaluation(anomaly_rate=rate, validation_loss=None, held_out_rate=elsewhere, harmful=harmful),
+            BINS,
+        )
+    assert history.best == 1
+    again = EvaluationHistory.from_tensors(history.tensors())
+    assert again.best == 1 and [each.held_out_rate for each in again.evaluations] == [0.1, 0.1, 0.4]
+
+
 def test_patience_counts_evaluations_since_the_best() -> None:
     assert not history_of(0.5, 0.2, 0.3).no_longer_improves(2)
     assert history_of(0.5, 0.2, 0.3, 0.2).no_longer_improves(2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,9 +19,9 @@ from tests.diffusion.tiny import FORMAT, encoded_set, tiny_transformer, train_pa
 FLOW = FlowMatching()
 
 
-def errors_by_hand(transformer: torch.nn.Module, batch: Any) -> list[float]:
-    """|v_hat - v|^2 of each sample alone."""
-    errors = []
+def velocities_by_hand(transformer: torch.nn.Module, batch: Any) -> list[torch.Tensor]:
+    """v_hat of each sample alone, (1, C, h, w)."""
+    velocities = []
     for slot in range(len(batch)):
         sigma = batch.sigma[slot]
         velocity = transformer(
@@ -28,9 +29,17 @@ def errors_by_hand(transformer: torch.nn.Module, batch: Any) -> list[float]:
             timestep=sigma[None] * 1000,
             encoder_hidden_states=batch.embeds[slot][None],
             pooled_projections=batch.pooled[slot][None],
-        ).sample[0]
-        errors.append(float(((velocity.detach() - (batch.noise[slot] - batch.latents[slot])) ** 2).mean()))
-    return errors
+        ).sample
+        velocities.append(velocity)
+    return velocities
+
+
+def errors_by_hand(transformer: torch.nn.Module, batch: Any) -> list[float]:
+    """|v_hat - v|^2 of each sample alone."""
+    return [
+        float(((velocity[0].detach() - (batch.noise[slot] - batch.latents[slot])) ** 2).mean())
+        for slot, velocity in enumerate(velocities_by_hand(transformer, batch))
+    ]
 
 
 def sums(settings: TrainParams, data: TrainingData, part: slice = slice(None), shift: float = 0.0) -> Any:
@@ -111,6 +120,44 @@ def test_preference_gradient_lowers_the_winners_error_and_raises_the_losers() ->
     # d/dw -log sigmoid(-beta/2 (w - l)) at w = l is beta/4.
     assert winner.grad is not None and loser.grad is not None
     assert winner.grad.item() == pytest.approx(0.5) and loser.grad.item() == pytest.approx(-0.5)
+
+
+def test_the_loss_by_rewards_by_hand() -> None:
+    data = replace(training_data(), optimality=torch.tensor([1.0, 0.25, 0.25, 0.9, 0.5]))
+    settings = train_params(
+        method="nft", prior_loss_weight=0.5, nft={"beta": 0.5, "kl_weight": 0.1, "norm_weight": 2.0}
+    )
+    transformer = tiny_transformer()
+    units = choose_units(data, seed=0, step=0, batch_size=3, class_batch_size=2)
+    batch = make_batch(data, units, seed=0, step=0, flow=FLOW)
+    assert batch.optimality is not None and batch.optimality[3:].tolist() == [0, 0]
+    base = torch.cat([one.detach() for one in velocities_by_hand(transformer, batch)])
+
+    def old(part: Any) -> torch.Tensor:
+        return predict_velocity(transformer, part, torch.float32) - 0.2
+
+    step = step_sums(
+        batch,
+        predict=lambda part: 1.5 * predict_velocity(transformer, part, torch.float32),
+        predict_base=lambda part: predict_velocity(transformer, part, torch.float32),
+        predict_old=old,
+        settings=settings,
+        flow=FLOW,
+    )
+    expected, difference = [], []
+    for slot in range(5):
+        target = batch.noise[slot] - batch.latents[slot]
+        theta, before = 1.5 * base[slot], base[slot] - 0.2
+        r = float(batch.optimality[slot])
+        positive, negative = 0.5 * before + 0.5 * theta, 1.5 * before - 0.5 * theta
+        expected.append(float(r * ((positive - target) ** 2).mean() + (1 - r) * ((negative - target) ** 2).mean()))
+        difference.append(float(((0.5 * base[slot]) ** 2).mean()))
+    assert step.logged["loss"].item() == pytest.approx(sum(expected[:3]) / 3, rel=1e-4)
+    assert step.logged["kl_loss"].item() == pytest.approx(sum(difference[:3]) / 3, rel=1e-4)
+    assert step.logged["prior_loss"].item() == pytest.approx(sum(difference[3:]) / 2, rel=1e-4)
+    assert step.logged["norm_ratio"].item() == pytest.approx(1.5, rel=1e-4)
+    parts = sum(expected[:3]) / 3 + 0.1 * sum(difference[:3]) / 3 + 2 * 0.5**2 + 0.5 * sum(difference[3:]) / 2
+    assert step.loss.item() == pytest.approx(parts, rel=1e-4)
 
 
 def test_quirks_reach_the_objective() -> None:

@@ -13,7 +13,7 @@ from diffusers import SD3Transformer2DModel
 from anomend.diffusion.lora import adapter_sha256, add_lora
 from anomend.pictures.sample_store import SampleStore
 from anomend.training.stored_evaluations import Request, StoredEvaluations, evaluation_recipe
-from tests.diffusion.tiny import tiny_transformer
+from tests.diffusion.tiny import predict, tiny_transformer
 from tests.parameters import params_of, user_params
 
 REQUESTS = [("a", 0), ("a", 1), ("b", 0), ("b", 1), ("b", 2)]
@@ -122,3 +122,28 @@ def test_the_recipe_says_how_the_model_in_training_differs(tmp_path: Path) -> No
         assert evaluation_recipe(changed, texts=texts, code="c") != recipe
     texts.write_bytes(b"2")
     assert evaluation_recipe(params, texts=texts, code="c") != recipe
+
+
+def test_images_of_the_base_are_drawn_once_whatever_the_adapter_is(tmp_path: Path) -> None:
+    on = []
+
+    class Watching(Model):
+        def draw(self, requests: Sequence[Request]) -> list[np.ndarray]:
+            on.append(predict(transformer))
+            return super().draw(requests)
+
+    transformer, model = adapted(), Watching()
+    with torch.no_grad():
+        for parameter in transformer.parameters():
+            if parameter.requires_grad:
+                parameter.fill_(0.3)
+    stored = evaluations(tmp_path, model)
+    stored.drawing_base(transformer)(REQUESTS)
+    # Drawn with the adapter off, which is on again afterwards.
+    assert all(torch.equal(each, predict(tiny_transformer())) for each in on)
+    assert not torch.equal(predict(transformer), on[0])
+    again = Model()
+    evaluations(tmp_path, again).drawing_base(adapted(seed=1))(REQUESTS)
+    assert again.batches == []
+    stored.drawing(transformer)(REQUESTS)
+    assert len(model.batches) == 4

@@ -52,3 +52,19 @@ def test_all_weights_survive_a_checkpoint() -> None:
     after.restore(before.tensors())
     assert other.item() == 3.0
     assert torch.equal(after.average[0], before.average[0]) and torch.equal(after.best[0], before.best[0])
+
+
+def test_the_old_weights_follow_by_their_decay_and_survive_a_checkpoint() -> None:
+    parameter = torch.nn.Parameter(torch.tensor([1.0]))
+    trained = TrainedWeights([parameter], 0.0, with_old=True)
+    set_to(parameter, 3.0)
+    with trained.as_old():
+        assert parameter.item() == 1.0
+    assert parameter.item() == 3.0
+    trained.update_old(0.25)
+    # .25 of 1 and .75 of 3.
+    assert trained.old[0].item() == pytest.approx(2.5)
+    other = TrainedWeights([torch.nn.Parameter(torch.zeros(1))], 0.0, with_old=True)
+    other.restore(trained.tensors())
+    assert other.old[0].item() == pytest.approx(2.5)
+    assert not any(name.startswith("old") for name in weights(1.0, 0.0)[1].tensors())

@@ -17,6 +17,7 @@ from anomend.diffusion.lora import lora_layers
 from anomend.training.loop import LoraTrainer
 from anomend.training.setup import end_together
 from tests.diffusion.tiny import tiny_transformer, train_params, training_data
+from tests.training.reward_runs import rounds
 
 
 class Sharding(Accelerator):
@@ -41,8 +42,10 @@ def main() -> None:
         training_data(),
         checkpoints=out / "checkpoints",
         accelerator=accelerator,
+        rounds=rounds(settings) if settings.by_rewards else None,
     )
     for _ in range(stop or 0):
+        trainer.open_round()
         trainer.step()
     if stop:
         trainer.save()

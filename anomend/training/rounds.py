@@ -1,0 +1,121 @@
+"""Rounds of training by rewards: images of the model's own are drawn, rewarded and encoded, to be trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from diffusers import SD3Transformer2DModel
+
+from anomend.diffusion.embeddings import EncodedSet, TextEmbeddings
+from anomend.project.slugs import slug
+from anomend.training.data import TrainingData
+from anomend.training.evaluations import Image
+from anomend.training.negative_aware import optimality
+from anomend.training.stored_evaluations import Draw, Request
+
+EncodeImages = Callable[[Sequence[Image]], tuple[torch.Tensor, torch.Tensor]]
+"""Maps images to means and deviations of the VAE's posteriors, each (N, C, h, w)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pictures:
+    """Images with their prompts and rewards."""
+
+    ids: list[str]
+    prompts: list[str]
+    images: Sequence[Image]
+    rewards: torch.Tensor
+    """(N,), 1 for a right image and 0 for a wrong one; between where people disagree."""
+
+
+GetPictures = Callable[[SD3Transformer2DModel, int], Pictures]
+"""Takes the transformer, which has the old weights, and the number of the round, from 0."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rounds:
+    """Where the data of each round come from."""
+
+    steps: int
+    """Optimizer steps from one round to the next."""
+    pictures: GetPictures
+    encode: EncodeImages
+    texts: TextEmbeddings
+    """Of the prompts."""
+    digest: str | None = None
+    """Of pictures that are not drawn while training; None: all are."""
+
+    def data(
+        self, transformer: SD3Transformer2DModel, number: int, before: TrainingData
+    ) -> tuple[TrainingData, torch.Tensor]:
+        """What a round trains on, and its images' rewards, (N,).
+
+        Args:
+            transformer: has the old weights.
+            number: of the round, from 0.
+            before: data of the round before; the class images stay.
+        """
+        drawn = self.pictures(transformer, number)
+        mean, std = self.encode(drawn.images)
+        encoded = EncodedSet(
+            ids=drawn.ids,
+            mean=mean[:, None],
+            std=std[:, None],
+            caption=torch.tensor([self.texts.captions.index(prompt) for prompt in drawn.prompts]),
+            captions=self.texts.captions,
+            embeds=self.texts.embeds,
+            pooled=self.texts.pooled,
+            prompts=drawn.prompts,
+        )
+        return replace(before, instance=encoded, optimality=optimality(drawn.rewards, drawn.prompts)), drawn.rewards
+
+
+def drawn_pictures(
+    prompts: Sequence[str],
+    *,
+    per_prompt: int,
+    first_seed: int,
+    drawing: Callable[[SD3Transformer2DModel], Draw],
+    drawing_base: Callable[[SD3Transformer2DModel], Draw],
+    anomalous: Callable[[Sequence[Image]], Sequence[bool]],
+) -> GetPictures:
+    """Draws each round's images at seeds of its own, and rewards those without an anomaly.
+
+    Args:
+        prompts: the target prompts.
+        per_prompt: images of each in a round.
+        first_seed: of the first round; further rounds count up.
+        drawing: sampling with a transformer as it is.
+        drawing_base: sampling with its base, whatever adapter it has: the first round's images.
+        anomalous: returns for each image whether it has an anomaly.
+    """
+
+    def pictures(transformer: SD3Transformer2DModel, number: int) -> Pictures:
+        first = first_seed + number * per_prompt
+        requests: list[Request] = [(prompt, seed) for prompt in prompts for seed in range(first, first + per_prompt)]
+        images = (drawing if number else drawing_base)(transformer)(requests)
+        return Pictures(
+            ids=[f"{slug(prompt)}-{seed}.png" for prompt, seed in requests],
+            prompts=[prompt for prompt, _ in requests],
+            images=images,
+            rewards=torch.tensor([0.0 if wrong else 1.0 for wrong in anomalous(images)]),
+        )
+
+    return pictures
+
+
+def empty_set() -> EncodedSet:
+    """No images: training by rewards begins without any."""
+    nothing = torch.zeros(0)
+    return EncodedSet(
+        ids=[],
+        mean=nothing,
+        std=nothing,
+        caption=torch.zeros(0, dtype=torch.long),
+        captions=[],
+        embeds=nothing,
+        pooled=nothing,
+        prompts=[],
+    )

@@ -1,0 +1,127 @@
+"""DiffusionNFT's objective: by hand, by automatic differentiation, and by its own closed form."""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations
+
+import pytest
+import torch
+
+from anomend.training.negative_aware import (
+    negative_aware_loss,
+    norm_excess,
+    norm_ratio,
+    old_decay,
+    optimality,
+    spread,
+)
+
+
+def fields(seed: int, count: int = 3) -> list[torch.Tensor]:
+    """Velocity in training, old velocity and target, float64 values in float32."""
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(count, 2, 3, 3, generator=generator) for _ in range(3)]
+
+
+def squared_error(target: torch.Tensor) -> object:
+    return lambda velocity: ((velocity - target) ** 2).flatten(1).mean(1)
+
+
+def loss_of(
+    velocity: torch.Tensor, old: torch.Tensor, target: torch.Tensor, r: list[float], beta: float
+) -> torch.Tensor:
+    return negative_aware_loss(
+        velocity,
+        old,
+        error=squared_error(target),  # type: ignore[arg-type]
+        optimality=torch.tensor(r),
+        beta=beta,
+    )
+
+
+def gradient(
+    velocity: torch.Tensor, old: torch.Tensor, target: torch.Tensor, r: list[float], beta: float
+) -> torch.Tensor:
+    moving = velocity.clone().requires_grad_()
+    loss_of(moving, old, target, r, beta).sum().backward()
+    assert moving.grad is not None
+    return moving.grad
+
+
+def test_the_loss_of_single_numbers_by_hand() -> None:
+    # v_theta = 2, v_old = 1, v = 4, b = .5: v+ = 1.5, v- = .5; errors 6.25 and 12.25.
+    one = torch.ones(1, 1, 1, 1)
+    loss = loss_of(2 * one, one, 4 * one, [0.8], 0.5)
+    assert loss.item() == pytest.approx(0.8 * 6.25 + 0.2 * 12.25)
+
+
+def test_a_perfect_image_at_beta_one_is_flow_matching() -> None:
+    velocity, old, target = fields(0)
+    plain = velocity.clone().requires_grad_()
+    ((plain - target) ** 2).flatten(1).mean(1).sum().backward()
+    assert plain.grad is not None
+    torch.testing.assert_close(gradient(velocity, old, target, [1.0] * 3, 1.0), plain.grad)
+    torch.testing.assert_close(
+        loss_of(velocity, old, target, [1.0] * 3, 1.0), ((velocity - target) ** 2).flatten(1).mean(1)
+    )
+
+
+@pytest.mark.parametrize("beta", [0.1, 1.0, 2.0])
+def test_an_image_like_the_mean_moves_nothing_at_the_old_weights(beta: float) -> None:
+    _, old, target = fields(1)
+    torch.testing.assert_close(gradient(old, old, target, [0.5] * 3, beta), torch.zeros_like(old))
+
+
+def test_the_worst_image_pushes_away_as_the_best_one_pulls() -> None:
+    _, old, target = fields(2)
+    pull, push = (gradient(old, old, target, [r] * 3, 1.0) for r in (1.0, 0.0))
+    torch.testing.assert_close(push, -pull)
+
+
+@pytest.mark.parametrize("beta", [0.3, 1.0])
+def test_the_minimum_is_the_one_that_calculus_gives(beta: float) -> None:
+    """L is a parabola in v_theta. Its minimum by hand: v_old + (2 r - 1) (v - v_old) / b."""
+    _, old, target = fields(3)
+    r = [0.9, 0.5, 0.2]
+    best = old + (2 * torch.tensor(r).view(-1, 1, 1, 1) - 1) * (target - old) / beta
+    torch.testing.assert_close(gradient(best, old, target, r, beta), torch.zeros_like(old), atol=1e-6, rtol=0)
+    assert (loss_of(best, old, target, r, beta) < loss_of(best + 0.1, old, target, r, beta)).all()
+
+
+def test_optimality_by_hand() -> None:
+    rewards, prompts = [1.0, 0.0, 0.0, 0.0, 1.0, 1.0], ["a", "a", "a", "a", "b", "b"]
+    # Means: a .25, b 1. The six have mean .5 and deviation .5: advantages 1.5, -.5, -.5, -.5, 0, 0.
+    expected = [1.0, 0.25, 0.25, 0.25, 0.5, 0.5]
+    assert optimality(torch.tensor(rewards), prompts).tolist() == pytest.approx(expected)
+
+
+def test_rewards_that_are_all_the_same_say_nothing() -> None:
+    assert optimality(torch.ones(4), ["a", "a", "b", "b"]).tolist() == [0.5] * 4
+
+
+def test_optimality_of_a_prompt_has_mean_one_half_unless_it_is_clipped() -> None:
+    rewards = torch.tensor([0.3, 0.5, 0.4, 0.45, 0.6, 0.52])
+    r = optimality(rewards, list("aabbaa"))
+    assert r[[2, 3]].mean().item() == pytest.approx(0.5) and ((r >= 0) & (r <= 1)).all()
+    # The order of the rewards stays.
+    assert r[4] > r[1] > r[0]
+
+
+def test_the_old_weights_follow_ever_more_slowly_up_to_a_limit() -> None:
+    decays = [old_decay(rounds, growth=0.05, most=0.9) for rounds in (1, 2, 18, 60)]
+    assert decays == pytest.approx([0.05, 0.1, 0.9, 0.9])
+
+
+def test_a_velocity_that_is_no_longer_than_the_bases_costs_nothing() -> None:
+    base = fields(4)[0]
+    ratio = norm_ratio(torch.stack([base[0] * 0.7, base[1], base[2] * -1.2]), base)
+    assert ratio.tolist() == pytest.approx([0.7, 1.0, 1.2])
+    assert norm_excess(ratio).tolist() == pytest.approx([0.0, 0.0, 0.04], abs=1e-6)
+
+
+def test_spread_is_the_root_mean_square_distance_of_all_pairs() -> None:
+    latents = fields(5, count=6)[0]
+    squares = [float(((a - b) ** 2).mean()) for a, b in combinations(latents, 2)]
+    assert spread(latents) == pytest.approx(math.sqrt(sum(squares) / len(squares)), rel=1e-6)
+    assert spread(latents[:1]) is None and spread(latents[:1].expand(4, -1, -1, -1)) == 0
