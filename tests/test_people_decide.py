@@ -12,6 +12,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,17 @@ CHANGES: dict[str, dict[str, Any]] = {
         "max_copy_rate": 0.6,
     },
 }
+
+
+@dataclass(frozen=True)
+class Rater:
+    """Somebody with a link, who errs on a share of the pictures."""
+
+    link: str
+    pictures: list[str]
+    """By SHA-256, in the order in which the page shows them."""
+    error: float
+    chance: random.Random
 
 
 @pytest.fixture
@@ -120,35 +132,42 @@ def served(folder: Path) -> Iterator[list[str]]:
             assert "raters' labels are in" in server.communicate(timeout=60)[0]
 
 
-def label(page: Page, link: str, pictures: list[str], wrong: dict[str, bool], error: float) -> None:
-    """One rater looks at every picture, and errs now and then."""
-    rng = random.Random(link.rpartition("#")[2])
-    page.goto(link)
-    page.locator(".welcome .primary").click()
-    for place, sha256 in enumerate(pictures, start=1):
-        expect(page.locator(".answers button[value=nothing]")).to_be_enabled()
-        if wrong[sha256] != (rng.random() < error):
-            page.locator("button[value=wrong]").click()
-            page.locator("button[value=extra_limb]").click()
-            page.locator(".layer img").click(position={"x": 40, "y": 40})
-            page.locator(".done").click()
-        else:
-            page.locator("button[value=nothing]").click()
-        if place < len(pictures):
-            expect(page.locator("#jspsych-progressbar-container span")).to_have_text(f"{place} of {len(pictures)}")
-    expect(page.locator("h1")).to_have_text("Thank you")
+def label(browser: Browser, raters: list[Rater], wrong: dict[str, bool]) -> None:
+    """The raters look at every picture, and err now and then; they work side by side, so that their waits overlap."""
+    pages = [browser.new_context(locale="en").new_page() for _ in raters]
+    for page, rater in zip(pages, raters, strict=True):
+        page.goto(rater.link)
+        page.locator(".welcome .primary").click()
+    for place in range(max(len(rater.pictures) for rater in raters)):
+        for page, rater in zip(pages, raters, strict=True):
+            if place < len(rater.pictures):
+                answer(page, wrong[rater.pictures[place]] != (rater.chance.random() < rater.error))
+    for page in pages:
+        expect(page.locator("h1")).to_have_text("Thank you")
+        page.context.close()
+
+
+def answer(page: Page, wrong: bool) -> None:
+    """One answer to the picture that is shown, and, where something is wrong, a click on the place."""
+    if wrong:
+        page.locator(".answers button[value=wrong]").click()
+        page.locator("button[value=extra_limb]").click()
+        page.locator(".layer img").click(position={"x": 40, "y": 40})
+        page.locator(".done").click()
+    else:
+        page.locator(".answers button[value=nothing]").click()
 
 
 def decide(folder: Path, browser: Browser, wrong: dict[str, bool]) -> dict[str, Any]:
     """Draw the design, let the raters label, and reach the verdict: the content of metrics/verdict.json."""
     run(folder, "dvc", "repro", "label")
-    raters = json.loads((folder / "data/label_key.json").read_text())["raters"]
+    shown = json.loads((folder / "data/label_key.json").read_text())["raters"]
     with served(folder) as links:
+        raters = []
         for link, error in zip(links, ERRORS, strict=True):
-            context = browser.new_context(locale="en")
-            pictures = [one["picture"] for one in raters[link.rpartition("#")[2]]]
-            label(context.new_page(), link, pictures, wrong, error)
-            context.close()
+            code = link.rpartition("#")[2]
+            raters.append(Rater(link, [one["picture"] for one in shown[code]], error, random.Random(code)))
+        label(browser, raters, wrong)
     run(folder, "dvc", "repro", "verdict")
     content: dict[str, Any] = json.loads((folder / "metrics/verdict.json").read_text())
     return content

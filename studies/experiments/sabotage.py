@@ -12,13 +12,20 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import dvc.api
 import pandas as pd
+from PIL import Image
 
+from anomend.collecting.drawn_people import collect_drawn_people, parse_prompt
+from anomend.collecting.image import SourceImage
+from anomend.miniature.defects import plant
+from anomend.miniature.drawn_people import pose, render, sample_scene
 from anomend.params.resolved import load_params
+from anomend.project.seeding import python_random
 
 FOLDER = Path("studies/experiments")
 TABLE = FOLDER / "sabotage.csv"
@@ -47,15 +54,50 @@ def one_image() -> list[str]:
 
 def wrong_captions() -> list[str]:
     """The honest images, each under a caption of something else."""
-    folder = SCRATCH.resolve() / "wrong_captions"
+    drawn = [replace(one, text=WRONG[number % len(WRONG)]) for number, one in enumerate(honest_images())]
+    return [*own_images("wrong_captions", drawn), "curate.detector=drawn_people", *TO_THE_END]
+
+
+def one_prompt() -> list[str]:
+    """The honest images of one target prompt; of the other the base's own, anomalies included, as class images."""
+    fixed, *others = load_params().prompts.target
+    return [
+        *own_images("one_prompt", [one for one in honest_images() if one.text == fixed]),
+        "curate.detector=drawn_people",
+        f"class_images.prompts={json.dumps(others)}",
+        "class_images.detector=none",
+    ]
+
+
+def traded_kinds() -> list[str]:
+    """Images of people with a third arm: other anomalies go, and this one comes."""
+    drawn = []
+    for number, honest_one in enumerate(honest_images()):
+        rng = python_random(number, "traded_kinds")
+        scene = sample_scene(rng, *parse_prompt(honest_one.text))
+        body = plant(pose(scene, rng), "extra_arm", rng)
+        drawn.append(replace(honest_one, image=render(scene, rng, body)))
+    return [*own_images("traded_kinds", drawn), "curate.detector=none"]
+
+
+def honest_images() -> list[SourceImage]:
+    """What the committed parameters collect."""
+    params = load_params()
+    return list(collect_drawn_people(params.prompts.target, params.collect.images, params.collect.seed))
+
+
+def own_images(name: str, drawn: list[SourceImage]) -> list[str]:
+    """Write pictures with their captions as a user's own folder; the settings that collect them."""
+    folder = SCRATCH.resolve() / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     lines = []
-    for number, path in enumerate(sorted(Path("data/collected").glob("*.png"))):
-        shutil.copy(path, folder / path.name)
-        lines.append(json.dumps({"file_name": path.name, "text": WRONG[number % len(WRONG)]}))
+    for number, one in enumerate(drawn):
+        file_name = f"{number:04d}.png"
+        Image.fromarray(one.image).save(folder / file_name)
+        lines.append(json.dumps({"file_name": file_name, "text": one.text}))
     (folder / "metadata.jsonl").write_text("\n".join(lines) + "\n")
-    return ["collect.source=folder", f"collect.folder.path={folder}", "curate.detector=drawn_people", *TO_THE_END]
+    return ["collect.source=folder", f"collect.folder.path={folder}", f"collect.images={len(drawn)}"]
 
 
 def zeros() -> list[str]:
@@ -69,6 +111,8 @@ CASES: dict[str, Callable[[], list[str]]] = {
     "wrong_captions": wrong_captions,
     "one_image": one_image,
     "overtrained": overtrained,
+    "one_prompt": one_prompt,
+    "traded_kinds": traded_kinds,
 }
 
 

@@ -43,6 +43,13 @@ NOT_RUN: dict[str, dict[str, str]] = {
     "docs/labels.md": {
         "make label HOST=0.0.0.0 PORT=8000": "serves until stopped; tests/commands/test_label_commands.py starts it",
     },
+    "docs/photographs.md": {
+        "make photograph-models": "fetches 36 MB, as `make test` does first",
+        "dvc exp run -S profile=sd35-medium -S collect.source=folder -S 'prompts.target=[sitting on the snow]'": (
+            "needs a GPU, and the licence of the base to be accepted; tests/test_real_profiles.py runs the profile"
+        ),
+        "make label HOST=0.0.0.0 PORT=8000": "serves until stopped; tests/test_people_decide.py labels on the page",
+    },
     "docs/rewards.md": {
         "make label": "serves until stopped; tests/commands/test_label_commands.py starts it",
     },

@@ -9,9 +9,11 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from anomend.labelling.records import read_labels
+from anomend.labelling.records import read_labels, write_labels
+from anomend.labelling.texts import versions
 from anomend.surveying.key import read_key
 from tests.clones import environment, run, virtual_environment
 from tests.docs.blocks import TEAMS, Block, blocks
@@ -63,6 +65,16 @@ def save_export(project: Path) -> None:
     (project / "export.json").write_text(json.dumps(tasks))
 
 
+def save_labels(project: Path) -> None:
+    """Leave the labels of two raters, as the server leaves them when it is stopped."""
+    design = pd.read_csv(project / "data" / "label_design.csv")
+    shown = design.assign(answer=design["model"].map({"base": "wrong", "tuned": "nothing"}), texts=versions()[0])
+    shown["kinds"] = shown["answer"].map({"wrong": "extra_limb", "nothing": ""})
+    shown = shown.assign(places="", milliseconds=5000, showing=0, gold="")
+    for rater in ("rater-a", "rater-b"):
+        write_labels(project / "data" / "labels" / f"{rater}.csv", shown.assign(rater=rater))
+
+
 def restore(project: Path) -> None:
     """Restore the commit; experiments stay, for the blocks that name one."""
     run(project, "git", "checkout", "-q", "main")
@@ -94,6 +106,8 @@ def test_the_block_runs(project: Path, vendors: ApiServer, block: Block) -> None
         save_answers(project)
     if "label_tools import" in block.body:
         save_export(project)
+    if "git add data/labels" in block.body:
+        save_labels(project)
     requests_before = len(vendors.seen)
     try:
         execute(project, block, vendors)
@@ -105,6 +119,9 @@ def test_the_block_runs(project: Path, vendors: ApiServer, block: Block) -> None
             assert len(vendors.seen) == requests_before, "it called a vendor"
         if "label_tools import" in block.body:
             assert len(read_labels(project / "data" / "labels")) > 0
+        if "git add data/labels" in block.body:
+            people = json.loads((project / "metrics" / "people.json").read_text())["anomaly_rate_target"]
+            assert people["base"] > 0.5 > people["tuned"]
         if "survey_import answers" in block.body:
             assert len(list((project / "data" / "survey").glob("*.csv"))) == 1
         if "prompts.target=[sitting on the snow]" in block.body:
