@@ -105,7 +105,7 @@ def test_no_image_wanted_samples_nothing(tmp_path: Path) -> None:
     assert select(wanted().none(), sampler, even).kept == [] and sampler.rounds == []
 
 
-@pytest.mark.parametrize("stage", ["class_images", "losers", "train"])
+@pytest.mark.parametrize("stage", ["collect", "class_images", "losers", "train"])
 def test_no_model_library_is_imported_before_there_is_work(stage: str) -> None:
     code = f"import sys, stages.{stage}; print([m for m in ('torch', 'diffusers', 'transformers') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, text=True, capture_output=True)
