@@ -16,12 +16,12 @@ from tests.clones import metrics, run, set_params, stages_run
 
 pytestmark = pytest.mark.slow
 
-ON = {
+ON: dict[str, dict[str, Any]] = {
     "collect": {"source": "base", "images": 5},
     "collect.base": {"max_tries": 32, "min_share": 0.3},
     "curate": {"min_kept": 1},
 }
-OFF = {"collect": {"source": None, "images": 6}}
+OFF: dict[str, dict[str, Any]] = {"collect": {"source": None, "images": 6}}
 
 
 def made(folder: Path) -> list[dict[str, Any]]:

@@ -69,8 +69,8 @@ def kept_shares(metrics: Path, params: Params) -> dict[str, float]:
         metrics: folder of the metric files.
         params: the parameters in force.
     """
-    sections = (params.collect.base, params.class_images, params.losers)
-    detectors = {stage: section.detector for stage, section in zip(SELECTING, sections, strict=True)}
+    names = (params.collect.base.detector, params.class_images.detector, params.losers.detector)
+    detectors = dict(zip(SELECTING, names, strict=True))
     shares = {}
     for stage, detector in detectors.items():
         try:
