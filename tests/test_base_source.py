@@ -21,7 +21,12 @@ ON: dict[str, dict[str, Any]] = {
     "collect.base": {"max_tries": 32, "min_share": 0.3},
     "curate": {"min_kept": 1},
 }
-OFF: dict[str, dict[str, Any]] = {"collect": {"source": None, "images": 6}}
+OFF: dict[str, dict[str, Any]] = {
+    "collect": {"source": None, "images": 6},
+    "collect.base": {"max_tries": None, "min_share": None},
+    "curate": {"min_kept": None},
+}
+"""As the shrunk clone was."""
 
 
 def made(folder: Path) -> list[dict[str, Any]]:
@@ -38,8 +43,9 @@ def project(reproduced_copy: Callable[[Path], Path], tmp_path_factory: pytest.Te
 def test_instance_images_of_the_base_are_right_and_nothing_is_made_twice(project: Path) -> None:
     before = made(project)
     set_params(project, ON)
-    plan = run(project, "python", "-m", "commands.plan").stdout
-    assert "collect" in plan and "whether it samples the base" in plan
+    words = [line.split() for line in run(project, "python", "-m", "commands.plan").stdout.splitlines()]
+    # Three images of two prompts in blocks of three, up to 32 times as many; four steps with guidance.
+    assert ["collect", "6", "to", "192", "4", "48", "to", "1,536"] in [line[:8] for line in words]
     assert {"collect", "curate"} <= stages_run(run(project, "dvc", "repro", "encode").stdout)
     table = read_imagefolder(project / "data/instance")
     assert len(table) and set(table["source"]) == {"base"}
