@@ -21,7 +21,6 @@ from anomend.pipeline import bill, money
 from anomend.pipeline.checks import check_before_run
 from anomend.pipeline.costs import read_published, read_records
 from anomend.pipeline.labels_needed import label_plan
-from anomend.pipeline.participants_needed import survey_plan
 from anomend.pipeline.plan import Planned, plan
 from anomend.pipeline.resolved_files import resolved_files
 from anomend.project.metric_files import read_metrics
@@ -87,10 +86,13 @@ def participants(params: Params) -> list[str]:
     """What the survey takes, as lines of text; none where it decides nothing.
 
     Raises:
-        ValueError: see `survey_plan`.
+        ValueError: see `anomend.pipeline.participants_needed.survey_plan`.
     """
     if params.verdict.min_preference is None:
         return []
+    # Here, since scipy's distributions take as long as all the rest of a plan.
+    from anomend.pipeline.participants_needed import survey_plan
+
     path = METRICS / "survey.json"
     return survey_plan(params, read_metrics(path) if path.exists() else None)
 

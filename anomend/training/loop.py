@@ -289,6 +289,11 @@ class LoraTrainer:
 
     def _check_process_count(self) -> None:
         units, processes = self.settings.batch_size + self._class_batch_size, self.accelerator.num_processes
+        if self.settings.by_rewards and processes > 1:
+            raise ValueError(
+                f"train.method = {self.settings.method!r} draws and rewards its images in one process, and "
+                f"train.launcher starts {processes}: set train.launcher to []"
+            )
         if units % processes:
             raise ValueError(
                 f"train.batch_size + train.class_batch_size = {units} cannot be shared evenly by {processes} "

@@ -134,10 +134,8 @@ def _negative_aware_sums(
     # The model in training comes last: the others change its weights for a moment.
     base = predict_base(batch)
     old = base[drawn]
-    if predict_old is not None:
-        # A part with class images alone is predicted for nothing: sharded processes must predict equally often.
-        predicted = predict_old(images if len(images) else batch)
-        old = predicted if len(images) else old
+    if predict_old is not None and len(images):
+        old = predict_old(images)
     velocity = predict(batch)
     assert images.optimality is not None
     loss = negative_aware_loss(

@@ -92,6 +92,10 @@ def test_a_whole_survey_by_mouse(survey: Survey, serve: Serve, page: Page) -> No
     images_ready(page)
     photograph(page, "survey-pair-1280")
     choices = choices_for(survey, code)
+    # The mouse rests where the last choice was made, and draws the eye to no side.
+    borders = "(buttons) => buttons.map((button) => getComputedStyle(button).borderColor)"
+    page.locator("button[value=left]").hover()
+    assert len(set(page.locator(".choice").evaluate_all(borders))) == 1
     click_through(page, choices)
     expect(page.locator("h1")).to_have_text("Thank you")
     expect(page.locator(".completion-code")).to_have_text("DONE1")

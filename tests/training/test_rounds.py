@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from anomend.training.negative_aware import optimality
 from anomend.training.round_reports import RoundReport, diversity, round_report
 from anomend.training.run import images_learned, training_metrics
 from tests.conftest import ROOT
-from tests.diffusion.tiny import tiny_transformer
+from tests.diffusion.tiny import tiny_transformer, training_data
 from tests.training.reward_runs import PROMPTS, bright, drawn, rounds, texts, train, trainer_of
 
 
@@ -209,6 +210,14 @@ def test_rounds_are_in_the_curves_also_of_a_run_that_is_resumed(tmp_path: Path) 
         assert uncut == cut
     rates = (tmp_path / "uncut" / "curves" / "plots" / "metrics" / "round_anomaly_rate.tsv").read_text().splitlines()
     assert [line.split("\t")[0] for line in rates] == ["step", "0", "4"]
+
+
+@pytest.mark.parametrize("method", ["nft", "labels"])
+def test_several_processes_are_refused_in_a_sentence(tmp_path: Path, method: str) -> None:
+    two: Any = SimpleNamespace(num_processes=2)
+    settings = trainer_of(tmp_path, method=method).settings
+    with pytest.raises(ValueError, match=rf"train\.method = '{method}' draws .* starts 2: set train\.launcher to \[\]"):
+        LoraTrainer(tiny_transformer(), settings, training_data(), checkpoints=tmp_path, accelerator=two)
 
 
 def test_the_report_of_a_round_by_hand() -> None:
