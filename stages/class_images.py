@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from anomend.diffusion.rejection import TooFewImages, Wanted, keep_by_anatomy
+from anomend.diffusion.rejection import TooFewImages, Wanted, select_by_anatomy, write_selection
 from anomend.params.resolved import load_params
 from anomend.pictures.sample_store import SampleStore
 from anomend.project import paths
@@ -21,8 +21,7 @@ def main() -> None:
     if settings.per_prompt:
         launch(params.sample.launcher, "stages.class_images", parameter="sample.launcher")
     try:
-        selection = keep_by_anatomy(
-            paths.CLASS_IMAGES if is_main_process() else None,
+        selection = select_by_anatomy(
             Wanted(**settings.model_dump(exclude={"detector"})),
             base=params.base,
             sampling=params.sample,
@@ -33,6 +32,7 @@ def main() -> None:
             anomalous=False,
             description="class images",
             ahead=params.sampled_prompts(),
+            earlier=paths.CLASS_IMAGES if is_main_process() else None,
         )
     except TooFewImages as error:
         raise ValueError(
@@ -40,10 +40,11 @@ def main() -> None:
             "lower class_images.min_share (all sampled images are kept in the store)"
         ) from error
     if is_main_process():
+        write_selection(paths.CLASS_IMAGES, selection, params.base.name)
         metrics = {
             "images": len(selection.kept),
             "sampled": selection.sampled,
-            "rejected": selection.sampled - len(selection.kept),
+            "rejected": len(selection.rejected),
             "short": selection.short,
         }
         provenance = {"base": params.base.name, "detector": settings.detector}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from anomend.diffusion.rejection import TooFewImages, Wanted, keep_by_anatomy
+from anomend.diffusion.rejection import TooFewImages, Wanted, select_by_anatomy, write_selection
 from anomend.params.resolved import load_params
 from anomend.pictures.sample_store import SampleStore
 from anomend.project import paths
@@ -25,8 +25,7 @@ def main() -> None:
     else:
         launch(params.sample.launcher, "stages.losers", parameter="sample.launcher")
     try:
-        selection = keep_by_anatomy(
-            paths.LOSERS if is_main_process() else None,
+        selection = select_by_anatomy(
             wanted,
             base=params.base,
             sampling=params.sample,
@@ -37,6 +36,7 @@ def main() -> None:
             anomalous=True,
             description="anomalous images",
             ahead=params.sampled_prompts(),
+            earlier=paths.LOSERS if is_main_process() else None,
         )
     except TooFewImages as error:
         raise ValueError(
@@ -44,6 +44,7 @@ def main() -> None:
             "losers.min_share (all sampled images are kept in the store)"
         ) from error
     if is_main_process():
+        write_selection(paths.LOSERS, selection, params.base.name)
         metrics = {"images": len(selection.kept), "sampled": selection.sampled, "short": selection.short}
         provenance = {"base": params.base.name, "detector": settings.detector, "method": method}
         write_metrics(paths.METRICS / "losers.json", metrics, provenance)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 from tqdm import tqdm
 
 from anomend.collecting.image import (
+    BaseSettings,
     FolderSettings,
     OpenAISettings,
     PaperSettings,
@@ -22,8 +23,10 @@ from anomend.collecting.image import (
 from anomend.collecting.record import FILES_TABLE, CollectionRecord
 from anomend.collecting.registry import check_source, find_source, module_of
 from anomend.params.images import CollectParams
+from anomend.params.params import Params
 from anomend.pictures.image_sets import ImageFolderWriter
 from anomend.project.checkouts import found
+from anomend.purchasing.environment import purchase_settings
 from anomend.purchasing.settings import PurchaseSettings
 
 
@@ -39,8 +42,52 @@ class Collection:
     """source, name and reason of the first that were left out; `FILES_TABLE` in the image folder has all."""
 
 
+def image_purchase(
+    params: CollectParams, *, environment: Mapping[str, str], project: Path, prices: Path, retired_models: Path
+) -> PurchaseSettings:
+    """How images are bought; see `purchase_settings`."""
+    return purchase_settings(
+        "openai",
+        model=params.openai.model,
+        model_parameter="collect.openai.model",
+        max_usd=params.max_usd,
+        budget_parameter="collect.max_usd",
+        requests=params.openai.requests,
+        environment=environment,
+        project=project,
+        prices=prices,
+        retired_models=retired_models,
+    )
+
+
+def base_settings(params: Params, *, store: Path, code: str) -> BaseSettings | None:
+    """How the base is sampled for the source `base`; None where it is not in use.
+
+    Args:
+        params: the parameters in force.
+        store: folder of the store of samples.
+        code: fingerprint of the code that samples: `sampler` in resolved/code.json.
+    """
+    if "base" not in params.collect.counts:
+        return None
+    return BaseSettings(
+        selecting=params.collect.base,
+        base=params.base,
+        sampling=params.sample,
+        detectors=params.detectors,
+        store=store,
+        code=code,
+        ahead=params.sampled_prompts(),
+    )
+
+
 def source_settings(
-    params: CollectParams, *, published: Path, tables: Path, purchase: PurchaseSettings
+    params: CollectParams,
+    *,
+    published: Path,
+    tables: Path,
+    purchase: PurchaseSettings,
+    base: BaseSettings | None = None,
 ) -> SourceSettings:
     """What the sources need.
 
@@ -49,12 +96,14 @@ def source_settings(
         published: folder of the paper's published images; holds `instance/`.
         tables: folder of the tables about them, images.csv and captions.csv.
         purchase: how images are bought from OpenAI.
+        base: how the base is sampled; None where it is not a source.
     """
     return SourceSettings(
         seed=params.seed,
         folder=FolderSettings(path=found(params.folder.path), caption=params.folder.caption),
         paper=PaperSettings(path=published, digests=tables / "images.csv", captions=tables / "captions.csv"),
         openai=OpenAISettings(purchase=purchase, images=params.openai),
+        base=base,
     )
 
 
@@ -71,7 +120,7 @@ def collect(prompts: Sequence[str], params: CollectParams, settings: SourceSetti
         ValueError: a source fails, or no image was collected.
         FileNotFoundError: a published image is missing.
     """
-    counts = _counts(params)
+    counts = _in_order(params.counts)
     for source in counts:
         # Before any source is paid.
         check_source(source, prompts, settings)
@@ -96,10 +145,16 @@ def collect(prompts: Sequence[str], params: CollectParams, settings: SourceSetti
     return Collection(metrics=_metrics(record.metrics(list(counts)), settings), skipped=skipped)
 
 
+def help_sampling(prompts: Sequence[str], params: CollectParams, settings: SourceSettings) -> None:
+    """What further processes of a launcher do: sample the base with the first one, and write nothing."""
+    for _ in find_source("base")(prompts, params.counts["base"], settings):
+        pass
+
+
 def describe_plan(prompts: Sequence[str], params: CollectParams, settings: SourceSettings) -> tuple[list[str], float]:
     """What `collect` would do, one line per source, and the dollars that it would still cost; nothing is bought."""
     lines, dollars = [], 0.0
-    for source, count in _counts(params).items():
+    for source, count in _in_order(params.counts).items():
         if source == "openai":
             described, usd = import_module(module_of(source)).describe_purchase(prompts, count, settings)
             lines.append(f"openai: {described}")
@@ -109,9 +164,9 @@ def describe_plan(prompts: Sequence[str], params: CollectParams, settings: Sourc
     return lines, dollars
 
 
-def _counts(params: CollectParams) -> dict[str, int]:
-    """Images by source."""
-    return dict([(params.source, params.images), *params.mix.items()])
+def _in_order(counts: Mapping[str, int]) -> dict[str, int]:
+    """Images by source; the base first, for that it draws too few right ones shows before any image is bought."""
+    return dict(sorted(counts.items(), key=lambda item: item[0] != "base"))
 
 
 def _from_source(
@@ -122,7 +177,8 @@ def _from_source(
         for item in find_source(source)(prompts, count, settings):
             yield item
             if isinstance(item, Skipped):
-                tqdm.write(f"skipped {item.name}: {item.reason}", file=sys.stderr)
+                if not item.one_of_many:
+                    tqdm.write(f"skipped {item.name}: {item.reason}", file=sys.stderr)
                 continue
             if changes := item.provenance.get("changes"):
                 tqdm.write(f"{item.provenance['original']}: {', '.join(changes)}", file=sys.stderr)

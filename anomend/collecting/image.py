@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anomend.params.images import OpenAIParams
+from anomend.params.detectors import DetectorParams
+from anomend.params.diffusion import BaseModelParams, SampleParams
+from anomend.params.images import BaseSourceParams, OpenAIParams
 from anomend.purchasing.settings import PurchaseSettings
 
 
@@ -40,6 +42,8 @@ class Skipped:
     """Why, for the user."""
     kind: str = "refused"
     """Why, for counting: `unreadable`, `caption`, `link`, `beyond` (more than were asked for) and so on."""
+    one_of_many: bool = False
+    """It is in the table and in the counts, and neither on the screen nor in the metric file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +78,24 @@ class OpenAISettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BaseSettings:
+    """How the base is sampled, and which of its images are right."""
+
+    selecting: BaseSourceParams
+    """The detector, the seeds and their number."""
+    base: BaseModelParams
+    sampling: SampleParams
+    detectors: DetectorParams
+    """The models that detectors load."""
+    store: Path
+    """Folder of the store of samples."""
+    code: str
+    """Fingerprint of the code that samples."""
+    ahead: Sequence[str] = ()
+    """Prompts of later stages, whose texts are encoded too where text encoders have to be loaded."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SourceSettings:
     """What any source may need besides prompts and count; each takes what it uses."""
 
@@ -81,6 +103,7 @@ class SourceSettings:
     folder: FolderSettings | None = None
     paper: PaperSettings | None = None
     openai: OpenAISettings | None = None
+    base: BaseSettings | None = None
 
 
 Source = Callable[[Sequence[str], int, SourceSettings], Iterator[SourceImage | Skipped]]

@@ -27,6 +27,7 @@ class CollectionRecord:
     def __init__(self, prompts: Sequence[str]) -> None:
         self.prompts = prompts
         self.rows: list[dict[str, str]] = []
+        self._untold: set[tuple[str, str]] = set()
         self.sources: Counter[str] = Counter()
         self.captions: Counter[str] = Counter()
         self.left_out: Counter[str] = Counter()
@@ -55,6 +56,8 @@ class CollectionRecord:
         """Note something that was left out."""
         self._add(source=source, name=item.name, outcome="left out", reason=item.reason)
         self.left_out[item.kind] += 1
+        if item.one_of_many:
+            self._untold.add((source, item.name))
 
     def metrics(self, sources: Sequence[str]) -> dict[str, Any]:
         """images; sources, skipped, left_out, captions and prompts: see `Collection.metrics`."""
@@ -69,7 +72,7 @@ class CollectionRecord:
 
     def skipped(self) -> list[dict[str, str]]:
         """source, name and reason of the first that were left out; a last entry says how many more there are."""
-        rows = [row for row in self._sorted() if row["reason"]]
+        rows = [row for row in self._sorted() if row["reason"] and (row["source"], row["name"]) not in self._untold]
         out = [{key: row[key] for key in ("source", "name", "reason")} for row in rows]
         more = len(out) - NAMED
         last = {

@@ -18,6 +18,7 @@ SOURCES = {
     "folder": "anomend.collecting.folder",
     "paper": "anomend.collecting.paper",
     "openai": "anomend.collecting.openai_images",
+    "base": "anomend.collecting.base_images",
 }
 """Module of each source."""
 

@@ -62,7 +62,7 @@ def curate(
     """Examine all collected images, and keep or reject each.
 
     Args:
-        table: of `read_imagefolder`: path, sha256, source and, for a user's pictures, original.
+        table: of `read_imagefolder`: path, sha256, source and, for a user's pictures, original; for others, model.
         settings: the detector and the thresholds.
         detectors: the models that detectors load.
         device: where those run that can use a GPU.
@@ -73,16 +73,16 @@ def curate(
         ValueError: the decisions cannot be read or name an unknown file, or a detector lacks something.
         FileNotFoundError: a detector's model is missing.
     """
-    names = table["original"] if "original" in table else pd.Series([None] * len(table))
+    about = table.reindex(columns=["path", "sha256", "source", "original", "model"]).to_dict("records")
     candidates = [
         Candidate(
-            path=path,
-            sha256=sha256,
-            source=source,
-            detector=detector_for(settings.detector, source),
-            original=name if isinstance(name, str) else None,
+            path=row["path"],
+            sha256=row["sha256"],
+            source=row["source"],
+            detector=detector_for(settings.detector, row["source"], row["model"]),
+            original=row["original"] if isinstance(row["original"], str) else None,
         )
-        for path, sha256, source, name in zip(table["path"], table["sha256"], table["source"], names, strict=True)
+        for row in about
     ]
     # Before the detectors run, which takes time.
     by_hand = read_decisions(decisions)

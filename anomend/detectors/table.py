@@ -57,12 +57,19 @@ def folder_of(name: str) -> str | None:
     return named[1] if named else None
 
 
-def detector_for(name: str, source: str) -> str:
-    """The detector of an image from a source: `auto` takes `drawn_people` for drawn images, and `photographs` for
-    all others."""
+def detector_for(name: str, source: str, model: str | None = None) -> str:
+    """The detector of a collected image: `auto` takes `drawn_people` for drawn people, and `photographs` for all
+    others.
+
+    Args:
+        name: as the parameters write it.
+        source: where the image is from.
+        model: what made it; the miniature's own images are of drawn people too.
+    """
     if name != "auto":
         return name
-    return "drawn_people" if source == "drawn_people" else "photographs"
+    drawn = source == "drawn_people" or (source, model) == ("base", "mini")
+    return "drawn_people" if drawn else "photographs"
 
 
 def check_detector(name: str, settings: DetectorParams, use: Use, *, running: bool = True) -> None:

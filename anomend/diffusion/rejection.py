@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,10 +55,17 @@ class Selection:
 
     kept: list[tuple[str, int, Path]] = field(default_factory=list)
     """Prompt, seed and stored image; by prompt, then by seed."""
-    sampled: int = 0
-    """How many images the detector saw."""
+    rejected: list[tuple[str, int]] = field(default_factory=list)
+    """Prompt and seed of the images that were not, in the order in which the detector saw them."""
     short: dict[str, int] = field(default_factory=dict)
     """Prompts with fewer images than wanted -> how many they have."""
+    recipe: str = ""
+    """Digest of what the images depend on besides prompt and seed."""
+
+    @property
+    def sampled(self) -> int:
+        """How many images the detector saw."""
+        return len(self.kept) + len(self.rejected)
 
 
 def select(wanted: Wanted, sample: Sample, accept: Accept) -> Selection:
@@ -74,6 +80,7 @@ def select(wanted: Wanted, sample: Sample, accept: Accept) -> Selection:
         TooFewImages: a prompt has fewer images than `min_share` allows; the sentence names it.
     """
     kept: dict[str, list[tuple[int, Path]]] = {prompt: [] for prompt in wanted.prompts}
+    rejected: list[tuple[str, int]] = []
     tried = dict.fromkeys(wanted.prompts, 0)
     most = wanted.per_prompt * wanted.max_tries
     while requests := [
@@ -90,6 +97,8 @@ def select(wanted: Wanted, sample: Sample, accept: Accept) -> Selection:
                 tried[prompt] += 1
                 if accepted:
                     kept[prompt].append((seed, images[prompt, seed]))
+                else:
+                    rejected.append((prompt, seed))
     short = {prompt: len(rows) for prompt, rows in kept.items() if len(rows) < wanted.per_prompt}
     for prompt, count in short.items():
         if count < math.ceil(wanted.min_share * wanted.per_prompt):
@@ -98,13 +107,12 @@ def select(wanted: Wanted, sample: Sample, accept: Accept) -> Selection:
             )
     return Selection(
         kept=[(prompt, seed, path) for prompt, rows in kept.items() for seed, path in rows],
-        sampled=sum(tried.values()),
+        rejected=rejected,
         short=short,
     )
 
 
-def keep_by_anatomy(
-    folder: Path | None,
+def select_by_anatomy(
     wanted: Wanted,
     *,
     base: BaseModelParams,
@@ -116,13 +124,12 @@ def keep_by_anatomy(
     anomalous: bool,
     description: str,
     ahead: Sequence[str] = (),
+    earlier: Path | None = None,
 ) -> Selection:
-    """Fill an image set with images of the base that are right, or with anomalous ones.
+    """Images of the base that are right, or anomalous ones. Several processes may call it at once: they share the work.
 
     Args:
-        folder: the image set; None: only fill the store, as further processes do. What an earlier run, or `dvc pull`,
-            left there is taken into the store first.
-        wanted: prompts, numbers and seeds; with `per_prompt` 0, the set is empty, and no model is loaded.
+        wanted: prompts, numbers and seeds; with `per_prompt` 0, no model is loaded.
         base: the base.
         sampling: how it is sampled.
         store: keeps all sampled images, also those that are not kept here.
@@ -132,29 +139,38 @@ def keep_by_anatomy(
         anomalous: keep images with an anomaly; False: keep images without one.
         description: names the images in the progress bar.
         ahead: prompts of later stages, whose texts are encoded too where text encoders have to be loaded.
+        earlier: image set that an earlier run, or `dvc pull`, left: its images are taken into the store first.
 
     Raises:
         TooFewImages: a prompt has too few images; the sentence names it.
     """
-    rows: list[dict[str, Any]] = []
-    selection = Selection()
-    if wanted.per_prompt:
-        sampler = model_sampler(base, sampling, store=store, code=code, description=description, ahead=ahead)
-        if folder is not None:
-            sampler.samples.refill(folder)
-        loaded = make_detector(detector, detectors, base.device)
+    if not wanted.per_prompt:
+        return Selection()
+    sampler = model_sampler(base, sampling, store=store, code=code, description=description, ahead=ahead)
+    if earlier is not None:
+        sampler.samples.refill(earlier)
+    loaded = make_detector(detector, detectors, base.device)
 
-        def accept(images: Sequence[Image]) -> list[bool]:
-            return [bool(anomalies) is anomalous for anomalies in loaded.anomalies(images)]
+    def accept(images: Sequence[Image]) -> list[bool]:
+        return [bool(anomalies) is anomalous for anomalies in loaded.anomalies(images)]
 
-        selection = select(wanted, sampler.images, accept)
-        about = {"source": "base", "model": base.name, "recipe": sampler.samples.digest}
-        rows = [{"text": prompt, "prompt": prompt, "seed": seed, **about} for prompt, seed, _ in selection.kept]
-        for prompt, count in selection.short.items():
-            print(f"{description}: {count} of {wanted.per_prompt} for {prompt!r}, which is enough to go on")
-    if folder is not None:
-        writer = ImageFolderWriter(folder)
-        for index, (row, (_, _, path)) in enumerate(zip(rows, selection.kept, strict=True)):
-            writer.add_stored(f"{index:04d}.png", path, checksum(path), **row)
-        writer.close()
-    return selection
+    selection = select(wanted, sampler.images, accept)
+    for prompt, count in selection.short.items():
+        print(f"{description}: {count} of {wanted.per_prompt} for {prompt!r}, which is enough to go on")
+    return replace(selection, recipe=sampler.samples.digest)
+
+
+def write_selection(folder: Path, selection: Selection, model: str) -> None:
+    """Write what was kept as an image set.
+
+    Args:
+        folder: the image set; what is in it is replaced.
+        selection: what was kept.
+        model: the base's name, each row's `model`.
+    """
+    writer = ImageFolderWriter(folder)
+    about = {"source": "base", "model": model, "recipe": selection.recipe}
+    for index, (prompt, seed, path) in enumerate(selection.kept):
+        row = {"text": prompt, "prompt": prompt, "seed": seed, **about}
+        writer.add_stored(f"{index:04d}.png", path, checksum(path), **row)
+    writer.close()

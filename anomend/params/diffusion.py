@@ -118,8 +118,9 @@ class SampleParams(Section):
     )
     launcher: list[str] = Field(
         json_schema_extra=RUN_SETTING,
-        description="Command put before `-m stages.sample` (and class_images, losers), such as [accelerate, launch, "
-        "--config_file, FILE]: its processes share the images; empty: one process.",
+        description="Command put before `-m stages.sample` (and class_images, losers, and collect with the "
+        "source base), such as [accelerate, launch, --config_file, FILE]: its processes share the images; empty: one "
+        "process.",
     )
     store: str | None = Field(
         json_schema_extra=RUN_SETTING,

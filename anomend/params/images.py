@@ -18,7 +18,7 @@ from anomend.params.types import (
     Text,
 )
 
-SourceName = Annotated[Literal["drawn_people", "folder", "paper", "openai"], NotFigures]
+SourceName = Annotated[Literal["drawn_people", "folder", "paper", "openai", "base"], NotFigures]
 Dollars = Annotated[float, Field(ge=0, le=10_000)]
 
 
@@ -60,12 +60,31 @@ class OpenAIParams(Section):
     requests: RequestParams
 
 
+class BaseSourceParams(Section):
+    """Source `base`: images of the base itself in which a detector finds no anomaly (docs/rewards.md)."""
+
+    detector: AnatomyDetector = Field(
+        description="Detector that decides which images are right; choices as in measure.detector; none where this "
+        "source is not used."
+    )
+    first_seed: Seed = Field(
+        description="Seed of the first image of each target prompt; separate from the seeds of stage `sample`."
+    )
+    max_tries: int = Field(ge=1, description="Most images sampled per image to collect.")
+    min_share: float = Field(
+        gt=0,
+        le=1,
+        description="Smallest share of a prompt's images that is enough: with fewer, the stage stops; with more, it "
+        "says which prompts are short, and goes on.",
+    )
+
+
 class CollectParams(Section):
     """Where instance images come from."""
 
     source: SourceName = Field(
         description="drawn_people: drawn by the miniature world; folder: your own pictures; paper: the published "
-        "images; openai: bought from an image model."
+        "images; openai: bought from an image model; base: the base's own right images."
     )
     images: int = Field(ge=1, le=10_000, description="Images to collect from it; fewer if it has fewer.")
     mix: dict[SourceName, Annotated[int, Field(ge=1, le=10_000)]] = Field(
@@ -79,6 +98,12 @@ class CollectParams(Section):
     folder: FolderParams
     paper: PaperParams
     openai: OpenAIParams
+    base: BaseSourceParams
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Images to collect, by source."""
+        return dict([(self.source, self.images), *self.mix.items()])
 
     @field_validator("mix")
     @classmethod

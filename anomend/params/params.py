@@ -50,6 +50,7 @@ class Params(Section):
         """Detectors that name anomalies, by the parameter that names them."""
         return {
             "measure.detector": self.measure.detector,
+            "collect.base.detector": self.collect.base.detector,
             "class_images.detector": self.class_images.detector,
             "losers.detector": self.losers.detector,
             "train.monitor.detector": self.train.monitor.detector,
@@ -60,6 +61,7 @@ class Params(Section):
         """Those parameters of `anatomy_detectors` whose detectors have nothing to do in this run."""
         monitor = self.train.monitor
         idle = {
+            "collect.base.detector": "base" not in self.collect.counts,
             "class_images.detector": not self.class_images.per_prompt,
             "losers.detector": self.train.method != "dpo",
             "train.monitor.detector": not (monitor.every and monitor.seeds_per_prompt),
@@ -72,7 +74,7 @@ class Params(Section):
         models = {
             f"judge.models.{name}": getattr(self.judge.models, name) for name in self.judge.judges if name != "anatomy"
         }
-        if "openai" in {self.collect.source, *self.collect.mix}:
+        if "openai" in self.collect.counts:
             models["collect.openai.model"] = self.collect.openai.model
         return models
 
@@ -88,6 +90,11 @@ class Params(Section):
             return []
         shown = {content(prompt) for prompt in self.class_images.prompts}
         return [prompt for prompt in self.prompts.held_out if content(prompt) in shown]
+
+    @property
+    def base_images_per_prompt(self) -> int:
+        """Images of each target prompt that the source `base` collects; 0 where it is not used."""
+        return ceil(self.collect.counts.get("base", 0) / len(self.prompts.target))
 
     @property
     def round_images(self) -> int:
@@ -108,18 +115,16 @@ class Params(Section):
     def seed_ranges(self) -> dict[str, range]:
         """The seeds that this run samples images with, by the parameter that they start at; unused ones are empty."""
         sample, monitor, losers, nft = self.sample, self.train.monitor, self.losers, self.train.nft
-        counts = {
-            "sample.first_seed": max(sample.target_seeds_per_prompt, sample.held_out_seeds_per_prompt),
-            "train.monitor.first_seed": monitor.seeds_per_prompt if monitor.every else 0,
-            "class_images.first_seed": self.class_images.per_prompt * self.class_images.max_tries,
-            "losers.first_seed": losers.per_prompt * losers.max_tries if self.train.method == "dpo" else 0,
-            "train.nft.first_seed": self.rounds * nft.images_per_prompt if self.train.rewards_by_detector else 0,
+        class_images, own = self.class_images, self.collect.base
+        used = {
+            "sample": (sample.first_seed, max(sample.target_seeds_per_prompt, sample.held_out_seeds_per_prompt)),
+            "train.monitor": (monitor.first_seed, monitor.seeds_per_prompt if monitor.every else 0),
+            "class_images": (class_images.first_seed, class_images.per_prompt * class_images.max_tries),
+            "losers": (losers.first_seed, losers.per_prompt * losers.max_tries if self.train.method == "dpo" else 0),
+            "train.nft": (nft.first_seed, self.rounds * nft.images_per_prompt if self.train.rewards_by_detector else 0),
+            "collect.base": (own.first_seed, self.base_images_per_prompt * own.max_tries),
         }
-        firsts = (
-            *(sample.first_seed, monitor.first_seed, self.class_images.first_seed, losers.first_seed),
-            nft.first_seed,
-        )
-        return {name: range(first, first + counts[name]) for name, first in zip(counts, firsts, strict=True)}
+        return {f"{name}.first_seed": range(first, first + count) for name, (first, count) in used.items()}
 
     @model_validator(mode="after")
     def _rounds_are_whole(self) -> Params:
@@ -197,6 +202,11 @@ class Params(Section):
             raise ValueError(
                 f"{drawn[0]} = 'drawn_people' is the checker of the miniature's drawn people, and base.name = "
                 f"{self.base.name!r} draws photographs: choose photographs or none"
+            )
+        if "base" in self.collect.counts and self.collect.base.detector == "none":
+            raise ValueError(
+                "collect.base.detector = 'none' tells no right images of the base from wrong ones, and collect names "
+                "the source base: choose a detector, or another source"
             )
         if self.train.method == "dpo" and self.losers.detector == "none":
             raise ValueError("losers.detector = 'none' finds no losers for train.method = 'dpo': choose a detector")

@@ -6,12 +6,15 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from anomend.params.params import Params
 from anomend.pipeline.costs import Duration, PublishedSpeed, Record, duration
 from anomend.pipeline.work import Work, work_of
 
 SAMPLING = ("looks", "sample_base", "sample_tuned")
+SELECTING = ("collect", "class_images", "losers")
+"""Stages that sample the base until a detector has accepted enough images."""
 HEAD = ("stage", "images", "steps", "model evaluations", "disk", "time", "by")
 
 
@@ -46,7 +49,7 @@ def make_bill(
         stages: those that would run; None: all.
     """
     usd = usd or {}
-    expected, worst = work_of(params, kept=kept), work_of(params, kept={"class_images": 0.0, "losers": 0.0})
+    expected, worst = work_of(params, kept=kept), work_of(params, kept=dict.fromkeys(SELECTING, 0.0))
     return [
         Line(
             work=work,
@@ -60,23 +63,32 @@ def make_bill(
 
 
 def kept_shares(metrics: Path, params: Params) -> dict[str, float]:
-    """The share of samples that `class_images` and `losers` kept last time, with the same base and detector.
+    """The share of samples that the stages of `SELECTING` kept last time, with the same base and detector.
 
     Args:
         metrics: folder of the metric files.
         params: the parameters in force.
     """
-    detectors = {"class_images": params.class_images.detector, "losers": params.losers.detector}
+    names = (params.collect.base.detector, params.class_images.detector, params.losers.detector)
+    detectors = dict(zip(SELECTING, names, strict=True))
     shares = {}
     for stage, detector in detectors.items():
         try:
             content = json.loads((metrics / f"{stage}.json").read_text(encoding="utf-8"))
             same = content["provenance"]["base"] == params.base.name and content["provenance"]["detector"] == detector
-            if same and content["sampled"]:
-                shares[stage] = content["images"] / content["sampled"]
+            kept, sampled = _kept_and_sampled(stage, content)
+            if same and sampled:
+                shares[stage] = kept / sampled
         except (OSError, ValueError, KeyError):
             continue
     return shares
+
+
+def _kept_and_sampled(stage: str, content: Mapping[str, Any]) -> tuple[int, int]:
+    if stage != "collect":
+        return content["images"], content["sampled"]
+    kept = content["sources"]["base"]
+    return kept, kept + content["left_out"].get("anomalous", 0)
 
 
 def table(bill: Sequence[Line]) -> list[str]:

@@ -48,7 +48,7 @@ def check_before_run(params: Params, *, root: Path, prices: Path, retired_models
 def _refuse_drawn_people(params: Params) -> None:
     """A real base cannot learn from the miniature's drawn people."""
     collect, name = params.collect, params.base.name
-    if name == "mini" or "drawn_people" not in (collect.source, *collect.mix):
+    if name == "mini" or "drawn_people" not in collect.counts:
         return
     if "drawn_people" in collect.mix:
         raise ValueError(
@@ -57,7 +57,8 @@ def _refuse_drawn_people(params: Params) -> None:
         )
     raise ValueError(
         f"collect.source = 'drawn_people' draws people of 64 pixels, and base.name = {name!r} needs photographs: set it"
-        " in params.yaml to folder (yours in data/own), openai (docs/buying_images.md) or paper (`make paper-images`), "
+        " in params.yaml to folder (yours in data/own), openai (docs/buying_images.md), paper (`make paper-images`) or "
+        "base (docs/rewards.md), "
         f"or run `dvc exp run -S profile={params.profile} -S collect.source=folder`"
     )
 

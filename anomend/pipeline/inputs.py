@@ -6,6 +6,9 @@ outputs, so that DVC compares what they lead to. The inputs cannot be dependenci
 parameter, and DVC refuses a dependency that is not there, as private pictures are not in a colleague's clone.
 
 An input that is not on this machine counts as unchanged, as data do that were not pulled.
+
+Stage `collect` samples the base where `collect.base` is in use, and only then depends on the base and on how it is
+sampled. dvc.yaml cannot say that either, so both are in its section of `resolved/inputs.json`.
 """
 
 from __future__ import annotations
@@ -16,16 +19,22 @@ from pathlib import Path
 from typing import Any
 
 from anomend.detectors.table import folder_of
-from anomend.diffusion.bases import FILES
+from anomend.diffusion.bases import BASE_MODELS, FILES
 from anomend.params.params import Params
+from anomend.params.resolved import split
 from anomend.pipeline.contents import KnownDigests, files_in, folder_digest, json_object
 from anomend.project.checkouts import found
 from anomend.project.files import write_whole
 from anomend.project.paths import CHECKPOINTS, INPUT_LINKS, INPUTS
 from anomend.project.shared_folders import main_checkout
 
+COLLECTED_BASE = "collect.base.model"
+"""The base's folder where the source `base` samples it; not a parameter, but treated like one."""
+SAMPLING = "collect.base.sampling"
+"""Parameters of other sections that decide what that source samples."""
 COUNTED: dict[str, tuple[str, ...]] = {
     "base.local_folder": FILES,
+    COLLECTED_BASE: FILES,
     "survey.responses": (".csv",),
     "label.labels": (".csv",),
     "train.labelled.labels": (".csv",),
@@ -40,10 +49,11 @@ DIGESTS = CHECKPOINTS / "digests.json"
 def named_inputs(params: Params) -> dict[str, str | None]:
     """What each parameter names, as the user wrote it; None where this run does not read it."""
     collect, detectors = params.collect, params.detectors.rtdetr
-    sources, labelled = {collect.source, *collect.mix}, params.train.method == "labels"
+    sources, labelled = collect.counts, params.train.method == "labels"
     openai, rtdetr = "openai" in sources, params.curate.detector == "photographs_rtdetr"
     return {
         "base.local_folder": params.base.local_folder,
+        COLLECTED_BASE: _base_folder(params) if "base" in sources else None,
         "collect.folder.path": collect.folder.path if "folder" in sources else None,
         "collect.openai.individual_template": collect.openai.individual_template if openai else None,
         "collect.openai.context_template": collect.openai.context_template if openai else None,
@@ -79,7 +89,7 @@ def input_digests(root: Path, params: Params) -> dict[str, Any]:
             digest = folder_digest(path, known, endings=COUNTED.get(parameter), label=parameter) if here else None
             digests[parameter] = f"{_head(named)}{digest[:32]}" if digest else recorded.get(parameter)
     known.keep()
-    return _nested(digests)
+    return _nested(digests | {SAMPLING: _sampling(params)})
 
 
 def absent_inputs(root: Path, params: Params) -> list[str]:
@@ -122,6 +132,21 @@ def remove_broken_links(root: Path) -> list[str]:
     return [path.name for path in broken]
 
 
+def _base_folder(params: Params) -> str | None:
+    """The base's folder; None for one on the hub, which is pinned by its revision."""
+    base = BASE_MODELS[params.base.name]
+    return params.base.local_folder or (None if base.revision else base.source)
+
+
+def _sampling(params: Params) -> dict[str, Any] | None:
+    """What decides the images of the source `base` besides the section `collect`; None where it is not in use."""
+    if "base" not in params.collect.counts:
+        return None
+    results, _ = split(params)
+    sample = {name: results["sample"][name] for name in ("steps", "guidance_scale")}
+    return {"base": results["base"], "sample": sample}
+
+
 def _if_folder(model: str) -> str | None:
     return model if found(model).is_dir() else None
 
@@ -143,6 +168,8 @@ def _not_here(parameter: str, named: str) -> str:
             f"{parameter} = {named!r} has no pictures: put yours there, get a colleague's with `dvc pull`, or name "
             "another folder"
         )
+    if parameter == COLLECTED_BASE:
+        return f"{named}, the base that the source base samples, is not on this machine: get its files again"
     return f"{parameter} = {named!r} is not on this machine, or is empty: put it there, or fix the parameter"
 
 
@@ -156,7 +183,7 @@ def _recorded(root: Path, params: Params) -> dict[str, str]:
     }
 
 
-def _nested(digests: Mapping[str, str | None]) -> dict[str, Any]:
+def _nested(digests: Mapping[str, Any]) -> dict[str, Any]:
     """`{"a.b": x}` as `{"a": {"b": x}}`: DVC takes a dot for a key of a key."""
     nested: dict[str, Any] = {}
     for parameter, digest in digests.items():

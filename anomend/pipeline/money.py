@@ -27,22 +27,12 @@ def collecting_usd(
         ValueError: the model is retired or has no price.
     """
     collecting = params.collect
-    if "openai" not in {collecting.source, *collecting.mix}:
+    if "openai" not in collecting.counts:
         return 0.0
-    from anomend.collecting.collection import describe_plan, source_settings
-    from anomend.purchasing.environment import purchase_settings
+    from anomend.collecting.collection import describe_plan, image_purchase, source_settings
 
-    purchase = purchase_settings(
-        "openai",
-        model=collecting.openai.model,
-        model_parameter="collect.openai.model",
-        max_usd=collecting.max_usd,
-        budget_parameter="collect.max_usd",
-        requests=collecting.openai.requests,
-        environment=environment,
-        project=project,
-        prices=prices,
-        retired_models=retired_models,
+    purchase = image_purchase(
+        collecting, environment=environment, project=project, prices=prices, retired_models=retired_models
     )
     settings = source_settings(collecting, published=Path(collecting.paper.path), tables=DATA, purchase=purchase)
     return describe_plan(params.prompts.target, collecting, settings)[1]

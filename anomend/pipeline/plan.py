@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from anomend.pipeline.fingerprints import RESOLVE
+from anomend.pipeline.inputs import SAMPLING
 from anomend.pipeline.resolved_files import as_text
 from anomend.project.paths import CODE, INPUTS, RESOLVED
 
@@ -129,8 +130,15 @@ def _value_changes(path: Path, dep: Any, values: Values) -> list[str]:
     if path == CODE:
         return ["its code"] if differences else []
     if path == INPUTS:
-        return [f"the files of {key}" for key, _, _ in differences]
+        return [_input_change(key, old, new) for key, old, new in differences]
     return [f"{key}: {old} -> {new}" for key, old, new in differences]
+
+
+def _input_change(key: str, old: Any, new: Any) -> str:
+    if key == SAMPLING:
+        return "whether it samples the base"
+    parameter = key.removeprefix(f"{SAMPLING}.")
+    return f"the files of {key}" if parameter == key else f"{parameter}: {old} -> {new}"
 
 
 def _follows(stage: Any, rewritten: Mapping[str, str]) -> list[str]:

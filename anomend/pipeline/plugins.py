@@ -14,10 +14,11 @@ def plugins(params: Params) -> dict[str, set[str]]:
     Raises:
         ValueError: there is no such detector, source or judge.
     """
-    sources = {params.collect.source, *params.collect.mix}
+    sources = params.collect.counts
     judges = params.judge.judges
     detectors = {
-        "curate": {detector_for(params.curate.detector, source) for source in sources},
+        "collect": {params.collect.base.detector} if "base" in sources else set(),
+        "curate": {detector_for(params.curate.detector, source, params.base.name) for source in sources},
         "class_images": {params.class_images.detector} if params.class_images.per_prompt else set(),
         "losers": {params.losers.detector} if params.train.method == "dpo" else set(),
         "train": _training_detectors(params),
@@ -26,7 +27,7 @@ def plugins(params: Params) -> dict[str, set[str]]:
         "judge": {*([params.measure.detector] if "anatomy" in judges else []), params.judge.parts},
     }
     modules = {stage: {module_of(name) for name in names} for stage, names in detectors.items()}
-    modules["collect"] = {module_of_source(name) for name in sources}
+    modules["collect"] |= {module_of_source(name) for name in sources}
     if params.train.method == "labels" and params.train.labelled.pictures is not None:
         modules["train"].add("anomend.training.labelled")
     modules["judge"] |= {module_of_judge(name) for name in judges}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 from anomend.params.params import Params
@@ -58,15 +58,15 @@ def work_of(
 
     Args:
         params: the parameters in force.
-        kept: the share of sampled images that `class_images` and `losers` keep, by stage, 0 to 1; a stage that is not
-            named keeps all. 0 is the worst case: as many are sampled as `max_tries` allows.
+        kept: the share of sampled images that `collect` (source `base`), `class_images` and `losers` keep, by stage,
+            0 to 1; a stage that is not named keeps all. 0 is the worst case: as many are sampled as `max_tries` allows.
         already_made: images by stage that need not be sampled again.
     """
     kept, already_made = kept or {}, already_made or {}
     class_prompts, targets = len(params.class_images.prompts), len(params.prompts.target)
     preference = params.train.method == "dpo"
     works = [
-        collecting_work(params),
+        collecting_work(params, kept=kept.get("collect", 1.0)),
         selecting_work(
             params,
             "class_images",
@@ -127,7 +127,7 @@ def pairs_judged(params: Params) -> int:
 
 def instance_images(params: Params) -> int:
     """Images that are collected, which are the most that curation can keep."""
-    return params.collect.images + sum(params.collect.mix.values())
+    return sum(params.collect.counts.values())
 
 
 def tries_per_image(kept: float, most: int) -> float:
@@ -140,10 +140,24 @@ def tries_per_image(kept: float, most: int) -> float:
     return min(most, 1 / kept) if kept else most
 
 
-def collecting_work(params: Params) -> Work:
-    """Instance images, drawn, copied or bought."""
+def collecting_work(params: Params, *, kept: float = 1.0) -> Work:
+    """Instance images, drawn, copied, bought, or selected from images of the base.
+
+    Args:
+        params: the parameters in force.
+        kept: share of the base's images that are kept.
+    """
     images = instance_images(params)
-    return Work(stage="collect", images=images, disk_bytes=_pictures(params, images))
+    selecting = selecting_work(
+        params,
+        "collect",
+        prompts=len(params.prompts.target),
+        per_prompt=params.base_images_per_prompt,
+        tries=params.collect.base.max_tries,
+        kept=kept,
+    )
+    others = images - params.collect.counts.get("base", 0)
+    return replace(selecting, images=others + selecting.images, disk_bytes=_pictures(params, images))
 
 
 def sampling_work(params: Params, stage: str, *, already_made: int = 0) -> Work:
@@ -194,7 +208,7 @@ def selecting_work(params: Params, stage: str, *, prompts: int, per_prompt: int,
 
     Args:
         params: the parameters in force.
-        stage: `class_images` or `losers`.
+        stage: `class_images`, `losers` or `collect`.
         prompts: how many prompts there are.
         per_prompt: images to keep of each.
         tries: images sampled per wanted image at most.

@@ -88,6 +88,7 @@ def test_other_settings_on_its_seeds_are_refused(folder: Path, changes: dict[str
         {"train": {"monitor": {"first_seed": RESERVED + 50_000}}},
         {"train": {"method": "dpo"}, "losers": {"first_seed": RESERVED - 1}},
         {"train": {"method": "nft", "nft": {"first_seed": RESERVED - 1}}},
+        {"collect": {"source": "base", "base": {"first_seed": RESERVED - 1}}},
     ],
 )
 def test_nothing_is_trained_or_watched_on_reserved_seeds(folder: Path, section: dict[str, Any]) -> None:

@@ -84,3 +84,6 @@ def test_auto_takes_the_checker_for_drawn_people_alone() -> None:
     assert detector_for("auto", "drawn_people") == "drawn_people"
     assert detector_for("auto", "folder") == "photographs"
     assert detector_for("none", "drawn_people") == "none"
+    # The miniature's own images show drawn people, those of a real base do not.
+    assert detector_for("auto", "base", "mini") == "drawn_people"
+    assert detector_for("auto", "base", "sd3-medium") == detector_for("auto", "folder", "mini") == "photographs"

@@ -105,7 +105,7 @@ def test_no_image_wanted_samples_nothing(tmp_path: Path) -> None:
     assert select(wanted().none(), sampler, even).kept == [] and sampler.rounds == []
 
 
-@pytest.mark.parametrize("stage", ["class_images", "losers", "train"])
+@pytest.mark.parametrize("stage", ["collect", "class_images", "losers", "train"])
 def test_no_model_library_is_imported_before_there_is_work(stage: str) -> None:
     code = f"import sys, stages.{stage}; print([m for m in ('torch', 'diffusers', 'transformers') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, text=True, capture_output=True)
@@ -114,11 +114,13 @@ def test_no_model_library_is_imported_before_there_is_work(stage: str) -> None:
 
 def test_nothing_is_loaded_for_no_images(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from anomend.diffusion.rejection import Wanted, keep_by_anatomy\n"
+        "import sys; from pathlib import Path\n"
+        "from anomend.diffusion.rejection import Wanted, select_by_anatomy, write_selection\n"
         "wanted = Wanted(prompts=['a'], per_prompt=0, max_tries=1, first_seed=0, min_share=1)\n"
         "choice = {'detector': 'drawn_people', 'detectors': None, 'anomalous': True, 'description': ''}\n"
         "choice |= {'base': None, 'sampling': None, 'store': None, 'code': ''}\n"
-        f"selection = keep_by_anatomy(Path({str(tmp_path / 'set')!r}), wanted, **choice)\n"
+        "selection = select_by_anatomy(wanted, **choice)\n"
+        f"write_selection(Path({str(tmp_path / 'set')!r}), selection, 'mini')\n"
         "assert selection.kept == [] and 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -11,6 +11,7 @@ from tests.parameters import PROFILES
 
 DPO = {"method": "dpo"}
 NFT = {"method": "nft"}
+BASE = {"source": "base"}
 
 
 def resolved(profile: str = "mini", **changes: Any) -> Any:
@@ -54,6 +55,26 @@ def resolved(profile: str = "mini", **changes: Any) -> Any:
             "train.nft.first_seed = 500127",
             "class_images.first_seed = 500000",
         ),
+        # 24 images of each prompt, in 384 tries at most.
+        ({"collect": BASE | {"base": {"first_seed": 20159}}}, "collect.base.first_seed = 20159", "sample.first_seed"),
+        ({"collect": BASE | {"base": {"first_seed": 19617}}}, "collect.base.first_seed = 19617", "sample.first_seed"),
+        ({"collect": BASE | {"base": {"first_seed": 500000}}}, "collect.base.first_seed = 500000", "class_images."),
+        ({"collect": BASE | {"base": {"first_seed": 699700}}}, "collect.base.first_seed = 699700", "train.monitor."),
+        (
+            {"collect": BASE | {"base": {"first_seed": 600127}}, "train": DPO},
+            "collect.base.first_seed = 600127",
+            "losers.first_seed = 600000",
+        ),
+        (
+            {"collect": BASE | {"base": {"first_seed": 801599}}, "train": NFT},
+            "collect.base.first_seed = 801599",
+            "train.nft.first_seed = 800000",
+        ),
+        (
+            {"collect": {"mix": {"base": 4}, "base": {"first_seed": 19969}}},
+            "collect.base.first_seed = 19969",
+            "sample.first_seed = 20000",
+        ),
     ],
     ids=lambda value: str(value)[:30],
 )
@@ -73,6 +94,9 @@ def test_the_held_out_prompts_seeds_count_too() -> None:
 def test_seeds_that_are_not_used_or_only_touch_are_no_matter() -> None:
     resolved(losers={"first_seed": 20000})
     resolved(train={"nft": {"first_seed": 20000}})
+    resolved(collect={"base": {"first_seed": 20000}})
+    resolved(collect=BASE | {"base": {"first_seed": 19616}})
+    resolved(collect={"mix": {"base": 4}, "base": {"first_seed": 19968}})
     labelled = {"pictures": "data/labelled", "labels": "data/labels"}
     resolved(train={"method": "labels", "nft": {"first_seed": 20000}, "labelled": labelled})
     # 50 rounds of 32 images of each prompt.
@@ -88,7 +112,9 @@ def test_seeds_that_are_not_used_or_only_touch_are_no_matter() -> None:
 def test_the_seeds_of_every_profile_are_apart(profile: str, method: str) -> None:
     detectors: dict[str, Any] = {} if profile == "mini" else {"detector": "photographs"}
     monitor = detectors | {"every": 50, "validation_draws": 0} if method in ("nft", "labels") else {}
-    ranges = resolved(profile, train={"method": method, "nft": detectors, "monitor": monitor}).seed_ranges().values()
+    collecting = BASE | {"base": detectors}
+    train = {"method": method, "nft": detectors, "monitor": monitor}
+    ranges = resolved(profile, train=train, collect=collecting).seed_ranges().values()
     seeds = [seed for used in ranges for seed in used]
     assert len(seeds) == len(set(seeds))
 

@@ -289,6 +289,13 @@ def test_half_of_the_held_out_prompts_at_least_show_what_training_never_sees(raw
             "set verdict.evidence to people",
         ),
         ("mini", {"train": {"method": "dpo"}, "losers": {"detector": "none"}}, "finds no losers for train.method"),
+        ("mini", {"collect": {"source": "base", "base": {"detector": "none"}}}, "tells no right images of the base"),
+        ("sd35-medium", {"collect": {"source": "base"}}, "tells no right images of the base from wrong ones"),
+        (
+            "sd35-medium",
+            {"collect": {"source": "base", "base": {"detector": "drawn_people"}}},
+            "collect.base.detector = 'drawn_people' is the checker",
+        ),
         ("mini", {"measure": {"detector": "My Eyes"}}, "measure.detector = 'My Eyes'"),
     ],
 )
@@ -302,7 +309,7 @@ def test_a_detector_that_has_nothing_to_say_is_refused(raw_params: Raw, profile:
     "key",
     [
         *("measure.detector", "class_images.detector", "losers.detector", "train.monitor.detector"),
-        "train.nft.detector",
+        *("train.nft.detector", "collect.base.detector"),
         *("curate.detector", "judge.parts", "collect.source"),
     ],
 )

@@ -61,6 +61,11 @@ def test_the_share_that_was_kept_last_time_counts_for_the_same_base_and_detector
     (tmp_path / "losers.json").write_text(json.dumps(content | {"images": 0, "sampled": 0}))
     assert kept_shares(tmp_path, params) == {"class_images": 0.8}
     assert kept_shares(tmp_path, MEDIUM) == {}
+    # The base's instance images are counted by source, and those that the detector rejected by reason.
+    own = {"images": 53, "sources": {"base": 48, "folder": 5}, "left_out": {"anomalous": 144, "caption": 2}}
+    (tmp_path / "collect.json").write_text(json.dumps(own | {"provenance": content["provenance"]}))
+    assert kept_shares(tmp_path, params) == {"class_images": 0.8, "collect": 0.25}
+    (tmp_path / "collect.json").write_text(json.dumps(own | {"provenance": {"source": "folder"}}))
     expected = make_bill(params, kept=kept_shares(tmp_path, params), records=[], published=[])[1].work
     # 40 images per prompt for 32 wanted ones, in blocks of 16.
     assert expected.images == 5 * 48

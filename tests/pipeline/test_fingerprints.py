@@ -202,6 +202,18 @@ def test_a_plug_in_counts_where_the_parameters_select_it(code: Path) -> None:
         assert found == expected, detector
 
 
+@pytest.mark.parametrize("module", ["diffusion/sampling", "diffusion/rejection", "pictures/sample_store"])
+def test_what_samples_the_base_counts_for_collect_where_it_is_a_source(code: Path, module: str) -> None:
+    path = code / "anomend" / f"{module}.py"
+    text = path.read_bytes()
+    for collecting in ({"source": "drawn_people"}, {"source": "base"}, {"source": "folder", "mix": {"base": 2}}):
+        before = fingerprints(code, collect=collecting)
+        change_a_constant(path)
+        found = changed(before, fingerprints(code, collect=collecting))
+        path.write_bytes(text)
+        assert ("collect" in found) == ("base" in str(collecting)) and "class_images" in found
+
+
 def test_a_file_that_is_not_python_is_named(tmp_path: Path) -> None:
     path = tmp_path / "broken.py"
     path.write_text("def (:\n")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from anomend.params.params import Params
+from anomend.params.profiles import merge
 from anomend.pipeline import contents
 from anomend.pipeline.contents import KnownDigests, folder_digest
 from anomend.pipeline.inputs import absent_inputs, input_digests, link_inputs, named_inputs, remove_broken_links
@@ -20,10 +21,7 @@ from tests.parameters import params_of, user_params
 
 
 def params(**changes: dict[str, Any]) -> Params:
-    user = user_params()
-    for section, values in changes.items():
-        user[section] |= values
-    return params_of(user)
+    return params_of(merge(user_params(), changes))
 
 
 OWN = params(collect={"source": "folder"})
@@ -51,6 +49,7 @@ def test_every_parameter_that_names_a_file_to_read_is_an_input_with_a_link_that_
     paths |= {f"collect.openai.{name}_template" for name in ("individual", "context")}
     paths |= {f"detectors.rtdetr.{name}_model" for name in ("person", "pose")}
     paths |= {f"{section}.detector" for section in ("measure", "class_images", "losers", "train.monitor", "train.nft")}
+    paths |= {"collect.base.detector", "collect.base.model"}
     paths |= {"train.labelled.pictures", "train.labelled.labels"}
     assert set(named_inputs(OWN)) == paths and not paths & pinned
     outs = read_yaml(ROOT / "dvc.yaml")["stages"]["resolve"]["outs"]
@@ -85,7 +84,13 @@ def test_a_change_of_contents_changes_the_digest_and_its_reversal_changes_it_bac
 
 def test_what_is_not_read_is_no_input(project: Path) -> None:
     digests = input_digests(project, params())
-    assert digests["collect"] == {"folder": {"path": None}, "openai": dict.fromkeys(digests["collect"]["openai"])}
+    assert digests["collect"] == {
+        "folder": {"path": None},
+        "openai": dict.fromkeys(digests["collect"]["openai"]),
+        "base": {"model": None, "detector": None, "sampling": None},
+    }
+    other = params(base={"dtype": "bfloat16"}, sample={"steps": 3}, collect={"base": {"detector": "none"}})
+    assert input_digests(project, other)["collect"] == digests["collect"]
     assert digests["base"] == {"local_folder": None}
     (project / "data/survey/README.md").write_text("not an answer")
     assert input_digests(project, params()) == digests
@@ -186,3 +191,45 @@ def test_labelled_pictures_and_labels_count_where_training_learns_from_them(proj
     (project / "data/labels/one.csv").write_text("another")
     after = digests("labels")
     assert after["labels"] != before["labels"] and after["pictures"] == before["pictures"]
+
+
+def test_what_the_source_base_samples_with_counts_where_it_is_used(project: Path) -> None:
+    """The same parameters as for class images, whose stage names them in dvc.yaml."""
+    folder = project / "models/mini"
+    folder.mkdir(parents=True)
+    (folder / "model_index.json").write_text("{}")
+
+    def digests(**changes: dict[str, Any]) -> Any:
+        values = params(**{"collect": {"source": "base", **changes.pop("collect", {})}, **changes})
+        return input_digests(project, values)["collect"]["base"]
+
+    before = digests()
+    declared = read_yaml(ROOT / "dvc.yaml")["stages"]["class_images"]["params"][0]["resolved/params.json"]
+    named = {"base", *(f"sample.{name}" for name in before["sampling"]["sample"])}
+    assert named == {*declared} - {"class_images"} and set(before["sampling"]) == {"base", "sample"}
+    assert digests(sample={"batch_size": 3}, base={"device": "cpu"}) == before
+    for changes in ({"sample": {"steps": 3}}, {"base": {"dtype": "bfloat16"}}, {"sample": {"guidance_scale": 1.0}}):
+        assert digests(**changes)["sampling"] != before["sampling"]
+    (folder / "README.md").write_text("not a weight")
+    assert digests() == before and before["model"].startswith("models/mini sha256:")
+    (folder / "model_index.json").write_text("{ }")
+    assert digests()["model"] != before["model"]
+    # In a mixture too; a base on the hub is pinned by its revision.
+    assert digests(collect={"source": "folder", "mix": {"base": 2}})["model"]
+    detector = {"base": {"detector": "photographs"}}
+    hub = digests(base={"name": "sd3-medium"}, **_without_the_checker(), collect=detector)
+    assert hub["model"] is None and hub["sampling"]["base"]["name"] == "sd3-medium"
+
+
+def _without_the_checker() -> dict[str, Any]:
+    none = {"detector": "none"}
+    return {
+        **dict.fromkeys(("measure", "class_images", "losers"), none),
+        "train": {"nft": none, "monitor": none | {"patience": 0, "keep": "last"}},
+        "judge": {"judges": []},
+    }
+
+
+def test_a_base_whose_files_are_not_here_is_named(project: Path) -> None:
+    with pytest.raises(ValueError, match="models/mini, the base that the source base samples, is not on this machine"):
+        absent_inputs(project, params(collect={"source": "base"}))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from anomend.pipeline.plan import ABSENT, _differences
+from anomend.pipeline.inputs import SAMPLING
+from anomend.pipeline.plan import ABSENT, _differences, _input_change
 
 
 @pytest.mark.parametrize(
@@ -21,3 +22,15 @@ from anomend.pipeline.plan import ABSENT, _differences
 )
 def test_leaves_that_differ_are_named_and_null_is_not_absence(old: object, new: object, found: object) -> None:
     assert _differences("train", old, new) == found
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("collect.folder.path", "the files of collect.folder.path"),
+        (f"{SAMPLING}.sample.steps", "sample.steps: 20 -> 28"),
+        (SAMPLING, "whether it samples the base"),
+    ],
+)
+def test_a_change_of_what_a_source_reads_is_named_as_the_user_knows_it(key: str, said: str) -> None:
+    assert _input_change(key, 20, 28) == said

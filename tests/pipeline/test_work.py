@@ -107,6 +107,19 @@ def test_images_that_are_rejected_cost_more_up_to_all_tries() -> None:
     assert worst["class_images"].disk_bytes == work_of(params)["class_images"].disk_bytes
 
 
+def test_right_images_of_the_base_take_sampling_where_they_are_collected() -> None:
+    params = of("mini", collect={"source": "base"})
+    # 24 images of each of two prompts, in blocks of 16.
+    assert work_of(params)["collect"].images == 64 and work_of(params)["collect"].sampling == 64 * 40
+    # A quarter is right: 96 of each prompt; at worst 384.
+    assert work_of(params, kept={"collect": 0.25})["collect"].images == 192
+    worst = work_of(params, kept={"collect": 0.0})["collect"]
+    assert worst.images == 768 and worst.disk_bytes == work_of(of("mini"))["collect"].disk_bytes
+    mixed = work_of(of("mini", collect={"mix": {"base": 3}}))["collect"]
+    assert mixed.images == 48 + 2 * 16 and mixed.sampling == 32 * 40
+    assert work_of(of("mini"))["collect"].model_evaluations == 0
+
+
 def test_images_that_are_there_already_are_not_sampled_again() -> None:
     params = of("mini")
     assert sampling_work(params, "sample_base", already_made=900).sampling == 60 * 40
