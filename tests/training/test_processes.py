@@ -76,19 +76,6 @@ def test_two_processes_resume(alone: Path, tmp_path: Path, shard: bool) -> None:
 REWARDS = {"method": "nft", "nft": {"images_per_prompt": 4, "passes": 2, "min_diversity": 0.0}}
 
 
-@pytest.mark.parametrize("shard", [False, True], ids=["copied", "sharded"])
-def test_rewards_teach_two_processes_the_same_and_a_resumed_run_too(tmp_path: Path, shard: bool) -> None:
-    # Parts of one unit: some have class images alone.
-    changes = REWARDS | {"class_batch_size": 4, "micro_batch_size": 1}
-    assert launch(tmp_path / "one", 1, **changes).returncode == 0
-    done = launch(tmp_path / "two", 2, shard=shard, stop_after=5, **changes)
-    assert done.returncode == 0, what_happened(done)
-    done = launch(tmp_path / "two", 2, shard=shard, **changes)
-    assert done.returncode == 0 and "resuming after step 5" in done.stdout + done.stderr, what_happened(done)
-    torch.testing.assert_close(weights(tmp_path / "two"), weights(tmp_path / "one"), atol=1e-5, rtol=1e-4)
-    assert weights(tmp_path / "two").keys() == weights(tmp_path / "two", 1).keys()
-
-
 def test_a_batch_that_cannot_be_shared_is_refused(tmp_path: Path) -> None:
     done = launch(tmp_path, 2, batch_size=3)
     assert done.returncode != 0 and "cannot be shared evenly by 2 processes" in done.stderr
