@@ -73,9 +73,6 @@ def test_two_processes_resume(alone: Path, tmp_path: Path, shard: bool) -> None:
     torch.testing.assert_close(weights(tmp_path), weights(alone), atol=1e-5, rtol=1e-4)
 
 
-REWARDS = {"method": "nft", "nft": {"images_per_prompt": 4, "passes": 2, "min_diversity": 0.0}}
-
-
 def test_a_batch_that_cannot_be_shared_is_refused(tmp_path: Path) -> None:
     done = launch(tmp_path, 2, batch_size=3)
     assert done.returncode != 0 and "cannot be shared evenly by 2 processes" in done.stderr
