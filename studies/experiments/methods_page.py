@@ -22,12 +22,13 @@ PANELS = (
 """Column, its bound, the axis' label, and what it is multiplied by."""
 HEAD = """# Methods compared
 
-Written by `make methods`; `methods.csv` has all digits. Each run is the whole pipeline on the miniature, judged at seeds
-that no recipe was chosen by. Of each figure the smallest and the largest over the training seeds are shown. Bounds are
-the verdict's: one-sided, 95% (held-out: 97.5%). Seconds are CPU seconds of all processes; images of the base that the
-store has are not drawn again.
+Written by `make methods`; `methods.csv` has all digits. Each run is the whole pipeline on the miniature, judged at
+seeds that no recipe was chosen by. Of each figure the smallest and the largest over the training seeds are shown.
+Bounds are the verdict's: one-sided, 95% (held-out: 97.5%). Seconds are CPU seconds of all processes; images of the base
+that the store has are not drawn again.
 """
-COLUMNS = ("method", "runs", "target images", "held-out images", "target rate, %", "at most, %", "worst prompt, %")
+COLUMNS: tuple[str, ...] = ("method", "runs", "target images", "held-out images")
+COLUMNS += ("target rate, %", "at most, %", "worst prompt, %")
 COLUMNS += ("kind that rose most, points (at most)", "held-out rise, points (at most)")
 COLUMNS += ("diversity of right images (at least)", "copies, %", "instance images", "labels")
 COLUMNS += ("seconds, training", "seconds, sampling", "verdicts")
@@ -85,19 +86,18 @@ def _range(values: pd.Series, factor: float, digits: int) -> str:
 def plot(rows: pd.DataFrame, path: Path) -> None:
     """Each run as a mark by its verdict, with a line to its bound, method by method."""
     names = list(dict.fromkeys(rows["method"]))
+    turns = rows.groupby("method").cumcount()
     with matplotlib.rc_context({"svg.hashsalt": "methods", "svg.fonttype": "none", "font.size": 9}):
         chart = Figure(figsize=(11, 0.9 + 0.42 * len(names)), layout="constrained")
         for axes, (column, bound, label, factor) in zip(
             chart.subplots(1, len(PANELS), sharey=True), PANELS, strict=True
         ):
-            for row in rows.itertuples():
-                value = getattr(row, column)
-                colour, marker = OUTCOMES[str(row.verdict)]
-                turn = rows.loc[rows["method"] == row.method, "train_seed"].rank()[row.Index] - 2
-                y = names.index(str(row.method)) + 0.2 * turn
+            for row, turn in zip(rows.to_dict("records"), turns, strict=True):
+                colour, marker = OUTCOMES[row["verdict"]]
+                y = names.index(row["method"]) + 0.2 * (turn - 1)
                 if bound:
-                    axes.plot([factor * value, factor * getattr(row, bound)], [y, y], color=colour, linewidth=1)
-                axes.plot([factor * value], [y], marker, color=colour, markersize=4.5, label=str(row.verdict))
+                    axes.plot([factor * row[column], factor * row[bound]], [y, y], color=colour, linewidth=1)
+                axes.plot([factor * row[column]], [y], marker, color=colour, markersize=4.5, label=row["verdict"])
             axes.set_xlabel(label)
             axes.set_yticks(range(len(names)), names)
             axes.set_ylim(len(names) - 0.5, -0.5)
