@@ -29,12 +29,6 @@ SEEDS = {"sample.target_seeds_per_prompt": 160, "sample.held_out_seeds_per_promp
 MORE_SEEDS = {"sample.target_seeds_per_prompt": 512, "sample.held_out_seeds_per_prompt": 256}
 """1,024 target and 2,048 held-out images, for a bound within two or three points."""
 PAPERS: tuple[str, ...] = ("train.steps=500", "train.class_batch_size=0", "train.rank=4", "train.alpha=4")
-    "train.steps=500",
-    "train.class_batch_size=0",
-    "train.rank=4",
-    "train.alpha=4",
-    "train.warmup_steps=0",
-)
 PAPERS += ("train.warmup_steps=0",)
 PAPERS += ("train.target_modules=[to_k, to_q, to_v, to_out.0]", "train.lr_scheduler=constant", "train.ema_decay=0.0")
 PAPERS += ("train.monitor.every=0", "train.monitor.patience=0", "train.monitor.keep=last", "encode.flip=false")
