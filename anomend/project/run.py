@@ -12,9 +12,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from anomend.project.lock_copy import keep_lock
 from anomend.project.metric_files import record_cost
 from anomend.project.paths import DVC_TEMPORARY, LOCK
-from anomend.project.truncated_lock import keep_lock
 from anomend.project.variables import recorded, settle
 
 LOCKS = Path(".checkpoints/locks")

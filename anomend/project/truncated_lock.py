@@ -1,8 +1,8 @@
 """dvc.lock is restored where a kill truncated it while DVC wrote it.
 
 DVC writes the whole file anew after every stage, over the old one, and that takes it a good part of a second. Cut off
-there, the file is refused by every command, or it has lost the records of other stages. Each stage therefore keeps a
-copy of the file when it starts; so at most the stage that had just ended has to run again.
+there, the file is refused by every command, or it has lost the records of other stages. Each stage keeps a copy of the
+file when it starts (`lock_copy`), so at most the stage that had just ended has to run again.
 """
 
 from __future__ import annotations
@@ -11,26 +11,14 @@ import re
 from pathlib import Path
 
 from anomend.project.files import write_whole
+from anomend.project.lock_copy import COPY
 
-COPY = "dvc.lock.kept"
-"""Name of the copy, in DVC's folder for temporary files."""
 REFUSED = "dvc.lock.truncated"
 """Name under which a truncated file is kept beside it, for whoever wants to see it."""
 MERGE = "<<<<<<<"
 """What git writes into a file that two branches have changed."""
 STAGE = re.compile(r"^  (?=[^ \n])", re.MULTILINE)
 """The start of a stage's record: the only lines with an indentation of two."""
-
-
-def keep_lock(lock: Path, temporary: Path) -> None:
-    """Keep a copy of dvc.lock, empty where there is none; outside of a DVC repository do nothing.
-
-    Args:
-        lock: dvc.lock.
-        temporary: DVC's folder `.dvc/tmp`.
-    """
-    if temporary.is_dir():
-        write_whole(temporary / COPY, lock.read_bytes() if lock.exists() else b"")
 
 
 def restore_truncated_lock(lock: Path, temporary: Path) -> bool:

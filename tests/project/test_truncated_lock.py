@@ -9,7 +9,8 @@ import pytest
 import yaml
 from dvc.utils.serialize import dumps_yaml
 
-from anomend.project.truncated_lock import COPY, REFUSED, is_truncated, keep_lock, restore_truncated_lock
+from anomend.project.lock_copy import COPY, keep_lock
+from anomend.project.truncated_lock import REFUSED, is_truncated, restore_truncated_lock
 from tests.clones import run
 from tests.conftest import ROOT
 
