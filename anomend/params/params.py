@@ -14,6 +14,7 @@ from anomend.params.evaluation import CompareParams, JudgeParams, MeasureParams,
 from anomend.params.images import CollectParams, CurateParams
 from anomend.params.labels import LabelParams
 from anomend.params.prompts import PromptParams, content
+from anomend.params.scan import ScanParams
 from anomend.params.survey import SurveyParams
 from anomend.params.training import TrainParams
 from anomend.params.types import Section
@@ -45,6 +46,7 @@ class Params(Section):
     survey: SurveyParams
     label: LabelParams
     report: ReportParams
+    scan: ScanParams
 
     def anatomy_detectors(self) -> dict[str, str]:
         """Detectors that name anomalies, by the parameter that names them."""
@@ -130,6 +132,8 @@ class Params(Section):
             "losers": (losers.first_seed, losers.per_prompt * losers.max_tries if self.train.method == "dpo" else 0),
             "train.nft": (nft.first_seed, self.rounds * nft.images_per_prompt if self.train.rewards_by_detector else 0),
             "collect.base": (own.first_seed, self.base_images_per_prompt * own.max_tries),
+            "scan": (self.scan.first_seed, self.scan.most_seeds),
+            "scan.fresh": (self.scan.fresh.first_seed, self.scan.fresh.seeds_per_prompt),
         }
         return {f"{name}.first_seed": range(first, first + count) for name, (first, count) in used.items()}
 

@@ -41,6 +41,8 @@ COUNTED: dict[str, tuple[str, ...]] = {
 }
 """Endings of the files that count in a folder, by its parameter; in other folders all count. Hidden files do not, nor
 do those in which DVC notes what it tracks."""
+OF_THE_SCAN = ("scan.suite",)
+"""Inputs that the scan's own pipeline reads, which says what is missing: the main pipeline runs without them."""
 MAY_BE_EMPTY = ("survey.responses", "label.labels")
 """Folders that may be empty: a survey that nobody has answered yet, pictures that nobody has labelled."""
 DIGESTS = CHECKPOINTS / "digests.json"
@@ -67,6 +69,7 @@ def named_inputs(params: Params) -> dict[str, str | None]:
         },
         "label.labels": params.label.labels,
         "label.gold": params.label.gold,
+        "scan.suite": params.scan.suite,
         "train.labelled.pictures": params.train.labelled.pictures if labelled else None,
         "train.labelled.labels": params.train.labelled.labels if labelled else None,
     }
@@ -100,7 +103,7 @@ def absent_inputs(root: Path, params: Params) -> list[str]:
     """
     absent, recorded = [], _recorded(root, params)
     for parameter, named in named_inputs(params).items():
-        if named is None or _is_here(found(named, root), parameter):
+        if named is None or parameter in OF_THE_SCAN or _is_here(found(named, root), parameter):
             continue
         if parameter not in recorded:
             raise ValueError(_not_here(parameter, named))

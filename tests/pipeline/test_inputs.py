@@ -50,7 +50,7 @@ def test_every_parameter_that_names_a_file_to_read_is_an_input_with_a_link_that_
     paths |= {f"detectors.rtdetr.{name}_model" for name in ("person", "pose")}
     paths |= {f"{section}.detector" for section in ("measure", "class_images", "losers", "train.monitor", "train.nft")}
     paths |= {"collect.base.detector", "collect.base.model"}
-    paths |= {"train.labelled.pictures", "train.labelled.labels"}
+    paths |= {"scan.suite", "train.labelled.pictures", "train.labelled.labels"}
     assert set(named_inputs(OWN)) == paths and not paths & pinned
     outs = read_yaml(ROOT / "dvc.yaml")["stages"]["resolve"]["outs"]
     links = {path: options for out in outs for path, options in out.items() if path.startswith(str(INPUT_LINKS))}

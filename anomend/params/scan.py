@@ -1,0 +1,52 @@
+"""Parameters of the scan: which prompts does the base draw wrong?"""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from anomend.params.types import Rate, Section, Seed, Text
+
+
+class FreshParams(Section):
+    """Images at seeds that decided nothing, by which the rates of what a scan found are reported."""
+
+    seeds_per_prompt: int = Field(ge=1, le=10_000, description="Images of each prompt that was found wrong.")
+    first_seed: Seed = Field(description="Seed of the first one; apart from all other seeds.")
+
+
+class ScanParams(Section):
+    """`make scan`: samples the base in rounds to find which prompts of a suite it draws wrong."""
+
+    suite: Text = Field(
+        description="The prompts: a grammar (.yaml), whose combinations are all scanned, or a list (.csv) with a "
+        "column `prompt` and one column per factor, such as pose and place."
+    )
+    limit: Rate = Field(gt=0, lt=1, description="A prompt is wrong if its anomaly rate is shown to be above this.")
+    worth: Rate = Field(
+        gt=0, lt=1, description="A prompt is fine, and sampled no further, once its rate is shown to be below this."
+    )
+    error: float = Field(
+        ge=1e-4,
+        le=0.2,
+        description="Expected share of prompts that are not wrong among those that are called so; and the chance that "
+        "a prompt whose rate is `worth` or more is called fine.",
+    )
+    seeds_per_round: int = Field(ge=1, le=1000, description="Images of each unsettled prompt in a round.")
+    most_seeds: int = Field(ge=1, le=10_000, description="Images after which a prompt stays unsettled.")
+    first_seed: Seed = Field(description="Seed of the first image of each prompt.")
+    held_out: int = Field(ge=1, le=1000, description="Held-out prompts that are proposed with the target prompts.")
+    fresh: FreshParams
+
+    @model_validator(mode="after")
+    def _apart(self) -> ScanParams:
+        if self.worth <= self.limit:
+            raise ValueError(
+                f"scan.worth = {self.worth:g} must be above scan.limit = {self.limit:g}: between the two, a prompt may "
+                "be called either"
+            )
+        if self.most_seeds % self.seeds_per_round:
+            raise ValueError(
+                f"scan.most_seeds = {self.most_seeds} must be a multiple of scan.seeds_per_round = "
+                f"{self.seeds_per_round}: rounds are whole"
+            )
+        return self

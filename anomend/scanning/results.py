@@ -1,0 +1,53 @@
+"""What a scan reports: rates with intervals that hold after stopping and selection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from anomend.scanning.rounds import Scanned
+from anomend.statistics.confidence_sequences import exact_interval, sequence_interval
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportedRate:
+    """A prompt's anomaly rate."""
+
+    value: float
+    k: int
+    n: int
+    ci_low: float
+    ci_high: float
+    fresh: bool
+    """By images that decided nothing; else by those by which the scan decided."""
+
+
+def reported_rates(seen: Scanned, level: float) -> dict[str, ReportedRate]:
+    """The rate of each prompt.
+
+    A prompt found wrong is reported by its fresh images alone, whose number was fixed before: Clopper and Pearson's
+    interval, at 1 - (1 - level) / R for the R prompts found, so that all R cover together with a chance of `level`
+    (Bonferroni). Selection does not matter, since these images took no part in it. Each other prompt has the interval
+    of a confidence sequence, which holds with a chance of `level` whenever its sampling stopped.
+
+    Args:
+        seen: the scan.
+        level: such as 0.95.
+    """
+    rates = {}
+    for prompt, tally in seen.tallies.items():
+        fresh = seen.fresh.get(prompt)
+        if fresh:
+            ends = exact_interval(fresh.k, fresh.n, 1 - (1 - level) / len(seen.fresh))
+        else:
+            ends = sequence_interval(tally.k, tally.n, level)
+        shown = fresh or tally
+        rates[prompt] = ReportedRate(
+            value=shown.k / shown.n, k=shown.k, n=shown.n, ci_low=ends[0], ci_high=ends[1], fresh=bool(fresh)
+        )
+    return rates
+
+
+def ranked(seen: Scanned, rates: dict[str, ReportedRate]) -> list[str]:
+    """The prompts by their rate: those found wrong first, then the unsettled ones, then the fine ones."""
+    order = {"wrong": 0, "open": 1, "fine": 2}
+    return sorted(rates, key=lambda prompt: (order[seen.statuses[prompt]], -rates[prompt].value))

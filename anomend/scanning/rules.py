@@ -1,0 +1,79 @@
+"""When a prompt is settled: shown to be wrong, shown to be fine, or sampled to the end.
+
+*Wrong*: the rate is shown to be above `limit`, by the e-value of "at most `limit`" and e-BH over all prompts. So of the
+prompts that are called wrong, the expected share whose rate is `limit` or less is at most `error`, at whatever round
+sampling stops. Who is called wrong stays so: a settled prompt's e-value does not change any more, and e-BH needs no
+more of it when others join.
+
+*Fine*: the rate is shown to be below `worth`, by an e-value of 1 / `error` against "`worth` or more". So a prompt whose
+rate is `worth` or more is called fine with a chance of at most `error`. That costs few images. It does not say that the
+rate is below `limit`: between the two a prompt may be called either.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from anomend.params.scan import ScanParams
+from anomend.statistics.e_values import e_discoveries, log_e_above, log_e_below
+
+Status = Literal["wrong", "fine", "open"]
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Images of one prompt."""
+
+    k: int = 0
+    """Anomalous ones."""
+    n: int = 0
+    """All."""
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(self.k + other.k, self.n + other.n)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """When a prompt is settled, and in which steps it is sampled."""
+
+    limit: float = 0.2
+    worth: float = 0.4
+    error: float = 0.05
+    seeds_per_round: int = 8
+    most_seeds: int = 128
+
+    @classmethod
+    def of(cls, params: ScanParams) -> Rules:
+        """The rules that the parameters set."""
+        return cls(
+            limit=params.limit,
+            worth=params.worth,
+            error=params.error,
+            seeds_per_round=params.seeds_per_round,
+            most_seeds=params.most_seeds,
+        )
+
+    def evidence(self, tally: Tally) -> float:
+        """The logarithm of the e-value that the rate is above `limit`."""
+        return log_e_above(tally.k, tally.n, self.limit)
+
+    def is_fine(self, tally: Tally) -> bool:
+        """Whether the rate is shown to be below `worth`."""
+        return log_e_below(tally.k, tally.n, self.worth) >= -math.log(self.error)
+
+    def settle(self, tallies: Mapping[str, Tally]) -> dict[str, Status]:
+        """The status of each prompt, by its images so far.
+
+        Args:
+            tallies: of all prompts of the suite, so that all count as tested.
+        """
+        names = list(tallies)
+        wrong = {names[place] for place in e_discoveries([self.evidence(tallies[name]) for name in names], self.error)}
+        return {
+            name: "wrong" if name in wrong else "fine" if self.is_fine(tally) else "open"
+            for name, tally in tallies.items()
+        }
