@@ -41,6 +41,8 @@ LABEL_ANSWERS = DATA / "label_answers"
 LABEL_PAGE = Path("labelling")
 RATER_KEY = Path(".rater_key")
 """Hashes the ids that other tools give to raters; git ignores it."""
+SCANNED = DATA / "scanned"
+"""Pictures of a scan, right and wrong ones of each prompt."""
 PAPER_JUDGES = DATA / "paper" / "judges.csv"
 PRICES = DATA / "prices.csv"
 RETIRED_MODELS = DATA / "retired_models.csv"

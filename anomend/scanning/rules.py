@@ -5,9 +5,9 @@ prompts that are called wrong, the expected share whose rate is `limit` or less 
 sampling stops. Who is called wrong stays so: a settled prompt's e-value does not change any more, and e-BH needs no
 more of it when others join.
 
-*Fine*: the rate is shown to be below `worth`, by an e-value of 1 / `error` against "`worth` or more". So a prompt whose
-rate is `worth` or more is called fine with a chance of at most `error`. That costs few images. It does not say that the
-rate is below `limit`: between the two a prompt may be called either.
+*Fine*: the rate is shown to be below `worth`, which means that its confidence sequence, at 1 - `error`, ends below. So a
+prompt whose rate is `worth` or more is called fine with a chance of at most `error`. It does not say that the rate is
+below `limit`: between the two a prompt may be called either.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from anomend.params.scan import ScanParams
-from anomend.statistics.e_values import e_discoveries, log_e_above, log_e_below
+from anomend.statistics.confidence_sequences import log_e_other
+from anomend.statistics.e_values import e_discoveries, log_e_above
 
 Status = Literal["wrong", "fine", "open"]
 
@@ -62,8 +63,9 @@ class Rules:
         return log_e_above(tally.k, tally.n, self.limit)
 
     def is_fine(self, tally: Tally) -> bool:
-        """Whether the rate is shown to be below `worth`."""
-        return log_e_below(tally.k, tally.n, self.worth) >= -math.log(self.error)
+        """Whether the rate is shown to be below `worth`: the upper end of `sequence_interval` is."""
+        below = tally.n > 0 and tally.k / tally.n < self.worth
+        return below and log_e_other(tally.k, tally.n, self.worth) >= -math.log(self.error)
 
     def settle(self, tallies: Mapping[str, Tally]) -> dict[str, Status]:
         """The status of each prompt, by its images so far.

@@ -25,22 +25,27 @@ def sequence_interval(k: int, n: int, confidence: float = 0.95) -> tuple[float, 
         n: images; 0 gives 0 to 1.
         confidence: above 0, below 1.
     """
-    from scipy.special import betaln
-
     if not 0 <= k <= n:
         raise ValueError(f"an interval of a rate needs 0 <= k <= n, got {k} of {n}")
     if n == 0:
         return 0.0, 1.0
-    a, b = JEFFREYS
-    least = float(betaln(a + k, b + n - k) - betaln(a, b)) + math.log(1 - confidence)
+    most, mean = -math.log(1 - confidence), k / n
 
     def inside(rate: float) -> bool:
-        return _log_power(rate, k) + _log_power(1 - rate, n - k) > least
+        return log_e_other(k, n, rate) < most
 
-    mean = k / n
     low = 0.0 if k == 0 else _edge(inside, outer=0.0, inner=mean)
     high = 1.0 if k == n else _edge(inside, outer=1.0, inner=mean)
     return low, high
+
+
+def log_e_other(k: int, n: int, rate: float) -> float:
+    """The logarithm of the e-value of "the rate is `rate`": large where it is another one, higher or lower."""
+    from scipy.special import betaln  # Not at the top: see `one_sided`.
+
+    a, b = JEFFREYS
+    mixture = float(betaln(a + k, b + n - k) - betaln(a, b))
+    return mixture - _log_power(rate, k) - _log_power(1 - rate, n - k)
 
 
 def exact_interval(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:

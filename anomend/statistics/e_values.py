@@ -7,14 +7,12 @@ p0 a rate p bets
 
     L(p) = (p / p0)^k ((1 - p) / (1 - p0))^(n - k).
 
-For p > p0 each image multiplies L by a factor whose mean is at most 1 at every true rate up to p0, and 1 at p0 itself;
-for p < p0 the same holds of every true rate from p0 on. A mixture of such bets is again an e-value (the method of
-mixtures: Robbins 1970, doi:10.1214/aoms/1177696786). The mixture is a beta distribution, cut off at p0, which gives the
-closed form below with I_x the regularised incomplete beta function:
+For p > p0 each image multiplies L by a factor whose mean is at most 1 at every true rate up to p0, and 1 at p0 itself.
+A mixture of such bets is again an e-value (the method of mixtures: Robbins 1970, doi:10.1214/aoms/1177696786). The
+mixture is a beta distribution above p0, which gives the closed form below with I_x the regularised incomplete beta
+function and S = 1 - I_p0:
 
-    E = B(a + k, b + n - k) S(a + k, b + n - k) / (B(a, b) S(a, b) p0^k (1 - p0)^(n - k)),
-
-S being 1 - I_p0 for rates above p0 and I_p0 for rates below it.
+    E = B(a + k, b + n - k) S(a + k, b + n - k) / (B(a, b) S(a, b) p0^k (1 - p0)^(n - k)).
 """
 
 from __future__ import annotations
@@ -22,13 +20,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-ABOVE_PRIOR = (1.0, 1.0)
-"""Bets on rates above a limit: all are bet on alike."""
-BELOW_PRIOR = (1.0, 4.0)
-"""Bets on rates below a limit: low ones more."""
+PRIOR = (1.0, 1.0)
+"""All rates above the limit are bet on alike."""
 
 
-def log_e_above(k: int, n: int, limit: float, prior: tuple[float, float] = ABOVE_PRIOR) -> float:
+def log_e_above(k: int, n: int, limit: float, prior: tuple[float, float] = PRIOR) -> float:
     """The logarithm of the e-value of "the rate is at most `limit`": large where the rate is above it.
 
     Args:
@@ -37,25 +33,15 @@ def log_e_above(k: int, n: int, limit: float, prior: tuple[float, float] = ABOVE
         limit: above 0, below 1.
         prior: a and b of the beta distribution.
     """
-    return _log_e(k, n, limit, prior, above=True)
-
-
-def log_e_below(k: int, n: int, limit: float, prior: tuple[float, float] = BELOW_PRIOR) -> float:
-    """The logarithm of the e-value of "the rate is `limit` or more": large where the rate is below it; see above."""
-    return _log_e(k, n, limit, prior, above=False)
-
-
-def _log_e(k: int, n: int, limit: float, prior: tuple[float, float], *, above: bool) -> float:
-    from scipy.special import betainc, betaincc, betaln  # Not at the top: see `one_sided`.
+    from scipy.special import betaincc, betaln  # Not at the top: see `one_sided`.
 
     if not 0 <= k <= n or not 0 < limit < 1:
         raise ValueError(f"an e-value needs 0 <= k <= n and 0 < limit < 1, got {k} of {n} and {limit}")
     a, b = prior
-    tail = betaincc if above else betainc
-    share = float(tail(a + k, b + n - k, limit))
+    share = float(betaincc(a + k, b + n - k, limit))
     if share == 0:  # All images speak against it: less than the smallest float.
         return -math.inf
-    mixture = float(betaln(a + k, b + n - k) - betaln(a, b)) + math.log(share) - math.log(float(tail(a, b, limit)))
+    mixture = float(betaln(a + k, b + n - k) - betaln(a, b)) + math.log(share / float(betaincc(a, b, limit)))
     return mixture - k * math.log(limit) - (n - k) * math.log1p(-limit)
 
 
@@ -63,8 +49,8 @@ def e_discoveries(log_e: Sequence[float], error: float) -> list[int]:
     """Hypotheses that are refused, so that the expected share of true ones among them is at most `error` (e-BH).
 
     Of m e-values, the k largest are refused, with the largest k at which each of them is m / (k error) or more. It
-    holds however the e-values depend on each other, and at any time at which sampling stops. Reference: Wang & Ramdas 2022,
-    doi:10.1111/rssb.12489.
+    holds however the e-values depend on each other, and at any time at which sampling stops. Reference: Wang & Ramdas
+    2022, doi:10.1111/rssb.12489.
 
     Args:
         log_e: logarithms of the e-values.

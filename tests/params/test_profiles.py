@@ -133,7 +133,7 @@ def test_profiles_in_params_yaml_are_refused_with_their_new_place() -> None:
         params_of(user_params() | {"profiles": {"mini": {}}})
 
 
-@pytest.mark.parametrize("name", ["params.yaml", "dvc.yaml"])
+@pytest.mark.parametrize("name", ["params.yaml", "dvc.yaml", "scan/dvc.yaml"])
 def test_the_file_is_as_dvc_writes_it_back(name: str) -> None:
     """DVC loads and dumps with ruamel's round trip; a file that is its fixed point shows only what was changed."""
     yaml_of_dvc, text, again = YAML(), (ROOT / name).read_text(), StringIO()

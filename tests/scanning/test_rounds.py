@@ -13,6 +13,7 @@ from anomend.scanning.design import chances, fixed_images
 from anomend.scanning.results import reported_rates
 from anomend.scanning.rounds import Find, Requests, Scanned, scan
 from anomend.scanning.rules import Rules, Tally
+from anomend.statistics.confidence_sequences import sequence_interval
 
 MINIATURE = {f"wrong {n}": rate for n, rate in enumerate((0.81, 0.81, 0.8))} | {
     f"right {n}": rate for n, rate in enumerate((0.08, 0.06, 0.05, 0.02, 0.02, 0.02, 0.02, 0.0, 0.0))
@@ -132,6 +133,12 @@ def test_the_intervals_of_the_other_prompts_hold_at_whatever_round_they_stopped(
         rows = reported_rates(seen, level=0.95)
         hits += [rows[prompt].ci_low <= rate <= rows[prompt].ci_high for prompt, rate in rates.items()]
     assert np.mean(hits) >= 0.94
+
+
+@pytest.mark.parametrize("n", [8, 16, 40])
+def test_fine_means_that_the_interval_ends_below_worth(n: int) -> None:
+    for k in range(n + 1):
+        assert Rules().is_fine(Tally(k, n)) == (sequence_interval(k, n)[1] < 0.4)
 
 
 def test_seeds_that_meet_are_refused() -> None:

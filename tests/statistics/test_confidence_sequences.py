@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import binom
+from scipy.stats import beta, binom
 from statsmodels.stats.proportion import proportion_confint
 
 from anomend.statistics.confidence_sequences import exact_interval, sequence_interval
@@ -28,6 +28,19 @@ def test_without_images_nothing_is_excluded_and_the_ends_stay_at_0_and_1() -> No
     assert sequence_interval(0, 40)[0] == 0.0 and sequence_interval(40, 40)[1] == 1.0
     low, high = sequence_interval(10, 40)
     assert 0 < low < 0.25 < high < 1 and sequence_interval(100, 400)[1] < high
+
+
+@pytest.mark.parametrize(("k", "n"), [(0, 16), (5, 8), (8, 8)])
+def test_it_has_the_rates_that_the_mixture_of_all_rates_does_not_beat(k: int, n: int) -> None:
+    prior = beta(0.5, 0.5)
+
+    def ratio(rate: float) -> float:
+        return float(prior.expect(lambda other: binom.pmf(k, n, other)) / binom.pmf(k, n, rate))
+
+    low, high = sequence_interval(k, n)
+    for inside, outside in ((low + 1e-3, low - 1e-3), (high - 1e-3, high + 1e-3)):
+        assert ratio(inside) < 20
+        assert not 0 < outside < 1 or ratio(outside) > 20
 
 
 def test_impossible_counts_are_refused() -> None:

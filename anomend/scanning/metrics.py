@@ -1,0 +1,88 @@
+"""What metrics/scan.json says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from anomend.scanning.design import chances, fixed_images
+from anomend.scanning.effects import factor_effects
+from anomend.scanning.proposals import Proposal, propose
+from anomend.scanning.results import ranked, reported_rates
+from anomend.scanning.rounds import Scanned
+from anomend.scanning.rules import Rules
+from anomend.scanning.suites import Suite
+
+
+def scan_metrics(
+    suite: Suite, seen: Scanned, rules: Rules, *, held_out: int, class_prompts: Sequence[str]
+) -> dict[str, Any]:
+    """The content of metrics/scan.json without provenance. `dvc metrics diff` leaves its lists out.
+
+    Args:
+        suite: what was scanned.
+        seen: the scan.
+        rules: by which it decided.
+        held_out: the most held-out prompts of the proposal.
+        class_prompts: of the run that the proposal is for.
+    """
+    count = len(suite.prompts)
+    rates = reported_rates(seen, 1 - rules.error)
+    power = chances(rules, count, rules.worth)["wrong"]
+    fixed = fixed_images(rules, count, power)
+    images = seen.explored_images + seen.fresh_images
+    effects = factor_effects(suite, seen.tallies)
+    levels = {prompt.prompt: dict(prompt.levels) for prompt in suite.prompts}
+    statuses = list(seen.statuses.values())
+    return {
+        "discoveries": len(seen.found),
+        "prompts_fine": statuses.count("fine"),
+        "prompts_open": statuses.count("open"),
+        "prompts_scanned": count,
+        "images": images,
+        "images_explored": seen.explored_images,
+        "images_fresh": seen.fresh_images,
+        "images_fixed_design": fixed,
+        "share_of_fixed_design": images / fixed,
+        "rounds": seen.rounds,
+        "power_at_worth": power,
+        "rules": asdict(rules),
+        "prompts": [
+            {
+                "prompt": prompt,
+                "levels": levels[prompt],
+                "status": seen.statuses[prompt],
+                **asdict(rates[prompt]),
+                "explored": asdict(seen.tallies[prompt]),
+                "log10_evidence": _finite(rules.evidence(seen.tallies[prompt]) / math.log(10)),
+            }
+            for prompt in ranked(seen, rates)
+        ],
+        "factors": {
+            "explained_together": effects.together,
+            **({} if effects.together is not None else {"reason": "the prompts' rates do not differ"}),
+            "lost_without": dict(effects.explained),
+            "levels": [asdict(level) for level in effects.levels],
+        },
+        "proposal": _proposal_metrics(
+            propose(suite, seen, rates, held_out=held_out, class_prompts=class_prompts), class_prompts
+        ),
+    }
+
+
+def _proposal_metrics(proposal: Proposal | None, class_prompts: Sequence[str]) -> dict[str, Any]:
+    if proposal is None:
+        return {"target": None, "reason": "nothing was found wrong, or no prompt is left to hold out"}
+    return {
+        "target": list(proposal.target),
+        "held_out": [{"prompt": prompt, "kind": kind} for prompt, kind in proposal.held_out.items()],
+        "later": list(proposal.later),
+        "class_prompts": list(proposal.class_prompts),
+        "class_prompts_dropped": len(class_prompts) - len(proposal.class_prompts),
+    }
+
+
+def _finite(value: float) -> float:
+    return max(value, -1e6)
