@@ -5,9 +5,9 @@ prompts that are called wrong, the expected share whose rate is `limit` or less 
 sampling stops. Who is called wrong stays so: a settled prompt's e-value does not change any more, and e-BH needs no
 more of it when others join.
 
-*Fine*: the rate is shown to be below `worth`, which means that its confidence sequence, at 1 - `error`, ends below. So a
-prompt whose rate is `worth` or more is called fine with a chance of at most `error`. It does not say that the rate is
-below `limit`: between the two a prompt may be called either.
+*Fine*: the rate is shown to be below `worth`: its confidence sequence, at 1 - `error`, ends below. So a prompt whose
+rate is `worth` or more is called fine with a chance of at most `error`. It does not say that the rate is below `limit`:
+between the two a prompt may be called either.
 """
 
 from __future__ import annotations

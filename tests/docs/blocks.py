@@ -24,6 +24,7 @@ HOURS = "takes about an hour, on a machine that does nothing else"
 MINUTES = "takes ten minutes; tests/benchmarks/test_measures.py runs its tasks on small sets"
 NETWORK = "fetches from GitHub"
 SECOND_ENVIRONMENT = "creates an environment of 2.2 GB"
+SCAN_TUTORIAL = "test_scan_tutorial.py runs it, in a clone that samples in enough steps for right images"
 CLUSTER = "needs a cluster, or an account with a cloud"
 
 NOT_RUN: dict[str, dict[str, str]] = {
@@ -59,7 +60,12 @@ NOT_RUN: dict[str, dict[str, str]] = {
     "docs/rewards.md": {
         "make label": "serves until stopped; tests/commands/test_label_commands.py starts it",
     },
+    "docs/scan.md": {"make scan": SCAN_TUTORIAL},
     "docs/tutorial.md": {
+        "make scan": SCAN_TUTORIAL,
+        "dvc exp run -S profile=scanned": SCAN_TUTORIAL,
+        'git add -A && git commit -m "Correct what the scan found"': SCAN_TUTORIAL,
+        "make confirm": SCAN_TUTORIAL,
         "make plan PROFILE=sd35-medium TRIAL=1": "loads a base whose licence has to be accepted",
         "make photograph-models": "fetches 36 MB, as `make test` does first",
         "dvc exp run -S profile=sd35-medium -S 'prompts.target=[sitting on the snow]' -S collect.source=folder": (

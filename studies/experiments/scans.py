@@ -1,0 +1,102 @@
+"""The miniature's scan at other seeds: does it find the three planted defects, and nothing else? `make scans`.
+
+Each run is the scan of `make scan` with seeds of its own, through the store of samples. Runs are written one by one, so
+a study that was stopped goes on where it was. Needs `resolved/`, so run `dvc repro resolve` first.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from tqdm import tqdm
+
+from anomend.detectors.table import make_detector
+from anomend.diffusion.model_samplers import model_sampler
+from anomend.measuring.detection import detection_of
+from anomend.measuring.feature_store import FeatureStore
+from anomend.miniature.defects import DEFECTIVE
+from anomend.params.params import Params
+from anomend.params.resolved import load_params
+from anomend.pictures.sample_store import SampleStore
+from anomend.project import paths
+from anomend.project.checkouts import found
+from anomend.project.dependencies import recorded_fingerprint
+from anomend.project.files import write_whole
+from anomend.project.shared_folders import shared_folder
+from anomend.scanning.metrics import scan_metrics
+from anomend.scanning.pictures import ScanPictures, block_size, in_rounds
+from anomend.scanning.rounds import scan
+from anomend.scanning.rules import Rules
+from anomend.scanning.suites import Suite, read_suite
+
+TABLE = Path("studies/experiments/scans.csv")
+RUNS = 20
+FIRST_SEED, SEEDS_PER_RUN = 2_000_000, 10_000
+"""Far from every seed that the pipeline uses."""
+
+
+def scan_pictures(params: Params, suite: Suite) -> ScanPictures:
+    """What makes and judges the images of all runs: the model is loaded once."""
+    prompts = [prompt.prompt for prompt in suite.prompts]
+    sampler = model_sampler(
+        params.base,
+        params.sample,
+        store=SampleStore(shared_folder(Path.cwd(), paths.SAMPLE_STORE, params.sample.store)),
+        code=recorded_fingerprint("sampler"),
+        description="",
+        ahead=prompts,
+    )
+    return ScanPictures(
+        sampler=in_rounds(sampler, prompts, block_size(params.scan.seeds_per_round, params.sample.batch_size)),
+        detector=make_detector(params.measure.detector, params.detectors, params.base.device),
+        features=FeatureStore(paths.FEATURE_STORE, params.base.device, detection=detection_of(params)),
+    )
+
+
+def run_row(number: int, suite: Suite, pictures: ScanPictures, params: Params) -> dict[str, Any]:
+    """One run: what it found, and what it cost."""
+    rules, first = Rules.of(params.scan), FIRST_SEED + number * SEEDS_PER_RUN
+    fresh = range(first + SEEDS_PER_RUN // 2, first + SEEDS_PER_RUN // 2 + params.scan.fresh.seeds_per_prompt)
+    prompts = [prompt.prompt for prompt in suite.prompts]
+    seen = scan(prompts, rules, pictures.find, first_seed=first, fresh_seeds=fresh)
+    metrics = scan_metrics(suite, seen, rules, held_out=params.scan.held_out, class_prompts=params.class_images.prompts)
+    planted = {f"{posture} on the {place}" for posture, place in DEFECTIVE}
+    return {
+        "run": number,
+        "first_seed": first,
+        "planted_found": len(planted & set(seen.found)),
+        "others_found": len(set(seen.found) - planted),
+        "fine": metrics["prompts_fine"],
+        "open": metrics["prompts_open"],
+        "rounds": metrics["rounds"],
+        "images": metrics["images"],
+        "images_fixed_design": metrics["images_fixed_design"],
+        "found": "; ".join(seen.found),
+        "fresh_rates": " ".join(f"{tally.k}/{tally.n}" for tally in seen.fresh.values()),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--runs", type=int, default=RUNS, help="how many runs there are to be in the end")
+    parser.add_argument("--table", type=Path, default=TABLE, help="where runs are written")
+    chosen = parser.parse_args()
+    params = load_params()
+    suite = read_suite(found(params.scan.suite))
+    done = pd.read_csv(chosen.table).to_dict("records") if chosen.table.exists() else []
+    pictures = scan_pictures(params, suite)
+    for number in tqdm(range(len(done), chosen.runs), desc="scans"):
+        done.append(dict(run_row(number, suite, pictures, params)))
+        write_whole(chosen.table, pd.DataFrame(done).to_csv(index=False))
+    table = pd.DataFrame(done)
+    right = (table["planted_found"] == len(DEFECTIVE)) & (table["others_found"] == 0)
+    share = (table["images"] / table["images_fixed_design"]).max()
+    print(f"{right.sum()} of {len(table)} runs find the planted defects and nothing else")
+    print(f"at most {share:.1%} of the images of a design without rounds")
+
+
+if __name__ == "__main__":
+    main()
