@@ -187,7 +187,7 @@ def _proposal(proposal: Row) -> Row | None:
     }
 
 
-def _pictures(rows: Sequence[Row], examples: pd.DataFrame, anchors: Mapping[str, str]) -> list[Row]:
+def _pictures(rows: Sequence[Row], examples: pd.DataFrame, anchors: Mapping[str, str]) -> Sequence[Row]:
     side = THUMBNAIL_SIDES[0] if len(examples) < MANY_PICTURES else THUMBNAIL_SIDES[3]
     shown = []
     for row in rows:

@@ -89,7 +89,8 @@ def main() -> None:
     done = pd.read_csv(chosen.table).to_dict("records") if chosen.table.exists() else []
     pictures = scan_pictures(params, suite)
     for number in tqdm(range(len(done), chosen.runs), desc="scans"):
-        done.append(dict(run_row(number, suite, pictures, params)))
+        row: dict[Any, Any] = run_row(number, suite, pictures, params)
+        done.append(row)
         write_whole(chosen.table, pd.DataFrame(done).to_csv(index=False))
     table = pd.DataFrame(done)
     right = (table["planted_found"] == len(DEFECTIVE)) & (table["others_found"] == 0)
