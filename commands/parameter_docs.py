@@ -9,6 +9,7 @@ from typing import Annotated, Any, get_args, get_origin
 from anomend.params.params import Params
 from anomend.params.profiles import DEFAULT, QUICK, is_section, method_names, profile_names, read_level, read_profile
 from anomend.params.types import bounds
+from anomend.scanning.overlays import NAME as SCANNED
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -58,7 +59,7 @@ def _sections(prefix: str, model: Any, values: Mapping[str, Any]) -> Iterator[st
 
 def _profiles(folder: Path, defaults: Mapping[str, Any]) -> Iterator[str]:
     """One table of the parameters that any profile changes, a column per profile."""
-    names = [name for name in profile_names(folder) if read_profile(name, folder) != defaults]
+    names = [name for name in profile_names(folder) if name != SCANNED and read_profile(name, folder) != defaults]
     of_each = {name: dict(_leaves("", read_profile(name, folder))) for name in names}
     default = dict(_leaves("", defaults))
     keys = [key for key in default if any(values[key] != default[key] for values in of_each.values())]

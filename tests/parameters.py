@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from anomend.params.params import Params
-from anomend.params.profiles import resolve, validated
+from anomend.params.profiles import profile_names, resolve, validated
 from anomend.params.resolved import load_params, split
 from anomend.pipeline.resolved_files import as_text
 from anomend.project.paths import CODE, PARAMS, RESOLVED, RUN_SETTINGS
 from anomend.project.yaml_files import read_yaml
+from anomend.scanning.overlays import NAME
 from tests.conftest import ROOT
 
 PROFILES = ROOT / "profiles"
+NAMES = [name for name in profile_names(PROFILES) if name != NAME]
+"""The profiles that people wrote; `make scan` may have left another one."""
 
 
 def user_params() -> dict[str, Any]:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from anomend.pictures.image_sets import read_imagefolder
+from anomend.project.metric_files import read_metrics
 from anomend.project.yaml_files import read_yaml
-from tests.clones import clone, metrics, run, set_params
+from tests.clones import clone, run, set_params
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +39,7 @@ def blocks(folder: Path) -> list[dict[str, int]]:
 
 
 def test_it_counts_the_images_that_it_made_and_shows_some(project: Path) -> None:
-    scan, made = metrics(project)["scan"], sum(block["images"] for block in blocks(project))
+    scan, made = read_metrics(project / "metrics/scan.json"), sum(block["images"] for block in blocks(project))
     assert scan["discoveries"] == 2 and scan["images"] == made == 2 * 8 + 2 * 4
     assert {block["first_seed"] for block in blocks(project)} == {400_000, 400_004, 450_000}
     examples = read_imagefolder(project / "data/scanned")
@@ -53,14 +54,14 @@ def test_another_limit_decides_anew_and_makes_no_image_again(project: Path) -> N
     assert "up to date" in run(project, "dvc", "repro", "scan/dvc.yaml").stdout
     set_params(project, {"scan": {"limit": 0.25}})
     run(project, "dvc", "repro", "scan/dvc.yaml")
-    assert metrics(project)["scan"]["rules"]["limit"] == 0.25 and len(blocks(project)) == before
+    assert read_metrics(project / "metrics/scan.json")["rules"]["limit"] == 0.25 and len(blocks(project)) == before
 
 
 def test_another_prompt_in_the_suites_file_is_noticed_and_sampled_alone(project: Path) -> None:
     before = len(blocks(project))
     (project / "data/own_suite.csv").write_text(SUITE + "standing on the snow,standing,snow\n")
     run(project, "dvc", "repro", "scan/dvc.yaml")
-    assert metrics(project)["scan"]["prompts_scanned"] == 3
+    assert read_metrics(project / "metrics/scan.json")["prompts_scanned"] == 3
     log = [json.loads(line)["prompt"] for line in (project / ".samples/log.jsonl").read_text().splitlines()]
     assert set(log[before:]) == {"standing on the snow"}
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from anomend.project.metric_files import read_metrics
 from anomend.project.yaml_files import read_yaml
-from tests.clones import SHRUNK, clone, metrics, run, virtual_environment
+from tests.clones import SHRUNK, clone, run, virtual_environment
 from tests.docs.blocks import blocks
 from tests.long_runs import on_request
 
@@ -44,7 +45,7 @@ def test_four_commands_lead_from_a_scan_to_a_confirmation(tmp_path: Path) -> Non
     for line in tutorial:
         run(project, "bash", "-c", line)
         if line == "make scan":
-            scan = metrics(project)["scan"]
+            scan = read_metrics(project / "metrics/scan.json")
             assert {row["prompt"] for row in scan["prompts"] if row["status"] == "wrong"} == set(WRONG)
             overlay = read_yaml(project / "profiles/scanned.yaml")
             assert overlay["inherits"] == "mini" and set(overlay["prompts"]["held_out"]) == set(RIGHT)

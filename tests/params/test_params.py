@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from anomend.params.profiles import profile_names, resolve
-from tests.parameters import PROFILES
+from anomend.params.profiles import resolve
+from tests.parameters import NAMES, PROFILES
 
 DPO = {"method": "dpo"}
 NFT = {"method": "nft"}
@@ -107,7 +107,7 @@ def test_seeds_that_are_not_used_or_only_touch_are_no_matter() -> None:
     resolved(sample={"first_seed": 700000}, train={"monitor": {"every": 0, "patience": 0, "keep": "last"}})
 
 
-@pytest.mark.parametrize("profile", profile_names(PROFILES))
+@pytest.mark.parametrize("profile", NAMES)
 @pytest.mark.parametrize("method", ["dreambooth", "dpo", "nft", "labels"])
 def test_the_seeds_of_every_profile_are_apart(profile: str, method: str) -> None:
     detectors: dict[str, Any] = {} if profile == "mini" else {"detector": "photographs"}

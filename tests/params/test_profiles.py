@@ -21,20 +21,21 @@ from anomend.params.profiles import (
     DEFAULT,
     is_section,
     merge,
-    profile_names,
     read_profile,
     resolve,
     set_by_user,
 )
 from anomend.params.resolved import load_params, split
 from anomend.project.yaml_files import read_yaml
+from anomend.scanning.overlays import NAME
 from commands.parameter_docs import parameter_docs
 from tests.conftest import ROOT
-from tests.parameters import PROFILES, params_of, user_params, write_params
+from tests.parameters import NAMES, PROFILES, params_of, user_params, write_params
 
 Raw = dict[str, Any]
-NAMES = profile_names(PROFILES)
-FILES = [path.relative_to(PROFILES).with_suffix("").as_posix() for path in PROFILES.rglob("*.yaml")]
+FILES = [
+    path.relative_to(PROFILES).with_suffix("").as_posix() for path in PROFILES.rglob("*.yaml") if path.stem != NAME
+]
 
 
 def leaves(values: Mapping[str, Any], section: Any = Params, prefix: str = "") -> Iterator[tuple[str, Any]]:

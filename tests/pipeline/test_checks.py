@@ -8,19 +8,18 @@ from typing import Any
 
 import pytest
 
-from anomend.params.profiles import profile_names
 from anomend.pipeline import checks
 from anomend.project import extras
 from anomend.project.paths import PRICES, RETIRED_MODELS
 from tests.conftest import ROOT
-from tests.parameters import PROFILES, params_of, user_params
+from tests.parameters import NAMES, params_of, user_params
 
 BARE = {
     "measure": {"detector": "none"},
     "class_images": {"detector": "none"},
     "losers": {"detector": "none"},
 }
-REAL = [name for name in profile_names(PROFILES) if name != "mini"]
+REAL = [name for name in NAMES if name != "mini"]
 
 
 def check(profile: str, **changes: dict[str, Any]) -> None:
