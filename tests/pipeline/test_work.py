@@ -59,16 +59,16 @@ def test_preference_training_handles_winners_losers_and_the_frozen_base() -> Non
 
 def test_rewards_take_the_images_of_all_rounds() -> None:
     work = work_of(of("mini", train={"method": "nft"}))["train"]
-    # 300 steps of 32 + 16 images, and the base's velocity of each. 50 rounds of 64 images; after steps 60, 120, ... 300
-    # 16 images of two target and two further prompts, and 64 fixed draws; at the end two images twice.
-    assert work.steps == 300 and work.training == work.sampling == 300 * 48
-    assert work.images == 50 * 64 + 5 * 64 + 4
+    # 360 steps of 32 + 16 images, and the base's velocity of each. 60 rounds of 64 images in 10 steps; after steps 60,
+    # 120, ... 360 16 images of two target and two further prompts, and 64 fixed draws; at the end two images twice.
+    assert work.steps == 360 and work.training == work.sampling == 360 * 48
+    assert work.images == 60 * 64 + 6 * 64 + 4
     # The old weights' velocity of each drawn image in each step.
-    assert work.adapted == work.images * 40 + 5 * 64 + 300 * 32
+    assert work.adapted == 60 * 64 * 20 + (6 * 64 + 4) * 40 + 6 * 64 + 360 * 32
     assert work_of(of("mini", train={"method": "nft"}))["encode"].encoding == 160
-    # Rounds with half of the sampling steps.
-    fewer = work_of(of("mini", train={"method": "nft", "nft": {"sample_steps": 10}}))["train"]
-    assert work.adapted - fewer.adapted == 50 * 64 * 20 and fewer.images == work.images
+    # Rounds with as many sampling steps as results.
+    more = work_of(of("mini", train={"method": "nft", "nft": {"sample_steps": "none"}}))["train"]
+    assert more.adapted - work.adapted == 60 * 64 * 20 and more.images == work.images
     # Six steps, and two of a second round.
     short = of("mini", train={"method": "nft", "steps": 8, "monitor": {"every": 0, "max_held_out_rate": "none"}})
     assert training_work(short).images == 2 * 64
