@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from anomend.collecting.drawn_people import scene_of
 from anomend.collecting.image import SourceImage
 from anomend.miniature.anatomy import check
 from anomend.miniature.defects import ANOMALIES, plant
 from anomend.miniature.drawn_people import pose, render
+from anomend.pictures.image_sets import ImageFolderWriter
 from anomend.project.seeding import python_random
 
 
@@ -43,3 +45,13 @@ def planted_people(prompts: Sequence[str], per_prompt: int, seed: int) -> Iterat
             prompt=prompt,
             provenance={"seed": drawing, "model": "miniature world", "anomaly": anomaly},
         )
+
+
+def write_planted_people(folder: Path, prompts: Sequence[str], per_prompt: int, seed: int) -> int:
+    """Write them as an image set, whose rows have the `source` planted; returns how many there are."""
+    writer = ImageFolderWriter(folder)
+    for index, item in enumerate(planted_people(prompts, per_prompt, seed)):
+        about = {"text": item.text, "prompt": item.prompt, "source": "planted", **item.provenance}
+        writer.add(f"{index:04d}.png", item.image, **about)
+    writer.close()
+    return len(writer.rows)

@@ -63,6 +63,11 @@ class ClassImageParams(Section):
 class LoserParams(Section):
     """Anomalous images of the base for the target prompts: the losers of `train.method: dpo`."""
 
+    source: Literal["base", "planted"] = Field(
+        "base",
+        description="base: the base's own anomalous images. planted: the scenes of the drawn instance images, each "
+        "with an anomaly planted in it, as the loser of its own image; for the source drawn_people alone.",
+    )
     per_prompt: int = Field(ge=1, description="Anomalous images kept per target prompt.")
     max_tries: int = Field(ge=1, description="Most images sampled per kept image.")
     min_share: float = Field(gt=0, le=1, description=_MIN_SHARE)

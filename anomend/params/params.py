@@ -65,7 +65,7 @@ class Params(Section):
         idle = {
             "collect.base.detector": "base" not in self.collect.counts,
             "class_images.detector": not self.class_images.per_prompt,
-            "losers.detector": self.train.method != "dpo",
+            "losers.detector": not self.samples_losers,
             "train.monitor.detector": not (self.train.makes_lora and monitor.every and monitor.seeds_per_prompt),
             "train.nft.detector": not self.train.rewards_by_detector,
             "sample.tuned.best_of.detector": self.sample.tuned.best_of.n is None,
@@ -94,6 +94,11 @@ class Params(Section):
             return []
         shown = {content(prompt) for prompt in self.class_images.prompts}
         return [prompt for prompt in self.prompts.held_out if content(prompt) in shown]
+
+    @property
+    def samples_losers(self) -> bool:
+        """Whether the base is sampled for losing images."""
+        return self.train.method == "dpo" and self.losers.source == "base"
 
     @property
     def base_images_per_prompt(self) -> int:
@@ -129,7 +134,7 @@ class Params(Section):
             ),
             "train.monitor": (monitor.first_seed, watched),
             "class_images": (class_images.first_seed, class_images.per_prompt * class_images.max_tries),
-            "losers": (losers.first_seed, losers.per_prompt * losers.max_tries if self.train.method == "dpo" else 0),
+            "losers": (losers.first_seed, losers.per_prompt * losers.max_tries if self.samples_losers else 0),
             "train.nft": (nft.first_seed, self.rounds * nft.images_per_prompt if self.train.rewards_by_detector else 0),
             "collect.base": (own.first_seed, self.base_images_per_prompt * own.max_tries),
         }
@@ -226,8 +231,19 @@ class Params(Section):
                 "collect.base.detector = 'none' tells no right images of the base from wrong ones, and collect names "
                 "the source base: choose a detector, or another source"
             )
-        if self.train.method == "dpo" and self.losers.detector == "none":
+        if self.samples_losers and self.losers.detector == "none":
             raise ValueError("losers.detector = 'none' finds no losers for train.method = 'dpo': choose a detector")
+        if self.train.method == "dpo" and self.losers.source == "planted":
+            if "drawn_people" not in self.collect.counts:
+                raise ValueError(
+                    "losers.source = 'planted' plants anomalies in drawn people, and collect names none: set "
+                    "collect.source to drawn_people, or losers.source to base"
+                )
+            if self.train.dpo.noise == "own" and "base" not in self.collect.counts:
+                raise ValueError(
+                    "train.dpo.noise = 'own' needs images that were sampled here, and neither winners nor losers are: "
+                    "set losers.source or collect.source to base, or train.dpo.noise to fresh"
+                )
         if self.verdict.evidence == "people+machine" and self.measure.detector == "none":
             raise ValueError(
                 "verdict.evidence = 'people+machine' needs a detector, and measure.detector = 'none': choose one, or "

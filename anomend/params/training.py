@@ -14,6 +14,18 @@ class DpoParams(Section):
     """Flow-DPO, used with `train.method: dpo`."""
 
     beta: float = Field(gt=0, le=1e6, description="Strength of the preference: how soon a pair counts as learned.")
+    beta_unit: Literal["absolute", "base_error"] = Field(
+        "absolute",
+        description="absolute: beta as it is. base_error: beta over the base's mean loss on fixed draws of winners and "
+        "losers, so that one beta serves every base; with 20, a pair counts as much learned as likely (logit 1) once "
+        "its winner has gained a tenth of that loss on its loser.",
+    )
+    noise: Literal["fresh", "own"] = Field(
+        "fresh",
+        description="fresh: winner and loser share noise that is drawn anew in each step. own: an image that was "
+        "sampled here keeps the noise that it was sampled from (losers, and winners of the source base), whole and "
+        "unmirrored; others get fresh noise.",
+    )
     instance_loss_weight: float = Field(
         ge=0, le=1000, description="Weight of the winners' flow-matching loss, which keeps them likely; 0: none."
     )

@@ -21,7 +21,7 @@ def plugins(params: Params) -> dict[str, set[str]]:
         "collect": {params.collect.base.detector} if "base" in sources else set(),
         "curate": {detector_for(params.curate.detector, source, params.base.name) for source in sources},
         "class_images": {params.class_images.detector} if params.class_images.per_prompt else set(),
-        "losers": {params.losers.detector} if params.train.method == "dpo" else set(),
+        "losers": {params.losers.detector} if params.samples_losers else set(),
         "train": _training_detectors(params),
         "looks": {params.measure.detector} | choosing if len(params.verdict.looks) > 1 else set(),
         "sample_tuned": choosing,

@@ -64,7 +64,6 @@ def work_of(
     """
     kept, already_made = kept or {}, already_made or {}
     class_prompts, targets = len(params.class_images.prompts), len(params.prompts.target)
-    preference = params.train.method == "dpo"
     works = [
         collecting_work(params, kept=kept.get("collect", 1.0)),
         selecting_work(
@@ -79,7 +78,7 @@ def work_of(
             params,
             "losers",
             prompts=targets,
-            per_prompt=params.losers.per_prompt if preference else 0,
+            per_prompt=params.losers.per_prompt if params.samples_losers else 0,
             tries=params.losers.max_tries,
             kept=kept.get("losers", 1.0),
         ),

@@ -32,7 +32,9 @@ def write_origins(folder: Path, sets: Mapping[str, Path]) -> None:
         sets: image sets by name.
     """
     origins = {
-        name: {row["file_name"]: {"source": row.get("source"), "seed": row.get("seed")} for row in rows_of(path / METADATA)}
+        name: {
+            row["file_name"]: {"source": row.get("source"), "seed": row.get("seed")} for row in rows_of(path / METADATA)
+        }
         for name, path in sets.items()
     }
     write_whole(folder / FILE, json.dumps(origins, indent=1, sort_keys=True) + "\n")
@@ -82,7 +84,9 @@ def twins(instance: Origins, losers: Origins, *, of: EncodedSet, among: EncodedS
         among: the losers.
     """
     # Numbers of a table with empty cells come as floating-point ones.
-    rows = {float(losers[name]["seed"]): row for row, name in enumerate(among.ids) if losers[name]["source"] == "planted"}
+    rows = {
+        float(losers[name]["seed"]): row for row, name in enumerate(among.ids) if losers[name]["source"] == "planted"
+    }
     found = {}
     for row, name in enumerate(of.ids):
         origin = instance[name]
