@@ -52,6 +52,8 @@ def write_planted_people(folder: Path, prompts: Sequence[str], per_prompt: int, 
     writer = ImageFolderWriter(folder)
     for index, item in enumerate(planted_people(prompts, per_prompt, seed)):
         about = {"text": item.text, "prompt": item.prompt, "source": "planted", **item.provenance}
+        # It may be a link into DVC's cache.
+        (folder / f"{index:04d}.png").unlink(missing_ok=True)
         writer.add(f"{index:04d}.png", item.image, **about)
     writer.close()
     return len(writer.rows)
