@@ -185,7 +185,7 @@ def test_images_keep_their_noise_and_planted_losers_are_twins_at_a_strength_of_t
 
 def test_rewards_teach_end_to_end_and_a_killed_run_ends_with_the_same_file(copied: Path) -> None:
     """Rounds of four images and two steps, and a diversity that four images may lose by chance."""
-    nft = {"images_per_prompt": 2, "passes": 1, "min_diversity": 0.0}
+    nft = {"images_per_prompt": 2, "passes": 1, "min_diversity": 0.0, "sample_steps": 2}
     changes = ["train.steps=6", *(f"train.nft.{key}={value}" for key, value in nft.items())]
     run(copied, "dvc", "exp", "run", "-S", "train.method=nft", *(word for c in changes for word in ("-S", c)))
     found = metrics(copied)
@@ -195,6 +195,9 @@ def test_rewards_teach_end_to_end_and_a_killed_run_ends_with_the_same_file(copie
     assert (copied / "metrics/training/plots/metrics/held_out_anomaly_rate.tsv").exists()
     assert not (copied / "data/encoded/instance.safetensors").exists()
     assert found["verdict"]["verdict"] in {"corrected", "not_corrected", "inconclusive"}
+    recipes = [json.loads(path.read_text()) for path in (copied / ".samples").glob("*/recipe.json")]
+    steps = {(one["batches"][0][0][1] >= 800000, one["steps"]) for one in recipes if "batches" in one}
+    assert steps == {(True, 2), (False, 4)}, "rounds, and evaluations"
     expected = sha256(copied / "models/lora/pytorch_lora_weights.safetensors")
     assert expected == trained["lora_sha256"]
     dying = [

@@ -105,6 +105,13 @@ class Params(Section):
         """Images of each target prompt that the source `base` collects; 0 where it is not used."""
         return ceil(self.collect.counts.get("base", 0) / len(self.prompts.target))
 
+    def sampling_rounds(self) -> Params:
+        """The same, with `sample` as the images of a round are sampled."""
+        steps = self.train.nft.sample_steps
+        if steps is None:
+            return self
+        return self.model_copy(update={"sample": self.sample.model_copy(update={"steps": steps})})
+
     @property
     def round_images(self) -> int:
         """Images that a round of training by rewards draws."""

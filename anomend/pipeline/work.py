@@ -264,15 +264,16 @@ def training_work(params: Params) -> Work:
     requests = watched * monitor.seeds_per_prompt
     drawn = params.rounds * params.round_images if train.rewards_by_detector else 0
     # At the end two images are drawn by the trained weights and again by the saved ones.
-    images = drawn + evaluations * requests + (2 * min(2, requests) if evaluations else 0)
-    adapted = images * passes_per_image(params) + evaluations * monitor.validation_draws
+    others = evaluations * requests + (2 * min(2, requests) if evaluations else 0)
+    adapted = others * passes_per_image(params) + drawn * passes_per_image(params.sampling_rounds())
+    adapted += evaluations * monitor.validation_draws
     base = train.steps * 2 * preferred
     if train.by_rewards:
         base = passes
         adapted += train.steps * train.batch_size if train.method == "nft" else 0
     return Work(
         stage="train",
-        images=images,
+        images=drawn + others,
         steps=train.steps,
         sampling=base,
         adapted=adapted,

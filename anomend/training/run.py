@@ -105,14 +105,17 @@ def run_training(params: Params, folders: TrainingFolders, code: str) -> Trained
     monitor = params.train.monitor
     texts = folders.encoded / "prompts.safetensors"
     prompts = load_texts(texts)
-    draw = make_draw(params, pipeline, prompts)
-    stored = StoredEvaluations(
-        SampleStore(folders.samples),
-        evaluation_recipe(params, texts=texts, code=code),
-        draw=draw,
-        batch_size=params.sample.batch_size,
-        gigabytes=params.sample.store_gigabytes,
-    )
+
+    def stored_sampling(params: Params) -> StoredEvaluations:
+        return StoredEvaluations(
+            SampleStore(folders.samples),
+            evaluation_recipe(params, texts=texts, code=code),
+            draw=make_draw(params, pipeline, prompts),
+            batch_size=params.sample.batch_size,
+            gigabytes=params.sample.store_gigabytes,
+        )
+
+    stored, of_rounds = stored_sampling(params), stored_sampling(params.sampling_rounds())
     names = (
         monitor.detector if monitor.every else "none",
         params.train.nft.detector if params.train.rewards_by_detector else "none",
@@ -123,7 +126,7 @@ def run_training(params: Params, folders: TrainingFolders, code: str) -> Trained
         folders.curves if accelerator.is_main_process else None,
         (lambda metrics, step: accelerator.log(dict(metrics), step)) if monitor.trackers else None,
     )
-    rounds = make_rounds(params, pipeline, texts=prompts, stored=stored, detect=rewarding)
+    rounds = make_rounds(params, pipeline, texts=prompts, stored=of_rounds, detect=rewarding)
     identity = run_identity(
         params,
         encoded=folders.encoded,
@@ -150,7 +153,7 @@ def run_training(params: Params, folders: TrainingFolders, code: str) -> Trained
     with closing(log):
         trainer.run()
     if rounds and accelerator.is_main_process:
-        stored.prune()
+        of_rounds.prune()
     layers = lora_layers(trainer.transformer)
     metrics: dict[str, Any] = {}
     if accelerator.is_main_process:
@@ -158,7 +161,7 @@ def run_training(params: Params, folders: TrainingFolders, code: str) -> Trained
         metrics = {"lora_sha256": sha256, **training_metrics(trainer)}
         if accelerator.num_processes == 1:
             metrics["reload_difference"] = reload_difference(
-                pipeline=pipeline, lora=folders.lora, draw=draw, params=params
+                pipeline=pipeline, lora=folders.lora, draw=stored.draw, params=params
             )
     provenance = {
         "n": images_learned(trainer),

@@ -66,6 +66,9 @@ def test_rewards_take_the_images_of_all_rounds() -> None:
     # The old weights' velocity of each drawn image in each step.
     assert work.adapted == work.images * 40 + 5 * 64 + 300 * 32
     assert work_of(of("mini", train={"method": "nft"}))["encode"].encoding == 160
+    # Rounds with half of the sampling steps.
+    fewer = work_of(of("mini", train={"method": "nft", "nft": {"sample_steps": 10}}))["train"]
+    assert work.adapted - fewer.adapted == 50 * 64 * 20 and fewer.images == work.images
     # Six steps, and two of a second round.
     short = of("mini", train={"method": "nft", "steps": 8, "monitor": {"every": 0, "max_held_out_rate": "none"}})
     assert training_work(short).images == 2 * 64
