@@ -139,3 +139,23 @@ def test_looks_do_the_work_of_both_models_at_most() -> None:
     assert work["sample_base"].model_evaluations == work["sample_tuned"].images == 0
     assert work["measure@base"].at_most and not work_of(of("mini"))["measure@base"].at_most
     assert work_of(of("mini"))["looks"].images == 0
+
+
+def test_the_best_of_n_draws_at_most_n_images_for_each_and_says_that_it_may_be_fewer() -> None:
+    changes = {"train": {"method": "none"}, "sample": {"tuned": {"best_of": {"n": 4}}}}
+    work = work_of(of("mini", **changes))
+    tuned = work["sample_tuned"]
+    # No LoRA is trained, so the base draws them.
+    assert tuned.images == 4 * 960 and tuned.sampling == 4 * 960 * 40 and tuned.adapted == 0 and tuned.at_most
+    assert work["sample_base"].images == 960 and not work["sample_base"].at_most
+    assert work["measure@tuned"].images == 960
+    assert not work["train"].amounts and work["class_images"].images == 0
+    looks = work_of(of("mini", **changes, verdict={"looks": [0.2, 1.0]}))["looks"]
+    assert looks.images == 5 * 960 and looks.sampling == 5 * 960 * 40 and looks.adapted == 0
+
+
+def test_skip_layer_guidance_takes_further_passes_of_the_tuned_model() -> None:
+    work = work_of(of("mini", sample={"tuned": {"skip_layers": {"layers": [2]}}}))
+    # Of 20 steps, 1, 2 and 3 are between .01 and .2 of them.
+    assert work["sample_tuned"].adapted == 960 * 43 and work["sample_base"].sampling == 960 * 40
+    assert not work["sample_tuned"].at_most
