@@ -138,7 +138,7 @@ class SampleParams(Section):
         gt=0,
         description="Size of the store, from which on the images that were used longest ago are deleted.",
     )
-    tuned: TunedParams = Field(TunedParams())
+    tuned: TunedParams = Field(default=TunedParams())
 
     @property
     def passes(self) -> int:

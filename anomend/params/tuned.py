@@ -16,15 +16,15 @@ class BestOfParams(Section):
     """Each image is drawn up to n times, until the detector finds no anomaly."""
 
     n: Annotated[int, Field(ge=2, le=100)] | None = Field(
-        None,
+        default=None,
         description="Most images drawn for one that is kept; where the detector accepts none of them, the first with "
         "the fewest anomalies is kept. null: each image is drawn once.",
     )
     detector: AnatomyDetector = Field(
-        "none", description="Detector that chooses; choices as in measure.detector; none where n is null."
+        default="none", description="Detector that chooses; choices as in measure.detector; none where n is null."
     )
     first_seed: Seed = Field(
-        1_000_000,
+        default=1_000_000,
         description="Seed of the first try of the first image; the images of a prompt count up, and each further try "
         "begins 10,000 seeds later. Separate from all others.",
     )
@@ -34,13 +34,13 @@ class SkipLayersParams(Section):
     """Skip-layer guidance, as diffusers' pipeline has it: away from what the model draws without some of its blocks."""
 
     layers: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = Field(
-        None,
+        default=None,
         description="Blocks of the transformer to leave out, counted from 0; [7, 8, 9] for Stable Diffusion 3.5 "
         "Medium; null: no such guidance.",
     )
-    scale: float = Field(2.8, gt=0, le=100, description="Strength of the guidance.")
-    start: float = Field(0.01, ge=0, lt=1, description="Share of the steps after which it begins.")
-    stop: float = Field(0.2, gt=0, le=1, description="Share of the steps before which it ends.")
+    scale: float = Field(default=2.8, gt=0, le=100, description="Strength of the guidance.")
+    start: float = Field(default=0.01, ge=0, lt=1, description="Share of the steps after which it begins.")
+    stop: float = Field(default=0.2, gt=0, le=1, description="Share of the steps before which it ends.")
 
     def guided_steps(self, steps: int) -> int:
         """How many of so many sampling steps have the guidance: those i, from 0, with start < i / steps < stop."""
@@ -59,10 +59,10 @@ class TunedParams(Section):
     """How the tuned model alone is sampled, with a LoRA or, with `train.method: none`, without one."""
 
     negative_prompt: Prompt | None = Field(
-        None, description="What guidance leads away from; null: the empty prompt, as for the base."
+        default=None, description="What guidance leads away from; null: the empty prompt, as for the base."
     )
-    best_of: BestOfParams = Field(BestOfParams())
-    skip_layers: SkipLayersParams = Field(SkipLayersParams())
+    best_of: BestOfParams = Field(default=BestOfParams())
+    skip_layers: SkipLayersParams = Field(default=SkipLayersParams())
 
     @property
     def guided(self) -> bool:

@@ -55,17 +55,18 @@ def load_training_data(params: Params, encoded: Path) -> TrainingData:
 
 def with_origins(data: TrainingData, params: Params, encoded: Path) -> TrainingData:
     """The data with each image's start noise, and each instance image's own loser, as the recipe asks for them."""
-    assert data.losers is not None
+    among = data.losers
+    assert among is not None
     origins = read_origins(encoded)
     instance, losers = origins["instance"], origins["loser"]
     if params.train.dpo.noise == "own":
         dtype = getattr(torch, params.base.dtype)
         noise = {
             INSTANCE: start_noise(data.instance, instance, dtype),
-            LOSER: start_noise(data.losers, losers, dtype),
+            LOSER: start_noise(among, losers, dtype),
         }
         data = replace(data, start_noise=noise)
-    return replace(data, twins=twins(instance, losers, of=data.instance, among=data.losers))
+    return replace(data, twins=twins(instance, losers, of=data.instance, among=among))
 
 
 def make_draw(params: Params, pipeline: StableDiffusion3Pipeline, texts: TextEmbeddings) -> Draw:
