@@ -19,7 +19,7 @@ LEVEL ?=
 BASE ?= $(shell git rev-parse --verify --quiet origin/main > /dev/null && echo origin/main || echo main)
 IMAGES ?= .
 
-.PHONY: checker confirm clean-samples plan lock lock-check test-docs audit check-cache photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal gpu-check seeds sabotage calibration operating-characteristics people-study survey label docs clean
+.PHONY: checker confirm clean-samples plan lock lock-check test-docs audit check-cache photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal gpu-check seeds sabotage methods calibration operating-characteristics people-study survey label docs clean
 
 repro: $(VENV)/ready
 	@python -m commands.repair_lock
@@ -152,6 +152,11 @@ seeds: $(VENV)/ready
 # Four corrections that do not correct, and the honest one, at three training seeds: about two hours on two cores.
 sabotage: $(VENV)/ready
 	python -m studies.experiments.sabotage 0 1 2
+
+# Ways to correct the miniature, at three training seeds each, with what each costs; kept runs are not made again.
+methods: $(VENV)/ready
+	dvc repro --quiet curate class_images
+	python -m studies.experiments.methods 0 1 2
 
 # The base model against itself, a thousand times: how often is p < .05? Draws its images once, some minutes on one core.
 calibration: $(VENV)/ready

@@ -1,6 +1,7 @@
 """Delete what stops every command of DVC: `python -m commands.repair_lock`. `make repro` and `make plan` run it first.
 
-It is DVC's list of readers and writers, if a kill truncated it, and links in resolved/links/ to folders that are gone.
+It is DVC's list of readers and writers, or dvc.lock, if a kill truncated it (of dvc.lock the last whole version is put
+back), and links in resolved/links/ to folders that are gone.
 """
 
 from __future__ import annotations
@@ -9,14 +10,16 @@ from pathlib import Path
 
 from anomend.pipeline.inputs import remove_broken_links
 from anomend.project.dvc_repair import remove_truncated_rwlock
+from anomend.project.paths import DVC_TEMPORARY, LOCK
 from anomend.project.run import run_stage
-
-TEMPORARY = Path(".dvc/tmp")
+from anomend.project.truncated_lock import REFUSED, restore_truncated_lock
 
 
 def main() -> None:
-    if remove_truncated_rwlock(TEMPORARY):
-        print(f"{TEMPORARY / 'rwlock'} was truncated by a kill, and was deleted")
+    if remove_truncated_rwlock(DVC_TEMPORARY):
+        print(f"{DVC_TEMPORARY / 'rwlock'} was truncated by a kill, and was deleted")
+    if restore_truncated_lock(LOCK, DVC_TEMPORARY):
+        print(f"{LOCK} was truncated by a kill, and was restored; what a kill left of it is {DVC_TEMPORARY / REFUSED}")
     for parameter in remove_broken_links(Path.cwd()):
         print(f"what {parameter} names is gone, and the link to it was deleted")
 

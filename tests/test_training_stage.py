@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -159,9 +160,34 @@ def test_preference_training_runs_end_to_end(copied: Path) -> None:
     assert found["verdict"]["verdict"] in {"corrected", "not_corrected", "inconclusive"}
 
 
+def test_images_keep_their_noise_and_planted_losers_are_twins_at_a_strength_of_the_base(copied: Path) -> None:
+    def train_on(**changes: object) -> dict[str, Any]:
+        set_params(copied, {"train": {"method": "dpo"}, **changes})  # type: ignore[dict-item]
+        for name in ("resolve", "losers", "encode", "train"):
+            done = stage(copied, f"stages.{name}")
+            assert done.returncode == 0, done.stderr[-2000:]
+        return json.loads((copied / "metrics/train.json").read_text())
+
+    run(copied, "dvc", "unprotect", "data/encoded", "models/lora")
+    fresh = train_on()
+    assert not (copied / "data/encoded/origins.json").exists() and "dpo_beta" not in fresh
+    own = train_on(**{"train.dpo": {"noise": "own"}})
+    origins = json.loads((copied / "data/encoded/origins.json").read_text())
+    assert {origin["source"] for origin in origins["loser"].values()} == {"base"}
+    assert own["lora_sha256"] != fresh["lora_sha256"]
+    dpo = {"noise": None, "beta": 20.0, "beta_unit": "base_error"}
+    planted = train_on(**{"train.dpo": dpo, "losers": {"source": "planted", "per_prompt": 3}})
+    assert planted["provenance"]["n_losers"] == 6 and 20 / planted["dpo_beta"] < 10
+    origins = json.loads((copied / "data/encoded/origins.json").read_text())
+    # Six images were collected, so each that was kept has its twin.
+    seeds = {origin["seed"] for origin in origins["loser"].values()}
+    assert {origin["source"] for origin in origins["loser"].values()} == {"planted"} and len(seeds) == 6
+    assert {origin["seed"] for origin in origins["instance"].values()} <= seeds
+
+
 def test_rewards_teach_end_to_end_and_a_killed_run_ends_with_the_same_file(copied: Path) -> None:
     """Rounds of four images and two steps, and a diversity that four images may lose by chance."""
-    nft = {"images_per_prompt": 2, "passes": 1, "min_diversity": 0.0}
+    nft = {"images_per_prompt": 2, "passes": 1, "min_diversity": 0.0, "sample_steps": 2}
     changes = ["train.steps=6", *(f"train.nft.{key}={value}" for key, value in nft.items())]
     run(copied, "dvc", "exp", "run", "-S", "train.method=nft", *(word for c in changes for word in ("-S", c)))
     found = metrics(copied)
@@ -171,6 +197,9 @@ def test_rewards_teach_end_to_end_and_a_killed_run_ends_with_the_same_file(copie
     assert (copied / "metrics/training/plots/metrics/held_out_anomaly_rate.tsv").exists()
     assert not (copied / "data/encoded/instance.safetensors").exists()
     assert found["verdict"]["verdict"] in {"corrected", "not_corrected", "inconclusive"}
+    recipes = [json.loads(path.read_text()) for path in (copied / ".samples").glob("*/recipe.json")]
+    steps = {(one["batches"][0][0][1] >= 800000, one["steps"]) for one in recipes if "batches" in one}
+    assert steps == {(True, 2), (False, 4)}, "rounds, and evaluations"
     expected = sha256(copied / "models/lora/pytorch_lora_weights.safetensors")
     assert expected == trained["lora_sha256"]
     dying = [

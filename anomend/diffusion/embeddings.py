@@ -100,7 +100,7 @@ def encode_images(
     """Posterior means and standard deviations of RGB images of one size, in float32 whatever the VAE's file holds."""
     vae = pipeline.vae.to(torch.float32)
     means, deviations = [], []
-    for start in tqdm(range(0, len(images), batch_size), desc="encoding images", unit="batch"):
+    for start in tqdm(range(0, len(images), batch_size), desc="encoding images", unit="batch", delay=2):
         part = images[start : start + batch_size]
         with timed_work("encoding", len(part), device_name(vae.device)):
             batch = torch.from_numpy(np.stack(part)).to(vae.device)

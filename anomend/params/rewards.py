@@ -14,6 +14,9 @@ class NftParams(Section):
     over them; then the old weights follow those in training."""
 
     images_per_prompt: int = Field(ge=2, le=10_000, description="Images per target prompt in a round.")
+    sample_steps: int | None = Field(
+        None, ge=1, le=1000, description="Sampling steps of these images; null: as in sample.steps."
+    )
     passes: int = Field(
         ge=1, le=1000, description="How often a round trains on each of its images; labels: until train.steps."
     )

@@ -38,7 +38,7 @@ COMPUTING: dict[str, tuple[str, ...]] = {
 
 NOT_COMPUTING = {
     "anthropic", "dvc", "dvclive", "filelock", "httpx", "huggingface_hub", "openai", "packaging", "pydantic",
-    "safetensors", "starlette", "tenacity", "tqdm", "uvicorn", "yaml",
+    "safetensors", "starlette", "tenacity", "tqdm", "uvicorn", "voluptuous", "yaml",
 }  # fmt: skip
 """Names that are imported to check, fetch, wait, lock or show. They store numbers and pass them on unchanged."""
 

@@ -17,6 +17,7 @@ INPUTS = Path("resolved/inputs.json")
 INPUT_LINKS = Path("resolved/links")
 """Links to the files and folders that parameters name; git ignores them."""
 LOCK = Path("dvc.lock")
+DVC_TEMPORARY = Path(".dvc/tmp")
 
 # Data, in the order in which the stages write it.
 DATA = Path("data")

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from anomend.project.lock_copy import keep_lock
 from anomend.project.metric_files import record_cost
+from anomend.project.paths import DVC_TEMPORARY, LOCK
 from anomend.project.variables import recorded, settle
 
 LOCKS = Path(".checkpoints/locks")
@@ -20,7 +22,7 @@ RUN_AGAIN = "fix that, then run again; nothing finished is lost"
 
 
 def run_stage(name: str, main: Callable[[], None], *, measured: bool = True) -> None:
-    """Run a stage; if `measured`, alone in its folder, and record its cost.
+    """Run a stage; if `measured`, alone in its folder, with a copy of dvc.lock kept, and record its cost.
 
     Errors that a user can fix end with one sentence and exit code 1: ValueError and FileNotFoundError, whose message is
     that sentence, a full disk, a full memory, a broken file, and a second run of the same stage. Any other exception is
@@ -36,6 +38,8 @@ def run_stage(name: str, main: Callable[[], None], *, measured: bool = True) -> 
             alone(name) if measured else nullcontext(),
             record_cost(name, recorded(os.environ)) if measured else nullcontext(),
         ):
+            if measured:
+                keep_lock(LOCK, DVC_TEMPORARY)
             main()
     except Exception as error:
         message = users_message(error)

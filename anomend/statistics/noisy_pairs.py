@@ -95,8 +95,12 @@ class NoisyPairs:
         return score_tails(n, n * down, n * up, limit)
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
-        """Two-sided score interval of the tuned rate; without noise it is Wilson's."""
-        z = NormalDist().inv_cdf(0.5 + confidence / 2)
+        """Two-sided score interval of the tuned rate; without noise it is Wilson's.
+
+        The raters' errors are estimated from the pictures that they labelled, so with noise the quantile is Student's:
+        of 64 pictures that five raters with errors of .2 label, the normal's held the truth in less than 94%.
+        """
+        z = _quantile(0.5 + confidence / 2, self.seen if self.tuned_noise.at(self.base, self.tuned) > 0 else None)
 
         def outside(rate: float) -> bool:
             variance = rate * (1 - rate) / self.n + self.tuned_noise.at(self.base, rate)
@@ -169,3 +173,12 @@ def restricted_share(up: float, down: float, limit: float) -> float:
     linear = -up - down + (2 - up + down) * limit
     constant = -down * limit * (1 - limit)
     return (math.sqrt(max(0.0, linear**2 - 8 * constant)) - linear) / 4
+
+
+def _quantile(level: float, pictures: int | None) -> float:
+    """Student's quantile for an error estimated from so many pictures; None: the normal's, for a known error."""
+    if pictures is None or pictures <= 2:
+        return NormalDist().inv_cdf(level)
+    from scipy.special import stdtrit  # Not at the top: a stage that decides nothing need not load it.
+
+    return float(stdtrit(pictures - 1, level))

@@ -40,6 +40,7 @@ from anomend.training.setup import (
     reload_difference,
 )
 from anomend.training.stored_evaluations import StoredEvaluations, evaluation_recipe
+from anomend.training.strength import with_strength
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,14 +105,17 @@ def run_training(params: Params, folders: TrainingFolders, code: str) -> Trained
     monitor = params.train.monitor
     texts = folders.encoded / "prompts.safetensors"
     prompts = load_texts(texts)
-    draw = make_draw(params, pipeline, prompts)
-    stored = StoredEvaluations(
-        SampleStore(folders.samples),
-        evaluation_recipe(params, texts=texts, code=code),
-        draw=draw,
-        batch_size=params.sample.batch_size,
-        gigabytes=params.sample.store_gigabytes,
-    )
+
+    def stored_sampling(params: Params) -> StoredEvaluations:
+        return StoredEvaluations(
+            SampleStore(folders.samples),
+            evaluation_recipe(params, texts=texts, code=code),
+            draw=make_draw(params, pipeline, prompts),
+            batch_size=params.sample.batch_size,
+            gigabytes=params.sample.store_gigabytes,
+        )
+
+    stored, of_rounds = stored_sampling(params), stored_sampling(params.sampling_rounds())
     names = (
         monitor.detector if monitor.every else "none",
         params.train.nft.detector if params.train.rewards_by_detector else "none",
@@ -122,7 +126,7 @@ def run_training(params: Params, folders: TrainingFolders, code: str) -> Trained
         folders.curves if accelerator.is_main_process else None,
         (lambda metrics, step: accelerator.log(dict(metrics), step)) if monitor.trackers else None,
     )
-    rounds = make_rounds(params, pipeline, texts=prompts, stored=stored, detect=rewarding)
+    rounds = make_rounds(params, pipeline, texts=prompts, stored=of_rounds, detect=rewarding)
     identity = run_identity(
         params,
         encoded=folders.encoded,
@@ -133,9 +137,10 @@ def run_training(params: Params, folders: TrainingFolders, code: str) -> Trained
     if accelerator.is_main_process:
         for sentence in open_run(folders.checkpoints, identity):
             print(f"train: {sentence}", file=sys.stderr)
+    settings = with_strength(params.train, data, pipeline.transformer)
     trainer = LoraTrainer(
         pipeline.transformer,
-        params.train,
+        settings,
         data,
         checkpoints=run_folder(folders.checkpoints, identity),
         evaluate=make_evaluate(
@@ -148,7 +153,7 @@ def run_training(params: Params, folders: TrainingFolders, code: str) -> Trained
     with closing(log):
         trainer.run()
     if rounds and accelerator.is_main_process:
-        stored.prune()
+        of_rounds.prune()
     layers = lora_layers(trainer.transformer)
     metrics: dict[str, Any] = {}
     if accelerator.is_main_process:
@@ -156,7 +161,7 @@ def run_training(params: Params, folders: TrainingFolders, code: str) -> Trained
         metrics = {"lora_sha256": sha256, **training_metrics(trainer)}
         if accelerator.num_processes == 1:
             metrics["reload_difference"] = reload_difference(
-                pipeline=pipeline, lora=folders.lora, draw=draw, params=params
+                pipeline=pipeline, lora=folders.lora, draw=stored.draw, params=params
             )
     provenance = {
         "n": images_learned(trainer),
@@ -233,6 +238,8 @@ def training_metrics(trainer: LoraTrainer) -> dict[str, Any]:
         metrics["rounds"] = len(progress.rounds)
         metrics["norm_ratio_last_tenth"] = round(progress.mean_of_last("norm_ratio"), 6)
         metrics["by_round"] = round_rates(progress.rounds)
+    if settings.method == "dpo" and settings.dpo.beta_unit != "absolute":
+        metrics["dpo_beta"] = round(settings.dpo.beta, 6)
     if not has_prior:
         metrics["prior_loss_reason"] = "train.class_batch_size is 0: no class images"
     return metrics

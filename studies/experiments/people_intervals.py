@@ -3,6 +3,7 @@
 One prompt, whose base pictures are wrong in 70%. Raters err with known chances. First all pairs are labelled: the width
 is that of the interval of the tuned rate over Wilson's interval of perfect raters of the same pictures. Then 64 of 256
 pairs are labelled and a detector sees all: the width is that over the interval of people alone, of the same labels.
+`narrowest` is the width below which no unbiased estimate gets on average in large samples (people_bound).
 
 The cells are written one by one, so a run that was stopped goes on where it was.
 """
@@ -25,6 +26,7 @@ from anomend.project.seeding import numpy_generator
 from anomend.statistics.corrected_labels import correct_labels
 from anomend.statistics.dawid_skene import NOTHING, WRONG, fit_raters
 from anomend.statistics.proportions import wilson_interval
+from studies.experiments.people_bound import narrowest_width
 from studies.experiments.people_runs import CREW, Labelling, predicted
 
 TABLE = Path("studies/experiments/people_intervals.csv")
@@ -104,8 +106,12 @@ def simulate(cell: Cell, runs: int) -> dict[str, float]:
             assert alone
             others = [alone.pairs.interval(), alone.pairs.rise_interval()]
         widths[run] = [(b - a) / (d - c) for (a, b), (c, d) in zip(intervals, others, strict=True)]
-    names = ("holds", "rise_holds", "width", "rise_width", "widest")
-    values = [*held / runs, *widths.mean(axis=0), widths[:, 0].max()]
+    labelling = cell.labelling
+    bound = np.nan
+    if labelling.share == 1:
+        bound = narrowest_width(BASE_RATE, cell.tuned, labelling.errors, labelling.per_picture)
+    names = ("holds", "rise_holds", "width", "rise_width", "widest", "narrowest")
+    values = [*held / runs, *widths.mean(axis=0), widths[:, 0].max(), bound]
     return dict(zip(names, map(float, values), strict=True))
 
 

@@ -13,6 +13,8 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from anomend.miniature.defects import plant
 from anomend.miniature.drawn_people import pose, render, sample_scene
 from anomend.params.resolved import load_params
 from anomend.project.seeding import python_random
+from studies.experiments.blind_detector import NAME, serve_blind_detector
 
 FOLDER = Path("studies/experiments")
 TABLE = FOLDER / "sabotage.csv"
@@ -107,6 +110,17 @@ def zeros() -> list[str]:
     return ["train.steps=30", "train.learning_rate=1e-30", *TO_THE_END]
 
 
+def reward_hole() -> list[str]:
+    """Training by rewards (25 rounds) of a detector that is blind to extra arms."""
+    _serve(("extra_arm",))
+    return ["train.method=nft", "train.steps=150", f"train.nft.detector={NAME}"]
+
+
+@cache
+def _serve(blind_to: tuple[str, ...]) -> ThreadingHTTPServer:
+    return serve_blind_detector(blind_to)
+
+
 CASES: dict[str, Callable[[], list[str]]] = {
     "honest": honest,
     "zeros": zeros,
@@ -115,6 +129,7 @@ CASES: dict[str, Callable[[], list[str]]] = {
     "overtrained": overtrained,
     "one_prompt": one_prompt,
     "traded_kinds": traded_kinds,
+    "reward_hole": reward_hole,
 }
 
 
@@ -141,6 +156,7 @@ def run(case: str, seed: int) -> dict[str, Any]:
         "verdict": verdict["verdict"],
         "failed": " ".join(decided),
         "unsettled": " ".join(unsettled),
+        "kind_rise": verdict["clauses"]["new_kinds"].get("figure"),
         "target_base": verdict.get("target_anomaly_rate_base"),
         "target_tuned": verdict.get("target_anomaly_rate_tuned"),
         "held_out_base": verdict.get("held_out_anomaly_rate_base"),

@@ -1,4 +1,5 @@
-"""Run encode, train (killed, then resumed) and sample on a random base of true size, and measure what each costs.
+"""Run encode, train (killed, then resumed) and sample on a random base of true size, and measure what each costs; then
+train by rewards.
 
 Every stage is the pipeline's script, in a separate process and a separate folder.
 """
@@ -21,15 +22,19 @@ from anomend.params.params import Params
 from anomend.params.profiles import DEFAULT, merge, read_profile, validated
 from anomend.pictures.image_sets import ImageFolderWriter
 from anomend.pipeline.resolved_files import resolved_files, write_files
-from anomend.project.metric_files import library_versions, write_metrics
+from anomend.project.metric_files import library_versions, read_metrics, write_metrics
 from anomend.project.paths import METRICS, PROFILES
 from anomend.project.slugs import slug
 from anomend.project.yaml_files import read_yaml
 from studies.rehearsal.child import ROOT, Child, run_child
 from studies.rehearsal.random_base import SHAPES, parameter_counts
+from studies.rehearsal.random_detector import write_random_detector
 
 FIXTURE = Path(__file__).with_name("parameters.yaml")
 """What the rehearsal changes in the default parameters."""
+REWARDS = {"images_per_prompt": 2, "passes": 1, "min_diversity": 0.0}
+"""Rounds of two images, and of two steps of one image."""
+ROUNDS = 2
 IMAGES, SEED = 3, 0
 SAVED = ".checkpoints/train/*/state-*.safetensors"
 
@@ -99,11 +104,20 @@ def rehearse(folder: Path, base: Path, shapes: str = "true", changes: dict[str, 
         raise ValueError(f"train began anew after a kill, although it had saved a checkpoint; see {folder}")
     stage("looks", "stages.looks")
     stage("sample", "stages.sample", "tuned")
+    work = folder / "work_rewards"
+    detector = write_random_detector(folder / "detector", SEED)
+    rewards = {"train": {"method": "nft", "nft": REWARDS | {"detector": detector}, "steps": 2 * ROUNDS}}
+    write_inputs(work, base, merge(changes or {}, rewards))
+    stage("encode_for_rewards", "stages.encode")
+    stage("train_by_rewards", "stages.train")
+    if (rounds := read_metrics(work / METRICS / "train.json")["rounds"]) != ROUNDS:
+        raise ValueError(f"training by rewards had {rounds} rounds, and {ROUNDS} were asked for; see {folder}")
     metrics["parameters"] = parameter_counts(SHAPES[shapes])
     metrics["provenance"] = {
         "shapes": shapes,
         "images": IMAGES,
         "steps": params.train.steps,
+        "rounds": ROUNDS,
         "sampling_steps": params.sample.steps,
         "resolution": params.base.resolution,
         "dtype": params.base.dtype,

@@ -5,8 +5,16 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from anomend.collecting.drawn_people import parse_prompt
+from anomend.detectors.table import make_detector
+from anomend.miniature.defects import plant
+from anomend.miniature.drawn_people import pose, render, sample_scene
+from anomend.params.resolved import load_params
+from anomend.project.seeding import python_random
+from studies.experiments.blind_detector import serve_blind_detector
 from studies.experiments.sabotage import CASES, TABLE
 
+KINDS = ("extra_arm", "missing_leg")
 REASONS = {
     "zeros": {"target_drop", "target_rate"},
     "wrong_captions": {"held_out"},
@@ -14,8 +22,12 @@ REASONS = {
     "overtrained": {"held_out"},
     "one_prompt": {"worst_target_prompt"},
     "traded_kinds": {"new_kinds"},
+    "reward_hole": set(),
 }
 """Clauses that must speak against each case, as failed or as unsettled."""
+
+MAX_KIND_RISE = 0.08
+"""The verdict's margin of new kinds."""
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +43,23 @@ def test_every_case_has_been_run_at_several_training_seeds(rows: pd.DataFrame) -
 def test_the_honest_correction_is_one_and_no_other(rows: pd.DataFrame) -> None:
     for row in rows.itertuples(index=False):
         against = {*row.failed.split(), *row.unsettled.split()}
-        if row.case == "honest":
+        if row.case == "reward_hole":
+            # Where the hidden kind did not rise, the correction may be one.
+            assert row.verdict != "corrected" or row.kind_rise < MAX_KIND_RISE
+        elif row.case == "honest":
             assert row.verdict == "corrected" and not against
         else:
             assert row.verdict in ("not_corrected", "inconclusive") and against >= REASONS[row.case]
             assert (row.verdict == "not_corrected") == bool(row.failed)
+
+
+def test_the_blind_detector_reports_everything_else() -> None:
+    settings, rng = load_params().detectors, python_random(0, "blind")
+    scene = sample_scene(rng, *parse_prompt("lying on the grass"))
+    bodies = [pose(scene, rng), *(plant(pose(scene, rng), kind, rng) for kind in KINDS)]
+    pictures = [render(scene, rng, body) for body in bodies]
+    with serve_blind_detector(["extra_arm"], port=0) as server:
+        name = f"endpoint:http://127.0.0.1:{server.server_address[1]}#hadm"
+        found = [bool(kinds) for kinds in make_detector(name, settings).anomalies(pictures)]
+        server.shutdown()
+    assert found == [False, False, True]

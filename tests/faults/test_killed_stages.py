@@ -41,6 +41,6 @@ def test_killed_at_random_moments(reproduced_whole: Path, stage: str) -> None:
         lost |= set(differences(before, outputs(folder)))
     text = f"killed after {', '.join(f'{moment:.1f}' for moment in moments)} s of some {usual:.1f}; "
     text += f"{interrupted} times the stage had to run again"
-    text += f", {repaired} times DVC's rwlock was cut off and `make repro` removed it"
+    text += f", {repaired} times a file of DVC was truncated and `make repro` repaired it"
     record(Row(stage, "SIGKILL at a random moment, to dvc and the stage, then make repro", KILLS, len(lost), text))
     assert not lost and (interrupted or not whole_suite())

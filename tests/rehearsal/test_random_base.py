@@ -12,6 +12,7 @@ from anomend.diffusion.base_models import load_latent_format, load_pipeline
 from anomend.diffusion.loading import prepare_decoder
 from anomend.diffusion.sampling import load_sampler, sample_images
 from anomend.params.diffusion import BaseModelParams
+from anomend.project.metric_files import read_metrics
 from studies.rehearsal.random_base import (
     BLOCK,
     SHRUNK,
@@ -130,12 +131,14 @@ def test_the_latent_format_is_stable_diffusion_3s(base: Path) -> None:
 
 @pytest.mark.slow
 def test_the_stages_run_on_it_and_resume_after_a_kill(tmp_path: Path) -> None:
-    changes = {"base": {"resolution": 64}, "train": {"steps": 60}}
+    changes = {"base": {"resolution": 64}, "train": {"steps": 30}}
     metrics = rehearse(tmp_path, tmp_path / "base", "shrunk", changes)
-    stages = ("random_base", "encode", "train_killed", "train_resumed", "looks", "sample")
+    stages = ("random_base", "encode", "train_killed", "train_resumed", "looks", "sample", "train_by_rewards")
     assert all(metrics[stage]["seconds"] > 0 and metrics[stage]["peak_memory_bytes"] > 2**26 for stage in stages)
     assert (tmp_path / "work/models/lora/pytorch_lora_weights.safetensors").exists()
     assert len(list((tmp_path / "work/data/samples/tuned").glob("*.png"))) == 2
+    drawn = [row["n"] for row in read_metrics(tmp_path / "work_rewards/metrics/train.json")["by_round"]]
+    assert drawn == [2, 2] and (tmp_path / "work_rewards/models/lora/pytorch_lora_weights.safetensors").exists()
     before = (tmp_path / "base" / "model_index.json").stat().st_mtime_ns
     assert write_base(tmp_path / "base", "shrunk", tmp_path) == metrics["random_base"]
     assert (tmp_path / "base" / "model_index.json").stat().st_mtime_ns == before

@@ -65,8 +65,10 @@ def test_the_first_round_is_the_bases_and_the_next_one_the_old_weights(tmp_path:
 
 def test_every_image_of_a_round_is_trained_on_as_often_as_asked(tmp_path: Path, monkeypatch: Any) -> None:
     trainer, seen = trainer_of(tmp_path), []
-    backward = trainer._backward
-    monkeypatch.setattr(trainer, "_backward", lambda units: seen.append(units) or backward(units))
+    backward = trainer.gradients.backward
+    monkeypatch.setattr(
+        trainer.gradients, "backward", lambda units, *rest: seen.append(units) or backward(units, *rest)
+    )
     trainer.run()
     rows = [draw.row for step in seen for (draw,) in step if draw.role == 0]
     for number in range(2):

@@ -1,0 +1,108 @@
+"""Runs of the pipeline in a clone of this checkout, whose stages leave their files behind and are timed."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from anomend.project.json_files import read_json
+from anomend.project.paths import SAMPLE_STORE
+
+
+@dataclass(frozen=True)
+class CloneRuns:
+    """A clone in `folder` that shares DVC's cache and the store of samples with `project`."""
+
+    project: Path
+    folder: Path
+
+    @property
+    def clone(self) -> Path:
+        return self.folder / "clone"
+
+    def prepare(self) -> None:
+        """Clone the project's commit, or bring the clone to it.
+
+        Raises:
+            subprocess.CalledProcessError: git failed; it printed why.
+        """
+        if not (self.clone / ".git").exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            subprocess.run(["git", "clone", "--quiet", str(self.project), str(self.clone)], check=True)
+        commit = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=self.project, check=True, capture_output=True, text=True
+        ).stdout.strip()
+        for words in (["fetch", "--quiet", str(self.project), commit], ["checkout", "--quiet", "--force", commit]):
+            subprocess.run(["git", *words], cwd=self.clone, check=True)
+        cache = subprocess.run(
+            [sys.executable, "-m", "dvc", "cache", "dir"], cwd=self.project, check=True, capture_output=True, text=True
+        ).stdout.strip()
+        self._dvc("cache", "dir", "--local", cache)
+
+    def run(self, settings: Sequence[str], stages: Sequence[str]) -> dict[str, float]:
+        """Reproduce some stages with some settings, one after the other.
+
+        What was timed once is kept: a stage that comes from DVC's cache has the seconds of the call that ran it.
+
+        Args:
+            settings: `section.key=value` of each parameter that differs from the committed ones.
+            stages: in order; each is reproduced with whatever it depends on that is stale.
+
+        Returns:
+            CPU seconds of all processes, by stage, as far as they are known.
+
+        Raises:
+            subprocess.CalledProcessError: a stage failed; it printed why.
+        """
+        subprocess.run(["git", "checkout", "--quiet", "--force", "HEAD", "--", "."], cwd=self.clone, check=True)
+        words = [
+            word for setting in [f"sample.store={self.project / SAMPLE_STORE}", *settings] for word in ("-S", setting)
+        ]
+        seconds = self._seconds(settings)
+        for number, stage in enumerate(stages):
+            before = _cpu_seconds()
+            # The first call writes the settings into the clone's params.yaml, where the next ones find them.
+            done = self._dvc("exp", "run", *words, stage) if number == 0 else self._dvc("repro", stage)
+            if f"Running stage '{stage}'" in done:
+                seconds[stage] = round(_cpu_seconds() - before, 1)
+                self._keep_seconds(settings, seconds)
+        return seconds
+
+    def metrics(self, name: str) -> dict[str, Any]:
+        """A metric file of the last run."""
+        return read_json(self.clone / "metrics" / f"{name}.json")
+
+    def _dvc(self, *words: str) -> str:
+        environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+        # Progress goes to the screen, what ran comes back.
+        done = subprocess.run(
+            [sys.executable, "-m", "dvc", *words],
+            cwd=self.clone,
+            env=environment,
+            check=True,
+            text=True,
+            stdout=subprocess.PIPE,
+        )
+        return done.stdout
+
+    def _seconds(self, settings: Sequence[str]) -> dict[str, float]:
+        return dict(self._all_seconds().get(" ".join(settings), {}))
+
+    def _all_seconds(self) -> dict[str, Any]:
+        return read_json(self.folder / "seconds.json") if (self.folder / "seconds.json").exists() else {}
+
+    def _keep_seconds(self, settings: Sequence[str], seconds: dict[str, float]) -> None:
+        kept = self._all_seconds() | {" ".join(settings): seconds}
+        (self.folder / "seconds.json").write_text(json.dumps(kept, indent=2) + "\n")
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

@@ -1,0 +1,85 @@
+"""The shoot-out of methods, at several training seeds and at seeds of its own: `make methods`.
+
+Each run is made by the pipeline in a clone (`.methods`), which shares DVC's cache and the store of samples. Existing
+rows of `studies/experiments/methods.csv` are kept, so an interrupted call goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from studies.experiments.clone_runs import CloneRuns
+from studies.experiments.method_settings import METHODS
+from studies.experiments.methods_page import FOLDER, write_page
+
+TABLE = FOLDER / "methods.csv"
+SCRATCH = Path(".methods")
+
+
+def run(name: str, train_seed: int) -> dict[str, Any]:
+    """Run one method at one training seed, and read what came of it.
+
+    Raises:
+        subprocess.CalledProcessError: the run failed; its messages were printed.
+    """
+    method, runs = METHODS[name], CloneRuns(Path.cwd(), SCRATCH.resolve())
+    runs.prepare()
+    settings = method.all_settings(train_seed, SCRATCH.resolve())
+    seconds = runs.run(settings, [*method.costs, "sample_base", "sample_tuned", "verdict"])
+    verdict, curate = runs.metrics("verdict"), runs.metrics("curate")
+    measured, clauses = runs.metrics("measure_tuned")["provenance"], verdict["clauses"]
+    trained = [seconds.get(stage) for stage in method.costs]
+    return {
+        "method": name,
+        "train_seed": train_seed,
+        "target_base": verdict["target_anomaly_rate_base"],
+        "target_tuned": verdict["target_anomaly_rate_tuned"],
+        "target_upper": clauses["target_rate"]["bound"],
+        "worst_prompt": clauses["worst_target_prompt"]["figure"],
+        "new_kinds": clauses["new_kinds"]["figure"],
+        "new_kinds_upper": clauses["new_kinds"]["bound"],
+        "held_out_rise": clauses["held_out"]["figure"],
+        "held_out_upper": clauses["held_out"]["bound"],
+        "diversity_right": clauses["diversity"]["figure"],
+        "diversity_right_low": clauses["diversity"]["bound"],
+        "copies": verdict["copy_rate"],
+        "instance_images": curate["kept"] if method.learns_from_instances else 0,
+        "labels": method.labels,
+        "seconds_train": None if None in trained else round(sum(filter(None, trained)), 1),
+        "seconds_sample": seconds.get("sample_tuned"),
+        "images_drawn": runs.metrics("sample_tuned").get("images_drawn", measured["n"]),
+        "target_images": measured["n_target"],
+        "held_out_images": measured["n"] - measured["n_target"],
+        "verdict": verdict["verdict"],
+        "failed": " ".join(key for key, clause in clauses.items() if clause["passed"] is False),
+        "unsettled": " ".join(key for key, clause in clauses.items() if clause["passed"] is None),
+        "lora_sha256": runs.metrics("train").get("lora_sha256"),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("seeds", type=int, nargs="+")
+    parser.add_argument("--methods", nargs="+", choices=tuple(METHODS), default=list(METHODS))
+    parser.add_argument("--again", action="store_true", help="also run what is in the table")
+    chosen = parser.parse_args()
+    rows = pd.read_csv(TABLE) if TABLE.exists() else pd.DataFrame(columns=["method", "train_seed"])
+    for name in chosen.methods:
+        for seed in chosen.seeds:
+            there = (rows["method"] == name) & (rows["train_seed"] == seed)
+            if there.any() and not chosen.again:
+                continue
+            row = pd.DataFrame([run(name, seed)])
+            rows = pd.concat([rows[~there], row], ignore_index=True) if len(rows) else row
+            order = {method: number for number, method in enumerate(METHODS)}
+            rows = rows.sort_values(["method", "train_seed"], key=lambda column: column.map(order).fillna(column))
+            rows.to_csv(TABLE, index=False, lineterminator="\n")
+            write_page(rows)
+
+
+if __name__ == "__main__":
+    main()
