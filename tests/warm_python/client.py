@@ -8,8 +8,9 @@ import socket
 import sys
 
 MODULES = ("accelerate.", "commands.", "stages.", "studies.", "tests.")
-READ_AT_START = ("DIFFUSERS_", "FSSPEC_", "HF_", "HOME", "LANG", "LC_", "LD_", "LOCPATH", "MKL_", "OMP_", "PYTHON")
-READ_AT_START += ("TORCH", "TQDM_", "TRANSFORMERS_", "TZ", "XDG_")
+OF_THE_SYSTEM = ("HOME", "LANG", "LC_", "LD_", "LOCPATH", "TZ", "XDG_")
+OF_PYTHON = ("DIFFUSERS_", "FSSPEC_", "HF_", "MKL_", "OMP_", "PYTHON", "TORCH", "TQDM_", "TRANSFORMERS_")
+READ_AT_START = OF_THE_SYSTEM + OF_PYTHON
 """How variables begin that the interpreter or a library reads when it starts."""
 READ_LATER = ("PYTHONPATH", "PYTHON_EXEC", "TORCHELASTIC_", "TORCHINDUCTOR_CACHE_DIR", "TORCH_NCCL_")
 """Others of these beginnings; the fork puts PYTHONPATH in its place."""
@@ -66,7 +67,7 @@ def main() -> None:
     found = job(name, sys.argv[1:])
     folder = os.environ.get("ANOMEND_WARM")
     if found is None or folder is None:
-        become_ordinary(name)
+        return become_ordinary(name)
     of, work = found
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
