@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from anomend.params.params import Params
 from anomend.pipeline.fingerprints import (
     DETECTOR,
     GUIDED_MODULES,
@@ -41,11 +44,17 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy_code(tmp_path_factory.mktemp("code"))
 
 
-def fingerprints(root: Path, **changes: Any) -> dict[str, str]:
+@cache
+def parameters(changes: str) -> Params:
+    """The committed parameters with changes, as JSON."""
     user = user_params()
-    for section, values in changes.items():
+    for section, values in json.loads(changes).items():
         user[section] |= values
-    return stage_fingerprints(root, params_of(user))
+    return params_of(user)
+
+
+def fingerprints(root: Path, **changes: Any) -> dict[str, str]:
+    return stage_fingerprints(root, parameters(json.dumps(changes)))
 
 
 def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:

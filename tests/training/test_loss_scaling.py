@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +15,7 @@ from anomend.training import gradients
 from anomend.training.data import TrainingData
 from anomend.training.loop import LoraTrainer
 from anomend.training.loss_scaling import FIRST_FACTOR, LossScaling
+from tests.clones import run
 from tests.conftest import ROOT
 from tests.diffusion.tiny import FORMAT, tiny_transformer, train_params, training_data
 
@@ -120,13 +118,8 @@ finished(trainer, folder)
 
 
 def test_a_training_in_float16_that_is_killed_resumes_to_the_same_file(tmp_path: Path) -> None:
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED_RUN, str(tmp_path / "killed")],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        check=False,
-    )
-    assert killed.returncode == -9
+    killed = run(ROOT, "python", "-c", KILLED_RUN, str(tmp_path / "killed"), check=False)
+    assert killed.returncode == -9, killed.stderr
 
     def every_three_steps(folder: Path, first_factor: float) -> LoraTrainer:
         trainer = half(folder, checkpoint_every=50)
