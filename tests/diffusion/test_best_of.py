@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -113,10 +114,10 @@ def test_its_image_set_is_of_the_pairs_seeds_and_names_those_that_were_drawn(tmp
     write = partial(write_sample_set, first_seed=FIRST, model="tuned", name="mini, best of 4 by d")
     seeds = {"target": {"a": 20}, "held_out": {"bc": 10}}
     assert write(tmp_path / "set", best, seeds=seeds) == 30
-    table = read_imagefolder(tmp_path / "set").set_index(["prompt", "seed"])
-    for (prompt, seed), row in table.iterrows():
-        assert (row["drawn_seed"], row["drawn"], row["anomalies_seen"]) == by_hand(prompt, seed)
-        assert load_image(row["path"])[0, 0, 0] == number(prompt, row["drawn_seed"])
+    table = read_imagefolder(tmp_path / "set")
+    for row in table.to_dict("records"):
+        assert (row["drawn_seed"], row["drawn"], row["anomalies_seen"]) == by_hand(row["prompt"], row["seed"])
+        assert load_image(row["path"])[0, 0, 0] == number(row["prompt"], row["drawn_seed"])
     # Its recipe is not that of the store's images, which are at other seeds: none is taken for one of them.
     assert set(table["recipe"]) == {best.digest} and best.digest != best.samples.digest
     assert best.recipe["best_of"] == {"n": 4, "detector": "d", "first_seed": TRIES}
@@ -126,7 +127,13 @@ def test_its_image_set_is_of_the_pairs_seeds_and_names_those_that_were_drawn(tmp
 
 def test_with_the_miniature_it_is_the_loop_over_images_of_the_base(tmp_path: Path) -> None:
     pipeline = load_pipeline("mini", str(ROOT / "models" / "mini"), "float32")
-    settings = {"steps": 6, "guidance_scale": 4.0, "resolution": 64, "max_sequence_length": 1, "batch_size": 1}
+    settings: dict[str, Any] = {
+        "steps": 6,
+        "guidance_scale": 4.0,
+        "resolution": 64,
+        "max_sequence_length": 1,
+        "batch_size": 1,
+    }
 
     def draw(prompt: str, seeds: Sequence[int]) -> list[Image]:
         return list(sample_images(pipeline, [(prompt, seed) for seed in seeds], **settings, description=""))

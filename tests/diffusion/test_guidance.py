@@ -151,7 +151,7 @@ def test_further_passes_are_recorded(
 def test_layers_that_a_base_does_not_have_are_named(pipeline: StableDiffusion3Pipeline, texts: TextEmbeddings) -> None:
     assert blocks_of("mini", str(ROOT / "models" / "mini")) == len(pipeline.transformer.transformer_blocks) == 6
     with pytest.raises(ValueError, match="names 6, and the base's transformer has the layers 0 to 5"):
-        guided(pipeline, texts, TunedParams(skip_layers=SKIP | {"layers": [1, 6]}), STEPS)
+        guided(pipeline, texts, TunedParams.model_validate({"skip_layers": SKIP | {"layers": [1, 6]}}), STEPS)
     refuse_unknown_layers([5], 6)
     refuse_unknown_layers([7, 8, 9], blocks_of("sd3.5-medium", None))
     refuse_unknown_layers([99], blocks_of("sd3.5-medium", "/nowhere"))

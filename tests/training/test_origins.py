@@ -36,8 +36,8 @@ def test_it_is_the_noise_of_diffusers_own_pipeline() -> None:
     generators = [torch.Generator().manual_seed(seed) for seed in (600_003, 600_009)]
     theirs = pipeline.prepare_latents(2, 4, 32, 32, torch.float32, torch.device("cpu"), generators)
     encoded = replace(encoded_set(3, 1), mean=torch.zeros(3, 1, 4, 8, 8))
-    base = {"source": "base"}
-    origins = {
+    base: dict[str, Any] = {"source": "base"}
+    origins: dict[str, dict[str, Any]] = {
         "0000.png": base | {"seed": 600_003},
         "0001.png": {"source": "drawn_people", "seed": 5},
         "0002.png": base | {"seed": 600_009.0},
@@ -113,9 +113,10 @@ def test_an_image_keeps_its_noise_and_its_view_and_the_pair_its_noise_level() ->
 def test_an_instance_image_is_paired_with_its_planted_twin() -> None:
     losers = replace(encoded_set(3, 9), ids=["a", "b", "c"])
     instance = encoded_set(4, 1)
-    drawn, planted = {"source": "drawn_people"}, {"source": "planted"}
+    drawn: dict[str, Any] = {"source": "drawn_people"}
+    planted: dict[str, Any] = {"source": "planted"}
     large = 2**62 + 1
-    origins = {
+    origins: dict[str, dict[str, Any]] = {
         "0000.png": drawn | {"seed": large},
         "0001.png": drawn | {"seed": 12},
         "0002.png": {"source": "base", "seed": 5},
