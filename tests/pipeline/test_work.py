@@ -142,7 +142,7 @@ def test_looks_do_the_work_of_both_models_at_most() -> None:
 
 
 def test_the_best_of_n_draws_at_most_n_images_for_each_and_says_that_it_may_be_fewer() -> None:
-    changes = {"train": {"method": "none"}, "sample": {"tuned": {"best_of": {"n": 4}}}}
+    changes: dict[str, Any] = {"train": {"method": "none"}, "sample": {"tuned": {"best_of": {"n": 4}}}}
     work = work_of(of("mini", **changes))
     tuned = work["sample_tuned"]
     # No LoRA is trained, so the base draws them.
