@@ -160,7 +160,11 @@ METHODS: dict[str, Method] = {
         settings=("train.method=dpo", "losers.source=planted", "train.dpo.beta_unit=base_error", "train.dpo.beta=20"),
         costs=("losers", "train"),
     ),
-    "best_of_4": _untrained("no training: the first of four images in which the checker finds nothing", "best_of.n=4"),
+    "best_of_4": _untrained(
+        "no training: the first of four images in which the checker finds nothing",
+        "best_of.n=4",
+        "best_of.first_seed=995000000",
+    ),
     "negative_prompt": _untrained(
         "no training: a negative prompt", "negative_prompt='extra limbs, missing limbs, detached limbs'"
     ),
