@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from anomend.confirming.records import Record, new_record, path_of, read_records, record_as_text
+from anomend.confirming.records import Record, new_record, path_of, read_records, record_as_text, refuse_unconfirmable
 from anomend.diffusion.lora import WEIGHT_NAME
 from anomend.params.profiles import resolve
 from anomend.project.dvc_command import dvc
@@ -46,6 +46,7 @@ def _write_record() -> Record:
     params = resolve(read_yaml(PARAMS), PROFILES)
     if params.level == "quick":
         raise ValueError("a quick run proves nothing, so there is nothing to confirm: set level to full")
+    refuse_unconfirmable(params)
     weights = LORA / WEIGHT_NAME
     if not weights.is_file():
         raise ValueError(f"{weights} is missing: run `dvc repro` or `dvc pull`")

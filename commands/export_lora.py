@@ -17,12 +17,18 @@ from anomend.exporting.hub_card import hub_card
 from anomend.exporting.kohya_file import export_kohya, import_kohya
 from anomend.params.resolved import load_params
 from anomend.project.files import write_whole
-from anomend.project.paths import LORA
+from anomend.project.paths import LORA, RESOLVED
 
 
 def finished_run(lora: Path) -> FinishedRun:
     lora_file(lora)
     return read_finished_run(Path(), lora, load_params())
+
+
+def refuse_no_lora(lora: Path) -> None:
+    """A run that trained nothing has nothing to export, except a LoRA from elsewhere."""
+    if lora == LORA and RESOLVED.is_file() and not load_params().train.makes_lora:
+        raise ValueError("train.method = 'none' trained no LoRA, so there is nothing to export: choose another method")
 
 
 def picture_of_the_run() -> Path | None:
@@ -77,6 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             refuse_outputs(options.lora, written)
     if imported:
         print(f"{imported}: {import_kohya(options.from_kohya[0], imported)} modules")
+    if options.out or options.card or options.hub_folder:
+        refuse_no_lora(options.lora)
     if options.out:
         write_kohya(options.lora, options.out)
     if options.card:

@@ -15,6 +15,7 @@ from anomend.project import paths
 from anomend.project.dependencies import recorded_fingerprint
 from anomend.project.run import run_stage
 from anomend.project.shared_folders import shared_folder
+from anomend.training.origins import needs_origins, write_origins
 
 SETS = {"instance": paths.INSTANCE, "class": paths.CLASS_IMAGES, "loser": paths.LOSERS}
 
@@ -34,6 +35,8 @@ def main() -> None:
                 pipeline, folder, base=base, settings=settings, encode=encode, augmented=instance
             )
             save_encoded(paths.ENCODED / f"{name}.safetensors", encoded)
+    if needs_origins(params):
+        write_origins(paths.ENCODED, {name: SETS[name] for name in ("instance", "loser")})
     texts = encode(
         [*params.prompts.target, *params.train.monitor.held_out_prompts, ""],
         max_sequence_length=base.max_sequence_length,

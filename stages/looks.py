@@ -13,15 +13,14 @@ from anomend.comparing.interim import interim_metrics
 from anomend.confirming.records import record_in_force, refuse_another_lora
 from anomend.detectors.table import make_detector
 from anomend.diffusion.lora import lora_sha256
-from anomend.diffusion.model_samplers import both_samplers
 from anomend.diffusion.sample_sets import sampled_tables
+from anomend.diffusion.tuned_model import samplers
 from anomend.measuring.detection import detection_of
 from anomend.measuring.feature_store import FeatureStore
 from anomend.params.resolved import load_params
 from anomend.pictures.image_sets import read_imagefolder
 from anomend.pictures.sample_store import SampleStore
 from anomend.project import paths
-from anomend.project.dependencies import recorded_fingerprint
 from anomend.project.metric_files import write_metrics
 from anomend.project.run import run_stage
 from anomend.project.shared_folders import shared_folder
@@ -32,15 +31,17 @@ from anomend.verdict.rounds import Metrics, Seeds, sample_in_rounds
 
 def main() -> None:
     params = load_params()
-    refuse_another_lora(record_in_force(params, paths.CONFIRMATIONS), lora_sha256(paths.LORA))
+    lora = paths.LORA if params.train.makes_lora else None
+    if lora:
+        refuse_another_lora(record_in_force(params, paths.CONFIRMATIONS), lora_sha256(lora))
     store = SampleStore(shared_folder(Path.cwd(), paths.SAMPLE_STORE, params.sample.store))
     features = FeatureStore(paths.FEATURE_STORE, params.base.device, detection=detection_of(params))
-    sampler_code, first_seed = recorded_fingerprint("sampler"), params.sample.first_seed
+    first_seed = params.sample.first_seed
     detector = cache(lambda: make_detector(params.measure.detector, params.detectors, params.base.device))
-    samplers = cache(lambda: both_samplers(params, store=store, code=sampler_code, lora=paths.LORA))
+    both = cache(lambda: samplers(params, store=store, lora=lora))
 
     def measure(seeds: Seeds) -> tuple[Metrics, Metrics]:
-        tables = sampled_tables(samplers(), paths.SAMPLES, seeds, first_seed)
+        tables = sampled_tables(both(), paths.SAMPLES, seeds, first_seed)
         instances = read_imagefolder(paths.INSTANCE)
         return interim_metrics(tables, instances, detector=detector(), settings=params.measure, store=features)
 

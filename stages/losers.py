@@ -1,4 +1,4 @@
-"""Stage `losers`: anomalous images of the target prompts by the base itself, for preference training."""
+"""Stage `losers`: anomalous images of the target prompts, by the base itself or drawn, for preference training."""
 
 from __future__ import annotations
 
@@ -18,9 +18,15 @@ from anomend.project.shared_folders import shared_folder
 def main() -> None:
     params = load_params()
     settings, method = params.losers, params.train.method
-    wanted = Wanted(prompts=params.prompts.target, **settings.model_dump(exclude={"detector"}))
+    if method == "dpo" and settings.source == "planted":
+        from anomend.collecting.planted_people import write_planted_people
+
+        images = write_planted_people(paths.LOSERS, params.prompts.target, settings.per_prompt, params.collect.seed)
+        metrics = {"images": images, "sampled": 0, "short": {}}
+        return write_metrics(paths.METRICS / "losers.json", metrics, {"source": "planted", "method": method})
+    wanted = Wanted(prompts=params.prompts.target, **settings.model_dump(exclude={"detector", "source"}))
     if method != "dpo":
-        # It needs none. The set is then an empty folder, so that the pipeline is the same for every method.
+        # The set is then an empty folder, so that the pipeline is the same for every method.
         wanted = wanted.none()
     else:
         launch(params.sample.launcher, "stages.losers", parameter="sample.launcher")

@@ -1,4 +1,4 @@
-"""Stages `sample_base` and `sample_tuned`: the same prompts and seeds, without and with the LoRA."""
+"""Stages `sample_base` and `sample_tuned`: the same prompts and seeds, by the base and by the tuned model."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 from anomend.confirming.records import record_in_force, refuse_another_lora
 from anomend.diffusion.lora import lora_sha256
-from anomend.diffusion.model_samplers import model_sampler
 from anomend.diffusion.sample_sets import read_seeds, write_sample_set
+from anomend.diffusion.tuned_metrics import model_name, tuned_metrics
+from anomend.diffusion.tuned_model import sampler_of
 from anomend.params.resolved import load_params
 from anomend.pictures.image_sets import METADATA
 from anomend.pictures.sample_store import SampleStore
 from anomend.project import paths
-from anomend.project.dependencies import recorded_fingerprint
 from anomend.project.files import sha256_of
 from anomend.project.launching import is_main_process, launch
 from anomend.project.metric_files import read_metrics, write_metrics
@@ -25,30 +25,24 @@ from anomend.project.shared_folders import shared_folder
 def main(model: str) -> None:
     params = load_params()
     launch(params.sample.launcher, "stages.sample", model, parameter="sample.launcher")
-    lora = paths.LORA if model == "tuned" else None
-    if lora:
-        refuse_another_lora(record_in_force(params, paths.CONFIRMATIONS), lora_sha256(lora))
+    lora = paths.LORA if model == "tuned" and params.train.makes_lora else None
+    sha256 = lora_sha256(lora) if lora else None
+    if sha256:
+        refuse_another_lora(record_in_force(params, paths.CONFIRMATIONS), sha256)
     store = SampleStore(shared_folder(Path.cwd(), paths.SAMPLE_STORE, params.sample.store))
-    sampler = model_sampler(
-        params.base,
-        params.sample,
-        store=store,
-        code=recorded_fingerprint("sampler"),
-        lora=lora,
-        description=f"sampling {model}",
-        ahead=params.sampled_prompts(),
-    )
+    sampler = sampler_of(model, params, store=store, lora=lora)
     images = write_sample_set(
         paths.SAMPLES / model,
         sampler,
         seeds=read_seeds(read_metrics(paths.METRICS / "looks.json")),
         first_seed=params.sample.first_seed,
         model=model,
-        name=f"{params.base.name} + LoRA {lora_sha256(lora)[:12]}" if lora else params.base.name,
+        name=model_name(model, params, sha256),
         written=is_main_process(),
     )
     if is_main_process():
         metrics = {"images": images, "samples_sha256": sha256_of(paths.SAMPLES / model / METADATA)}
+        metrics |= tuned_metrics(params, sampler, images) if model == "tuned" else {}
         write_metrics(paths.METRICS / f"sample_{model}.json", metrics, sampler.recipe)
         store.prune_to(params.sample.store_gigabytes, keep=sampler.samples.digest)
 

@@ -1,11 +1,11 @@
-"""Stage `train`: fine-tune a LoRA on the instance images, with prior preservation, on one process or several."""
+"""Stage `train`: fine-tune a LoRA, on one process or several; with `train.method: none` there is none."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from anomend.diffusion.bases import BASE_MODELS
-from anomend.exporting.lora_card import lora_card
+from anomend.exporting.lora_card import NO_LORA, lora_card
 from anomend.params.resolved import load_params
 from anomend.project import paths
 from anomend.project.dependencies import recorded_fingerprint
@@ -18,6 +18,13 @@ from anomend.project.shared_folders import shared_folder
 
 def main() -> None:
     params = load_params()
+    if not params.train.makes_lora:
+        from anomend.training.no_training import no_training
+
+        metrics, provenance = no_training(params, paths.LORA, paths.CURVES)
+        write_whole(paths.LORA / "README.md", NO_LORA)
+        write_metrics(paths.METRICS / "train.json", metrics, provenance)
+        return
     launch(params.train.launcher, "stages.train", parameter="train.launcher")
     # Imported only now: torch takes seconds, which a launcher need not wait for.
     from anomend.training.run import TrainingFolders, run_training

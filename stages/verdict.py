@@ -30,6 +30,7 @@ def main() -> None:
         people=read_metrics(METRICS / "people.json"),
         survey=read_metrics(METRICS / "survey.json"),
         exploratory=params.level == "quick",
+        tuned_model=read_metrics(METRICS / "sample_tuned.json").get("tuned_model", ""),
         attempt=record.attempt if record else None,
         plan=plan,
         earlier=[read_findings(each["compare"], each["measure_tuned"]) for each in taken["earlier"]],

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +48,24 @@ TRIED = "tried_network"
 """File beside a reproduced clone in which stages that tried to reach another machine are noted."""
 
 
-def environment() -> dict[str, str]:
-    """This environment with this interpreter's commands first, without the hub, and with one thread a process.
+@cache
+def scratch() -> tempfile.TemporaryDirectory[str]:
+    """A folder that is gone when this process ends; in its file `TRIED`, whatever else tried is noted."""
+    return tempfile.TemporaryDirectory(prefix="tests-")
 
-    `python` itself starts quickly (tests/warm_python).
+
+def environment() -> dict[str, str]:
+    """This environment with this interpreter's commands first, without the network, and with one thread a process.
+
+    `python`, `dvc` and `accelerate` start quickly (tests/warm_python).
     """
-    own = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    own["PATH"] = f"{Path(sys.executable).parent}:{own['PATH']}"
-    return own | warm_python(own["PATH"])
+    if "ANOMEND_WARM" in os.environ:  # It is this environment already.
+        return dict(os.environ)
+    paths = [str(ROOT / "tests" / "no_network"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    own = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
+    own["TRIED_NETWORK"] = f"{scratch().name}/{TRIED}"
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return os.environ | own | {"PATH": path} | warm_python(path, **own)
 
 
 def run(folder: Path, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -61,6 +74,29 @@ def run(folder: Path, *command: str, check: bool = True) -> subprocess.Completed
     if check and done.returncode:
         raise AssertionError(f"{' '.join(command)} failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
     return done
+
+
+def start(folder: Path, *command: str) -> subprocess.Popen[str]:
+    """A command as the leader of a process group of its own."""
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def killed(process: subprocess.Popen[str]) -> int:
+    """Kill the whole group (SIGKILL) of a command that `start` started; returns -9, or the code that it ended with.
+
+    When this returns, none of its processes writes any more: all of them hold the other end of its output.
+    """
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    return process.returncode
 
 
 def clone(folder: Path, changes: dict[str, dict[str, Any]] = SHRUNK) -> Path:
@@ -85,8 +121,11 @@ def clone(folder: Path, changes: dict[str, dict[str, Any]] = SHRUNK) -> Path:
 
 def reproduce_without_network(folder: Path) -> None:
     """`dvc repro` in a clone; attempts to reach another machine are listed in `TRIED` next to it."""
-    guard = [f"PYTHONPATH={ROOT / 'tests' / 'no_network'}", f"TRIED_NETWORK={folder.parent / TRIED}"]
-    run(folder, "env", *guard, "dvc", "repro")
+    run(folder, "env", f"TRIED_NETWORK={folder.parent / TRIED}", "dvc", "repro")
+    # What the libraries tried when the processes imported them that stages are forked from.
+    if (before := Path(scratch().name, TRIED)).exists():
+        with (folder.parent / TRIED).open("a") as notes:
+            notes.write(before.read_text())
 
 
 def copy_made_once(first: Path, folder: Path, make: Callable[[], None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 # Before torch starts: one thread a process. Tests that run side by side would else share the cores twice over, and
 # hashes of trained weights would depend on the number of cores. Processes that tests start inherit it.
@@ -21,14 +22,25 @@ ROOT = Path(__file__).parent.parent
 
 LONGEST = (
     "tests/test_pipeline.py",
+    # It waits for no clone that another process makes.
     "tests/faults",
     "tests/test_training_stage.py",
-    "tests/docs",
+    "tests/test_real_profiles.py",
+    "tests/test_people_decide.py",
+    "tests/test_confirmation.py",
+    "tests/test_samples.py",
+    "tests/training",
+    "tests/curating",
+    "tests/rehearsal",
+    "tests/surveying",
+    "tests/gpu_check",
+    "tests/miniature",
     "tests/judging",
     "tests/collecting",
-    "tests/surveying",
+    "tests/docs",
 )
-"""Files and folders that take minutes: they come first, so that no process ends with one of them while others rest."""
+"""Files and folders that take a minute or more: they come first, so that no process ends with one of them while others
+rest."""
 
 
 def pytest_xdist_auto_num_workers() -> int | None:
@@ -66,3 +78,13 @@ def reproduced_copy(shared_folder: Path) -> Callable[[Path], Path]:
     from tests.clones import copy_reproduced
 
     return lambda folder: copy_reproduced(shared_folder, folder)
+
+
+@pytest.fixture
+def warm_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands that the library starts by `sys.executable` start quickly, as those of `tests.clones.run` do."""
+    from tests.clones import environment
+
+    for name, value in environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "executable", os.environ.get("PYTHON_EXEC", sys.executable))

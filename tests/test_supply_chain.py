@@ -12,7 +12,7 @@ import pytest
 from yaml.constructor import SafeConstructor
 
 from anomend.project.yaml_files import _LOADER
-from tests.clones import environment
+from tests.clones import run
 from tests.conftest import ROOT
 
 OURS = ("anomend", "stages", "commands", "studies")
@@ -81,14 +81,9 @@ def test_no_link_is_in_git() -> None:
     assert [row for row in rows.splitlines() if row.startswith("120000")] == []
 
 
-def test_the_guard_blocks_the_network(tmp_path: Path) -> None:
+@pytest.mark.parametrize("python", [sys.executable, "python"], ids=["ordinary", "warm"])
+def test_the_guard_blocks_the_network(tmp_path: Path, python: str) -> None:
     notes = tmp_path / "tried"
     code = "import socket; socket.create_connection(('192.0.2.1', 80), timeout=2)"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment() | {"PYTHONPATH": str(ROOT / "tests" / "no_network"), "TRIED_NETWORK": str(notes)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run(tmp_path, "env", f"TRIED_NETWORK={notes}", python, "-c", code, check=False)
     assert done.returncode == 1 and "no network here" in done.stderr and "192.0.2.1" in notes.read_text()

@@ -7,14 +7,14 @@ import json
 import random
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.clones import environment, metrics, run, set_params
+from tests.clones import killed, metrics, run, set_params, start
 
 pytestmark = pytest.mark.slow
 
@@ -22,17 +22,26 @@ CURVES = "metrics/training"
 
 
 @pytest.fixture(scope="module")
-def encoded(reproduced_copy: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def untouched(reproduced_copy: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nothing is changed in it."""
     return reproduced_copy(tmp_path_factory.mktemp("encoded") / "clone")
 
 
 @pytest.fixture
-def copied(encoded: Path, tmp_path: Path) -> Iterator[Path]:
+def another_copy(untouched: Path, tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Makes a copy to break, in a folder of this name; it is gone after the test."""
+
+    def copy(name: str) -> Path:
+        return shutil.copytree(untouched, tmp_path / name, symlinks=True)
+
+    yield copy
+    shutil.rmtree(tmp_path)
+
+
+@pytest.fixture
+def copied(another_copy: Callable[[str], Path]) -> Path:
     """A copy to break."""
-    folder = tmp_path / "copy"
-    shutil.copytree(encoded, folder, symlinks=True)
-    yield folder
-    shutil.rmtree(folder)
+    return another_copy("copy")
 
 
 def stage(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -43,35 +52,35 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_killed_at_three_random_moments_it_ends_with_the_same_file(encoded: Path, copied: Path) -> None:
-    for folder in (encoded, copied):
+def test_killed_at_three_random_moments_it_ends_with_the_same_file(
+    copied: Path, another_copy: Callable[[str], Path]
+) -> None:
+    through = another_copy("through")
+    for folder in (through, copied):
         set_params(folder, {"train": {"steps": 40, "checkpoint_every": 1}, "train.monitor": {"every": 20}})
         assert stage(folder, "stages.resolve").returncode == 0
-    whole = stage(encoded, "stages.train")
+    whole = stage(through, "stages.train")
     assert whole.returncode == 0, whole.stderr[-2000:]
 
     before = (copied / "metrics" / "train.json").read_bytes()
     killed_after = sorted(random.SystemRandom().sample(range(1, 39), 3))
     for step in killed_after:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "stages.train"], cwd=copied, env=environment(), stderr=subprocess.DEVNULL
-        )
+        process = start(copied, "python", "-m", "stages.train")
         deadline = time.monotonic() + 300
         while not any(int(p.stem[6:]) >= step for p in copied.glob(".checkpoints/train/*/state-*.safetensors")):
             assert process.poll() is None and time.monotonic() < deadline, f"no checkpoint of step {step}"
             time.sleep(0.01)
-        process.kill()
-        assert process.wait() == -9
+        assert killed(process) == -9
         assert (copied / "metrics" / "train.json").read_bytes() == before
     resumed = stage(copied, "stages.train")
     assert "resuming after step" in resumed.stdout + resumed.stderr
     lora = "models/lora/pytorch_lora_weights.safetensors"
-    assert sha256(copied / lora) == sha256(encoded / lora), f"killed after steps {killed_after}"
-    curves = [sorted((folder / "metrics/training").rglob("*.*")) for folder in (encoded, copied)]
+    assert sha256(copied / lora) == sha256(through / lora), f"killed after steps {killed_after}"
+    curves = [sorted((folder / "metrics/training").rglob("*.*")) for folder in (through, copied)]
     assert len(curves[0]) > 5
     for one, two in zip(*curves, strict=True):
         assert one.read_bytes() == two.read_bytes()
-    assert metrics_of_training(encoded) == metrics_of_training(copied)
+    assert metrics_of_training(through) == metrics_of_training(copied)
 
 
 def metrics_of_training(folder: Path) -> object:
@@ -97,14 +106,11 @@ def test_evaluations_sample_no_image_twice_though_their_steps_are_trained_again(
     set_params(copied, {"sample": {"store": None}})
     assert stage(copied, "stages.resolve").returncode == 0
     shutil.rmtree(copied / ".samples")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "stages.train"], cwd=copied, env=environment(), stderr=subprocess.DEVNULL
-    )
+    process = start(copied, "python", "-m", "stages.train")
     while not evaluated(copied):
         assert process.poll() is None
         time.sleep(0.01)
-    process.kill()
-    assert process.wait() == -9 and not list(copied.glob(".checkpoints/train/*/state-*"))
+    assert killed(process) == -9 and not list(copied.glob(".checkpoints/train/*/state-*"))
     # From the first step on, and once more.
     for _ in range(2):
         done = stage(copied, "stages.train")
@@ -131,21 +137,18 @@ def test_a_replacement_machine_goes_on_from_the_checkpoints_that_were_kept(copie
         (machine / ".checkpoints").mkdir(exist_ok=True)
         shutil.rmtree(machine / ".checkpoints" / "train", ignore_errors=True)
         (machine / ".checkpoints" / "train").symlink_to(kept)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "stages.train"], cwd=copied, env=environment(), stderr=subprocess.DEVNULL
-    )
+    process = start(copied, "python", "-m", "stages.train")
     deadline = time.monotonic() + 300
     while not list(kept.glob("*/state-*.safetensors")):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
-    process.kill()
-    process.wait()
+    assert killed(process) == -9
     done = stage(replacement, "stages.train")
     assert done.returncode == 0 and "resuming after step" in done.stdout + done.stderr, done.stderr[-2000:]
 
 
-def test_the_saved_lora_draws_what_the_trained_adapter_drew(encoded: Path) -> None:
-    trained = json.loads((encoded / "metrics" / "train.json").read_text())
+def test_the_saved_lora_draws_what_the_trained_adapter_drew(untouched: Path) -> None:
+    trained = json.loads((untouched / "metrics" / "train.json").read_text())
     assert trained["reload_difference"] <= 1
 
 
@@ -155,6 +158,31 @@ def test_preference_training_runs_end_to_end(copied: Path) -> None:
     assert found["train"]["provenance"]["n_losers"] == 6
     assert (copied / "metrics/training/plots/metrics/preference_accuracy.tsv").exists()
     assert found["verdict"]["verdict"] in {"corrected", "not_corrected", "inconclusive"}
+
+
+def test_images_keep_their_noise_and_planted_losers_are_twins_at_a_strength_of_the_base(copied: Path) -> None:
+    def train_on(**changes: object) -> dict[str, Any]:
+        set_params(copied, {"train": {"method": "dpo"}, **changes})  # type: ignore[dict-item]
+        for name in ("resolve", "losers", "encode", "train"):
+            done = stage(copied, f"stages.{name}")
+            assert done.returncode == 0, done.stderr[-2000:]
+        return json.loads((copied / "metrics/train.json").read_text())
+
+    run(copied, "dvc", "unprotect", "data/encoded", "models/lora")
+    fresh = train_on()
+    assert not (copied / "data/encoded/origins.json").exists() and "dpo_beta" not in fresh
+    own = train_on(**{"train.dpo": {"noise": "own"}})
+    origins = json.loads((copied / "data/encoded/origins.json").read_text())
+    assert {origin["source"] for origin in origins["loser"].values()} == {"base"}
+    assert own["lora_sha256"] != fresh["lora_sha256"]
+    dpo = {"noise": None, "beta": 20.0, "beta_unit": "base_error"}
+    planted = train_on(**{"train.dpo": dpo, "losers": {"source": "planted", "per_prompt": 3}})
+    assert planted["provenance"]["n_losers"] == 6 and 20 / planted["dpo_beta"] < 10
+    origins = json.loads((copied / "data/encoded/origins.json").read_text())
+    # Six images were collected, so each that was kept has its twin.
+    seeds = {origin["seed"] for origin in origins["loser"].values()}
+    assert {origin["source"] for origin in origins["loser"].values()} == {"planted"} and len(seeds) == 6
+    assert {origin["seed"] for origin in origins["instance"].values()} <= seeds
 
 
 def test_rewards_teach_end_to_end_and_a_killed_run_ends_with_the_same_file(copied: Path) -> None:
@@ -185,7 +213,7 @@ def test_rewards_teach_end_to_end_and_a_killed_run_ends_with_the_same_file(copie
         "runpy.run_module('stages.train', run_name='__main__')",
     ]
     shutil.rmtree(copied / "models/lora")
-    assert run(copied, sys.executable, "-c", "\n".join(dying), check=False).returncode == -9
+    assert run(copied, "python", "-c", "\n".join(dying), check=False).returncode == -9
     again = stage(copied, "stages.train")
     assert again.returncode == 0 and "resuming after step" in again.stdout + again.stderr, again.stderr[-2000:]
     assert sha256(copied / "models/lora/pytorch_lora_weights.safetensors") == expected
@@ -258,7 +286,7 @@ def test_a_full_disk_while_checkpointing_loses_no_step_that_was_saved(copied: Pa
         "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)",
         "runpy.run_module('stages.train', run_name='__main__')",
     ]
-    done = run(copied, sys.executable, "-c", "\n".join(limited), check=False)
+    done = run(copied, "python", "-c", "\n".join(limited), check=False)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "nothing finished is lost" in done.stderr
     assert [path.name for path in copied.glob(".checkpoints/train/*/state-*")] == ["state-0000004.safetensors"]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Sequence
 
 from anomend.collecting.image import SourceImage, SourceSettings
-from anomend.miniature.drawn_people import POSTURES, render, sample_individual, sample_scene
+from anomend.miniature.drawn_people import POSTURES, Scene, render, sample_individual, sample_scene
 from anomend.miniature.scenery import PLACES
 from anomend.project.seeding import derived_seed, python_random
 
@@ -29,22 +30,28 @@ def collect_drawn_people(prompts: Sequence[str], count: int, seed: int) -> Itera
     Raises:
         ValueError: a prompt that the world cannot draw.
     """
-    scenes = [(prompt, *parse_prompt(prompt)) for prompt in prompts]
-    individual = sample_individual(python_random(seed, "individual"))
     for index in range(count):
-        prompt, posture, place = scenes[index % len(scenes)]
-        rng = python_random(seed, "instance", index)
-        scene = sample_scene(rng=rng, posture=posture, place=place, individual=individual)
+        prompt, scene, rng, drawing = scene_of(prompts, index, seed)
         yield SourceImage(
             image=render(scene, rng),
             text=prompt,
             prompt=prompt,
-            provenance={
-                "seed": derived_seed(seed, "instance", index),
-                "model": "miniature world",
-                "light": scene.light,
-            },
+            provenance={"seed": drawing, "model": "miniature world", "light": scene.light},
         )
+
+
+def scene_of(prompts: Sequence[str], index: int, seed: int) -> tuple[str, Scene, random.Random, int]:
+    """One scene of the individual: its prompt, the scene, what its drawing draws from, and the drawing's seed.
+
+    Raises:
+        ValueError: a prompt that the world cannot draw.
+    """
+    scenes = [(prompt, *parse_prompt(prompt)) for prompt in prompts]
+    individual = sample_individual(python_random(seed, "individual"))
+    prompt, posture, place = scenes[index % len(scenes)]
+    rng = python_random(seed, "instance", index)
+    scene = sample_scene(rng=rng, posture=posture, place=place, individual=individual)
+    return prompt, scene, rng, derived_seed(seed, "instance", index)
 
 
 def parse_prompt(prompt: str) -> tuple[str, str]:

@@ -66,9 +66,10 @@ def new_record(params: Params, lora_sha256: str, attempt: int) -> Record:
         attempt: its number, from 1.
 
     Raises:
-        ValueError: it would take more seeds than a range has.
+        ValueError: it would take more seeds than a range has, or the tuned model is not one that can be confirmed.
     """
-    seeds = max(params.sample.target_seeds_per_prompt, params.sample.held_out_seeds_per_prompt)
+    refuse_unconfirmable(params)
+    seeds = params.sample.most_seeds
     if seeds > RANGE:
         raise ValueError(f"a confirmation has at most {RANGE:,} seeds per prompt, and sample asks for {seeds:,}")
     level = level_of(attempt, params.verdict.level)
@@ -122,6 +123,7 @@ def record_in_force(params: Params, folder: Path) -> Record | None:
     first = params.sample.first_seed
     if params.seed_ranges()["sample.first_seed"].stop <= RESERVED:
         return None
+    refuse_unconfirmable(params)
     record = next((each for each in read_records(folder) if each.first_seed == first), None)
     if record is None:
         raise ValueError(
@@ -150,14 +152,26 @@ def refuse_another_lora(record: Record | None, lora_sha256: str) -> None:
         )
 
 
+def refuse_unconfirmable(params: Params) -> None:
+    """A confirmation is of one LoRA, and of images at its own seeds."""
+    if not params.train.makes_lora:
+        raise ValueError("train.method = 'none' trains no LoRA, and a confirmation is of one: choose another method")
+    if params.sample.tuned.best_of.n is not None:
+        raise ValueError(
+            "sample.tuned.best_of draws from seeds of its own, which everyday runs have seen, so it cannot be "
+            "confirmed: set sample.tuned.best_of.n to none"
+        )
+
+
 def _settings(params: Params, **changes: dict[str, Any]) -> dict[str, Any]:
     """What a record fixes, with changes by section."""
     results = params.model_dump(mode="json")
     decides = ("first_seed", "target_seeds_per_prompt", "held_out_seeds_per_prompt", "steps", "guidance_scale")
+    tuned = {"tuned": results["sample"]["tuned"]} if params.sample.tuned.in_use else {}
     settings = {
         "base": {name: results["base"][name] for name in ("name", "resolution", "dtype", "quantise", "t5_8bit")},
         "prompts": results["prompts"],
-        "sample": {name: results["sample"][name] for name in decides},
+        "sample": {name: results["sample"][name] for name in decides} | tuned,
         "verdict": results["verdict"],
         "detector": results["measure"]["detector"],
     }
@@ -170,8 +184,8 @@ def _difference(section: str, values: Any, recorded: Any, path: Path) -> str:
     advice = f"a confirmation with other settings takes a record of its own ({COMMAND})"
     if not isinstance(values, dict):
         return f"measure.{section} = {values!r} where {path} names {recorded!r}: {advice}"
-    name = next(name for name in values if values[name] != recorded.get(name))
-    return f"{section}.{name} = {values[name]!r} where {path} names {recorded.get(name)!r}: {advice}"
+    name = next(name for name in {**values, **recorded} if values.get(name) != recorded.get(name))
+    return f"{section}.{name} = {values.get(name)!r} where {path} names {recorded.get(name)!r}: {advice}"
 
 
 def _is_committed(path: Path) -> bool:

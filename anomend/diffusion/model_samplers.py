@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from anomend.diffusion.recipes import sampling_recipe, text_recipe
 from anomend.diffusion.stored_sampling import Draw, Image, StoredSampler
 from anomend.diffusion.text_store import TextStore
 from anomend.params.diffusion import BaseModelParams, SampleParams
-from anomend.params.params import Params
 from anomend.pictures.sample_store import SampleStore
-from anomend.project.paths import MODELS
+
+if TYPE_CHECKING:
+    from diffusers import StableDiffusion3Pipeline
+
+    from anomend.diffusion.embeddings import TextEmbeddings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guidance:
+    """How a model is guided besides the guidance scale."""
+
+    recipe: Mapping[str, Any]
+    """What an image depends on therefore; replaces or adds to `recipes.sampling_recipe`."""
+    texts: Sequence[str] = field(default=())
+    """Texts that it needs besides the prompts."""
+    apply: Callable[[StableDiffusion3Pipeline, TextEmbeddings], StableDiffusion3Pipeline]
+    """Returns a loaded pipeline with this guidance."""
 
 
 def model_sampler(
@@ -21,6 +38,7 @@ def model_sampler(
     store: SampleStore,
     code: str,
     lora: Path | None = None,
+    guidance: Guidance | None = None,
     description: str = "sampling",
     ahead: Sequence[str] = (),
 ) -> StoredSampler:
@@ -32,6 +50,7 @@ def model_sampler(
         store: keeps the images.
         code: fingerprint of the code that samples: `sampler` in resolved/code.json.
         lora: folder of the LoRA; None: the base itself.
+        guidance: how it is guided besides; None: by the guidance scale alone.
         description: names the images in the progress bar.
         ahead: prompts of later stages, whose texts are encoded too where text encoders have to be loaded.
 
@@ -44,10 +63,12 @@ def model_sampler(
         from anomend.diffusion.sampling import load_sampler, sample_images, sampling_options
         from anomend.diffusion.texts import StoredTexts
 
-        stored = StoredTexts(base, TextStore(store.folder), text_recipe(recipe), ahead=ahead)
-        pipeline, texts = load_sampler(base, prompts, stored)
+        stored = StoredTexts(base, TextStore(store.folder), text_recipe(plain), ahead=ahead)
+        pipeline, texts = load_sampler(base, [*prompts, *(guidance.texts if guidance else ())], stored)
         if lora is not None:
             load_lora(pipeline, lora)
+        if guidance is not None:
+            pipeline = guidance.apply(pipeline, texts)
         options = sampling_options(base, sample)
 
         def draw(prompt: str, seeds: Sequence[int]) -> list[Image]:
@@ -56,7 +77,8 @@ def model_sampler(
 
         return draw
 
-    recipe = sampling_recipe(base, sample, code=code, lora=_digest(lora))
+    plain = sampling_recipe(base, sample, code=code, lora=_digest(lora))
+    recipe = plain | dict(guidance.recipe) if guidance else plain
     return StoredSampler(
         recipe=recipe,
         samples=store.samples(recipe),
@@ -64,22 +86,6 @@ def model_sampler(
         block_size=sample.batch_size,
         description=description,
     )
-
-
-def both_samplers(params: Params, *, store: SampleStore, code: str, lora: Path) -> dict[str, StoredSampler]:
-    """Samplers of the base and of the tuned model, by `base` and `tuned`; see `model_sampler`."""
-    return {
-        model: model_sampler(
-            params.base,
-            params.sample,
-            store=store,
-            code=code,
-            lora=weights,
-            description=f"sampling {model}",
-            ahead=params.sampled_prompts(),
-        )
-        for model, weights in zip(MODELS, (None, lora), strict=True)
-    }
 
 
 def _digest(lora: Path | None) -> str | None:

@@ -8,11 +8,13 @@ from typing import Any
 
 import pandas as pd
 
+from anomend.diffusion.best_of import BestOf
 from anomend.diffusion.stored_sampling import StoredSampler
 from anomend.pictures.image_sets import ImageFolderWriter
 from anomend.pictures.sample_store import checksum
 from anomend.project.slugs import slug
 
+Sampler = StoredSampler | BestOf
 Seeds = Mapping[str, Mapping[str, int]]
 """By group (`target`, `held_out`) and prompt, how many seeds are sampled, from the first on."""
 
@@ -33,7 +35,7 @@ def requests_of(seeds: Seeds, first_seed: int) -> Iterator[tuple[str, str, range
 
 
 def sampled_tables(
-    samplers: Mapping[str, StoredSampler], folder: Path, seeds: Seeds, first_seed: int
+    samplers: Mapping[str, Sampler], folder: Path, seeds: Seeds, first_seed: int
 ) -> dict[str, pd.DataFrame]:
     """Sample what is missing, and list the images as the image sets will, with the stored files as `path`.
 
@@ -56,7 +58,7 @@ def sampled_tables(
 
 def write_sample_set(
     folder: Path,
-    sampler: StoredSampler,
+    sampler: Sampler,
     *,
     seeds: Seeds,
     first_seed: int,
@@ -89,11 +91,18 @@ def write_sample_set(
         return len(images)
     writer = ImageFolderWriter(folder)
     # Nothing runs again for another device, which rounds differently: so each image says what it was sampled on.
-    about = {"source": model, "model": name, "device": sampler.recipe["device"], "recipe": sampler.samples.digest}
+    about = {"source": model, "model": name, "device": sampler.recipe["device"], "recipe": sampler.digest}
     for group, prompt, numbers in rows:
         for seed in numbers:
             path = images[prompt, seed]
-            row = {"text": prompt, "prompt": prompt, "seed": seed, "group": group, **about}
+            row = {
+                "text": prompt,
+                "prompt": prompt,
+                "seed": seed,
+                "group": group,
+                **about,
+                **sampler.about(prompt, seed),
+            }
             writer.add_stored(f"{slug(prompt)}-{seed}.png", path, checksum(path), **row)
     writer.close()
     return len(writer.rows)

@@ -51,6 +51,15 @@ class StoredSampler:
     description: str
     """Names the images in the progress bar; empty: no bar."""
 
+    @property
+    def digest(self) -> str:
+        """The digest of the recipe, by which an image set names it."""
+        return self.samples.digest
+
+    def about(self, prompt: str, seed: int) -> dict[str, Any]:
+        """What an image's row in an image set says besides: nothing."""
+        return {}
+
     def images(self, requests: Sequence[tuple[str, range]], first_seed: int) -> dict[tuple[str, int], Path]:
         """The images of some prompts, made where they are not stored yet.
 

@@ -31,6 +31,8 @@ class FinishedRun:
     verdict: Metrics
     measure_base: Metrics
     measure_tuned: Metrics
+    sampled: Metrics
+    """Content of metrics/sample_tuned.json."""
     images_tuned: pd.DataFrame
     """The tuned model's images: prompt, group ("target" | "held_out"), seed."""
 
@@ -61,6 +63,7 @@ def read_finished_run(root: Path, lora: Path, params: Params) -> FinishedRun:
         verdict=read_metrics(metrics / "verdict.json"),
         measure_base=read_metrics(metrics / "measure_base.json"),
         measure_tuned=read_metrics(metrics / "measure_tuned.json"),
+        sampled=read_metrics(metrics / "sample_tuned.json"),
         images_tuned=pd.read_csv(metrics / "plots" / "images_tuned.csv"),
     )
 

@@ -14,6 +14,7 @@ from huggingface_hub import EvalResult
 from anomend.exporting.card_metadata import card_metadata
 from anomend.exporting.finished_run import FinishedRun
 from anomend.exporting.licences import licence_of
+from anomend.params.tuned import TunedParams
 from anomend.reporting.inputs import Metrics
 from anomend.reporting.rates import prompt_rates
 from anomend.reporting.tables import clause_table, compare_table, headline, prompt_table
@@ -52,12 +53,26 @@ def hub_card(run: FinishedRun, comfyui: str | None = None, picture: str | None =
             "Prompt by prompt": prompt_table(prompt_rates(run.measure_base, run.measure_tuned)),
             "All measures": compare_table(run.compare),
         },
+        sampled=run.sampled,
+        further=further_arguments(run.params.sample.tuned),
         seeds={group: seeds_of(run.images_tuned, group) for group in ("target", "held_out")},
         comfyui=comfyui,
         picture=picture,
     )
     results = [] if run.verdict.get("exploratory") else list(_eval_results(run.compare, run.verdict))
     return f"{card_metadata(run.params, run.base, results)}\n{body}"
+
+
+def further_arguments(tuned: TunedParams) -> str:
+    """What `sample.tuned` adds to a call of diffusers' pipeline, as code."""
+    skip = tuned.skip_layers
+    arguments: dict[str, object] = {}
+    if tuned.negative_prompt is not None:
+        arguments["negative_prompt"] = tuned.negative_prompt
+    if skip.layers:
+        arguments |= {"skip_guidance_layers": skip.layers, "skip_layer_guidance_scale": skip.scale}
+        arguments |= {"skip_layer_guidance_start": skip.start, "skip_layer_guidance_stop": skip.stop}
+    return "".join(f",\n             {name}={value!r}" for name, value in arguments.items())
 
 
 def seeds_of(images: pd.DataFrame, group: str) -> str:

@@ -12,6 +12,13 @@ TEMPLATES = Path(__file__).parent / "templates"
 READS = ("templates/lora_card.md.jinja",)
 """Files that this module reads: a change of them is a change of its code."""
 
+NO_LORA = """# No LoRA
+
+`train.method` was `none`: nothing was trained. The tuned model of this run is the base as `sample.tuned` samples it;
+`tuned_model` in `metrics/sample_tuned.json` says how.
+"""
+"""The card of a run that trained none."""
+
 
 def lora_card(params: Params, base: BaseModel, *, base_weights: str, instance_images: int) -> str:
     """The card's text.

@@ -27,6 +27,7 @@ RESULTS = (
     ("train", "metrics/train.json"),
     ("compare", COMPARE),
     ("verdict", "metrics/verdict.json"),
+    ("sample_tuned", "metrics/sample_tuned.json"),
     *((f"measure@{model}", f"metrics/measure_{model}.json") for model in MODELS),
     ("measure@tuned", "metrics/plots/images_tuned.csv"),
 )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from anomend.params.tuned import SEEDS_PER_TRY, TunedParams
 from anomend.params.types import RUN_SETTING, AnatomyDetector, Prompt, Section, Seed
 
 
@@ -62,6 +63,11 @@ class ClassImageParams(Section):
 class LoserParams(Section):
     """Anomalous images of the base for the target prompts: the losers of `train.method: dpo`."""
 
+    source: Literal["base", "planted"] = Field(
+        "base",
+        description="base: the base's own anomalous images. planted: the scenes of the drawn instance images, each "
+        "with an anomaly planted in it, as the loser of its own image; for the source drawn_people alone.",
+    )
     per_prompt: int = Field(ge=1, description="Anomalous images kept per target prompt.")
     max_tries: int = Field(ge=1, description="Most images sampled per kept image.")
     min_share: float = Field(gt=0, le=1, description=_MIN_SHARE)
@@ -132,3 +138,46 @@ class SampleParams(Section):
         gt=0,
         description="Size of the store, from which on the images that were used longest ago are deleted.",
     )
+    tuned: TunedParams = Field(default=TunedParams())
+
+    @property
+    def passes(self) -> int:
+        """Forward passes of the denoiser for one image: guidance evaluates the prompt and the empty prompt."""
+        return self.steps * (2 if self.guidance_scale > 1 else 1)
+
+    @property
+    def tuned_passes(self) -> int:
+        """The same for one image that the tuned model draws, whether it is kept or not."""
+        return self.passes + self.tuned.skip_layers.guided_steps(self.steps)
+
+    @property
+    def most_seeds(self) -> int:
+        """Seeds of the prompts that have most."""
+        return max(self.target_seeds_per_prompt, self.held_out_seeds_per_prompt)
+
+    @model_validator(mode="after")
+    def _the_tuned_model_can_be_sampled(self) -> SampleParams:
+        tuned = self.tuned
+        if tuned.guided and self.guidance_scale == 1:
+            name = "skip_layers" if tuned.negative_prompt is None else "negative_prompt"
+            raise ValueError(
+                f"sample.tuned.{name} is a part of guidance, and sample.guidance_scale = 1 turns that off: raise it, "
+                f"or leave {name} out"
+            )
+        skip = tuned.skip_layers
+        if skip.layers and not skip.guided_steps(self.steps):
+            raise ValueError(
+                f"sample.tuned.skip_layers: none of sample.steps = {self.steps} steps lies between start = "
+                f"{skip.start:g} and stop = {skip.stop:g} of them: widen these, or sample in more steps"
+            )
+        if tuned.best_of.n and tuned.best_of.detector == "none":
+            raise ValueError(
+                f"sample.tuned.best_of.n = {tuned.best_of.n} needs a detector that tells right images from wrong ones, "
+                "and sample.tuned.best_of.detector = 'none': choose one"
+            )
+        if tuned.best_of.n and self.most_seeds > SEEDS_PER_TRY:
+            raise ValueError(
+                f"sample.tuned.best_of takes at most {SEEDS_PER_TRY:,} seeds per prompt, and sample asks for "
+                f"{self.most_seeds:,}: lower these, or set best_of.n to none"
+            )
+        return self

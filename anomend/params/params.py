@@ -17,6 +17,7 @@ from anomend.params.prompts import PromptParams, content
 from anomend.params.scan import ScanParams
 from anomend.params.survey import SurveyParams
 from anomend.params.training import TrainParams
+from anomend.params.tuned import SEEDS_PER_TRY
 from anomend.params.types import Section
 
 
@@ -57,6 +58,7 @@ class Params(Section):
             "losers.detector": self.losers.detector,
             "train.monitor.detector": self.train.monitor.detector,
             "train.nft.detector": self.train.nft.detector,
+            "sample.tuned.best_of.detector": self.sample.tuned.best_of.detector,
         }
 
     def idle_detectors(self) -> set[str]:
@@ -65,9 +67,10 @@ class Params(Section):
         idle = {
             "collect.base.detector": "base" not in self.collect.counts,
             "class_images.detector": not self.class_images.per_prompt,
-            "losers.detector": self.train.method != "dpo",
-            "train.monitor.detector": not (monitor.every and monitor.seeds_per_prompt),
+            "losers.detector": not self.samples_losers,
+            "train.monitor.detector": not (self.train.makes_lora and monitor.every and monitor.seeds_per_prompt),
             "train.nft.detector": not self.train.rewards_by_detector,
+            "sample.tuned.best_of.detector": self.sample.tuned.best_of.n is None,
         }
         return {parameter for parameter, without_work in idle.items() if without_work}
 
@@ -81,17 +84,23 @@ class Params(Section):
         return models
 
     def sampled_prompts(self) -> list[str]:
-        """Every prompt that this run samples, each once."""
+        """Every text that this run samples with, each once."""
         class_prompts = self.class_images.prompts if self.class_images.per_prompt else []
         watched = self.train.monitor.held_out_prompts
-        return list(dict.fromkeys([*self.prompts.target, *self.prompts.held_out, *class_prompts, *watched]))
+        negative = [] if self.sample.tuned.negative_prompt is None else [self.sample.tuned.negative_prompt]
+        return list(dict.fromkeys([*self.prompts.target, *self.prompts.held_out, *class_prompts, *watched, *negative]))
 
     def preserved_prompts(self) -> list[str]:
         """Held-out prompts that training sees: class images show the same. What they cost is not what others cost."""
-        if not (self.train.class_batch_size and self.class_images.per_prompt):
+        if not (self.train.makes_lora and self.train.class_batch_size and self.class_images.per_prompt):
             return []
         shown = {content(prompt) for prompt in self.class_images.prompts}
         return [prompt for prompt in self.prompts.held_out if content(prompt) in shown]
+
+    @property
+    def samples_losers(self) -> bool:
+        """Whether the base is sampled for losing images."""
+        return self.train.method == "dpo" and self.losers.source == "base"
 
     @property
     def base_images_per_prompt(self) -> int:
@@ -124,12 +133,17 @@ class Params(Section):
     def seed_ranges(self) -> dict[str, range]:
         """The seeds that this run samples images with, by the parameter that they start at; unused ones are empty."""
         sample, monitor, losers, nft = self.sample, self.train.monitor, self.losers, self.train.nft
-        class_images, own = self.class_images, self.collect.base
+        class_images, own, best = self.class_images, self.collect.base, sample.tuned.best_of
+        watched = monitor.seeds_per_prompt if monitor.every and self.train.makes_lora else 0
         used = {
-            "sample": (sample.first_seed, max(sample.target_seeds_per_prompt, sample.held_out_seeds_per_prompt)),
-            "train.monitor": (monitor.first_seed, monitor.seeds_per_prompt if monitor.every else 0),
+            "sample": (sample.first_seed, sample.most_seeds),
+            "sample.tuned.best_of": (
+                best.first_seed,
+                (best.n - 1) * SEEDS_PER_TRY + sample.most_seeds if best.n else 0,
+            ),
+            "train.monitor": (monitor.first_seed, watched),
             "class_images": (class_images.first_seed, class_images.per_prompt * class_images.max_tries),
-            "losers": (losers.first_seed, losers.per_prompt * losers.max_tries if self.train.method == "dpo" else 0),
+            "losers": (losers.first_seed, losers.per_prompt * losers.max_tries if self.samples_losers else 0),
             "train.nft": (nft.first_seed, self.rounds * nft.images_per_prompt if self.train.rewards_by_detector else 0),
             "collect.base": (own.first_seed, self.base_images_per_prompt * own.max_tries),
             "scan": (self.scan.first_seed, self.scan.most_seeds),
@@ -155,6 +169,15 @@ class Params(Section):
             raise ValueError(
                 f"train.monitor.held_out_prompts holds {watched[0]!r}, a target prompt, which is watched anyway: leave "
                 "it out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _the_tuned_model_differs(self) -> Params:
+        if not (self.train.makes_lora or self.sample.tuned.in_use):
+            raise ValueError(
+                "train.method = 'none' trains no LoRA, and sample.tuned sets nothing: the tuned model would be the "
+                "base; set sample.tuned.best_of.n, negative_prompt or skip_layers.layers, or choose another method"
             )
         return self
 
@@ -219,8 +242,19 @@ class Params(Section):
                 "collect.base.detector = 'none' tells no right images of the base from wrong ones, and collect names "
                 "the source base: choose a detector, or another source"
             )
-        if self.train.method == "dpo" and self.losers.detector == "none":
+        if self.samples_losers and self.losers.detector == "none":
             raise ValueError("losers.detector = 'none' finds no losers for train.method = 'dpo': choose a detector")
+        if self.train.method == "dpo" and self.losers.source == "planted":
+            if "drawn_people" not in self.collect.counts:
+                raise ValueError(
+                    "losers.source = 'planted' plants anomalies in drawn people, and collect names none: set "
+                    "collect.source to drawn_people, or losers.source to base"
+                )
+            if self.train.dpo.noise == "own" and "base" not in self.collect.counts:
+                raise ValueError(
+                    "train.dpo.noise = 'own' needs images that were sampled here, and neither winners nor losers are: "
+                    "set losers.source or collect.source to base, or train.dpo.noise to fresh"
+                )
         if self.verdict.evidence == "people+machine" and self.measure.detector == "none":
             raise ValueError(
                 "verdict.evidence = 'people+machine' needs a detector, and measure.detector = 'none': choose one, or "

@@ -14,6 +14,18 @@ class DpoParams(Section):
     """Flow-DPO, used with `train.method: dpo`."""
 
     beta: float = Field(gt=0, le=1e6, description="Strength of the preference: how soon a pair counts as learned.")
+    beta_unit: Literal["absolute", "base_error"] = Field(
+        "absolute",
+        description="absolute: beta as it is. base_error: beta over the base's mean loss on fixed draws of winners and "
+        "losers, so that one beta serves every base; with 20, a pair counts as much learned as likely (logit 1) once "
+        "its winner has gained a tenth of that loss on its loser.",
+    )
+    noise: Literal["fresh", "own"] = Field(
+        "fresh",
+        description="fresh: winner and loser share noise that is drawn anew in each step. own: an image that was "
+        "sampled here keeps the noise that it was sampled from (losers, and winners of the source base), whole and "
+        "unmirrored; others get fresh noise.",
+    )
     instance_loss_weight: float = Field(
         ge=0, le=1000, description="Weight of the winners' flow-matching loss, which keeps them likely; 0: none."
     )
@@ -74,10 +86,11 @@ class MonitorParams(Section):
 class TrainParams(Section):
     """Training of a LoRA by images to learn, by preferences or by rewards."""
 
-    method: Literal["dreambooth", "dpo", "nft", "labels"] = Field(
+    method: Literal["dreambooth", "dpo", "nft", "labels", "none"] = Field(
         description="dreambooth: learn the instance images; dpo: prefer them to the base's own anomalous images; nft: "
         "draw images and learn from the detector's rewards, round by round; labels: learn from labels of the base's "
-        "images. The last two need no instance images. Their defaults: `profiles/methods`."
+        "images. These two need no instance images. none: no LoRA is trained, and the tuned model is the base as "
+        "sample.tuned samples it (docs/baselines.md). Defaults of some: `profiles/methods`."
     )
     launcher: list[str] = Field(
         json_schema_extra=RUN_SETTING,
@@ -146,6 +159,11 @@ class TrainParams(Section):
     monitor: MonitorParams
 
     @property
+    def makes_lora(self) -> bool:
+        """Whether a LoRA is trained at all."""
+        return self.method != "none"
+
+    @property
     def by_rewards(self) -> bool:
         """Whether it learns from rewarded images of the model's own, and from no instance images."""
         return self.method in ("nft", "labels")
@@ -157,6 +175,8 @@ class TrainParams(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> TrainParams:
+        if not self.makes_lora:
+            return self
         watched = self.monitor.every and self.monitor.seeds_per_prompt and self.monitor.detector != "none"
         if not watched and (self.monitor.patience or self.monitor.keep == "best"):
             raise ValueError(

@@ -8,6 +8,7 @@ from pathlib import Path
 from anomend.confirming.records import record_in_force
 from anomend.detectors.table import check_detectors
 from anomend.diffusion.projections import projections_of_any_base, refuse_unknown_targets
+from anomend.diffusion.skipped_layers import blocks_of, refuse_unknown_layers
 from anomend.params.params import Params
 from anomend.pipeline.inputs import absent_inputs
 from anomend.project.extras import refuse_missing
@@ -19,7 +20,7 @@ from anomend.surveying.texts import texts_of
 
 def check_before_run(params: Params, *, root: Path, prices: Path, retired_models: Path) -> None:
     """Check sources, seeds that are for confirmations, paid models and their prices, detectors, names of projections,
-    the survey's translations, optional packages, and files that parameters name.
+    layers to skip, the survey's translations, optional packages, and files that parameters name.
 
     Args:
         params: the parameters in force.
@@ -39,6 +40,7 @@ def check_before_run(params: Params, *, root: Path, prices: Path, retired_models
     refuse_unknown_targets(
         params.train.target_modules, projections_of_any_base(), "the transformer of Stable Diffusion 3"
     )
+    refuse_unknown_layers(params.sample.tuned.skip_layers.layers, blocks_of(params.base.name, params.base.local_folder))
     texts_of(params.survey)
     for setting, package in _optional_packages(params):
         refuse_missing(package, setting)
@@ -66,9 +68,9 @@ def _refuse_drawn_people(params: Params) -> None:
 def _optional_packages(params: Params) -> Iterator[tuple[str, str]]:
     """Settings that need a package of the extras, each with the package."""
     train = params.train
-    if train.quantise_base != "none":
+    if train.makes_lora and train.quantise_base != "none":
         yield f"train.quantise_base = {train.quantise_base!r}", "bitsandbytes"
-    if train.optimizer == "adamw_8bit":
+    if train.makes_lora and train.optimizer == "adamw_8bit":
         yield f"train.optimizer = {train.optimizer!r}", "bitsandbytes"
     if params.base.quantise != "none":
         yield f"base.quantise = {params.base.quantise!r}", "bitsandbytes"
@@ -76,7 +78,7 @@ def _optional_packages(params: Params) -> Iterator[tuple[str, str]]:
         yield "base.t5_8bit = true", "bitsandbytes"
     if params.encode.t5_8bit:
         yield "encode.t5_8bit = true", "bitsandbytes"
-    for tracker in train.monitor.trackers:
+    for tracker in train.monitor.trackers if train.makes_lora else ():
         yield f"train.monitor.trackers = [{tracker}]", tracker
     if params.measure.extractor == "inception":
         yield "measure.extractor = 'inception'", "torch_fidelity"

@@ -27,6 +27,9 @@ SAMPLER = "sampler"
 """Not a stage: the code that turns a base, a LoRA, a prompt and a seed into an image. It is part of the key of stored
 samples, so that a change elsewhere in a stage samples nothing again."""
 SAMPLER_MODULES = ["anomend.diffusion.sampling", "anomend.diffusion.lora"]
+GUIDED_SAMPLER = "guided_sampler"
+"""The same with the guidance of `sample.tuned`, part of the key of the images that have it."""
+GUIDED_MODULES = [*SAMPLER_MODULES, "anomend.diffusion.guidance"]
 DETECTOR = "detector"
 """Not a stage: the code that finds anomalies in an image, part of the key of stored anomalies."""
 RESOLVE = "resolve"
@@ -93,7 +96,8 @@ def stage_fingerprints(root: Path, params: Params) -> dict[str, str]:
     selected = plugins(params)
     modules = {name: module for name, module in stage_modules(root / "dvc.yaml").items() if name != RESOLVE}
     starts = {name: [module, *selected.get(name, ())] for name, module in modules.items()}
-    return module_fingerprints(root, starts | {SAMPLER: SAMPLER_MODULES, DETECTOR: sorted(selected["measure"])})
+    further = {SAMPLER: SAMPLER_MODULES, GUIDED_SAMPLER: GUIDED_MODULES, DETECTOR: sorted(selected["measure"])}
+    return module_fingerprints(root, starts | further)
 
 
 def module_fingerprints(root: Path, modules: Mapping[str, Iterable[str]]) -> dict[str, str]:

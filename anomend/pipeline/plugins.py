@@ -16,13 +16,15 @@ def plugins(params: Params) -> dict[str, set[str]]:
     """
     sources = params.collect.counts
     judges = params.judge.judges
+    choosing = {params.sample.tuned.best_of.detector} if params.sample.tuned.best_of.n else set()
     detectors = {
         "collect": {params.collect.base.detector} if "base" in sources else set(),
         "curate": {detector_for(params.curate.detector, source, params.base.name) for source in sources},
         "class_images": {params.class_images.detector} if params.class_images.per_prompt else set(),
-        "losers": {params.losers.detector} if params.train.method == "dpo" else set(),
+        "losers": {params.losers.detector} if params.samples_losers else set(),
         "train": _training_detectors(params),
-        "looks": {params.measure.detector} if len(params.verdict.looks) > 1 else set(),
+        "looks": {params.measure.detector} | choosing if len(params.verdict.looks) > 1 else set(),
+        "sample_tuned": choosing,
         "measure": {params.measure.detector},
         "judge": {*([params.measure.detector] if "anatomy" in judges else []), params.judge.parts},
     }
@@ -38,6 +40,6 @@ def _training_detectors(params: Params) -> set[str]:
     """Detectors of stage `train`: the one that evaluates, and the one that rewards."""
     train = params.train
     return {
-        *([train.monitor.detector] if train.monitor.every else []),
+        *([train.monitor.detector] if train.makes_lora and train.monitor.every else []),
         *([train.nft.detector] if train.rewards_by_detector else []),
     }

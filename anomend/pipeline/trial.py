@@ -77,10 +77,11 @@ def run_trial(params: Params) -> None:
     images = sample(1)
     work = {"sampling": sampling_time()}
 
-    work["training"] = replace(_training(params, pipeline, texts), device=device)
-    if params.train.quantise_base == "none":
-        _say("sampling with a LoRA")
-        work["adapted"] = sampling_time()
+    if params.train.makes_lora:
+        work["training"] = replace(_training(params, pipeline, texts), device=device)
+        if params.train.quantise_base == "none":
+            _say("sampling with a LoRA")
+            work["adapted"] = sampling_time()
     # At the end, since it leaves the VAE in float32.
     _say(f"encoding {count} images")
     encode_images(pipeline, images[:1], 1)

@@ -35,7 +35,7 @@ class Work:
     measuring: int = 0
     """Images that detectors and feature extractors measure."""
     at_most: bool = False
-    """Whether it may take less, because sampling stops at an earlier look."""
+    """Whether it may take less, because sampling stops at an earlier look, or a right image comes before the n-th."""
     disk_bytes: int = 0
     """About what it writes; DVC's cache has the same once more where the file system cannot share blocks."""
 
@@ -64,7 +64,6 @@ def work_of(
     """
     kept, already_made = kept or {}, already_made or {}
     class_prompts, targets = len(params.class_images.prompts), len(params.prompts.target)
-    preference = params.train.method == "dpo"
     works = [
         collecting_work(params, kept=kept.get("collect", 1.0)),
         selecting_work(
@@ -79,7 +78,7 @@ def work_of(
             params,
             "losers",
             prompts=targets,
-            per_prompt=params.losers.per_prompt if preference else 0,
+            per_prompt=params.losers.per_prompt if params.samples_losers else 0,
             tries=params.losers.max_tries,
             kept=kept.get("losers", 1.0),
         ),
@@ -97,8 +96,13 @@ def work_of(
 
 
 def passes_per_image(params: Params) -> int:
-    """Forward passes for one sampled image: guidance evaluates the prompt and the empty prompt."""
-    return params.sample.steps * (2 if params.sample.guidance_scale > 1 else 1)
+    """Forward passes for one sampled image of the base: guidance evaluates the prompt and the empty prompt."""
+    return params.sample.passes
+
+
+def draws_per_image(params: Params, stage: str) -> int:
+    """Images that a model draws at most for one that is kept: the tuned one may be asked for the best of n."""
+    return params.sample.tuned.best_of.n or 1 if stage != "sample_base" else 1
 
 
 def in_blocks(images: int, params: Params) -> int:
@@ -168,14 +172,17 @@ def sampling_work(params: Params, stage: str, *, already_made: int = 0) -> Work:
         stage: `sample_base` or `sample_tuned`.
         already_made: how many of them need not be sampled again; all of them where stage `looks` samples.
     """
-    images = 0 if in_looks(params) else max(0, samples_made(params) - already_made)
-    passes = images * passes_per_image(params)
+    draws, base = draws_per_image(params, stage), stage == "sample_base"
+    images = 0 if in_looks(params) else max(0, samples_made(params) * draws - already_made)
+    passes = images * (params.sample.passes if base else params.sample.tuned_passes)
+    without_lora = base or not params.train.makes_lora
     return Work(
         stage=stage,
         images=images,
         steps=params.sample.steps,
-        sampling=passes if stage == "sample_base" else 0,
-        adapted=passes if stage == "sample_tuned" else 0,
+        sampling=passes if without_lora else 0,
+        adapted=0 if without_lora else passes,
+        at_most=draws > 1 and images > 0,
         disk_bytes=_pictures(params, images),
     )
 
@@ -190,16 +197,18 @@ def looks_work(params: Params) -> Work:
     if not in_looks(params):
         return Work(stage="looks")
     images = samples_made(params)
-    passes = images * passes_per_image(params)
+    tuned = images * draws_per_image(params, "looks")
+    passes, tuned_passes = images * params.sample.passes, tuned * params.sample.tuned_passes
+    with_lora = params.train.makes_lora
     return Work(
         stage="looks",
-        images=2 * images,
+        images=images + tuned,
         steps=params.sample.steps,
-        sampling=passes,
-        adapted=passes,
+        sampling=passes if with_lora else passes + tuned_passes,
+        adapted=tuned_passes if with_lora else 0,
         measuring=2 * samples(params),
         at_most=True,
-        disk_bytes=2 * _pictures(params, images),
+        disk_bytes=_pictures(params, images + tuned),
     )
 
 
@@ -246,6 +255,8 @@ def training_work(params: Params) -> Work:
     ones. Encoding and rewarding those takes next to nothing beside drawing them, and is left out.
     """
     train, monitor = params.train, params.train.monitor
+    if not train.makes_lora:
+        return Work(stage="train")
     preferred = train.batch_size if train.method == "dpo" else 0
     passes = train.steps * (train.batch_size + preferred + train.class_batch_size)
     evaluations = ceil(train.steps / monitor.every) if monitor.every else 0

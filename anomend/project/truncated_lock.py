@@ -12,6 +12,7 @@ from pathlib import Path
 
 from anomend.project.files import write_whole
 from anomend.project.lock_copy import COPY
+from anomend.project.yaml_files import parse_yaml
 
 REFUSED = "dvc.lock.truncated"
 """Name under which a truncated file is kept beside it, for whoever wants to see it."""
@@ -74,12 +75,11 @@ def is_truncated(found: str, kept: str) -> bool:
 
 def _is_valid(text: str) -> bool:
     """Whether DVC takes the text for a dvc.lock."""
-    import yaml
     from dvc.schema import COMPILED_LOCKFILE_SCHEMA
     from voluptuous import Invalid
 
     try:
-        COMPILED_LOCKFILE_SCHEMA(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
-    except (Invalid, yaml.YAMLError):
+        COMPILED_LOCKFILE_SCHEMA(parse_yaml(text))
+    except (Invalid, ValueError):
         return False
     return True

@@ -35,12 +35,24 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise ValueError(f"{path} is missing")
     try:
-        content = yaml.load(read_text(path), Loader=_LOADER)
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+        content = parse_yaml(read_text(path))
+    except ValueError as error:
+        raise ValueError(f"{path} is not valid YAML: {error}") from None
     if not isinstance(content, dict):
         raise ValueError(f"{path} does not hold a mapping of sections")
     return content
+
+
+def parse_yaml(text: str) -> Any:
+    """The plain values of a YAML text.
+
+    Raises:
+        ValueError: it is not YAML, or has a key twice.
+    """
+    try:
+        return yaml.load(text, Loader=_LOADER)
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from None
 
 
 def to_yaml(content: Any) -> str:

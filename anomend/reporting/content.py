@@ -147,7 +147,9 @@ def content_of(inputs: ReportInputs, rates: Sequence[PromptRates]) -> Content:
         disagreements=_disagreements(inputs),
         contact_sheet=None if inputs.contact_sheet is None else picture_uri(inputs.contact_sheet, CONTACT_SHEET_WIDTH),
         curated=_curated(inputs.curate),
-        costs=evidence.cost_table(collect=inputs.collect, curate=inputs.curate, judge=inputs.judge),
+        costs=evidence.cost_table(
+            collect=inputs.collect, curate=inputs.curate, judge=inputs.judge, sampled=inputs.sampled
+        ),
         commands=COMMANDS,
         rounding=ROUNDING,
         base_model=evidence.key_value_table(inputs.base_model),

@@ -127,8 +127,10 @@ def rater_label(rater: str) -> str:
     return f"{kind} {name.replace('_', ' ')}" if name else kind
 
 
-def cost_table(*, collect: Metrics | None, curate: Metrics | None, judge: Metrics | None) -> Table:
-    """What the run cost: money, images and judges' answers."""
+def cost_table(
+    *, collect: Metrics | None, curate: Metrics | None, judge: Metrics | None, sampled: Metrics | None = None
+) -> Table:
+    """What the run cost: money, images, judges' answers, and the tuned model's images where it is not just a LoRA."""
     rows: list[tuple[str, str]] = []
     if collect is not None:
         rows.append(("Spent on images", _usd(collect)))
@@ -142,6 +144,12 @@ def cost_table(*, collect: Metrics | None, curate: Metrics | None, judge: Metric
         rows += _requests(f"Answers of judge {name}", answers)
     if judge is not None and not list(paid_judges(judge)):
         rows.append(("Spent on judges", "0.00 USD (no paid judge was used)"))
+    if sampled is not None and "images_drawn" in sampled:
+        rows.append(("Images that the tuned model drew", metric_text(sampled, "images_drawn", "count")))
+        rows.append(("The same, per image that is kept", metric_text(sampled, "drawn_per_image")))
+        for model, key in (("tuned", ""), ("base", "_base")):
+            evaluations = metric_text(sampled, f"model_evaluations_per_image{key}")
+            rows.append((f"Model evaluations per image, {model} model", evaluations))
     note = "Seconds and memory of each stage differ between runs: metrics/resources/."
     return Table(("Item", "Value"), tuple(rows), note)
 

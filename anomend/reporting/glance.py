@@ -31,9 +31,16 @@ def subject(inputs: ReportInputs) -> str:
     size = params.get("base", {}).get("resolution")
     images = f"images of {size} px" if size else "images"
     model = f"Profile {params.get('profile')}: {images} by the base model {base}"
+    tuned = tuned_model(inputs)
     if base != "mini":
-        return f"{model}."
-    return f"{model}, the miniature: drawn people, not photographs. It shows the method, not how real models do."
+        return f"{model}. {tuned}".rstrip()
+    words = f"{model}, the miniature: drawn people, not photographs. It shows the method, not how real models do."
+    return f"{words} {tuned}".rstrip()
+
+
+def tuned_model(inputs: ReportInputs) -> str:
+    """What the tuned model is, and what its images cost; empty where it is just a LoRA."""
+    return str((inputs.sampled or {}).get("tuned_model", ""))
 
 
 def key_answers(inputs: ReportInputs, rates: Sequence[PromptRates] = ()) -> tuple[KeyAnswer, ...]:
@@ -173,6 +180,8 @@ def _changed(inputs: ReportInputs) -> str:
     params, train = inputs.parameters.get("train", {}), inputs.train
     if train is None or not params:
         return "Not recorded."
+    if params.get("method") == "none":
+        return "Nothing was trained: the base is sampled in another way, as the sentences above say."
     provenance = train.get("provenance", {})
     method = METHODS.get(str(params.get("method")), str(params.get("method")))
     change = f"A LoRA of rank {params.get('rank')} on {inputs.base_model.get('name')}, by {method}: "
@@ -182,7 +191,8 @@ def _changed(inputs: ReportInputs) -> str:
     if class_images := provenance.get("n_class"):
         change += f", with {class_images:,} right images of the base itself to preserve the rest"
     kept = train.get("kept_step")
-    return change + (f"; the weights are those of step {kept:,}." if kept is not None else ".")
+    change += f"; the weights are those of step {kept:,}." if kept is not None else "."
+    return f"{change} It is also sampled in another way, as the sentences above say." if tuned_model(inputs) else change
 
 
 def _spent(inputs: ReportInputs) -> str:

@@ -54,6 +54,8 @@ class ReportInputs:
     """Base | tuned pairs shown per prompt."""
     picture: str | None = None
     """Address of the side-by-side picture as the Markdown report should link it; None leaves the picture out."""
+    sampled: Metrics | None = None
+    """Content of metrics/sample_tuned.json: what the tuned model is, where it is not just a LoRA, and what it drew."""
     train: Metrics | None = None
     train_loss: pd.DataFrame | None = None
     """Columns step, loss and, where they were logged, prior_loss, validation_loss and anomaly_rate."""

@@ -67,6 +67,7 @@ def read_run(files: RunFiles, params: Params, *, picture: str | None = None) -> 
         images_tuned=pd.read_csv(plots / "images_tuned.csv"),
         pairs_per_prompt=params.report.pairs_per_prompt,
         picture=picture,
+        sampled=read_metrics(metrics / "sample_tuned.json"),
         train=train,
         train_loss=read_curves(training),
         training_samples=samples_while_training(training),

@@ -6,8 +6,8 @@ run continues exactly like an uninterrupted one, and samples get the same noise 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -34,6 +34,10 @@ class TrainingData:
     latent_format: LatentFormat
     losers: EncodedSet | None = None
     """Anomalous images of the base, for preference training."""
+    start_noise: Mapping[int, Mapping[int, torch.Tensor]] = field(default_factory=dict)
+    """By role and row, the noise that an image was sampled from, (C, h, w), where it is known and asked for."""
+    twins: Mapping[int, int] = field(default_factory=dict)
+    """Row of an instance image -> row of the loser that shows its scene."""
     optimality: torch.Tensor | None = None
     """How good each instance image is, (N,), from 0 to 1, for training by rewards: then right and wrong images are
     among them (`negative_aware.optimality`)."""
@@ -134,10 +138,12 @@ def choose_units(data: TrainingData, *, seed: int, step: int, batch_size: int, c
 
 
 def _choose_loser(*, data: TrainingData, losers: EncodedSet, row: int, generator: torch.Generator) -> int:
-    """A random loser of the prompt that the instance image in `row` is of.
+    """The loser that shows the scene of the instance image in `row`, else a random one of its prompt.
 
     One whose caption names no target prompt, or several, is paired with the losers of all prompts.
     """
+    if row in data.twins:
+        return data.twins[row]
     prompt = data.instance.prompts[row]
     rows = [r for r, other in enumerate(losers.prompts) if other == prompt] or list(range(len(losers)))
     return rows[int(torch.randint(len(rows), (), generator=generator))]
@@ -147,24 +153,27 @@ def make_batch(data: TrainingData, units: Sequence[Unit], *, seed: int, step: in
     """Draw a view of each sample, a latent from its VAE posterior, noise and noise level.
 
     A winner and its loser get the same noise, noise level and text, the winner's caption, so that their errors are
-    comparable.
+    comparable. An image whose start noise is in the data gets that instead, and is not mirrored or cropped: it is what
+    this noise became.
     """
     latents, noise, uniform, embeds, pooled, roles = [], [], [], [], [], []
     optimality: list[float] = []
     for draw in (draw for unit in units for draw in unit):
         encoded = data.of(draw.role)
         generator = torch_generator(seed, _NAMES[draw.role], step, draw.slot, encoded.ids[draw.row])
-        view = int(torch.randint(encoded.mean.shape[1], (), generator=generator))
+        own = data.start_noise.get(draw.role, {}).get(draw.row)
+        view = int(torch.randint(encoded.mean.shape[1], (), generator=generator)) if own is None else 0
         mean, std = encoded.mean[draw.row, view], encoded.std[draw.row, view]
         latents.append(data.latent_format.process_in(mean + std * torch.randn(mean.shape, generator=generator)))
         if draw.role != LOSER:
-            noise.append(torch.randn(mean.shape, generator=generator))
+            noise.append(torch.randn(mean.shape, generator=generator) if own is None else own)
             uniform.append(torch.rand((), generator=generator))
             caption = encoded.caption[draw.row]
             embeds.append(encoded.embeds[caption])
             pooled.append(encoded.pooled[caption])
         else:
-            for values in (noise, uniform, embeds, pooled):
+            noise.append(noise[-1] if own is None else own)
+            for values in (uniform, embeds, pooled):
                 values.append(values[-1])
         roles.append(draw.role)
         if data.optimality is not None:

@@ -1,6 +1,7 @@
 """LoRA training on cached latents and text embeddings: one loop for every method, on one process or several.
 
-The objective is in `objectives`, the samples of a step in `data`, what an evaluation measures in `monitoring`.
+The objective is in `objectives`, its gradients in `gradients`, the samples of a step in `data`, what an evaluation
+measures in `monitoring`.
 """
 
 from __future__ import annotations
@@ -9,10 +10,8 @@ import math
 import shutil
 import warnings
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 
-import torch
 from accelerate import Accelerator
 from diffusers import SD3Transformer2DModel
 from diffusers.optimization import get_scheduler
@@ -27,21 +26,15 @@ from anomend.project.timing import timed_work
 from anomend.training.acceleration import accelerate_steps
 from anomend.training.acceleration.garbage import frozen_heap
 from anomend.training.checkpoints import load_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
-from anomend.training.data import Batch, TrainingData, Unit, choose_units, make_batch
-from anomend.training.divergence import check_weights, refuse_gradient, refuse_loss
+from anomend.training.data import TrainingData, choose_units
+from anomend.training.divergence import check_weights, refuse_loss
 from anomend.training.evaluations import Evaluation
+from anomend.training.gradients import Gradients
 from anomend.training.guards import is_finished, keeps_best
 from anomend.training.log import TrainingLog
 from anomend.training.loss_scaling import LossScaling
 from anomend.training.negative_aware import old_decay
-from anomend.training.objectives import (
-    SIGMA_BINS,
-    StepSums,
-    flow_matching,
-    logged_names,
-    predict_velocity,
-    step_sums,
-)
+from anomend.training.objectives import SIGMA_BINS, flow_matching, logged_names
 from anomend.training.optimizers import make_optimizer
 from anomend.training.progress import Progress
 from anomend.training.round_reports import round_report
@@ -88,7 +81,7 @@ class LoraTrainer:
         self.accelerator = accelerator or Accelerator(cpu=transformer.device.type == "cpu")
         self._check_process_count()
         make_deterministic(derived_seed(settings.seed, "lora") % 2**32)
-        self.transformer, self.dtype = transformer, transformer.dtype
+        self.transformer, dtype = transformer, transformer.dtype
         add_lora(
             transformer,
             rank=settings.rank,
@@ -104,7 +97,17 @@ class LoraTrainer:
         self._follows = settings.method == "nft"
         self.weights = TrainedWeights(parameters, settings.ema_decay, with_old=self._follows)
         self.optimizer = make_optimizer(parameters, settings)
-        self.scaling = LossScaling(self.dtype, self.accelerator.device)
+        self.gradients = Gradients(
+            self.model,
+            self.transformer,
+            dtype=dtype,
+            settings=settings,
+            flow=self.flow,
+            weights=self.weights,
+            optimizer=self.optimizer,
+            scaling=LossScaling(dtype, self.accelerator.device),
+            accelerator=self.accelerator,
+        )
         self.progress = Progress(["step", *logged_names(settings), "learning_rate", "gradient_norm"])
         self._resume()
         self.schedule = get_scheduler(
@@ -188,7 +191,7 @@ class LoraTrainer:
             batch_size=settings.batch_size,
             class_batch_size=self._class_batch_size,
         )
-        shared, norm = self._finite_gradients(units)
+        shared, norm = self.gradients.finite(units, self.data, step)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=False)
         self.schedule.step()
@@ -198,71 +201,6 @@ class LoraTrainer:
         row = {"step": step + 1.0, **means, "learning_rate": rate, "gradient_norm": norm}
         self.progress.add_step(row, shared[len(names) :].view(2, SIGMA_BINS))
         return row
-
-    def _finite_gradients(self, units: list[Unit]) -> tuple[torch.Tensor, float]:
-        """Clipped gradients of a step; returns its logged means and bins in one tensor, and the gradient's norm."""
-        step, names = self.progress.done + 1, logged_names(self.settings)
-        while True:
-            sums = self._backward(units)
-            shares = torch.cat([torch.stack([sums.logged[name] for name in names]), sums.bins.flatten()])
-            shared = self.accelerator.reduce(shares, "sum").cpu()
-            for name, value in zip(names, shared.tolist(), strict=False):
-                if not math.isfinite(value):
-                    refuse_loss(self.transformer, f"the {name.replace('_', ' ')} is {value} at step {step}")
-            self.scaling.unscale(self.optimizer)
-            norm = float(
-                gathered(self.accelerator.clip_grad_norm_(self.weights.parameters, self.settings.max_grad_norm))
-            )
-            if math.isfinite(norm):
-                self.scaling.succeeded()
-                return shared, norm
-            self.optimizer.zero_grad(set_to_none=False)
-            if not self.scaling.lowered():
-                # Clipping has spread NaN over all gradients: they are computed again to see where it comes from.
-                self._backward(units)
-                refuse_gradient(self.transformer, f"the gradient's norm is {norm} at step {step}")
-
-    def _backward(self, units: list[Unit]) -> StepSums:
-        """Gradients of this process's share of a step, in parts of at most `micro_batch_size` units."""
-        accelerator, settings = self.accelerator, self.settings
-        share = units[accelerator.process_index :: accelerator.num_processes]
-        size = settings.micro_batch_size or len(share)
-        parts: list[StepSums] = []
-        for start in range(0, len(share), size):
-            batch = make_batch(
-                self.data, share[start : start + size], seed=settings.seed, step=self.progress.done, flow=self.flow
-            )
-            last = start + size >= len(share)
-            with nullcontext() if last else accelerator.no_sync(self.model):
-                part = step_sums(
-                    batch.to(accelerator.device),
-                    predict=self._predict,
-                    predict_base=self._predict_base,
-                    predict_old=self._predict_old if self._follows else None,
-                    settings=settings,
-                    flow=self.flow,
-                )
-                # Processes average their gradients, and the loss is a sum of shares.
-                accelerator.backward(self.scaling.scaled(part.loss * accelerator.num_processes))
-            parts.append(part)
-        logged = {name: sum((part.logged[name] for part in parts), torch.zeros(())) for name in parts[0].logged}
-        bins = sum((part.bins for part in parts[1:]), parts[0].bins)
-        return StepSums(loss=parts[-1].loss.detach(), logged=logged, bins=bins)
-
-    def _predict(self, batch: Batch) -> torch.Tensor:
-        return predict_velocity(self.model, batch, self.dtype)
-
-    @torch.no_grad()
-    def _predict_base(self, batch: Batch) -> torch.Tensor:
-        self.transformer.disable_adapters()
-        velocity = predict_velocity(self.model, batch, self.dtype)
-        self.transformer.enable_adapters()
-        return velocity
-
-    @torch.no_grad()
-    def _predict_old(self, batch: Batch) -> torch.Tensor:
-        with self.weights.as_old():
-            return predict_velocity(self.model, batch, self.dtype)
 
     def _evaluate(self, evaluate: Evaluate) -> None:
         """Evaluate the weights that would be saved now, and remember them if they are the best so far."""
@@ -305,7 +243,7 @@ class LoraTrainer:
         optimizer = {name: gathered(value) for name, value in optimizer_tensors(self.optimizer).items()}
         weights = self.weights.tensors()
         check_weights(weights, self.progress.done)
-        tensors = optimizer | weights | self.scaling.tensors()
+        tensors = optimizer | weights | self.gradients.scaling.tensors()
         if self.accelerator.is_main_process:
             save_checkpoint(self.checkpoints, self.progress.done, tensors | self.progress.tensors())
 
@@ -323,7 +261,7 @@ class LoraTrainer:
             return
         self.progress = Progress.from_tensors(self.progress.columns, done, tensors)
         self.weights.restore(tensors)
-        self.scaling.restore(tensors)
+        self.gradients.scaling.restore(tensors)
         restore_optimizer(self.optimizer, self.weights.shard_optimizer_tensors(tensors))
         if self.accelerator.is_main_process:
             tqdm.write(f"resuming after step {done} from {self.checkpoints}")

@@ -40,6 +40,7 @@ from anomend.training.setup import (
     reload_difference,
 )
 from anomend.training.stored_evaluations import StoredEvaluations, evaluation_recipe
+from anomend.training.strength import with_strength
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,9 +137,10 @@ def run_training(params: Params, folders: TrainingFolders, code: str) -> Trained
     if accelerator.is_main_process:
         for sentence in open_run(folders.checkpoints, identity):
             print(f"train: {sentence}", file=sys.stderr)
+    settings = with_strength(params.train, data, pipeline.transformer)
     trainer = LoraTrainer(
         pipeline.transformer,
-        params.train,
+        settings,
         data,
         checkpoints=run_folder(folders.checkpoints, identity),
         evaluate=make_evaluate(
@@ -236,6 +238,8 @@ def training_metrics(trainer: LoraTrainer) -> dict[str, Any]:
         metrics["rounds"] = len(progress.rounds)
         metrics["norm_ratio_last_tenth"] = round(progress.mean_of_last("norm_ratio"), 6)
         metrics["by_round"] = round_rates(progress.rounds)
+    if settings.method == "dpo" and settings.dpo.beta_unit != "absolute":
+        metrics["dpo_beta"] = round(settings.dpo.beta, 6)
     if not has_prior:
         metrics["prior_loss_reason"] = "train.class_batch_size is 0: no class images"
     return metrics

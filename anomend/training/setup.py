@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,11 +21,12 @@ from anomend.diffusion.lora import load_lora
 from anomend.diffusion.sampling import sample_images, sampling_options
 from anomend.params.params import Params
 from anomend.project.checkouts import found
-from anomend.training.data import TrainingData
+from anomend.training.data import INSTANCE, LOSER, TrainingData
 from anomend.training.evaluations import Evaluation, Image
 from anomend.training.loop import Evaluate
 from anomend.training.monitoring import shared_anomaly_rate, validation_batches, validation_loss
 from anomend.training.objectives import flow_matching
+from anomend.training.origins import needs_origins, read_origins, start_noise, twins
 from anomend.training.rounds import Rounds, drawn_pictures, empty_set
 from anomend.training.stored_evaluations import Draw, StoredEvaluations
 
@@ -42,12 +44,29 @@ def load_training_data(params: Params, encoded: Path) -> TrainingData:
     latent_format = load_latent_format(params.base.name, params.base.local_folder)
     if settings.quirks.skip_latent_shift:
         latent_format = LatentFormat(latent_format.scaling_factor, 0.0)
-    return TrainingData(
+    data = TrainingData(
         instance=empty_set() if settings.by_rewards else load_encoded(encoded / "instance.safetensors"),
         classes=load_encoded(encoded / "class.safetensors") if settings.class_batch_size else None,
         latent_format=latent_format,
         losers=load_encoded(encoded / "loser.safetensors") if settings.method == "dpo" else None,
     )
+    return with_origins(data, params, encoded) if needs_origins(params) else data
+
+
+def with_origins(data: TrainingData, params: Params, encoded: Path) -> TrainingData:
+    """The data with each image's start noise, and each instance image's own loser, as the recipe asks for them."""
+    among = data.losers
+    assert among is not None
+    origins = read_origins(encoded)
+    instance, losers = origins["instance"], origins["loser"]
+    if params.train.dpo.noise == "own":
+        dtype = getattr(torch, params.base.dtype)
+        noise = {
+            INSTANCE: start_noise(data.instance, instance, dtype),
+            LOSER: start_noise(among, losers, dtype),
+        }
+        data = replace(data, start_noise=noise)
+    return replace(data, twins=twins(instance, losers, of=data.instance, among=among))
 
 
 def make_draw(params: Params, pipeline: StableDiffusion3Pipeline, texts: TextEmbeddings) -> Draw:

@@ -72,6 +72,8 @@ class Verdict:
     """The same in a sentence."""
     exploratory: bool = False
     """Whether the run was for a first impression, so that its outcome proves nothing."""
+    tuned_model: str = ""
+    """What the tuned model is and costs, in sentences; empty for a LoRA."""
     attempt: int | None = None
     """Which confirmation this is, counted from 1; None: it is at everyday seeds."""
     looks: Mapping[str, Any] | None = None
@@ -80,7 +82,7 @@ class Verdict:
     def as_metrics(self) -> dict[str, Any]:
         """The content of metrics/verdict.json, without provenance."""
         clauses = {name: clause.as_metrics() for name, clause in self.clauses.items()}
-        first = [sentence for sentence in (EXPLORATORY * self.exploratory, self.decides) if sentence]
+        first = [sentence for sentence in (EXPLORATORY * self.exploratory, self.tuned_model, self.decides) if sentence]
         reasons = [*first, *self.reasons]
         return {
             "verdict": self.outcome,
@@ -104,6 +106,7 @@ def reach_verdict(
     people: Mapping[str, Any] | None = None,
     survey: Mapping[str, Any] | None = None,
     exploratory: bool = False,
+    tuned_model: str = "",
     attempt: int | None = None,
     plan: LookPlan | None = None,
     earlier: Sequence[Findings] = (),
@@ -124,6 +127,7 @@ def reach_verdict(
             copies rest on features of all images all the same.
         survey: content of metrics/survey.json, for the clause `preference`, if it is asked for.
         exploratory: the run was for a first impression.
+        tuned_model: what the tuned model is and costs, in sentences; empty for a LoRA.
         attempt: which confirmation this is; None: none, the seeds are those of everyday runs.
         plan: when the clauses are looked at; None: once.
         earlier: what was found at the looks before the last one, of which the metrics are.
@@ -165,6 +169,7 @@ def reach_verdict(
         evidence=evidence,
         decides=who_decides(evidence, people or {}, str(measure(measure_tuned, "provenance").get("detector") or "")),
         exploratory=exploratory,
+        tuned_model=tuned_model,
         attempt=attempt,
         looks=sampled.as_metrics(1 - thresholds.level) if sampled else None,
     )

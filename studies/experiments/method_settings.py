@@ -102,6 +102,12 @@ def _write_pictures(params: Params, folder: Path) -> list[tuple[str, bool]]:
     return rows
 
 
+def _untrained(about: str, *tuned: str) -> Method:
+    """The base, sampled in another way."""
+    settings = ("train.method=none", *(f"sample.tuned.{one}" for one in tuned))
+    return Method(about=about, settings=settings, costs=(), learns_from_instances=False)
+
+
 _NFT = ("train.method=nft",)
 _LABELS = ("train.method=labels", f"train.nft.images_per_prompt={LABELLED_PER_PROMPT}")
 METHODS: dict[str, Method] = {
@@ -148,5 +154,21 @@ METHODS: dict[str, Method] = {
     "dreambooth_long": Method(
         about="DreamBooth for about as long as rewards train: twelve times the steps",
         settings=("train.steps=3600", "train.monitor.every=300"),
+    ),
+    "dpo_planted": Method(
+        about="Flow-DPO against the drawn scenes with an anomaly planted in each, beta in units of the base's loss",
+        settings=("train.method=dpo", "losers.source=planted", "train.dpo.beta_unit=base_error", "train.dpo.beta=20"),
+        costs=("losers", "train"),
+    ),
+    "best_of_4": _untrained(
+        "no training: the first of four images in which the checker finds nothing",
+        "best_of.n=4",
+        "best_of.first_seed=995000000",
+    ),
+    "negative_prompt": _untrained(
+        "no training: a negative prompt", "negative_prompt='extra limbs, missing limbs, detached limbs'"
+    ),
+    "skip_layers": _untrained(
+        "no training: skip-layer guidance, layers 2 and 3 of six", "skip_layers.layers=[2,3]", "skip_layers.stop=0.5"
     ),
 }

@@ -51,6 +51,7 @@ def run(name: str, train_seed: int) -> dict[str, Any]:
         "labels": method.labels,
         "seconds_train": None if None in trained else round(sum(filter(None, trained)), 1),
         "seconds_sample": seconds.get("sample_tuned"),
+        "images_drawn": runs.metrics("sample_tuned").get("images_drawn", measured["n"]),
         "target_images": measured["n_target"],
         "held_out_images": measured["n"] - measured["n_target"],
         "verdict": verdict["verdict"],

@@ -113,7 +113,7 @@ def zeros() -> list[str]:
 def reward_hole() -> list[str]:
     """Training by rewards (25 rounds) of a detector that is blind to extra arms."""
     _serve(("extra_arm",))
-    return ["train.method=nft", "train.steps=150", f"train.nft.detector={NAME}"]
+    return ["train.method=nft", "train.steps=150", f"train.nft.detector='{NAME}'"]
 
 
 @cache

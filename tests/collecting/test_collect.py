@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ def collect(folder: Path, raw: dict[str, Any], **changes: Any) -> subprocess.Com
     write_params(folder, params_of(raw))
     own = environment() | {"PYTHONPATH": str(ROOT)}
     own.pop("ANOMEND_PAPER_IMAGES", None)
-    command = [sys.executable, "-m", "stages.collect"]
+    command = ["python", "-m", "stages.collect"]
     return subprocess.run(command, cwd=folder, env=own, capture_output=True, text=True, check=False)
 
 

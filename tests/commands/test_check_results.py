@@ -13,6 +13,8 @@ from commands.check_results import broken_links, check_results
 from tests.clones import run
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.usefixtures("warm_interpreter")
+
 
 @pytest.fixture
 def committed(tmp_path: Path) -> Path:

@@ -96,6 +96,37 @@ def test_nothing_is_trained_or_watched_on_reserved_seeds(folder: Path, section: 
         record_in_force(of(**section), folder)
 
 
+def test_how_the_tuned_model_is_sampled_belongs_to_the_record(folder: Path) -> None:
+    negative = {"sample": {"tuned": {"negative_prompt": "extra limbs"}}}
+    with pytest.raises(ValueError, match=r"sample\.tuned = \{'negative_prompt': 'extra limbs'"):
+        record_in_force(confirmed(**negative), folder)
+    assert "tuned" not in new_record(of(), LORA, 1).sample
+    path_of(folder, 1).write_text(record_as_text(new_record(of(**negative), LORA, 1)))
+    commit(folder)
+    assert record_in_force(confirmed(**negative), folder) is not None
+    with pytest.raises(ValueError, match=r"sample\.tuned = None where"):
+        record_in_force(confirmed(), folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"sample": {"tuned": {"best_of": {"n": 2}}}}, "draws from seeds of its own, which everyday runs have seen"),
+        (
+            {"train": {"method": "none"}, "sample": {"tuned": {"negative_prompt": "x"}}},
+            "train.method = 'none' trains no LoRA, and a confirmation is of one",
+        ),
+    ],
+)
+def test_what_has_no_lora_or_no_seeds_of_a_confirmation_is_not_confirmed(
+    folder: Path, changes: dict[str, Any], said: str
+) -> None:
+    assert record_in_force(of(**changes), folder) is None
+    for refused in (lambda: new_record(of(**changes), LORA, 2), lambda: record_in_force(confirmed(**changes), folder)):
+        with pytest.raises(ValueError, match=said):
+            refused()
+
+
 def test_a_record_that_is_not_committed_or_was_changed_does_not_count(folder: Path) -> None:
     path = path_of(folder, 1)
     path.write_text(path.read_text().replace("0.15", "0.25"))

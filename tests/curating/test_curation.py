@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from tests.parameters import params_of, write_params
 def curate(folder: Path, raw: dict[str, Any]) -> subprocess.CompletedProcess[str]:
     write_params(folder, params_of(raw))
     variables = environment() | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "stages.curate"]
+    command = ["python", "-m", "stages.curate"]
     return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
 
 

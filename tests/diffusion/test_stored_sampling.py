@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +15,7 @@ from PIL import Image
 
 from anomend.diffusion.stored_sampling import Draw, StoredSampler, blocks_of
 from anomend.pictures.sample_store import SampleStore
+from tests.clones import killed, start
 from tests.conftest import ROOT
 
 
@@ -84,7 +82,6 @@ def test_a_block_that_lost_an_image_is_made_whole_and_counted(tmp_path: Path) ->
 PROGRAM = """
 import sys, time
 from pathlib import Path
-sys.path.insert(0, {root!r})
 from tests.diffusion.test_stored_sampling import Model, sampler
 class Slow(Model):
     def draw(self, prompt, seeds):
@@ -94,10 +91,8 @@ sampler(Path(sys.argv[1]), Slow()).images([("a", range(30)), ("b", range(17))], 
 """
 
 
-def program(folder: Path, seconds: float) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM.format(root=str(ROOT), seconds=seconds), str(folder)], cwd=ROOT
-    )
+def program(folder: Path, seconds: float) -> subprocess.Popen[str]:
+    return start(ROOT, "python", "-c", PROGRAM.format(seconds=seconds), str(folder))
 
 
 @pytest.mark.slow
@@ -116,8 +111,7 @@ def test_killed_at_any_moment_it_makes_one_block_again_at_most(tmp_path: Path) -
         time.sleep(moments.uniform(0, 0.3))
         if running.poll() is not None:
             break
-        os.kill(running.pid, signal.SIGKILL)
-        running.wait()
+        killed(running)
         kills += 1
     assert kills >= 3
     resumed = sampler(tmp_path / "killed", Model()).images([("a", range(30)), ("b", range(17))], 0)

@@ -112,6 +112,7 @@ def make_run(raw_params: dict[str, Any]) -> Callable[..., FinishedRun]:
             verdict=verdict,
             measure_base=read_metrics(ROOT / MEASURED[0]),
             measure_tuned=read_metrics(ROOT / MEASURED[1]),
+            sampled=read_metrics(ROOT / SAMPLED[1]),
             images_tuned=pd.read_csv(ROOT / IMAGES[1]),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -59,6 +60,27 @@ def test_prompts_and_seeds_are_those_that_were_judged(make_run: MakeRun) -> None
     assert "| instance images | 20, 64 x 64 px |" in text and f"| seed | {run.params.train.seed} |" in text
     assert "| steps | 250 of at most 300, stopped early; the weights are those of step 200 |" in text
     assert "![" not in text and "(pairs.png)" in hub_card(run, picture="pairs.png")
+
+
+def test_how_the_tuned_model_is_sampled_besides_is_said_and_in_the_call(make_run: MakeRun) -> None:
+    skip = {"layers": [1, 2], "scale": 2.5, "start": 0.05, "stop": 0.3}
+    tuned = {"negative_prompt": "it's\nwrong", "skip_layers": skip, "best_of": {"n": 3}}
+    words = "The tuned model is the base with a LoRA, sampled with more."
+    run = make_run(sample={"tuned": tuned})
+    text = hub_card(replace(run, sampled={"tuned_model": words}))
+    assert f"{words} These results are not of the LoRA alone." in text and "from the same seeds" not in text
+    assert "each image is the best of 3: this code draws one" in text
+    (call,) = (
+        node
+        for node in ast.walk(ast.parse(text.split("```python\n")[1].split("```")[0]))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "pipe"
+    )
+    arguments = {word.arg: ast.literal_eval(word.value) for word in call.keywords}
+    assert arguments["negative_prompt"] == "it's\nwrong" and arguments["skip_guidance_layers"] == [1, 2]
+    names = ("scale", "start", "stop")
+    assert [arguments[f"skip_layer_guidance_{name}"] for name in names] == [skip[name] for name in names]
+    plain = hub_card(make_run(sample={"tuned": {}}))
+    assert "from the same seeds" in plain and "negative_prompt" not in plain and "not of the LoRA alone" not in plain
 
 
 def test_seeds_in_words() -> None:

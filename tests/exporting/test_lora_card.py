@@ -36,3 +36,9 @@ def test_a_prompt_with_quotes_is_a_string_in_the_example(raw_params: dict[str, A
     text = card_of(raw_params, "mini").text
     call = text.split("image = pipe(")[1].split(", num_inference_steps")[0]
     assert eval(call) == prompt
+
+
+def test_a_lora_that_the_run_samples_in_another_way_says_so(raw_params: dict[str, Any]) -> None:
+    assert "sample.tuned" not in card_of(raw_params, "mini").text
+    raw_params["sample"]["tuned"] = {"negative_prompt": "extra limbs"}
+    assert "`sample.tuned` in `resolved/params.json`" in card_of(raw_params, "mini").text

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +10,7 @@ import pytest
 import yaml
 
 from anomend.exporting.run_record import check_files, check_links, check_parameters
+from tests.clones import run
 
 PIPELINE = """
 stages:
@@ -37,8 +35,7 @@ FILES = [("train", "train.json"), ("measure@tuned", "tuned.csv")]
 
 def dvc(*arguments: str) -> dict[str, Any]:
     """Run DVC; returns the record that it leaves."""
-    environment = os.environ | {"DVC_NO_ANALYTICS": "1"}
-    subprocess.run([sys.executable, "-m", "dvc", *arguments], check=True, capture_output=True, env=environment)
+    run(Path.cwd(), "env", "DVC_NO_ANALYTICS=1", "dvc", *arguments)
     content: dict[str, Any] = yaml.safe_load(Path("dvc.lock").read_text()) if Path("dvc.lock").exists() else {}
     return content
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import signal
 import subprocess
 from collections.abc import Mapping
-from os import killpg
 from pathlib import Path
 
 import yaml
 
-from tests.clones import environment, run
+from tests.clones import killed, run, start
 from tests.conftest import ROOT
 
 
@@ -50,27 +48,13 @@ def forget(folder: Path, stage: str) -> None:
     (folder / "dvc.lock").write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
-def start(folder: Path, *command: str) -> subprocess.Popen[str]:
-    """A command as the leader of a process group of its own."""
-    return subprocess.Popen(
-        command,
-        cwd=folder,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
 def killed_after(folder: Path, seconds: float, *command: str) -> bool:
     """Start a command and kill its whole group (SIGKILL) after so many seconds; False where it had already ended."""
     process = start(folder, *command)
     try:
         process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
-        killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        killed(process)
         return True
     return False
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import time
-from os import killpg
 from pathlib import Path
 
 import pytest
 
-from tests.clones import run
-from tests.faults.faulty import differences, forget, last_line, outputs, repro, start
+from tests.clones import killed, run, start
+from tests.faults.faulty import differences, forget, last_line, outputs, repro
 from tests.faults.table import Row, record, whole_suite
 
 pytestmark = pytest.mark.slow
@@ -71,8 +69,7 @@ def test_a_cut_off_checkpoint_is_named(reproduced_whole: Path) -> None:
     while not list(folder.glob(CHECKPOINTS)):
         assert running.poll() is None, "it ended before it wrote a checkpoint"
         time.sleep(0.02)
-    killpg(running.pid, signal.SIGKILL)
-    running.communicate()
+    killed(running)
     found = list(folder.glob(CHECKPOINTS))
     found[0].write_bytes(found[0].read_bytes()[:1000])
     refused, _ = repro(folder)

@@ -6,14 +6,12 @@ import json
 import random
 import shutil
 import time
-from os import killpg
 from pathlib import Path
-from signal import SIGKILL
 
 import pytest
 
-from tests.clones import SHRUNK, run, set_params
-from tests.faults.faulty import differences, outputs, start
+from tests.clones import SHRUNK, killed, run, set_params, start
+from tests.faults.faulty import differences, outputs
 from tests.faults.table import Row, record, whole_suite
 
 pytestmark = pytest.mark.slow
@@ -50,9 +48,10 @@ def test_killed_while_sampling(reproduced_whole: Path, stage: str) -> None:
             time.sleep(0.002)
         time.sleep(random.SystemRandom().uniform(0, 0.5))
         if process.poll() is None:
-            killpg(process.pid, SIGKILL)
+            killed(process)
             kills += 1
-        process.communicate()
+        else:
+            process.communicate()
         made = len(lines(folder))
         if process.returncode == 0:
             # It was faster than all kills: once more from the start.

@@ -29,6 +29,7 @@ def measured(rows: list[Row], folder: Path, budget: float = 200) -> dict:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("warm_interpreter")
 def test_steps_images_and_a_run_that_is_killed_and_resumed(tmp_path: Path) -> None:
     results = measured([row for row in ROWS if row.tiny], tmp_path)
     assert {name: result["state"] for name, result in results.items()} == dict.fromkeys(results, "done"), results

@@ -122,7 +122,7 @@ def test_a_run_without_a_detector_goes_on_to_its_verdict(project: Path) -> None:
         measure.main(model)
     compare.main()
     one_look: dict[str, object] = {"looks": 1, "look": 1, "images": 18, "images_planned": 18, "earlier": []}
-    for name, content in {"looks": one_look, "people": {}, "survey": {}}.items():
+    for name, content in {"looks": one_look, "people": {}, "survey": {}, "sample_tuned": {}}.items():
         (project / "metrics" / f"{name}.json").write_text(json.dumps(content))
     verdict.main()
     compared, decided = (

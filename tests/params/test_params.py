@@ -99,12 +99,67 @@ def test_seeds_that_are_not_used_or_only_touch_are_no_matter() -> None:
     resolved(collect={"mix": {"base": 4}, "base": {"first_seed": 19968}})
     labelled = {"pictures": "data/labelled", "labels": "data/labels"}
     resolved(train={"method": "labels", "nft": {"first_seed": 20000}, "labelled": labelled})
-    # 50 rounds of 32 images of each prompt.
-    resolved(train=NFT | {"nft": {"first_seed": 700000 - 1600}})
+    # 60 rounds of 32 images of each prompt.
+    resolved(train=NFT | {"nft": {"first_seed": 700000 - 1920}})
     with pytest.raises(ValueError, match="reaches into the seeds"):
-        resolved(train=NFT | {"nft": {"first_seed": 700000 - 1599}})
+        resolved(train=NFT | {"nft": {"first_seed": 700000 - 1919}})
     resolved(sample={"first_seed": 500000 + 32 * 8}, class_images={"max_tries": 8})
     resolved(sample={"first_seed": 700000}, train={"monitor": {"every": 0, "patience": 0, "keep": "last"}})
+
+
+def test_the_tries_of_the_best_of_n_have_seeds_of_their_own() -> None:
+    resolved(sample={"tuned": {"best_of": {"first_seed": 20000}}})
+    best = {"n": 3, "first_seed": 470000}
+    # Three times 160 seeds, each 10,000 after the other.
+    params = resolved(sample={"tuned": {"best_of": best}})
+    assert params.seed_ranges()["sample.tuned.best_of.first_seed"] == range(470000, 490160)
+    with pytest.raises(ValueError, match=r"class_images\.first_seed = 500000 reaches into the seeds of sample\.tuned"):
+        resolved(sample={"tuned": {"best_of": best | {"first_seed": 480000}}})
+    with pytest.raises(ValueError, match=r"reaches into the seeds of sample\.first_seed"):
+        resolved(sample={"tuned": {"best_of": best | {"first_seed": 20159}}})
+
+
+WITHOUT = {"method": "none"}
+
+
+@pytest.mark.parametrize(
+    ("train", "sample", "said"),
+    [
+        (WITHOUT, {}, "train.method = 'none' trains no LoRA, and sample.tuned sets nothing"),
+        ({}, {"guidance_scale": 1.0, "tuned": {"negative_prompt": "x"}}, "sample.guidance_scale = 1 turns that off"),
+        (
+            WITHOUT,
+            {"guidance_scale": 1.0, "tuned": {"skip_layers": {"layers": [1]}}},
+            "sample.tuned.skip_layers is a part of guidance",
+        ),
+        ({}, {"steps": 5, "tuned": {"skip_layers": {"layers": [1]}}}, "none of sample.steps = 5 steps lies between"),
+        ({}, {"tuned": {"skip_layers": {"layers": []}}}, "sample.tuned.skip_layers.layers = []"),
+        ({}, {"tuned": {"skip_layers": {"layers": [2, 1, 2]}}}, "layers names 2 twice"),
+        ({}, {"tuned": {"skip_layers": {"start": 0.2}}}, "start = 0.2 is not below stop = 0.2"),
+        ({}, {"tuned": {"best_of": {"n": 1}}}, "sample.tuned.best_of.n = 1"),
+        ({}, {"tuned": {"best_of": {"n": 4, "detector": "none"}}}, "and sample.tuned.best_of.detector = 'none'"),
+        ({}, {"target_seeds_per_prompt": 10_001, "tuned": {"best_of": {"n": 2}}}, "at most 10,000 seeds per prompt"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_tuned_model_that_cannot_be_sampled_is_refused(train: Any, sample: Any, said: str) -> None:
+    with pytest.raises(ValueError) as refused:
+        resolved(train=train, sample=sample)
+    assert said in str(refused.value) and len(str(refused.value).splitlines()) == 1
+
+
+def test_without_training_nothing_of_training_is_asked_for() -> None:
+    monitor = {"every": 0, "patience": 3, "keep": "best", "first_seed": 20000}
+    params = resolved(train=WITHOUT | {"monitor": monitor}, sample={"tuned": {"best_of": {"n": 2}}})
+    assert params.class_images.per_prompt == 0 and not params.preserved_prompts()
+    assert {"train.monitor.detector", "class_images.detector"} <= params.idle_detectors()
+    assert "sample.tuned.best_of.detector" not in params.idle_detectors()
+    assert "sample.tuned.best_of.detector" in resolved().idle_detectors()
+    # Real bases have no detector that chooses until one is set.
+    with pytest.raises(ValueError, match=r"sample\.tuned\.best_of\.n = 2 needs a detector"):
+        resolved("sd35-medium", train=WITHOUT, sample={"tuned": {"best_of": {"n": 2}}})
+    negative = resolved(sample={"tuned": {"negative_prompt": "extra limbs"}})
+    assert "extra limbs" in negative.sampled_prompts() and "extra limbs" not in resolved().sampled_prompts()
 
 
 @pytest.mark.parametrize("profile", NAMES)
@@ -114,7 +169,8 @@ def test_the_seeds_of_every_profile_are_apart(profile: str, method: str) -> None
     monitor = detectors | {"every": 50, "validation_draws": 0} if method in ("nft", "labels") else {}
     collecting = BASE | {"base": detectors}
     train = {"method": method, "nft": detectors, "monitor": monitor}
-    ranges = resolved(profile, train=train, collect=collecting).seed_ranges().values()
+    best = {"tuned": {"best_of": {"n": 20} | detectors}}
+    ranges = resolved(profile, train=train, collect=collecting, sample=best).seed_ranges().values()
     seeds = [seed for used in ranges for seed in used]
     assert len(seeds) == len(set(seeds))
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from anomend.params.params import Params
 from anomend.pipeline.fingerprints import (
     DETECTOR,
+    GUIDED_MODULES,
+    GUIDED_SAMPLER,
     LEFT_OUT,
     SAMPLER,
     SAMPLER_MODULES,
@@ -39,11 +44,17 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy_code(tmp_path_factory.mktemp("code"))
 
 
-def fingerprints(root: Path, **changes: Any) -> dict[str, str]:
+@cache
+def parameters(changes: str) -> Params:
+    """The committed parameters with changes, as JSON."""
     user = user_params()
-    for section, values in changes.items():
+    for section, values in json.loads(changes).items():
         user[section] |= values
-    return stage_fingerprints(root, params_of(user))
+    return params_of(user)
+
+
+def fingerprints(root: Path, **changes: Any) -> dict[str, str]:
+    return stage_fingerprints(root, parameters(json.dumps(changes)))
 
 
 def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
@@ -101,6 +112,7 @@ def test_a_changed_constant_makes_exactly_the_stages_stale_that_run_its_module(c
     selected = plugins(params_of(user_params()))
     closures = {name: stage_closure(reader, STAGES[name], selected.get(name, ())).modules for name in FINGERPRINTED}
     closures[SAMPLER] = reader.closure(SAMPLER_MODULES, LEFT_OUT).modules
+    closures[GUIDED_SAMPLER] = reader.closure(GUIDED_MODULES, LEFT_OUT).modules
     closures[DETECTOR] = reader.closure(sorted(selected["measure"]), LEFT_OUT).modules
     files = sorted([*(code / "anomend").rglob("*.py"), *(code / "stages").glob("*.py")])
     assert len(files) > 150

@@ -49,7 +49,7 @@ def test_every_parameter_that_names_a_file_to_read_is_an_input_with_a_link_that_
     paths |= {f"collect.openai.{name}_template" for name in ("individual", "context")}
     paths |= {f"detectors.rtdetr.{name}_model" for name in ("person", "pose")}
     paths |= {f"{section}.detector" for section in ("measure", "class_images", "losers", "train.monitor", "train.nft")}
-    paths |= {"collect.base.detector", "collect.base.model"}
+    paths |= {"collect.base.detector", "collect.base.model", "sample.tuned.best_of.detector"}
     paths |= {"scan.suite", "train.labelled.pictures", "train.labelled.labels"}
     assert set(named_inputs(OWN)) == paths and not paths & pinned
     outs = read_yaml(ROOT / "dvc.yaml")["stages"]["resolve"]["outs"]
@@ -225,6 +225,7 @@ def _without_the_checker() -> dict[str, Any]:
     none = {"detector": "none"}
     return {
         **dict.fromkeys(("measure", "class_images", "losers"), none),
+        "sample": {"tuned": {"best_of": none}},
         "train": {"nft": none, "monitor": none | {"patience": 0, "keep": "last"}},
         "judge": {"judges": []},
     }

@@ -59,16 +59,16 @@ def test_preference_training_handles_winners_losers_and_the_frozen_base() -> Non
 
 def test_rewards_take_the_images_of_all_rounds() -> None:
     work = work_of(of("mini", train={"method": "nft"}))["train"]
-    # 300 steps of 32 + 16 images, and the base's velocity of each. 50 rounds of 64 images; after steps 60, 120, ... 300
-    # 16 images of two target and two further prompts, and 64 fixed draws; at the end two images twice.
-    assert work.steps == 300 and work.training == work.sampling == 300 * 48
-    assert work.images == 50 * 64 + 5 * 64 + 4
+    # 360 steps of 32 + 16 images, and the base's velocity of each. 60 rounds of 64 images in 10 steps; after steps 60,
+    # 120, ... 360 16 images of two target and two further prompts, and 64 fixed draws; at the end two images twice.
+    assert work.steps == 360 and work.training == work.sampling == 360 * 48
+    assert work.images == 60 * 64 + 6 * 64 + 4
     # The old weights' velocity of each drawn image in each step.
-    assert work.adapted == work.images * 40 + 5 * 64 + 300 * 32
+    assert work.adapted == 60 * 64 * 20 + (6 * 64 + 4) * 40 + 6 * 64 + 360 * 32
     assert work_of(of("mini", train={"method": "nft"}))["encode"].encoding == 160
-    # Rounds with half of the sampling steps.
-    fewer = work_of(of("mini", train={"method": "nft", "nft": {"sample_steps": 10}}))["train"]
-    assert work.adapted - fewer.adapted == 50 * 64 * 20 and fewer.images == work.images
+    # Rounds with as many sampling steps as results.
+    more = work_of(of("mini", train={"method": "nft", "nft": {"sample_steps": "none"}}))["train"]
+    assert more.adapted - work.adapted == 60 * 64 * 20 and more.images == work.images
     # Six steps, and two of a second round.
     short = of("mini", train={"method": "nft", "steps": 8, "monitor": {"every": 0, "max_held_out_rate": "none"}})
     assert training_work(short).images == 2 * 64
@@ -139,3 +139,23 @@ def test_looks_do_the_work_of_both_models_at_most() -> None:
     assert work["sample_base"].model_evaluations == work["sample_tuned"].images == 0
     assert work["measure@base"].at_most and not work_of(of("mini"))["measure@base"].at_most
     assert work_of(of("mini"))["looks"].images == 0
+
+
+def test_the_best_of_n_draws_at_most_n_images_for_each_and_says_that_it_may_be_fewer() -> None:
+    changes: dict[str, Any] = {"train": {"method": "none"}, "sample": {"tuned": {"best_of": {"n": 4}}}}
+    work = work_of(of("mini", **changes))
+    tuned = work["sample_tuned"]
+    # No LoRA is trained, so the base draws them.
+    assert tuned.images == 4 * 960 and tuned.sampling == 4 * 960 * 40 and tuned.adapted == 0 and tuned.at_most
+    assert work["sample_base"].images == 960 and not work["sample_base"].at_most
+    assert work["measure@tuned"].images == 960
+    assert not work["train"].amounts and work["class_images"].images == 0
+    looks = work_of(of("mini", **changes, verdict={"looks": [0.2, 1.0]}))["looks"]
+    assert looks.images == 5 * 960 and looks.sampling == 5 * 960 * 40 and looks.adapted == 0
+
+
+def test_skip_layer_guidance_takes_further_passes_of_the_tuned_model() -> None:
+    work = work_of(of("mini", sample={"tuned": {"skip_layers": {"layers": [2]}}}))
+    # Of 20 steps, 1, 2 and 3 are between .01 and .2 of them.
+    assert work["sample_tuned"].adapted == 960 * 43 and work["sample_base"].sampling == 960 * 40
+    assert not work["sample_tuned"].at_most

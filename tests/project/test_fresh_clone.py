@@ -12,6 +12,7 @@ from tests.clones import clone, run
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("warm_interpreter")
 def test_a_metric_changed_by_hand_is_found(tmp_path: Path) -> None:
     root = clone(tmp_path)
     path = root / "metrics" / "collect.json"

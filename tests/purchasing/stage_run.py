@@ -6,12 +6,12 @@ import contextlib
 import io
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import patch
 
 from anomend.project.run import run_stage
+from tests import clones
 from tests.conftest import ROOT
 from tests.purchasing.api_server import ApiServer
 
@@ -35,9 +35,9 @@ def environment(server: ApiServer | None, **changes: str) -> dict[str, str]:
 def start(stage: str, project: Path, server: ApiServer | None) -> subprocess.Popen[str]:
     """The stage in a process of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", f"stages.{stage}"],
+        ["python", "-m", f"stages.{stage}"],
         cwd=project,
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment(server),
+        env=clones.environment() | {"PYTHONPATH": str(ROOT)} | environment(server),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

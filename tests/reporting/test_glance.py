@@ -95,3 +95,13 @@ def test_other_verdicts_and_missing_metrics(inputs: ReportInputs) -> None:
 def test_paid_judges_are_part_of_what_was_spent(inputs: ReportInputs) -> None:
     paid = replace(inputs, judge={"openai": {"spend_usd": 1.25}, "anatomy": {"pairs": 3}, "provenance": {}})
     assert answers(paid)[5].startswith("1.25 USD")
+
+
+def test_a_tuned_model_that_is_not_just_a_lora_is_named_at_the_top(inputs: ReportInputs) -> None:
+    words = "The tuned model is the base without a LoRA."
+    assert words not in subject(inputs)
+    sampled = replace(inputs, sampled={"images": 480, "tuned_model": words})
+    assert subject(sampled).endswith(words) and "also sampled in another way" in answers(sampled)[4]
+    parameters = inputs.parameters | {"train": inputs.parameters["train"] | {"method": "none"}}
+    untrained = answers(replace(sampled, parameters=parameters, train={"lora_sha256": None, "steps": 0}))[4]
+    assert untrained == "Nothing was trained: the base is sampled in another way, as the sentences above say."

@@ -13,6 +13,8 @@ from anomend.reporting.pull_request import LIMIT, pull_request_comment
 from tests.clones import clone, run, set_params
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.usefixtures("warm_interpreter")
+
 
 @pytest.fixture(scope="module")
 def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -20,7 +22,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = clone(tmp_path_factory.mktemp("pull_request"))
     run(folder, "git", "branch", "-m", "main")
     set_params(folder, {"train": {"rank": 5}})
-    run(folder, sys.executable, "-m", "stages.resolve")
+    run(folder, "python", "-m", "stages.resolve")
     verdict = json.loads((folder / "metrics" / "verdict.json").read_text())
     verdict["verdict"] = "inconclusive"
     (folder / "metrics" / "verdict.json").write_text(json.dumps(verdict))

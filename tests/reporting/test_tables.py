@@ -93,6 +93,12 @@ def test_costs(inputs: ReportInputs) -> None:
         cost_table(collect={"spend_usd": None, "reason": "no bill"}, curate=None, judge={"anatomy": {}}).rows
     )
     assert unbilled["Spent on images"] == "n/a (no bill)"
+    sampled = {"images_drawn": 1107, "drawn_per_image": 2.30625, "model_evaluations_per_image": 92.25}
+    sampled |= {"model_evaluations_per_image_base": 40}
+    drew = dict(cost_table(collect=None, curate=None, judge=None, sampled=sampled).rows)
+    assert drew["Images that the tuned model drew"] == "1,107" and drew["The same, per image that is kept"] == "2.306"
+    assert drew["Model evaluations per image, tuned model"].startswith("92.25")
+    assert not {row for row in rows if "drew" in row or "evaluations" in row}
     assert unbilled["Spent on judges"] == "0.00 USD (no paid judge was used)"
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from anomend.training.data import TrainingData
 from anomend.training.evaluations import Evaluation
 from anomend.training.log import TrainingLog
 from anomend.training.loop import LoraTrainer
+from tests.clones import run
 from tests.conftest import ROOT
 from tests.diffusion.tiny import FORMAT, compiles, encoded_set, tiny_transformer, train_params, training_data
 
@@ -280,9 +279,8 @@ train(folder)
 @pytest.mark.slow
 @pytest.mark.parametrize("step", [0, 5, 11])
 def test_a_killed_training_resumes_to_the_same_file(tmp_path: Path, step: int) -> None:
-    command = [sys.executable, "-c", KILLED_RUN, str(step), str(tmp_path / "killed")]
-    killed = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False)
-    assert killed.returncode == -9
+    killed = run(ROOT, "python", "-c", KILLED_RUN, str(step), str(tmp_path / "killed"), check=False)
+    assert killed.returncode == -9, killed.stderr
     trainer, resumed = train(tmp_path / "killed")
     whole, uninterrupted = train(tmp_path / "whole")
     assert resumed == uninterrupted

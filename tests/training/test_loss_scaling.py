@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +11,11 @@ import torch
 
 from anomend.diffusion.embeddings import EncodedSet
 from anomend.diffusion.lora import save_lora
-from anomend.training import loop
+from anomend.training import gradients
 from anomend.training.data import TrainingData
 from anomend.training.loop import LoraTrainer
 from anomend.training.loss_scaling import FIRST_FACTOR, LossScaling
+from tests.clones import run
 from tests.conftest import ROOT
 from tests.diffusion.tiny import FORMAT, tiny_transformer, train_params, training_data
 
@@ -48,18 +46,18 @@ def gradient(dtype: torch.dtype, folder: Path, monkeypatch: pytest.MonkeyPatch, 
     base = tiny_transformer(**shape).to(dtype)
     trainer = LoraTrainer(base, settings, larger_latents(), checkpoints=folder)
     if not scaled:
-        trainer.scaling = LossScaling(torch.float32, torch.device("cpu"))
+        trainer.gradients.scaling = LossScaling(torch.float32, torch.device("cpu"))
     flat = trainer.weights.parameters[0]
     flat.data.copy_(0.1 * torch.randn(flat.shape, generator=torch.Generator().manual_seed(0)))
-    whole = loop.step_sums
+    whole = gradients.step_sums
 
-    def smaller(*args: Any, **kwargs: Any) -> loop.StepSums:
+    def smaller(*args: Any, **kwargs: Any) -> gradients.StepSums:
         sums = whole(*args, **kwargs)
         return replace(sums, loss=sums.loss / SMALLER)
 
     taken: list[torch.Tensor] = []
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "step_sums", smaller)
+        patch.setattr(gradients, "step_sums", smaller)
         patch.setattr(trainer.optimizer, "step", lambda: taken.append(flat.grad.clone()))  # type: ignore[union-attr]
         trainer.step()
     return taken[0]
@@ -90,20 +88,20 @@ def finished(trainer: LoraTrainer, folder: Path) -> str:
 
 def test_a_factor_that_overflows_is_lowered_and_no_step_is_left_out(tmp_path: Path) -> None:
     usual, overflowing = half(tmp_path / "a"), half(tmp_path / "b")
-    overflowing.scaling.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**40, enabled=True)
+    overflowing.gradients.scaling.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**40, enabled=True)
     overflowing.run()
     usual.run()
-    assert overflowing.scaling.scaler.get_scale() < 2.0**40
+    assert overflowing.gradients.scaling.scaler.get_scale() < 2.0**40
     assert [row["step"] for row in overflowing.progress.rows] == list(range(1, 13))
     for name in ("loss", "gradient_norm"):
         assert [row[name] for row in overflowing.progress.rows] == pytest.approx(
             [row[name] for row in usual.progress.rows], rel=1e-2
         )
-    assert usual.scaling.scaler.get_scale() == FIRST_FACTOR
+    assert usual.gradients.scaling.scaler.get_scale() == FIRST_FACTOR
 
 
 KILLED_RUN = """
-import os, signal, sys
+import os, signal, sys, torch
 from pathlib import Path
 from anomend.training import loop
 from tests.training.test_loss_scaling import finished, half
@@ -114,36 +112,33 @@ def dying(self):
     return original(self)
 loop.LoraTrainer.step = dying
 trainer = half(folder)
-trainer.scaling.scaler = loop.torch.amp.GradScaler("cpu", init_scale=2.0**40, growth_interval=3)
+trainer.gradients.scaling.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**40, growth_interval=3)
 finished(trainer, folder)
 """
 
 
 def test_a_training_in_float16_that_is_killed_resumes_to_the_same_file(tmp_path: Path) -> None:
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED_RUN, str(tmp_path / "killed")],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        check=False,
-    )
-    assert killed.returncode == -9
+    killed = run(ROOT, "python", "-c", KILLED_RUN, str(tmp_path / "killed"), check=False)
+    assert killed.returncode == -9, killed.stderr
 
     def every_three_steps(folder: Path, first_factor: float) -> LoraTrainer:
         trainer = half(folder, checkpoint_every=50)
-        trainer.scaling.scaler = torch.amp.GradScaler("cpu", init_scale=first_factor, growth_interval=3)
+        trainer.gradients.scaling.scaler = torch.amp.GradScaler("cpu", init_scale=first_factor, growth_interval=3)
         return trainer
 
     whole = every_three_steps(tmp_path / "whole", 2.0**40)
     expected = finished(whole, tmp_path / "whole")
     # The checkpoint is of step 4: one step after the factor grew, so that its history counts too.
     resumed = half(tmp_path / "killed")
-    scale, steps = resumed.scaling.tensors()["loss_scaling"].tolist()
-    resumed.scaling.scaler = torch.amp.GradScaler("cpu", init_scale=scale, growth_interval=3)
-    resumed.scaling.restore({"loss_scaling": torch.tensor([scale, steps])})
+    scale, steps = resumed.gradients.scaling.tensors()["loss_scaling"].tolist()
+    resumed.gradients.scaling.scaler = torch.amp.GradScaler("cpu", init_scale=scale, growth_interval=3)
+    resumed.gradients.scaling.restore({"loss_scaling": torch.tensor([scale, steps])})
     assert resumed.progress.done == 4 and scale < 2.0**40
     assert finished(resumed, tmp_path / "killed") == expected
     assert resumed.progress.rows == whole.progress.rows
-    assert torch.equal(resumed.scaling.tensors()["loss_scaling"], whole.scaling.tensors()["loss_scaling"])
+    assert torch.equal(
+        resumed.gradients.scaling.tensors()["loss_scaling"], whole.gradients.scaling.tensors()["loss_scaling"]
+    )
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,25 +11,18 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.clones import run
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.slow
 CHANGES = {"steps": 8, "batch_size": 4, "class_batch_size": 2, "micro_batch_size": 2}
-TWO = ["-m", "accelerate.commands.accelerate_cli", "launch", "--config_file", "configs/accelerate/two_cpus.yaml"]
+TWO = ["accelerate", "launch", "--config_file", "configs/accelerate/two_cpus.yaml"]
 
 
 def launch(folder: Path, processes: int, **changes: Any) -> subprocess.CompletedProcess[str]:
     folder.mkdir(exist_ok=True)
-    command = [*(TWO if processes == 2 else []), "-m", "tests.training.trains_tiny"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "1"}
-    return subprocess.run(
-        [sys.executable, *command, str(folder), json.dumps(CHANGES | changes)],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [*(TWO if processes == 2 else ["python"]), "-m", "tests.training.trains_tiny"]
+    return run(ROOT, *command, str(folder), json.dumps(CHANGES | changes), check=False)
 
 
 def what_happened(done: subprocess.CompletedProcess[str]) -> str:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +17,7 @@ from anomend.training.loop import LoraTrainer
 from anomend.training.negative_aware import optimality
 from anomend.training.round_reports import RoundReport, diversity, round_report
 from anomend.training.run import images_learned, training_metrics
+from tests.clones import run
 from tests.conftest import ROOT
 from tests.diffusion.tiny import tiny_transformer, training_data
 from tests.training.reward_runs import PROMPTS, bright, drawn, rounds, texts, train, trainer_of
@@ -67,8 +65,10 @@ def test_the_first_round_is_the_bases_and_the_next_one_the_old_weights(tmp_path:
 
 def test_every_image_of_a_round_is_trained_on_as_often_as_asked(tmp_path: Path, monkeypatch: Any) -> None:
     trainer, seen = trainer_of(tmp_path), []
-    backward = trainer._backward
-    monkeypatch.setattr(trainer, "_backward", lambda units: seen.append(units) or backward(units))
+    backward = trainer.gradients.backward
+    monkeypatch.setattr(
+        trainer.gradients, "backward", lambda units, *rest: seen.append(units) or backward(units, *rest)
+    )
     trainer.run()
     rows = [draw.row for step in seen for (draw,) in step if draw.role == 0]
     for number in range(2):
@@ -125,8 +125,7 @@ train(folder, checkpoint_every=2)
 @pytest.mark.slow
 @pytest.mark.parametrize("step", [3, 5])
 def test_a_killed_run_resumes_to_the_same_file(whole: tuple[LoraTrainer, str], tmp_path: Path, step: int) -> None:
-    command = [sys.executable, "-c", KILLED_RUN, str(step), str(tmp_path / "killed")]
-    killed = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False)
+    killed = run(ROOT, "python", "-c", KILLED_RUN, str(step), str(tmp_path / "killed"), check=False)
     assert killed.returncode == -9 and len(list((tmp_path / "killed" / "checkpoints").glob("state-*"))) == 1
     resumed, again = train(tmp_path / "killed", checkpoint_every=2)
     assert again == whole[1] and resumed.progress.rows == whole[0].progress.rows

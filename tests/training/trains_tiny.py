@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import sys
 from pathlib import Path
@@ -30,6 +31,7 @@ class Sharding(Accelerator):
 
 
 def main() -> None:
+    faulthandler.enable()
     out, changes = Path(sys.argv[1]), json.loads(sys.argv[2])
     stop = changes.pop("stop_after", None)
     dtype = getattr(torch, changes.pop("dtype", "float32"))

@@ -234,6 +234,13 @@ def test_a_quick_run_says_that_it_proves_nothing(exploratory: bool) -> None:
     assert ("proves nothing" in metrics["reasons"][0]) is exploratory
 
 
+def test_a_tuned_model_that_is_not_just_a_lora_is_named_before_all_else() -> None:
+    words = "The tuned model is the base without a LoRA."
+    reasons = reach_verdict(compare(), measured(), THRESHOLDS, tuned_model=words).as_metrics()["reasons"]
+    plain = reach_verdict(compare(), measured(), THRESHOLDS).as_metrics()["reasons"]
+    assert reasons == [words, *plain]
+
+
 def test_a_stricter_level_asks_for_more() -> None:
     close = compare(diversity_right=ratio(0.79))
     assert reach_verdict(close, measured(), THRESHOLDS).clauses["diversity"].passed is True
