@@ -26,7 +26,7 @@ def write_overlay(folder: Path, proposal: Mapping[str, Any], user: Mapping[str, 
     Raises:
         ValueError: params.yaml sets prompts itself, which would win over the profile.
     """
-    if own := sorted(key for key in _set_prompts(user)):
+    if own := _set_by_user(user, classes=bool(proposal["class_prompts_dropped"])):
         raise ValueError(
             f"params.yaml sets {own[0]}, which wins over a profile: empty it there, so that the proposal can be used"
         )
@@ -48,7 +48,7 @@ def _texts(rows: Sequence[Any]) -> list[str]:
     return [row["prompt"] if isinstance(row, Mapping) else str(row) for row in rows]
 
 
-def _set_prompts(user: Mapping[str, Any]) -> list[str]:
-    prompts, classes = user.get("prompts") or {}, user.get("class_images") or {}
-    keys = [f"prompts.{key}" for key in ("target", "held_out") if prompts.get(key) is not None]
-    return keys + (["class_images.prompts"] if classes.get("prompts") is not None else [])
+def _set_by_user(user: Mapping[str, Any], *, classes: bool) -> list[str]:
+    """Parameters of the profile that the user has set too."""
+    keys = [("prompts", "target"), ("prompts", "held_out"), *([("class_images", "prompts")] if classes else [])]
+    return [f"{section}.{key}" for section, key in keys if (user.get(section) or {}).get(key) is not None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,14 @@ def test_prompts_that_the_user_set_would_win_and_are_named(tmp_path: Path) -> No
     with pytest.raises(ValueError, match=r"params\.yaml sets prompts\.target, which wins"):
         write_overlay(tmp_path, metrics["proposal"], user)
     assert not list(tmp_path.iterdir())
+
+
+def test_class_prompts_that_the_user_set_matter_only_where_some_would_be_dropped(tmp_path: Path) -> None:
+    user = user_params() | {"class_images": {"prompts": CLASSES}}
+    for wrong, refused in ((PLANTED, False), (["standing on the snow"], True)):
+        metrics = scan_metrics(SUITE, seen(wrong), Rules(), held_out=8, class_prompts=CLASSES)
+        with pytest.raises(ValueError, match=r"sets class_images\.prompts") if refused else nullcontext():
+            write_overlay(tmp_path, metrics["proposal"], user)
 
 
 def test_metrics_count_images_and_what_a_design_without_rounds_takes() -> None:
