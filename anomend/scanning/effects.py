@@ -73,9 +73,7 @@ def factor_effects(suite: Suite, tallies: Mapping[str, Tally]) -> Effects:
         return float(np.clip((most - deviance(k, n, fitted)) / (most - least), 0, 1)) if differ else 0.0
 
     together = share(own)
-    without = {
-        factor: share(np.array([name != factor for name, _ in columns])) for factor in suite.factors if len(columns) > 1
-    }
+    without = {factor: share(np.array([name != factor for name, _ in columns])) for factor in suite.factors}
     levels = []
     for place, (factor, level) in enumerate(columns):
         of_factor = np.array([name == factor for name, _ in columns])
