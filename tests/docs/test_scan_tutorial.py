@@ -1,7 +1,7 @@
 """The tutorial's way from a scan to a confirmation, by its four commands, in a clone with little training.
 
 Images are sampled in all 20 steps, since in fewer every prompt is drawn wrong. The suite is a third of the miniature's,
-and the training too short to correct anything: that a real one does is the committed run's matter.
+and the training too short to correct anything: that a real one does is the committed run's matter. Five minutes.
 """
 
 from __future__ import annotations
