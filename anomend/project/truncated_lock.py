@@ -35,12 +35,22 @@ def restore_truncated_lock(lock: Path, temporary: Path) -> bool:
     Returns:
         Whether it was restored.
     """
-    copy = temporary / COPY
-    if not lock.exists() or not copy.exists():
+    from dvc.lock import Lock, LockError  # Not at the top: this takes a good part of a second.
+
+    if not lock.exists() or not (temporary / COPY).exists():
         return False
+    try:
+        with Lock(str(temporary / "lock")):
+            return _restore(lock, temporary)
+    except LockError:
+        # DVC is at work here, and may be writing the file.
+        return False
+
+
+def _restore(lock: Path, temporary: Path) -> bool:
     # Read as bytes would be: a kill can split a letter.
     found = lock.read_text(encoding="utf-8", errors="replace")
-    kept = copy.read_text(encoding="utf-8")
+    kept = (temporary / COPY).read_text(encoding="utf-8")
     if not is_truncated(found, kept):
         return False
     write_whole(temporary / REFUSED, lock.read_bytes())

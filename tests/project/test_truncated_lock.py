@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -80,3 +82,18 @@ def test_dvc_goes_on(tmp_path: Path) -> None:
     assert "validation failed" in run(tmp_path, "dvc", "repro", check=False).stderr
     assert restore_truncated_lock(lock, temporary)
     assert "Running stage" not in run(tmp_path, "dvc", "repro").stdout
+
+
+def test_what_another_dvc_is_writing_is_left_to_it(tmp_path: Path) -> None:
+    lock = tmp_path / "dvc.lock"
+    lock.write_text(KEPT)
+    keep_lock(lock, tmp_path)
+    lock.write_text(KEPT[:2000])
+    script = "import sys, zc.lockfile; held = zc.lockfile.LockFile(sys.argv[1]); print(); sys.stdin.read()"
+    held = [sys.executable, "-c", script, str(tmp_path / "lock")]
+    with subprocess.Popen(held, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout and other.stdin
+        other.stdout.readline()
+        assert not restore_truncated_lock(lock, tmp_path)
+        other.stdin.close()
+    assert restore_truncated_lock(lock, tmp_path) and lock.read_text() == KEPT
