@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-OWN = ("anomend", "stages", "commands", "studies")
+OWN = ("anomend", "stages", "scan", "commands", "studies")
 """The project's top-level packages."""
 READS = "READS"
 """A module that reads files of its folder (templates, a page) names them in a tuple of this name, as glob patterns."""

@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 
-MODULES = ("accelerate.", "commands.", "stages.", "studies.", "tests.")
+MODULES = ("accelerate.", "commands.", "scan.", "stages.", "studies.", "tests.")
 OF_THE_SYSTEM = ("HOME", "LANG", "LC_", "LD_", "LOCPATH", "TZ", "XDG_")
 OF_PYTHON = ("DIFFUSERS_", "FSSPEC_", "HF_", "MKL_", "OMP_", "PYTHON", "TORCH", "TQDM_", "TRANSFORMERS_")
 READ_AT_START = OF_THE_SYSTEM + OF_PYTHON

@@ -1,4 +1,4 @@
-"""Stage `scan_report` of scan/dvc.yaml: the page on which a scan is read."""
+"""Stage `scan_report`: the page on which a scan is read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stage `scan` of scan/dvc.yaml: sample the base in rounds, and tell which prompts of a suite it draws wrong."""
+"""Stage `scan`: sample the base in rounds, and tell which prompts of a suite it draws wrong."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""The scan's pipeline: which prompts does a base draw wrong?"""
