@@ -160,7 +160,7 @@ confirm: $(VENV)/ready
 seeds: $(VENV)/ready
 	python -m studies.experiments.seeds 0 1 2
 
-# Four corrections that do not correct, and the honest one, at three training seeds: about two hours on two cores.
+# Seven sham corrections and the honest one, at three training seeds: hours on two cores; kept runs are not made again.
 sabotage: $(VENV)/ready
 	python -m studies.experiments.sabotage 0 1 2
 
