@@ -90,6 +90,7 @@ class PretrainingSettings(_Section):
     transformer: TransformerSettings
     right: PhaseSettings
     defect: PhaseSettings
+    null_base: PhaseSettings
     evaluation: EvaluationSettings
 
 
