@@ -47,7 +47,8 @@ def main() -> None:
     seen = scan(prompts, rules, pictures.find, first_seed=settings.first_seed, fresh_seeds=fresh)
     pictures.write_examples(paths.SCANNED, seen, fresh.start)
     classes = params.class_images.prompts
-    metrics = scan_metrics(suite, seen, rules, held_out=settings.held_out, class_prompts=classes)
+    proposed = {"held_out": settings.held_out, "siblings": settings.siblings}
+    metrics = scan_metrics(suite, seen, rules, **proposed, class_prompts=classes)
     about = {"base": params.base.name, "detector": detector.name, "detector_proven": detector.name in PROVEN}
     write_metrics(paths.METRICS / "scan.json", metrics, {**about, **detector.provenance(), "sampled": sampler.recipe})
     store.prune_to(params.sample.store_gigabytes, keep=sampler.samples.digest)

@@ -35,6 +35,13 @@ class ScanParams(Section):
     most_seeds: int = Field(ge=1, le=10_000, description="Images after which a prompt stays unsettled.")
     first_seed: Seed = Field(description="Seed of the first image of each prompt.")
     held_out: int = Field(ge=1, le=1000, description="Held-out prompts that are proposed with the target prompts.")
+    siblings: int = Field(
+        default=2,
+        ge=0,
+        le=1000,
+        description="Siblings (the same pose elsewhere) that are proposed as prompts.siblings; as many others or more "
+        "are left to be held out.",
+    )
     fresh: FreshParams
 
     @model_validator(mode="after")

@@ -180,6 +180,7 @@ def _proposal(proposal: Row) -> Row | None:
     return {
         "target": proposal["target"],
         "later": proposal["later"],
+        "siblings": proposal["siblings"],
         "held_out": Table(
             ("held-out prompt", "related by"),
             tuple((row["prompt"], KINDS[row["kind"]]) for row in proposal["held_out"]),

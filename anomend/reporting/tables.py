@@ -152,7 +152,7 @@ def kind_table(measure_base: Metrics, measure_tuned: Metrics) -> Table:
         for kind in {**base, **tuned}
         if base.get(kind) or tuned.get(kind)
     ]
-    note = "Share of all images, target and held-out prompts together; an image can have several."
+    note = "Share of all images, of all prompts together; an image can have several."
     return Table(("Kind of anomaly", "Base", "Tuned"), tuple(rows), note)
 
 

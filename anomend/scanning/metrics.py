@@ -17,7 +17,7 @@ from anomend.scanning.suites import Suite
 
 
 def scan_metrics(
-    suite: Suite, seen: Scanned, rules: Rules, *, held_out: int, class_prompts: Sequence[str]
+    suite: Suite, seen: Scanned, rules: Rules, *, held_out: int, siblings: int, class_prompts: Sequence[str]
 ) -> dict[str, Any]:
     """The content of metrics/scan.json without provenance. `dvc metrics diff` leaves its lists out.
 
@@ -26,6 +26,7 @@ def scan_metrics(
         seen: the scan.
         rules: by which it decided.
         held_out: the most held-out prompts of the proposal.
+        siblings: the most siblings of the proposal's target that nothing else uses.
         class_prompts: of the run that the proposal is for.
     """
     count = len(suite.prompts)
@@ -67,7 +68,8 @@ def scan_metrics(
             "levels": [asdict(level) for level in effects.levels],
         },
         "proposal": _proposal_metrics(
-            propose(suite, seen, rates, held_out=held_out, class_prompts=class_prompts), class_prompts
+            propose(suite, seen, rates, held_out=held_out, siblings=siblings, class_prompts=class_prompts),
+            class_prompts,
         ),
     }
 
@@ -78,6 +80,7 @@ def _proposal_metrics(proposal: Proposal | None, class_prompts: Sequence[str]) -
     return {
         "target": list(proposal.target),
         "held_out": [{"prompt": prompt, "kind": kind} for prompt, kind in proposal.held_out.items()],
+        "siblings": list(proposal.siblings),
         "later": list(proposal.later),
         "class_prompts": list(proposal.class_prompts),
         "class_prompts_dropped": len(class_prompts) - len(proposal.class_prompts),

@@ -1,9 +1,9 @@
 """The miniature's scan at other seeds: does it find the three planted defects, and nothing else? `make scans`.
 
 Each run is the scan of `make scan` with seeds of its own, through the store of samples: of the embedded base, and of
-the null base, whose discoveries are all false. Runs are written one by one, so a study that was stopped goes on where it
-was. It takes its parameters from `resolved/`, so run `dvc repro resolve` first; whichever profile of the miniature was
-resolved, both bases are scanned.
+the null base, whose discoveries are all false. Runs are written one by one, so a study that was stopped goes on where
+it was. It takes its parameters from `resolved/`, so run `dvc repro resolve` first; whichever profile of the miniature
+was resolved, both bases are scanned.
 """
 
 from __future__ import annotations
@@ -82,7 +82,8 @@ def run_row(base: str, number: int, suite: Suite, pictures: ScanPictures, params
     fresh = range(first + SEEDS_PER_RUN // 2, first + SEEDS_PER_RUN // 2 + params.scan.fresh.seeds_per_prompt)
     prompts = [prompt.prompt for prompt in suite.prompts]
     seen = scan(prompts, rules, pictures.find, first_seed=first, fresh_seeds=fresh)
-    metrics = scan_metrics(suite, seen, rules, held_out=params.scan.held_out, class_prompts=params.class_images.prompts)
+    proposed = {"held_out": params.scan.held_out, "siblings": params.scan.siblings}
+    metrics = scan_metrics(suite, seen, rules, **proposed, class_prompts=params.class_images.prompts)
     _, wrong = BASES[base]
     return {
         "base": base,

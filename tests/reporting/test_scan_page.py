@@ -22,7 +22,7 @@ NASTY = 'lying <script>alert(1)</script> & "so" on the grass'
 
 
 def metrics_of(wrong: tuple[str, ...] = PLANTED, suite: Suite = SUITE, proven: bool = True) -> dict[str, Any]:
-    scan = scan_metrics(suite, seen(wrong, suite=suite), Rules(), held_out=8, class_prompts=CLASSES)
+    scan = scan_metrics(suite, seen(wrong, suite=suite), Rules(), held_out=8, siblings=2, class_prompts=CLASSES)
     return scan | {"provenance": {"base": "mini", "detector": "drawn_people", "detector_proven": proven}}
 
 
