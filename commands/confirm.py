@@ -91,8 +91,8 @@ def _compute(record: Record) -> str:
 
 
 def settings_of(record: Record) -> list[str]:
-    """What the experiment sets in params.yaml, in DVC's form: the record's seeds and level, and prompts that have changed
-    since."""
+    """What the experiment sets in params.yaml, in DVC's form: the record's seeds and level, and prompts that have
+    changed since."""
     prompts = resolve(read_yaml(PARAMS), PROFILES).prompts
     changed = {
         f"prompts.{name}": json.dumps(record.prompts.get(name, []), ensure_ascii=False)
