@@ -13,6 +13,7 @@ PROFILES = Path("profiles")
 RESOLVED = Path("resolved/params.json")
 RUN_SETTINGS = Path("resolved/run.json")
 CODE = Path("resolved/code.json")
+SCAN_CODE = Path("scan/resolved/code.json")
 INPUTS = Path("resolved/inputs.json")
 INPUT_LINKS = Path("resolved/links")
 """Links to the files and folders that parameters name; git ignores them."""
