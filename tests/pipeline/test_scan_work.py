@@ -18,7 +18,7 @@ def of(**changes: dict[str, Any]) -> Any:
 
 
 def test_the_expected_images_are_those_of_simulated_scans() -> None:
-    """Twelve prompts, three of them wrong: found together a little earlier than alone, which changes next to nothing."""
+    """Twelve prompts, three of them wrong, which are found together a little earlier than each would be alone."""
     params = of()
     rates = {f"wrong {n}": WRONG_RATE for n in range(3)} | {f"right {n}": RIGHT_RATE for n in range(9)}
     fresh = range(10_000, 10_000 + params.scan.fresh.seeds_per_prompt)
