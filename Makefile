@@ -142,9 +142,9 @@ URL ?=
 survey: $(VENV)/ready
 	@python -m commands.survey_server --host "$(HOST)" --port "$(PORT)" $(if $(URL),--url "$(URL)")
 
-# The page on which people label single pictures, likewise.
+# The page on which people label single pictures, likewise; SCAN=1: those that a scan asks for.
 label: $(VENV)/ready
-	@python -m commands.survey_server --labels --host "$(HOST)" --port "$(PORT)" $(if $(URL),--url "$(URL)")
+	@python -m commands.survey_server --labels $(if $(SCAN),--scan) --host "$(HOST)" --port "$(PORT)" $(if $(URL),--url "$(URL)")
 
 # Writes docs/parameters.md from the models that validate the parameters, and docs/dependencies.md from the lock.
 docs: $(VENV)/ready

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from anomend.params.types import Rate, Section, Seed, Text
+
+LEAST_LABELLED = 4
 
 
 class FreshParams(Section):
@@ -20,6 +24,11 @@ class ScanParams(Section):
     suite: Text = Field(
         description="The prompts: a grammar (.yaml), whose combinations are all scanned, or a list (.csv) with a "
         "column `prompt` and one column per factor, such as pose and place."
+    )
+    evidence: Literal["detector", "people"] = Field(
+        default="detector",
+        description="What tells anomalous images from right ones: `measure.detector`, or people, who label what a scan "
+        "asks for (docs/scan.md); `label` says how many of them and whose labels count.",
     )
     limit: Rate = Field(gt=0, lt=1, description="A prompt is wrong if its anomaly rate is shown to be above this.")
     worth: Rate = Field(
@@ -56,4 +65,11 @@ class ScanParams(Section):
                 f"scan.most_seeds = {self.most_seeds} must be a multiple of scan.seeds_per_round = "
                 f"{self.seeds_per_round}: rounds are whole"
             )
+        counts = {"seeds_per_round": self.seeds_per_round, "fresh.seeds_per_prompt": self.fresh.seeds_per_prompt}
+        for name, count in counts.items():
+            if self.evidence == "people" and (count % 2 or count < LEAST_LABELLED):
+                raise ValueError(
+                    f"scan.{name} = {count} must be even, and {LEAST_LABELLED} or more, where scan.evidence is people: "
+                    "a rater sees pictures in pairs"
+                )
         return self

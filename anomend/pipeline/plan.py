@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from anomend.pipeline.fingerprints import RESOLVE
-from anomend.pipeline.inputs import SAMPLING
+from anomend.pipeline.inputs import SAMPLING, SCAN_LABELLING
 from anomend.pipeline.resolved_files import as_text
 from anomend.project.paths import CODE, INPUTS, RESOLVED
 
@@ -145,6 +145,10 @@ def _value_changes(path: Path, dep: Any, values: Values) -> list[str]:
 def _input_change(key: str, old: Any, new: Any) -> str:
     if key == SAMPLING:
         return "whether it samples the base"
+    if key == SCAN_LABELLING:
+        return "whether people judge it"
+    if key.startswith(f"{SCAN_LABELLING}."):
+        return f"label.{key.removeprefix(f'{SCAN_LABELLING}.')}: {old} -> {new}"
     parameter = key.removeprefix(f"{SAMPLING}.")
     return f"the files of {key}" if parameter == key else f"{parameter}: {old} -> {new}"
 

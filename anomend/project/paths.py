@@ -42,6 +42,8 @@ LABEL_ANSWERS = DATA / "label_answers"
 LABEL_PAGE = Path("labelling")
 RATER_KEY = Path(".rater_key")
 """Hashes the ids that other tools give to raters; git ignores it."""
+SCAN_LABELS = DATA / "scan_labels"
+"""What people are to label for a scan: design, page and key; empty where there is nothing to label."""
 SCANNED = DATA / "scanned"
 """Pictures of a scan, right and wrong ones of each prompt."""
 PAPER_JUDGES = DATA / "paper" / "judges.csv"

@@ -12,7 +12,7 @@ from anomend.scanning.effects import factor_effects
 from anomend.scanning.proposals import Proposal, propose
 from anomend.scanning.results import ranked, reported_rates
 from anomend.scanning.rounds import Scanned
-from anomend.scanning.rules import Rules
+from anomend.scanning.rules import Rules, Tally
 from anomend.scanning.suites import Suite
 
 
@@ -33,7 +33,8 @@ def scan_metrics(
     rates = reported_rates(seen, 1 - rules.error)
     power = chances(rules, count, rules.worth)["wrong"]
     fixed = fixed_images(rules, count, power)
-    images = seen.explored_images + seen.fresh_images
+    waiting = sum(len(seeds) for seeds in seen.waiting.values())
+    images = seen.explored_images + seen.fresh_images + waiting
     effects = factor_effects(suite, seen.tallies)
     levels = {prompt.prompt: dict(prompt.levels) for prompt in suite.prompts}
     statuses = list(seen.statuses.values())
@@ -41,10 +42,12 @@ def scan_metrics(
         "discoveries": len(seen.found),
         "prompts_fine": statuses.count("fine"),
         "prompts_open": statuses.count("open"),
+        "prompts_waiting": len(seen.waiting),
         "prompts_scanned": count,
         "images": images,
         "images_explored": seen.explored_images,
         "images_fresh": seen.fresh_images,
+        "images_waiting": waiting,
         "images_fixed_design": fixed,
         "share_of_fixed_design": images / fixed,
         "rounds": seen.rounds,
@@ -56,7 +59,8 @@ def scan_metrics(
                 "levels": levels[prompt],
                 "status": seen.statuses[prompt],
                 **asdict(rates[prompt]),
-                "explored": asdict(seen.tallies[prompt]),
+                "explored": _counts(seen.tallies[prompt]),
+                **({"waiting": True} if prompt in seen.waiting else {}),
                 "log10_evidence": _finite(rules.evidence(seen.tallies[prompt]) / math.log(10)),
             }
             for prompt in ranked(seen, rates)
@@ -85,6 +89,11 @@ def _proposal_metrics(proposal: Proposal | None, class_prompts: Sequence[str]) -
         "class_prompts": list(proposal.class_prompts),
         "class_prompts_dropped": len(class_prompts) - len(proposal.class_prompts),
     }
+
+
+def _counts(tally: Tally) -> dict[str, int]:
+    counts = asdict(tally)
+    return counts if tally.unclear else {name: counts[name] for name in ("k", "n")}
 
 
 def _finite(value: float) -> float:

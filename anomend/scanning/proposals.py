@@ -69,7 +69,7 @@ def propose(
     groups: dict[str, list[SuitePrompt]] = {}
     for prompt in wrong:
         groups.setdefault(prompt.levels[pose], []).append(prompt)
-    target = max(groups.values(), key=lambda group: sum(rates[prompt.prompt].value for prompt in group))
+    target = max(groups.values(), key=lambda group: sum(rates[prompt.prompt].value or 0.0 for prompt in group))
     targets = {prompt.prompt for prompt in target}
     bad = {content(prompt.prompt) for prompt in wrong}
     classes = tuple(text for text in class_prompts if content(text) not in bad)
@@ -84,7 +84,7 @@ def propose(
         target=tuple(prompt.prompt for prompt in target),
         held_out=chosen,
         siblings=tuple(prompt.prompt for prompt in unseen),
-        later=tuple(sorted(rest, key=lambda prompt: -rates[prompt].value)),
+        later=tuple(sorted(rest, key=lambda prompt: -(rates[prompt].value or 0.0))),
         class_prompts=classes,
     )
 

@@ -15,10 +15,6 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from anomend.detectors.table import make_detector
-from anomend.diffusion.model_samplers import model_sampler
-from anomend.measuring.detection import detection_of
-from anomend.measuring.feature_store import FeatureStore
 from anomend.miniature.defects import DEFECTIVE
 from anomend.params.params import Params
 from anomend.params.resolved import load_params
@@ -29,7 +25,7 @@ from anomend.project.dependencies import recorded_fingerprint
 from anomend.project.files import write_whole
 from anomend.project.shared_folders import shared_folder
 from anomend.scanning.metrics import scan_metrics
-from anomend.scanning.pictures import ScanPictures, block_size, in_rounds
+from anomend.scanning.pictures import ScanPictures, judged_by_detector, scan_sampler
 from anomend.scanning.rounds import scan
 from anomend.scanning.rules import Rules
 from anomend.scanning.suites import Suite, read_suite
@@ -61,19 +57,9 @@ def params_of(params: Params, base: str) -> Params:
 def scan_pictures(params: Params, suite: Suite) -> ScanPictures:
     """What makes and judges the images of all runs of a base: the model is loaded once."""
     prompts = [prompt.prompt for prompt in suite.prompts]
-    sampler = model_sampler(
-        params.base,
-        params.sample,
-        store=SampleStore(shared_folder(Path.cwd(), paths.SAMPLE_STORE, params.sample.store)),
-        code=recorded_fingerprint("sampler"),
-        description="",
-        ahead=prompts,
-    )
-    return ScanPictures(
-        sampler=in_rounds(sampler, prompts, block_size(params.scan.seeds_per_round, params.sample.batch_size)),
-        detector=make_detector(params.measure.detector, params.detectors, params.base.device),
-        features=FeatureStore(paths.FEATURE_STORE, params.base.device, detection=detection_of(params)),
-    )
+    store = SampleStore(shared_folder(Path.cwd(), paths.SAMPLE_STORE, params.sample.store))
+    sampler = scan_sampler(params, prompts, store=store, code=recorded_fingerprint("sampler"), description="")
+    return judged_by_detector(params, sampler, paths.FEATURE_STORE)
 
 
 def run_row(base: str, number: int, suite: Suite, pictures: ScanPictures, params: Params) -> dict[str, Any]:
