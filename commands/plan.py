@@ -97,7 +97,7 @@ def scan_costs(params: Params, planned: list[Planned]) -> list[str]:
         ValueError: the suite cannot be read, or the table of speeds is broken.
     """
     # Here, since scipy's distributions take as long as all the rest of a plan.
-    from anomend.pipeline.scan_work import STAGE, scan_bill
+    from anomend.pipeline.scan_work import STAGE, scan_bill, scan_labels
     from anomend.scanning.suites import read_suite
 
     if not any(each.stage.endswith(f":{STAGE}") for each in planned):
@@ -108,6 +108,7 @@ def scan_costs(params: Params, planned: list[Planned]) -> list[str]:
         *bill.table(lines),
         f"{prompts} prompts: the first number if a quarter of them is drawn wrong in most images and the others hardly",
         "ever, the second at most; images that are in the store are not made again",
+        *scan_labels(params, prompts),
     ]
 
 

@@ -45,7 +45,7 @@ def scan_work(params: Params, prompts: int, *, worst: bool = False) -> Work:
         images=images,
         steps=params.sample.steps,
         sampling=images * params.sample.passes,
-        measuring=images,
+        measuring=images if params.scan.evidence == "detector" else 0,
         disk_bytes=int(images * params.base.resolution**2 * BYTES_PER_PIXEL),
     )
 
@@ -61,3 +61,12 @@ def scan_bill(params: Params, prompts: int, *, records: list[Record], published:
     """
     expected, most = scan_work(params, prompts), scan_work(params, prompts, worst=True)
     return [Line(work=expected, worst=most, duration=duration(expected, params, records=records, published=published))]
+
+
+def scan_labels(params: Params, prompts: int) -> list[str]:
+    """What people have to label for a scan, in words; nothing where the detector judges it."""
+    if params.scan.evidence != "people":
+        return []
+    raters = params.label.raters_per_picture
+    expected, most = (scan_work(params, prompts, worst=worst).images * raters for worst in (False, True))
+    return [f"people label them, {raters} raters per picture: {expected:,} to {most:,} labels, in rounds"]

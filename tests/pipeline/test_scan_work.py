@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from anomend.params.profiles import merge
-from anomend.pipeline.scan_work import RIGHT_RATE, WRONG_RATE, scan_bill, scan_work
+from anomend.pipeline.scan_work import RIGHT_RATE, WRONG_RATE, scan_bill, scan_labels, scan_work
 from anomend.scanning.rounds import Requests, scan
 from anomend.scanning.rules import Rules
 from tests.parameters import params_of, user_params
@@ -43,4 +43,8 @@ def test_at_most_every_prompt_goes_to_the_last_round_and_is_found() -> None:
     assert most.images == 12 * (64 + 24) and most.sampling == most.images * 10 * 2
     assert most.disk_bytes == most.images * 64 * 64 * 3 // 2
     (line,) = scan_bill(params, 12, records=[], published=[])
+    assert scan_labels(params, 12) == []
+    people = of(scan={"most_seeds": 64, "evidence": "people"}, sample={"steps": 10, "batch_size": 3})
+    (words,) = scan_labels(people, 12)
+    assert f"to {2 * most.images:,} labels" in words and scan_work(people, 12).measuring == 0
     assert line.worst == most and line.work.images < most.images and not line.duration.seconds
