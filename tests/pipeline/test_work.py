@@ -102,15 +102,6 @@ def test_images_are_made_in_whole_blocks_of_a_prompt() -> None:
     assert work["class_images"].images == 160 + 2 * 16
 
 
-def test_looks_sample_what_they_decide_by_and_siblings_come_later() -> None:
-    params = of("mini", verdict={"looks": [0.5, 1.0]})
-    work = work_of(params)
-    assert work["looks"].images == 2 * (320 + 6 * 80) and work["looks"].measuring == work["looks"].images
-    assert work["sample_base"].images == work["sample_tuned"].images == 80
-    without = work_of(of("mini", verdict={"looks": [0.5, 1.0]}, prompts={"siblings": []}))
-    assert without["looks"] == work["looks"] and without["sample_base"].images == 0
-
-
 def test_images_that_are_rejected_cost_more_up_to_all_tries() -> None:
     params = of("mini", train={"method": "dpo"})
     half, worst = (work_of(params, kept={"class_images": kept, "losers": kept}) for kept in (0.5, 0.0))
@@ -135,18 +126,21 @@ def test_right_images_of_the_base_take_sampling_where_they_are_collected() -> No
 
 def test_images_that_are_there_already_are_not_sampled_again() -> None:
     params = of("mini")
-    assert sampling_work(params, "sample_base", already_made=900).sampling == 60 * 40
-    work = work_of(params, already_made={"sample_base": 960})
-    assert work["sample_base"].images == 0 and work["sample_tuned"].images == 960
+    assert sampling_work(params, "sample_base", already_made=820).sampling == 60 * 40
+    work = work_of(params, already_made={"sample_base": 880})
+    assert work["sample_base"].images == 0 and work["sample_tuned"].images == 880
 
 
-def test_looks_do_the_work_of_both_models_at_most() -> None:
+def test_looks_do_the_work_of_both_models_at_most_and_siblings_come_later() -> None:
     params = of("mini", verdict={"looks": [0.2, 1.0]})
     work = work_of(params)
-    assert work["looks"].images == work["looks"].measuring == 2 * 960 and work["looks"].at_most
-    assert work["looks"].sampling == work["looks"].adapted == 960 * 40
-    # The stages after it find their images in the store.
-    assert work["sample_base"].model_evaluations == work["sample_tuned"].images == 0
+    # 2 target prompts x 160 seeds, and 6 held-out ones x 80.
+    assert work["looks"].images == work["looks"].measuring == 2 * 800 and work["looks"].at_most
+    assert work["looks"].sampling == work["looks"].adapted == 800 * 40
+    # The stages after it find these images in the store, and sample the sibling.
+    assert work["sample_base"].images == work["sample_tuned"].images == 80
+    without = work_of(of("mini", verdict={"looks": [0.2, 1.0]}, prompts={"siblings": []}))
+    assert without["looks"] == work["looks"] and without["sample_base"].model_evaluations == 0
     assert work["measure@base"].at_most and not work_of(of("mini"))["measure@base"].at_most
     assert work_of(of("mini"))["looks"].images == 0
 
@@ -156,16 +150,16 @@ def test_the_best_of_n_draws_at_most_n_images_for_each_and_says_that_it_may_be_f
     work = work_of(of("mini", **changes))
     tuned = work["sample_tuned"]
     # No LoRA is trained, so the base draws them.
-    assert tuned.images == 4 * 960 and tuned.sampling == 4 * 960 * 40 and tuned.adapted == 0 and tuned.at_most
-    assert work["sample_base"].images == 960 and not work["sample_base"].at_most
-    assert work["measure@tuned"].images == 960
+    assert tuned.images == 4 * 880 and tuned.sampling == 4 * 880 * 40 and tuned.adapted == 0 and tuned.at_most
+    assert work["sample_base"].images == 880 and not work["sample_base"].at_most
+    assert work["measure@tuned"].images == 880
     assert not work["train"].amounts and work["class_images"].images == 0
     looks = work_of(of("mini", **changes, verdict={"looks": [0.2, 1.0]}))["looks"]
-    assert looks.images == 5 * 960 and looks.sampling == 5 * 960 * 40 and looks.adapted == 0
+    assert looks.images == 5 * 800 and looks.sampling == 5 * 800 * 40 and looks.adapted == 0
 
 
 def test_skip_layer_guidance_takes_further_passes_of_the_tuned_model() -> None:
     work = work_of(of("mini", sample={"tuned": {"skip_layers": {"layers": [2]}}}))
     # Of 20 steps, 1, 2 and 3 are between .01 and .2 of them.
-    assert work["sample_tuned"].adapted == 960 * 43 and work["sample_base"].sampling == 960 * 40
+    assert work["sample_tuned"].adapted == 880 * 43 and work["sample_base"].sampling == 880 * 40
     assert not work["sample_tuned"].at_most
