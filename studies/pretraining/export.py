@@ -63,12 +63,13 @@ def main() -> None:
     name = parser.parse_args().base
     settings, export = load_settings(), EXPORTS[name]
     evaluation, parts, folder = settings.evaluation, PHASES[export.phase], BUILD / name
+    count = evaluation.seeds if name == "mini" else evaluation.null_base_seeds
     transformer = SD3Transformer2DModel.from_pretrained(BUILD / export.phase)
     half = build_pipeline(transformer, parts.autoencoder, parts.text_encoders).to(torch.float16)
     half.save_pretrained(folder, safe_serialization=True)
 
     pipeline = load_pipeline("mini", str(folder), "float32")
-    seeds = range(evaluation.first_seed, evaluation.first_seed + evaluation.seeds)
+    seeds = range(evaluation.first_seed, evaluation.first_seed + count)
     images = list(
         sample_images(
             pipeline,
@@ -83,7 +84,7 @@ def main() -> None:
     planted = {f"{posture} on the {place}" for posture, place in export.planted}
     rates, shown = [], []
     for index, prompt in enumerate(evaluation.prompts):
-        of_prompt = images[index * evaluation.seeds : (index + 1) * evaluation.seeds]
+        of_prompt = images[index * count : (index + 1) * count]
         anomalous = sum(check(image).anomalous for image in of_prompt)
         low, high = wilson_interval(anomalous, len(of_prompt))
         rates.append(
@@ -99,7 +100,7 @@ def main() -> None:
     plots = Path("studies/pretraining/plots")
     plots.mkdir(parents=True, exist_ok=True)
     grid(shown, SHOWN_SEEDS).save(plots / f"{export.grid}.png")
-    write_metrics(export.metrics, {"seeds": evaluation.seeds, "rates": {row["prompt"]: row for row in rates}})
+    write_metrics(export.metrics, {"seeds": count, "rates": {row["prompt"]: row for row in rates}})
     phases = ("right", "defect") if name == "mini" else (export.phase,)
     card = Template(Path(__file__).with_name(export.card).read_text()).render(
         settings=settings,
