@@ -36,10 +36,10 @@ FIRST_SEED, SEEDS_PER_RUN = 2_000_000, 10_000
 """Far from every seed that the pipeline uses."""
 PLANTED = frozenset(f"{posture} on the {place}" for posture, place in DEFECTIVE)
 BASES: dict[str, tuple[str | None, frozenset[str]]] = {
-    "embedded": (None, PLANTED),
-    "null": ("models/mini_null", frozenset()),
+    "mini": (None, PLANTED),
+    "mini-null": ("models/mini_null", frozenset()),
 }
-"""Name -> folder, as in `base.local_folder`, and the prompts that it draws wrong."""
+"""Profile -> folder, as in `base.local_folder`, and the prompts that it draws wrong. pandas reads `null` as a gap."""
 
 
 def params_of(params: Params, base: str) -> Params:
@@ -94,9 +94,9 @@ def summary(table: pd.DataFrame) -> list[str]:
     for base, rows in table.groupby("base", sort=False):
         right = int(((rows["false_discoveries"] == 0) & (rows["missed"] == 0)).sum())
         share = (rows["images"] / rows["images_fixed_design"]).max()
-        what = "nothing" if base == "null" else "the planted defects and nothing else"
+        what = "the planted defects and nothing else" if BASES[str(base)][1] else "nothing"
         sentences.append(
-            f"{base} base: {right} of {len(rows)} runs find {what}, from {rows['images'].min()} to"
+            f"{base}: {right} of {len(rows)} runs find {what}, from {rows['images'].min()} to"
             f" {rows['images'].max()} images, at most {share:.1%} of those of a design without rounds"
         )
     return sentences

@@ -52,13 +52,13 @@ def test_runs_have_seeds_of_their_own_and_a_stopped_study_goes_on(
     assert all(seed not in used for used in params.seed_ranges().values() for seed in seeds[0] | seeds[1])
     assert min(seeds[0]) == scans.FIRST_SEED and max(seeds[1]) < 1_000_000_000
     rows = pd.read_csv(table).set_index(["base", "run"])
-    assert sorted(rows.index) == [(base, run) for base in ("embedded", "null") for run in range(3)]
-    assert set(rows.loc["embedded", "discoveries"]) == {3} and set(rows.loc["null", "discoveries"]) == {0}
+    assert sorted(rows.index) == [(base, run) for base in ("mini", "mini-null") for run in range(3)]
+    assert set(rows.loc["mini", "discoveries"]) == {3} and set(rows.loc["mini-null", "discoveries"]) == {0}
     assert (rows[["false_discoveries", "missed"]] == 0).all(axis=None)
     assert (rows["images"] / rows["images_fixed_design"] < 0.4).all()
     said = capsys.readouterr().out
-    assert "embedded base: 3 of 3 runs find the planted defects and nothing else" in said
-    assert "null base: 3 of 3 runs find nothing" in said
+    assert "mini: 3 of 3 runs find the planted defects and nothing else" in said
+    assert "mini-null: 3 of 3 runs find nothing" in said
 
 
 def test_false_and_missed_discoveries_are_told_apart() -> None:
@@ -72,15 +72,15 @@ def test_false_and_missed_discoveries_are_told_apart() -> None:
             "images_fixed_design": 960,
         }
         for base, run, false, missed in (
-            ("embedded", 0, 0, 1),
-            ("embedded", 1, 0, 0),
-            ("null", 0, 1, 0),
-            ("null", 1, 0, 0),
+            ("mini", 0, 0, 1),
+            ("mini", 1, 0, 0),
+            ("mini-null", 0, 1, 0),
+            ("mini-null", 1, 0, 0),
         )
     ]
     assert [sentence.split(" runs")[0] for sentence in scans.summary(pd.DataFrame(rows))] == [
-        "embedded base: 1 of 2",
-        "null base: 1 of 2",
+        "mini: 1 of 2",
+        "mini-null: 1 of 2",
     ]
 
 
@@ -88,4 +88,4 @@ def test_the_study_refuses_parameters_of_another_base() -> None:
     params = params_of(user_params())
     other = params.model_copy(update={"base": params.base.model_copy(update={"name": "sd3-medium"})})
     with pytest.raises(ValueError, match="profile: mini"):
-        scans.params_of(other, "null")
+        scans.params_of(other, "mini-null")
