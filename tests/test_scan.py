@@ -20,7 +20,7 @@ from tests.clones import clone, run, set_params
 
 pytestmark = pytest.mark.slow
 
-SETTINGS = {
+SETTINGS: dict[str, dict[str, Any]] = {
     "sample": {"steps": 2, "batch_size": 4},
     "scan": {"suite": "data/own_suite.csv", "most_seeds": 16},
     "scan.fresh": {"seeds_per_prompt": 4},
