@@ -66,6 +66,7 @@ def build_scan_labels(design: pd.DataFrame, params: LabelParams, folder: Path) -
     pairs = design["pair"].nunique()
     raters = max(params.raters_per_picture, min(params.raters, pairs * params.raters_per_picture // 2))
     gold = {} if params.gold is None else read_gold(found(params.gold))
-    write_design(folder / SCAN_DESIGN, design)
+    # Without the store's place on this machine.
+    write_design(folder / SCAN_DESIGN, design.assign(path=[Path(path).name for path in design["path"]]))
     few = params.model_copy(update={"raters": raters})
     write_key(folder / SCAN_KEY, build_labels(design, gold, few, site=folder / SCAN_PAGE))
