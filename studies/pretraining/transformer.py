@@ -86,7 +86,8 @@ class Trainer:
     def save(self) -> None:
         """Write a checkpoint from which training goes on as if it had not stopped."""
         self.checkpoints.mkdir(parents=True, exist_ok=True)
-        pd.DataFrame(self.curve).to_csv(self.checkpoints / "curve.csv", index=False)
+        # Before the first row there are no names of columns to read back.
+        pd.DataFrame(self.curve, columns=["step", "loss", "lr"]).to_csv(self.checkpoints / "curve.csv", index=False)
         models = {f"model/{k}": v for k, v in self.transformer.state_dict().items()}
         averages = {f"average/{k}": v for k, v in self.average.state_dict().items()}
         save_checkpoint(self.checkpoints, self.done, {**models, **averages, **optimizer_tensors(self.optimizer)})
