@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from anomend.diffusion.latent_format import LatentFormat
+from anomend.families.latent_format import LatentFormat
 
 SD3 = LatentFormat(scaling_factor=1.5305, shift_factor=0.0609)
 

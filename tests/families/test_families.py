@@ -1,0 +1,188 @@
+"""Each family on a tiny random base: what it trains, saves, loads and samples is what diffusers' own pipeline makes.
+
+Two minutes for the three together, on one busy core.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import diffusers
+import numpy as np
+import pytest
+import torch
+
+from anomend.diffusion.base_models import load_latent_format, load_pipeline
+from anomend.diffusion.embeddings import encode_texts, load_encoded
+from anomend.diffusion.lora import lora_sha256
+from anomend.families.table import family_of
+from anomend.training.loop import LoraTrainer
+from anomend.training.origins import read_origins, start_noise
+from tests.families.runs import PROMPTS, SCALE, SIDE, STEPS, TOKENS, TinyRun, tiny_run
+from tests.families.tiny_bases import BASES, DIFFUSERS
+
+SEEDS = range(20_000, 20_002)
+GREY_LEVEL = 1
+
+
+@pytest.fixture(scope="module", params=[*BASES])
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> TinyRun:
+    """A base of each family, with its image sets encoded."""
+    return tiny_run(request.param, tmp_path_factory.mktemp(request.param))
+
+
+@pytest.fixture(scope="module")
+def lora(run: TinyRun) -> Path:
+    """A LoRA that run_training made of it, with class images and evaluations."""
+    trained = run.train()
+    # What diffusers' loader makes of the file, against the adapter in training.
+    assert trained.metrics["reload_difference"] <= GREY_LEVEL and trained.metrics["steps"] == 4
+    return run.folders().lora
+
+
+def theirs(run: TinyRun, lora: Path | None, prompt: str, seed: int) -> np.ndarray:
+    """diffusers' own pipeline, with nothing of this project: texts in words, one image."""
+    pipeline = getattr(diffusers, load_class(run)).from_pretrained(run.base)
+    pipeline.set_progress_bar_config(disable=True)
+    if lora is not None:
+        pipeline.load_lora_weights(lora)
+    image = pipeline(
+        prompt=prompt,
+        height=SIDE,
+        width=SIDE,
+        num_inference_steps=STEPS,
+        max_sequence_length=TOKENS,
+        generator=torch.Generator().manual_seed(seed),
+        output_type="pil",
+        **DIFFUSERS[run.name](SCALE),
+    ).images[0]
+    return np.asarray(image)
+
+
+def load_class(run: TinyRun) -> str:
+    return str(json.loads((run.base / "model_index.json").read_text())["_class_name"])
+
+
+def apart(one: np.ndarray, other: np.ndarray) -> int:
+    return int(np.abs(one.astype(int) - other.astype(int)).max())
+
+
+def test_images_are_those_of_diffusers_pipeline_with_the_saved_lora(run: TinyRun, lora: Path) -> None:
+    ours, base = run.images(lora, SEEDS), run.images(None, SEEDS)
+    for prompt, seed in [(PROMPTS[0], SEEDS[0]), (PROMPTS[1], SEEDS[1])]:
+        assert apart(ours[prompt, seed], theirs(run, lora, prompt, seed)) <= GREY_LEVEL
+        # The LoRA, the seed and the prompt can all be told from the image.
+        assert apart(ours[prompt, seed], base[prompt, seed]) > 10 * GREY_LEVEL
+    assert apart(base[PROMPTS[0], SEEDS[0]], theirs(run, None, PROMPTS[0], SEEDS[0])) <= GREY_LEVEL
+    assert apart(base[PROMPTS[0], SEEDS[0]], base[PROMPTS[0], SEEDS[1]]) > 10 * GREY_LEVEL
+    assert apart(base[PROMPTS[0], SEEDS[0]], base[PROMPTS[1], SEEDS[0]]) > GREY_LEVEL
+
+
+def test_one_step_of_the_pipeline_without_guidance_is_the_velocity_that_is_trained(run: TinyRun) -> None:
+    """From pure noise n one step goes to n - v; then the latents are what the decoder gets."""
+    pipeline = load_pipeline(run.name, str(run.base), "float32")
+    family, latent_format = family_of(pipeline), load_latent_format(run.name, str(run.base))
+    texts = encode_texts(pipeline, PROMPTS, max_sequence_length=TOKENS, batch_size=1)
+    encoded = latent_format.process_in(torch.zeros(1, family.posterior_channels(pipeline.vae), SIDE // 8, SIDE // 8))
+    noise = torch.cat([torch.randn(encoded.shape, generator=torch.Generator().manual_seed(s)) for s in (1, 2)])
+    with torch.no_grad():
+        # Both texts in one batch, of which one is shorter.
+        velocity = family.velocity(pipeline.transformer, noise, torch.ones(2), texts.rows(PROMPTS))
+        decoded = pipeline.vae.decode(
+            latent_format.process_out(noise - velocity)[:, :, None]
+            if run.name == "qwen-image"
+            else latent_format.process_out(noise - velocity)
+        ).sample
+    pixels = (decoded[:, :, 0] if decoded.ndim == 5 else decoded).clamp(-1, 1) / 2 + 0.5
+    for place, (prompt, seed) in enumerate(zip(PROMPTS, (1, 2), strict=True)):
+        image = pipeline(
+            prompt=prompt,
+            height=SIDE,
+            width=SIDE,
+            num_inference_steps=1,
+            max_sequence_length=TOKENS,
+            generator=torch.Generator().manual_seed(seed),
+            output_type="pt",
+            **DIFFUSERS[run.name](1.0),
+        ).images[0]
+        torch.testing.assert_close(pixels[place], image, atol=2e-4, rtol=0)
+        assert pixels[place].std() > 0.02
+
+
+def test_a_posterior_is_what_diffusers_vae_encodes_and_its_format_goes_back(run: TinyRun) -> None:
+    pipeline = load_pipeline(run.name, str(run.base), "float32")
+    family, latent_format = family_of(pipeline), load_latent_format(run.name, str(run.base))
+    pixels = torch.rand(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.no_grad():
+        mean, deviation = family.posterior(pipeline.vae, pixels)
+        theirs = pipeline.vae.encode(pixels[:, :, None] if run.name == "qwen-image" else pixels).latent_dist
+    assert mean.shape == (2, family.posterior_channels(pipeline.vae), SIDE // 8, SIDE // 8)
+    assert torch.equal(mean.flatten(), theirs.mean.flatten()) and torch.equal(deviation.flatten(), theirs.std.flatten())
+    torch.testing.assert_close(latent_format.process_out(latent_format.process_in(mean)), mean)
+    vae, packed = pipeline.vae, latent_format.process_in(mean)
+    if run.name == "flux2-klein":
+        std = (vae.bn.running_var + vae.config.batch_norm_eps).sqrt().view(1, -1, 1, 1)
+        by_hand = (pipeline._patchify_latents(mean) - vae.bn.running_mean.view(1, -1, 1, 1)) / std
+    elif run.name == "z-image":
+        by_hand = (mean - 0.1159) * 0.3611
+    else:
+        means, stds = (
+            torch.tensor(values).view(1, -1, 1, 1) for values in (vae.config.latents_mean, vae.config.latents_std)
+        )
+        by_hand = (mean - means) / stds
+    torch.testing.assert_close(packed, by_hand)
+
+
+def test_an_images_own_noise_is_the_pipelines(run: TinyRun) -> None:
+    pipeline = load_pipeline(run.name, str(run.base), "float32")
+    family = family_of(pipeline)
+    transformer = pipeline.transformer
+    channels = transformer.in_channels if run.name == "z-image" else transformer.config.in_channels // 4
+    drawn = pipeline.prepare_latents(
+        1, channels, SIDE, SIDE, torch.float32, torch.device("cpu"), [torch.Generator().manual_seed(600_001)]
+    )
+    drawn = drawn[0] if isinstance(drawn, tuple) else drawn
+    losers = load_encoded(run.folder / "encoded" / "loser.safetensors")
+    shape = load_latent_format(run.name, str(run.base)).process_in(losers.mean[0, 0]).shape
+    noise = start_noise(losers, read_origins(run.folder / "encoded")["loser"], shape=shape, dtype=torch.float32)[1]
+    if run.name == "flux2-klein":
+        noise = pipeline._pack_latents(noise[None])
+    elif run.name == "qwen-image":
+        noise = pipeline._pack_latents(noise[None], 1, *noise.shape)
+    assert torch.equal(noise.flatten(), drawn.flatten())
+    assert family.noise_dtype(torch.bfloat16) == (torch.float32 if run.name == "z-image" else torch.bfloat16)
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.fixture
+def killed_after_two_steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """Training ends without a word once its first checkpoint is written."""
+    save = LoraTrainer.save
+
+    def save_and_die(trainer: LoraTrainer) -> None:
+        save(trainer)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LoraTrainer, "save", save_and_die)
+        yield patch
+
+
+@pytest.mark.parametrize("method", ["dreambooth", "dpo"])
+def test_a_killed_training_goes_on_to_the_same_bytes(
+    run: TinyRun, lora: Path, method: str, killed_after_two_steps: pytest.MonkeyPatch
+) -> None:
+    changes = {"train": {"method": method, "dpo": {"noise": "own"}}}
+    with pytest.raises(Killed):
+        run.train(f"resumed-{method}", **changes)
+    killed_after_two_steps.undo()
+    resumed = run.train(f"resumed-{method}", **changes)
+    whole = (
+        lora_sha256(lora) if method == "dreambooth" else run.train(f"whole-{method}", **changes).metrics["lora_sha256"]
+    )
+    assert resumed.metrics["lora_sha256"] == whole and resumed.trainer.progress.done == 4
