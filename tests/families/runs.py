@@ -31,7 +31,14 @@ PROMPTS = ["lying on the grass", "lying on the street, in winter"]
 SIDE, STEPS, SCALE, TOKENS = 64, 3, 4.0, 160
 SETS = {"instance": 3, "class": 2, "loser": 2}
 SMALL: dict[str, Any] = {
-    "base": {"resolution": SIDE, "max_sequence_length": TOKENS, "device": "cpu", "dtype": "float32"},
+    "base": {
+        "resolution": SIDE,
+        "max_sequence_length": TOKENS,
+        "device": "cpu",
+        "dtype": "float32",
+        "quantise": "none",
+        "t5_8bit": False,
+    },
     "prompts": {"target": PROMPTS},
     "class_images": {"detector": "none"},
     "losers": {"detector": "photographs"},

@@ -6,20 +6,28 @@ Two minutes for the three together, on one busy core.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import diffusers
 import numpy as np
 import pytest
 import torch
 
-from anomend.diffusion.base_models import load_latent_format, load_pipeline
-from anomend.diffusion.embeddings import encode_texts, load_encoded
-from anomend.diffusion.lora import lora_sha256
+from anomend.diffusion import quantisation
+from anomend.diffusion.base_models import family_of_base, load_latent_format, load_pipeline
+from anomend.diffusion.embeddings import encode_texts, load_encoded, load_texts
+from anomend.diffusion.lora import lora_layers, lora_sha256
+from anomend.diffusion.quantisation import eight_bit_text_encoder, quantised_transformer
 from anomend.families.table import family_of
+from anomend.pictures.sample_store import SampleStore
+from anomend.training.acceleration.blocks import blocks_of
 from anomend.training.loop import LoraTrainer
 from anomend.training.origins import read_origins, start_noise
+from anomend.training.setup import load_trained_parts, load_training_data, make_draw, make_rounds
+from anomend.training.stored_evaluations import StoredEvaluations
 from tests.families.runs import PROMPTS, SCALE, SIDE, STEPS, TOKENS, TinyRun, tiny_run
 from tests.families.tiny_bases import BASES, DIFFUSERS
 
@@ -186,3 +194,76 @@ def test_a_killed_training_goes_on_to_the_same_bytes(
         lora_sha256(lora) if method == "dreambooth" else run.train(f"whole-{method}", **changes).metrics["lora_sha256"]
     )
     assert resumed.metrics["lora_sha256"] == whole and resumed.trainer.progress.done == 4
+
+
+def test_training_by_rewards_draws_and_encodes_with_the_family(run: TinyRun) -> None:
+    """Two rounds, of which the first one's images are the base's."""
+    params = run.params(train={"method": "nft", "class_batch_size": 0, "monitor": {"validation_draws": 0}})
+    data, pipeline = load_training_data(params, run.folder / "encoded"), load_trained_parts(params)
+    texts = load_texts(run.folder / "encoded" / "prompts.safetensors")
+    draw = make_draw(params, pipeline, texts)
+    stored = StoredEvaluations(SampleStore(run.folder / "nft"), {"a": 1}, draw=draw, batch_size=2, gigabytes=1)
+    seen: list[Any] = []
+
+    def every_other(images: Any) -> list[bool]:
+        seen.extend(images)
+        return [index % 2 == 0 for index in range(len(images))]
+
+    rounds = make_rounds(params, pipeline, texts=texts, stored=stored, detect=every_other)
+    trainer = LoraTrainer(
+        pipeline.transformer, params.train, data, checkpoints=run.folder / "nft" / "checkpoints", rounds=rounds
+    )
+    trainer.run()
+    assert trainer.progress.done == 4 and [each.images for each in trainer.progress.rounds] == [4, 4]
+    first = run.images(None, range(params.train.nft.first_seed, params.train.nft.first_seed + 2))
+    keys = [(prompt, params.train.nft.first_seed + index) for prompt in PROMPTS for index in range(2)]
+    assert all(apart(image, first[key]) <= GREY_LEVEL for key, image in zip(keys, seen[:4], strict=True))
+    assert all(row["norm_ratio"] > 0 for row in trainer.progress.rows)
+    assert any(
+        float(values.abs().max()) > 0 for name, values in lora_layers(trainer.transformer).items() if "_B" in name
+    )
+
+
+def test_the_projections_of_the_table_are_those_of_the_transformer(run: TinyRun) -> None:
+    transformer = load_pipeline(run.name, str(run.base), "float32").transformer
+    layers = (torch.nn.Linear, torch.nn.Conv2d)
+    modules = {name for name, module in transformer.named_modules() if isinstance(module, layers)}
+    table = set(family_of(transformer).projections())
+    assert modules <= table
+    # In the table there are more blocks, and nothing else.
+    assert {re.sub(r"\.\d+\.", ".0.", name, count=1) for name in table} <= {
+        re.sub(r"\.\d+\.", ".0.", name, count=1) for name in modules
+    }
+    assert {id(block) for block in blocks_of(transformer)} == {
+        id(module) for module in transformer.modules() if type(module).__name__ in transformer._no_split_modules
+    }
+
+
+def test_fewer_bits_are_asked_of_the_familys_own_classes(run: TinyRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    """bitsandbytes needs a GPU: what it would be told."""
+    asked: list[tuple[str, str, Any]] = []
+
+    def load(cls: Any, path: str, *, subfolder: str, quantization_config: Any, **_: Any) -> torch.nn.Module:
+        asked.append((cls.__name__, subfolder, quantization_config))
+        return torch.nn.Identity()
+
+    family = family_of_base(run.name)
+    monkeypatch.setattr(quantisation, "need_bitsandbytes", lambda *_: None)
+    for cls in (family.transformer_class(), family.large_text_encoder_class()):
+        monkeypatch.setattr(
+            cls,
+            "from_pretrained",
+            classmethod(
+                lambda cls, pretrained_model_name_or_path, **options: load(
+                    cls, pretrained_model_name_or_path, **options
+                )
+            ),
+        )
+    base = run.params(base={"quantise": "int8", "t5_8bit": True}).base
+    quantised_transformer(base, bits="int8")
+    eight_bit_text_encoder(base)
+    index = json.loads((run.base / "model_index.json").read_text())
+    assert [(name, part) for name, part, _ in asked] == [
+        (index[part][1], part) for part in ("transformer", "text_encoder")
+    ]
+    assert asked[0][2].load_in_8bit and asked[1][2].load_in_8bit

@@ -32,6 +32,12 @@ from transformers import (
     Qwen3Model,
 )
 
+from anomend.diffusion.embeddings import EncodedSet
+from anomend.families.family import padded
+from anomend.families.latent_format import LatentFormat
+from anomend.families.table import family_of
+from anomend.training.data import TrainingData
+
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
@@ -172,6 +178,29 @@ DIFFUSERS: Mapping[str, Callable[[float], dict[str, Any]]] = {
     "qwen-image": lambda scale: {"true_cfg_scale": scale, **({"negative_prompt": ""} if scale > 1 else {})},
 }
 """What a call of diffusers' pipeline needs besides the prompt, by base, for a guidance scale of which 1 is none."""
+
+
+def tiny_training(name: str) -> tuple[Any, TrainingData]:
+    """The transformer of a tiny base, and encoded images and texts to match, without a VAE or a text encoder."""
+    torch.manual_seed(3)
+    transformer = BASES[name]().transformer
+    family, config = family_of(transformer), transformer.config
+    width = config["joint_attention_dim"] if "joint_attention_dim" in config else config["cap_feat_dim"]
+
+    def encoded(count: int, key: int) -> EncodedSet:
+        generator = torch.Generator().manual_seed(key)
+        texts = padded([torch.randn(length, width, generator=generator) for length in (3, 5)], 6)
+        return EncodedSet(
+            ids=[f"{index}.png" for index in range(count)],
+            mean=torch.randn(count, 1, 4, 4, 4, generator=generator),
+            std=torch.full((count, 1, 4, 4, 4), 0.1),
+            caption=torch.arange(count) % 2,
+            captions=["lying on the grass", "lying on the street"],
+            texts=texts,
+            prompts=[("lying on the grass", "lying on the street")[index % 2] for index in range(count)],
+        )
+
+    return transformer, TrainingData(encoded(5, 1), encoded(4, 2), LatentFormat(1.5, 0.06, family.latent_patch))
 
 
 def write_tiny_base(folder: Path, name: str) -> None:
