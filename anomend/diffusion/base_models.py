@@ -113,6 +113,7 @@ def load_pipeline(
         )
     except (OSError, ValueError, SafetensorError) as error:
         raise ValueError(_loading_hint(source, error, on_hub=on_hub)) from error
+    family.check(pipeline)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 

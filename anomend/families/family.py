@@ -68,6 +68,16 @@ class Family(ABC):
         """
         return ("transformer", "vae")
 
+    def check(self, pipeline: Any) -> None:  # noqa: B027
+        """Refuse a pipeline of this class that is driven in another way, such as a distilled model.
+
+        Args:
+            pipeline: as loaded; parts may be None.
+
+        Raises:
+            ValueError: it is one.
+        """
+
     @abstractmethod
     def latent_format(self, **where: Any) -> LatentFormat:
         """The format of a base's latents.
@@ -157,6 +167,8 @@ class Family(ABC):
         """All projections that a base of this family may have, by name: `train.target_modules` chooses from them."""
 
 
+DISTILLED = "base.local_folder holds a distilled model, which has its guidance in it: take {name} itself"
+"""What `Family.check` says of one."""
 MOST_BLOCKS = 100
 """More blocks than a list of any base has."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from anomend.families.family import Family, Texts, in_blocks
+from anomend.families.family import DISTILLED, Family, Texts, in_blocks
 from anomend.families.latent_format import LatentFormat
 
 if TYPE_CHECKING:
@@ -41,6 +41,11 @@ class Flux2Klein(Family):
     large_text_encoder = ("text_encoder", "Qwen3ForCausalLM")
     block_lists = ("transformer_blocks", "single_transformer_blocks")
     latent_patch = 2
+
+    def check(self, pipeline: Any) -> None:
+        """A distilled model ignores guidance."""
+        if pipeline.config.get("is_distilled"):
+            raise ValueError(DISTILLED.format(name="FLUX.2-klein-base-4B"))
 
     def latent_format(self, **where: Any) -> LatentFormat:
         """From the VAE's weights, where its running means and variances are."""

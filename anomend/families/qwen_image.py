@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from anomend.families.family import Family, Texts, in_blocks, padded
+from anomend.families.family import DISTILLED, Family, Texts, in_blocks, padded
 from anomend.families.latent_format import LatentFormat
 
 if TYPE_CHECKING:
@@ -43,6 +43,11 @@ class QwenImage(Family):
     large_text_encoder = ("text_encoder", "Qwen2_5_VLForConditionalGeneration")
     one_graph = False
     guided_by_words: ClassVar[dict[str, Any]] = {"negative_prompt": ""}
+
+    def check(self, pipeline: Any) -> None:
+        """A distilled model takes guidance as an input."""
+        if pipeline.transformer is not None and pipeline.transformer.config.guidance_embeds:
+            raise ValueError(DISTILLED.format(name="Qwen-Image"))
 
     def latent_format(self, **where: Any) -> LatentFormat:
         """From the VAE's configuration alone."""
