@@ -112,7 +112,7 @@ def read_adapters(
             are 0.
     """
     parts = by_module(weights, layout.pattern, {layout.down, layout.up})
-    config = _config(metadata or {}, peft_config)
+    config = _config(metadata or {}, peft_config if layout.words == "PEFT" else None)
     known = config or any(name in found for found in parts.values() for name in ALPHAS)
     if layout.words == "PEFT" and not known:
         raise ValueError(
