@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
+from anomend.diffusion.lora_origin import EXTERNAL
+from anomend.importing.cards import NOTHING_AGAINST, no_lora
 from anomend.params.resolved import load_params
 from anomend.project import paths
 from anomend.project.metric_files import write_metrics
@@ -10,17 +14,11 @@ from anomend.project.run import run_stage
 
 def main() -> None:
     params = load_params()
-    file = paths.METRICS / "against.json"
-    if not params.sample.against.in_use:
-        from anomend.importing.cards import NOTHING_AGAINST, no_lora
-
-        write_metrics(file, no_lora(paths.AGAINST, NOTHING_AGAINST), {})
-        return
-    # Imported only now: torch takes seconds.
-    from anomend.importing.external_lora import external_metrics, take_external
-
-    origin = take_external(params.sample.against, "sample.against", params, paths.AGAINST)
-    write_metrics(file, *external_metrics(origin, paths.AGAINST, params))
+    if params.sample.against.in_use:
+        taken = import_module(EXTERNAL).external_lora("sample.against", params, paths.AGAINST)
+    else:
+        taken = no_lora(paths.AGAINST, NOTHING_AGAINST), {}
+    write_metrics(paths.METRICS / "against.json", *taken)
 
 
 if __name__ == "__main__":

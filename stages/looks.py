@@ -40,7 +40,6 @@ def main() -> None:
     first_seed = params.sample.first_seed
     detector = cache(lambda: make_detector(params.measure.detector, params.detectors, params.base.device))
     both = cache(lambda: samplers(params, store=store))
-
     words = words_for(against=params.sample.against.in_use)
 
     def measure(seeds: Seeds) -> tuple[Metrics, Metrics]:

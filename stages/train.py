@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 from anomend.diffusion.bases import BASE_MODELS
-from anomend.diffusion.lora_origin import ORIGIN
+from anomend.diffusion.lora_origin import EXTERNAL, ORIGIN
 from anomend.exporting.lora_card import NO_LORA, lora_card
 from anomend.params.resolved import load_params
 from anomend.project import paths
@@ -15,17 +16,15 @@ from anomend.project.launching import launch
 from anomend.project.metric_files import write_metrics
 from anomend.project.run import run_stage
 from anomend.project.shared_folders import shared_folder
+from anomend.training.curves import clear_curves
 
 
 def main() -> None:
     params = load_params()
     if params.train.method == "external":
-        from anomend.importing.external_lora import external_metrics, take_external
-        from anomend.training.no_training import clear_curves
-
+        taken = import_module(EXTERNAL).external_lora("train.external", params, paths.LORA)
         clear_curves(paths.CURVES)
-        origin = take_external(params.train.external, "train.external", params, paths.LORA)
-        write_metrics(paths.METRICS / "train.json", *external_metrics(origin, paths.LORA, params))
+        write_metrics(paths.METRICS / "train.json", *taken)
         return
     if not params.train.makes_lora:
         from anomend.training.no_training import no_training

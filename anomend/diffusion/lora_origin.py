@@ -10,6 +10,8 @@ from typing import Any
 from anomend.project.files import write_whole
 
 ORIGIN = "origin.json"
+EXTERNAL = "anomend.importing.external_lora"
+"""The module that takes such a LoRA, a plug-in: its code counts only where a run has one (`pipeline/plugins.py`)."""
 
 
 @dataclass(frozen=True, kw_only=True)

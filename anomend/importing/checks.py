@@ -26,6 +26,7 @@ def check_loras(params: Params, absent: Collection[str]) -> None:
     """
     for parameter, settings in external_loras(params).items():
         if f"{parameter}.file" not in absent:
+            # Torch takes seconds, and most runs have no such LoRA.
             from anomend.importing.external_lora import check_external
 
             check_external(settings, parameter)

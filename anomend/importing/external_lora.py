@@ -16,6 +16,7 @@ from anomend.diffusion.lora_origin import LoraOrigin, write_origin
 from anomend.exporting.adapters import Adapter, write_diffusers
 from anomend.exporting.lora_tensors import computable
 from anomend.importing.cards import CARD, external_card, remove_lora
+from anomend.importing.checks import external_loras
 from anomend.importing.files import LoraFile, locate
 from anomend.importing.keys import named
 from anomend.importing.layouts import Layout, layout_of, read_adapters
@@ -106,8 +107,15 @@ def refuse_other_base(adapters: Mapping[str, Adapter], layers: Mapping[str, tupl
             )
 
 
-def external_metrics(origin: LoraOrigin, folder: Path, params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Metrics and provenance of a LoRA that `take_external` wrote, under the keys of a trained one."""
+def external_lora(parameter: str, params: Params, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Take the LoRA that a section of parameters names; its metrics and provenance, under the keys of a trained one.
+
+    Args:
+        parameter: `train.external` or `sample.against`.
+        params: all parameters.
+        folder: as in `take_external`, which also says what is raised.
+    """
+    origin = take_external(external_loras(params)[parameter], parameter, params, folder)
     metrics = {
         "lora_sha256": lora_sha256(folder),
         "steps": None,

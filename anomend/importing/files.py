@@ -107,8 +107,10 @@ def _from_hub(settings: ExternalLoraParams, parameter: str) -> tuple[Path, Path 
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
 
+    repository, revision = str(settings.repository), str(settings.revision)
+
     def get(name: str) -> Path:
-        return Path(hf_hub_download(settings.repository, name, revision=settings.revision))
+        return Path(hf_hub_download(repository, name, revision=revision))
 
     name = str(settings.file)
     try:
@@ -120,7 +122,7 @@ def _from_hub(settings: ExternalLoraParams, parameter: str) -> tuple[Path, Path 
         return path, config
     except (OSError, ValueError, HfHubHTTPError) as error:
         raise FileNotFoundError(
-            f"{parameter}: {name} of {settings.repository} at {str(settings.revision)[:12]} is not in the Hugging Face "
+            f"{parameter}: {name} of {repository} at {revision[:12]} is not in the Hugging Face "
             f"cache and the hub did not give it ({type(error).__name__}): check the names, go online once, or set "
             "HF_TOKEN if the repository is private"
         ) from error

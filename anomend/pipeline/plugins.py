@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from anomend.collecting.registry import module_of as module_of_source
 from anomend.detectors.table import detector_for, module_of
+from anomend.diffusion.lora_origin import EXTERNAL
 from anomend.judging.registry import module_of as module_of_judge
 from anomend.params.params import Params
 
@@ -32,6 +33,9 @@ def plugins(params: Params) -> dict[str, set[str]]:
     modules["collect"] |= {module_of_source(name) for name in sources}
     if params.train.method == "labels" and params.train.labelled.pictures is not None:
         modules["train"].add("anomend.training.labelled")
+    if params.train.method == "external":
+        modules["train"].add(EXTERNAL)
+    modules["against"] = {EXTERNAL} if params.sample.against.in_use else set()
     modules["judge"] |= {module_of_judge(name) for name in judges}
     return modules
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from anomend.diffusion.lora import WEIGHT_NAME
 from anomend.diffusion.lora_origin import ORIGIN
 from anomend.params.params import Params
 from anomend.project.devices import resolve_device
+from anomend.training.curves import clear_curves
 
 REASON = "train.method is none: no LoRA was trained"
 
@@ -47,10 +47,3 @@ def no_training(params: Params, lora: Path, curves: Path) -> tuple[dict[str, Any
         "device": resolve_device(params.base.device).type,
     }
     return metrics, provenance
-
-
-def clear_curves(curves: Path) -> None:
-    """Remove the curves and sample grids of an earlier run; the folder is made, without any."""
-    shutil.rmtree(curves, ignore_errors=True)
-    for name in ("metrics", "images"):
-        (curves / "plots" / name).mkdir(parents=True)
