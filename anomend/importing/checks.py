@@ -29,4 +29,4 @@ def check_loras(params: Params, absent: Collection[str]) -> None:
             # Torch takes seconds, and most runs have no such LoRA.
             from anomend.importing.external_lora import check_external
 
-            check_external(settings, parameter)
+            check_external(settings, parameter, params.base.name)

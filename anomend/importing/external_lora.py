@@ -17,9 +17,10 @@ from anomend.exporting.adapters import Adapter, write_diffusers
 from anomend.exporting.lora_tensors import computable
 from anomend.importing.cards import CARD, external_card, remove_lora
 from anomend.importing.checks import external_loras
+from anomend.importing.families import lora_family
 from anomend.importing.files import LoraFile, locate
-from anomend.importing.keys import named
-from anomend.importing.layouts import Layout, layout_of, read_adapters
+from anomend.importing.keys import PREFIXES, named, prefix_of, refuse_other_kinds
+from anomend.importing.layouts import layout_of, read_adapters
 from anomend.params.external import ExternalLoraParams
 from anomend.params.params import Params
 from anomend.project.files import sha256_of, write_whole
@@ -27,20 +28,24 @@ from anomend.project.files import sha256_of, write_whole
 NOT_TRAINED = "the LoRA is another program's: it was not trained here"
 
 
-def check_external(settings: ExternalLoraParams, parameter: str) -> tuple[LoraFile, Layout]:
+def check_external(settings: ExternalLoraParams, parameter: str, base: str) -> LoraFile:
     """Refuse what can be refused by the names of the tensors, before anything runs.
 
     Args:
         settings: they name a file.
         parameter: their section, for the sentences.
+        base: name of the base.
 
     Raises:
         ValueError: the file is missing, a pickle or broken, or has anything but a plain LoRA of a transformer.
         FileNotFoundError: the hub does not give it.
     """
-    file = locate(settings, parameter)
+    file, family = locate(settings, parameter), lora_family(base)
     try:
-        return file, layout_of(file.shapes)
+        refuse_other_kinds(file.shapes)
+        if family.converter is None:
+            layout_of(file.shapes, family)
+        return file
     except ValueError as error:
         raise ValueError(f"{parameter}.file: {file.path}: {error}") from None
 
@@ -58,12 +63,13 @@ def take_external(settings: ExternalLoraParams, parameter: str, params: Params, 
         ValueError: as `check_external`; or tensors are broken, not finite, or do not fit each other or the base.
         FileNotFoundError: as `check_external`.
     """
-    file, layout = check_external(settings, parameter)
+    file, family = check_external(settings, parameter, params.base.name), lora_family(params.base.name)
     try:
-        # Read before the tensors are: both are of one content.
         sha256 = sha256_of(file.path)
         weights = {key: computable(value, key, file.path) for key, value in load_file(file.path).items()}
-        adapters = read_adapters(weights, layout, metadata=file.metadata, peft_config=file.peft_config)
+        converted = family.in_diffusers_layout(weights)
+        layout = layout_of(converted, family)
+        adapters = read_adapters(converted, layout, metadata=file.metadata, peft_config=file.peft_config)
         refuse_other_base(adapters, linear_layers(params.base.name, params.base.local_folder), params.base.name)
         remove_lora(folder)
         write_diffusers(adapters, folder)
@@ -78,7 +84,7 @@ def take_external(settings: ExternalLoraParams, parameter: str, params: Params, 
         source=settings.origin,
         file=Path(str(settings.file)).name,
         file_sha256=sha256,
-        layout=layout.words,
+        layout=layout.words if family.converter is None else PREFIXES[prefix_of(file.shapes)],
         modules=len(adapters),
         rank_min=min(ranks),
         rank_max=max(ranks),

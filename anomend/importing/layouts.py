@@ -5,8 +5,8 @@ the original code's, whole or with `_` for `.`), and in where alpha is. Names ar
 table serves all. The original code's names, its q, k and v in one, and its order of shift and scale are the concern
 of `anomend.exporting.kohya`.
 
-diffusers itself has no converter for Stable Diffusion 3: its loader takes its own layout alone, in which the adapters
-are handed to it. For families that it has converters for, `diffusers_names` comes after `PIPELINE.lora_state_dict`.
+Where diffusers has a converter for the family, the tensors come here in its layout (`LoraFamily.in_diffusers_layout`).
+For Stable Diffusion 3 it has none: its loader takes its own layout alone, in which the adapters are handed to it.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from typing import Any
 import torch
 from peft.utils.other import get_pattern_key
 
-from anomend.diffusion.projections import projections_of_any_base
 from anomend.exporting import original_names
 from anomend.exporting.adapters import GET_AGAIN, Adapter, Weights, by_module
 from anomend.exporting.kohya import PREFIX as KOHYA
 from anomend.exporting.kohya import from_kohya
+from anomend.importing.families import SD3, LoraFamily
 from anomend.importing.files import PEFT_CONFIG
 from anomend.importing.keys import PREFIXES, named, pair_of, prefix_of, refuse_other_kinds
 
@@ -58,11 +58,11 @@ class Layout:
         return rf"{re.escape(self.prefix)}(.+?)\.({parts})(?:\.default)?(?:\.weight)?"
 
 
-def layout_of(keys: Iterable[str]) -> Layout:
+def layout_of(keys: Iterable[str], family: LoraFamily = SD3) -> Layout:
     """The layout of a file's keys.
 
     Raises:
-        ValueError: there is anything but a plain LoRA of a transformer of Stable Diffusion 3; the sentence names keys.
+        ValueError: there is anything but a plain LoRA of a transformer of the family; the sentence names keys.
     """
     keys = sorted(keys)
     refuse_other_kinds(keys)
@@ -71,12 +71,12 @@ def layout_of(keys: Iterable[str]) -> Layout:
     if strange := [key for key in keys if not re.fullmatch(layout.pattern, key)]:
         raise ValueError(f"{named(strange)} cannot be read as parts of a plain LoRA: get the file again")
     names = dict.fromkeys(match[1] for key in keys if (match := re.fullmatch(layout.pattern, key)))
-    diffusers = {name.replace(".", "_"): name for name in projections_of_any_base()}
+    diffusers = {name.replace(".", "_"): name for name in family.projections()}
     modules = {name: diffusers[flat] for name in names if (flat := name.replace(".", "_")) in diffusers}
-    originals = frozenset(name for name in names if name not in modules and _is_original(name))
+    originals = frozenset(name for name in names if family.originals and name not in modules and _is_original(name))
     if unknown := [name for name in names if name not in modules and name not in originals]:
         raise ValueError(
-            f"{named(unknown)} cannot be found in the transformer of Stable Diffusion 3: name a LoRA that was trained "
+            f"{named(unknown)} cannot be found in the transformer of {family.title}: name a LoRA that was trained "
             "on this base"
         )
     return Layout(prefix=prefix, down=down, up=up, modules=modules, originals=originals)
