@@ -72,7 +72,8 @@ def take_external(settings: ExternalLoraParams, parameter: str, params: Params, 
         adapters = read_adapters(converted, layout, metadata=file.metadata, peft_config=file.peft_config)
         refuse_other_base(adapters, linear_layers(params.base.name, params.base.local_folder), params.base.name)
         remove_lora(folder)
-        write_diffusers(adapters, folder)
+        # In the precision that a LoRA is trained and saved in here; it holds each value of 16 bits.
+        write_diffusers({name: Adapter(a.down.float(), a.up.float(), a.scale) for name, a in adapters.items()}, folder)
     except (OSError, SafetensorError) as error:
         raise ValueError(f"{parameter}.file: {file.path} is broken ({error}): get it again") from None
     except ValueError as error:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from anomend.project.model_words import BASE_AND_TUNED, ModelWords
+from anomend.project.model_words import BASE_AND_TUNED, KEY, ModelWords
 from anomend.reporting.evidence_tables import paid_judges
 from anomend.reporting.formatting import interval_text, metric_text, number_text, p_text
 from anomend.reporting.inputs import Metrics, ReportInputs
@@ -202,7 +202,9 @@ def _changed(inputs: ReportInputs) -> str:
         change += f", with {class_images:,} right images of the base itself to preserve the rest"
     kept = train.get("kept_step")
     change += f"; the weights are those of step {kept:,}." if kept is not None else "."
-    return f"{change} It is also sampled in another way, as the sentences above say." if tuned_model(inputs) else change
+    if not tuned_model(inputs) or KEY in (inputs.sampled or {}):
+        return change
+    return f"{change} It is also sampled in another way, as the sentences above say."
 
 
 def _span(train: Metrics, key: str) -> str:

@@ -208,6 +208,18 @@ def test_without_alpha_the_scale_is_1_where_its_program_takes_it_so(court: Court
         take_external(alone, "train.external", court.params, tmp_path / "other")
 
 
+def test_a_file_of_16_bits_is_sampled_like_ours_in_32(court: Court, tmp_path: Path) -> None:
+    tensors = load_file(court.files["kohya"])
+    save_file({key: value.half() for key, value in tensors.items()}, tmp_path / "a.safetensors")
+    take_external(external(tmp_path / "a.safetensors"), "train.external", court.params, tmp_path / "lora")
+    written = load_file(tmp_path / "lora" / WEIGHT_NAME)
+    assert {value.dtype for value in written.values()} == {torch.float32}
+    key = "transformer.transformer_blocks.0.ff.net.2.lora_A.weight"
+    original = load_file(court.files["diffusers"])[key]
+    assert torch.equal(written[key], original.half().float())
+    assert np.abs(court.images(tmp_path / "lora") - court.base).max() > 20
+
+
 def test_alphas_that_contradict_each_other_are_refused(court: Court, tmp_path: Path) -> None:
     tensors = load_file(court.files["SimpleTuner comfyui"])
     save_file(tensors, tmp_path / "a.safetensors", {"lora_adapter_metadata": json.dumps({"lora_alpha": 4, "r": RANK})})
