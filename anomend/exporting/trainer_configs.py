@@ -26,10 +26,17 @@ class Family:
     """`model_family`."""
     ai_toolkit: str
     """`arch`."""
+    flavour: str | None = None
+    """SimpleTuner's `model_flavour`, where the family has several."""
 
 
 SD3 = Family("sd3", "sd3")
-FAMILIES: dict[str, Family] = dict.fromkeys(("mini", "sd3-medium", "sd3.5-medium", "sd3.5-large", "rehearsal"), SD3)
+FAMILIES: dict[str, Family] = {
+    **dict.fromkeys(("mini", "sd3-medium", "sd3.5-medium", "sd3.5-large", "rehearsal"), SD3),
+    "flux2-klein": Family("flux2", "flux2_klein_4b", "klein-4b"),
+    "z-image": Family("z_image", "zimage", "base"),
+    "qwen-image": Family("qwen_image", "qwen_image", "v1.0"),
+}
 """By base; a base of another family is one row more."""
 OPTIMIZERS = {
     "adamw": ("optimi-adamw", "adamw"),
@@ -103,6 +110,8 @@ def simpletuner(params: Params, counts: Counts, folder: Path) -> tuple[dict[str,
         "validation_num_inference_steps": params.sample.steps,
         "report_to": "none",
     }
+    flavour = FAMILIES[base.name].flavour
+    config |= {"model_flavour": flavour} if flavour else {}
     config |= {"ema_decay": train.ema_decay} if train.ema_decay else {}
     if base.name in BASE_MODELS and BASE_MODELS[base.name].revision and not base.local_folder:
         config["revision"] = BASE_MODELS[base.name].revision
@@ -184,7 +193,7 @@ def differences(params: Params, counts: Counts) -> Iterator[str]:
             "in the share that a step has here, with weight 1."
         )
     if train.alpha != train.rank:
-        yield f"ai-toolkit takes alpha = rank for this family; here alpha is {train.alpha:g}."
+        yield f"ai-toolkit takes alpha = rank for such bases; here alpha is {train.alpha:g}."
     if train.sigma_scheme != "logit_normal" or train.sigma_mean or train.sigma_shift != 1 or train.sigma_std != 1:
         yield "Noise levels: ai-toolkit draws them logit-normal, without location, scale or shift."
     if train.sigma_scheme != "logit_normal" or train.sigma_mean:
