@@ -19,7 +19,7 @@ LEVEL ?=
 BASE ?= $(shell git rev-parse --verify --quiet origin/main > /dev/null && echo origin/main || echo main)
 IMAGES ?= .
 
-.PHONY: checker confirm clean-samples plan lock lock-check test-docs audit check-cache photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal gpu-check seeds sabotage methods calibration operating-characteristics people-study scan scans survey label docs clean
+.PHONY: checker confirm clean-samples plan lock lock-check test-docs audit check-cache photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal gpu-check seeds sabotage export-data methods calibration operating-characteristics people-study scan scans survey label docs clean
 
 repro: $(VENV)/ready
 	@python -m commands.repair_lock
@@ -155,6 +155,11 @@ docs: $(VENV)/ready
 AGAIN ?=
 confirm: $(VENV)/ready
 	python -m commands.confirm $(if $(AGAIN),--again $(AGAIN))
+
+# Writes the run's images and captions, and configurations of SimpleTuner and ai-toolkit, into the folder TO.
+TO ?= exported
+export-data: $(VENV)/ready
+	python -m commands.export_data $(TO)
 
 # Repeats the committed run at three training seeds, as DVC experiments; needs a clean working tree.
 seeds: $(VENV)/ready

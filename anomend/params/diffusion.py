@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from anomend.params.external import ExternalLoraParams
 from anomend.params.tuned import SEEDS_PER_TRY, TunedParams
 from anomend.params.types import RUN_SETTING, AnatomyDetector, Prompt, Section, Seed
 
@@ -147,6 +148,7 @@ class SampleParams(Section):
         description="Size of the store, from which on the images that were used longest ago are deleted.",
     )
     tuned: TunedParams = Field(default=TunedParams())
+    against: ExternalLoraParams = Field(default=ExternalLoraParams())
 
     @property
     def passes(self) -> int:

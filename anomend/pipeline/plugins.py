@@ -6,6 +6,7 @@ from anomend.collecting.registry import module_of as module_of_source
 from anomend.detectors.table import detector_for, module_of
 from anomend.diffusion.bases import BASE_MODELS
 from anomend.families.table import module_of as module_of_family
+from anomend.diffusion.lora_origin import EXTERNAL
 from anomend.judging.registry import module_of as module_of_judge
 from anomend.params.params import Params
 
@@ -37,6 +38,9 @@ def plugins(params: Params) -> dict[str, set[str]]:
     modules["collect"] |= {module_of_source(name) for name in sources}
     if params.train.method == "labels" and params.train.labelled.pictures is not None:
         modules["train"].add("anomend.training.labelled")
+    if params.train.method == "external":
+        modules["train"].add(EXTERNAL)
+    modules["against"] = {EXTERNAL} if params.sample.against.in_use else set()
     modules["judge"] |= {module_of_judge(name) for name in judges}
     for stage in OF_THE_BASE if "base" in sources else OF_THE_BASE - {"collect"}:
         modules.setdefault(stage, set()).add(family_module(params))
