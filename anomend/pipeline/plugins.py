@@ -5,8 +5,8 @@ from __future__ import annotations
 from anomend.collecting.registry import module_of as module_of_source
 from anomend.detectors.table import detector_for, module_of
 from anomend.diffusion.bases import BASE_MODELS
-from anomend.families.table import module_of as module_of_family
 from anomend.diffusion.lora_origin import EXTERNAL
+from anomend.families.table import module_of as module_of_family
 from anomend.judging.registry import module_of as module_of_judge
 from anomend.params.params import Params
 
