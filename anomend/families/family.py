@@ -43,8 +43,9 @@ class Family(ABC):
     """Side of the patches of the VAE's latents that are channels for the transformer (`LatentFormat.patch`)."""
     guided_by_words: ClassVar[dict[str, Any]] = {}
     """What a call of the pipeline with a prompt needs besides `guidance` where guidance is on."""
-    one_graph: ClassVar[bool] = True
-    """Whether the transformer takes nothing but tensors and constants: `train.compile: whole` can capture it."""
+    one_graph: ClassVar[bool] = False
+    """Whether `train.compile: whole` has been seen to capture the transformer, which must take nothing but tensors and
+    constants."""
 
     # Loading.
 

@@ -41,7 +41,6 @@ class QwenImage(Family):
     transformer = "QwenImageTransformer2DModel"
     text_parts = ("text_encoder", "tokenizer")
     large_text_encoder = ("text_encoder", "Qwen2_5_VLForConditionalGeneration")
-    one_graph = False
     guided_by_words: ClassVar[dict[str, Any]] = {"negative_prompt": ""}
 
     def check(self, pipeline: Any) -> None:

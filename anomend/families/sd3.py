@@ -41,6 +41,7 @@ class StableDiffusion3(Family):
     text_parts = ("text_encoder", "text_encoder_2", "text_encoder_3", "tokenizer", "tokenizer_2", "tokenizer_3")
     large_text_encoder = ("text_encoder_3", "T5EncoderModel")
     skips_layers = True
+    one_graph = True
 
     def unneeded_for_texts(self, absent: Collection[str]) -> tuple[str, ...]:
         """A pipeline without T5 takes the width of the text from the transformer."""

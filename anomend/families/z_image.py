@@ -36,7 +36,6 @@ class ZImage(Family):
     text_parts = ("text_encoder", "tokenizer")
     large_text_encoder = ("text_encoder", "Qwen3Model")
     block_lists = ("noise_refiner", "context_refiner", "layers")
-    one_graph = False
 
     def latent_format(self, **where: Any) -> LatentFormat:
         """From the VAE's configuration alone."""

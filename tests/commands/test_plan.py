@@ -10,6 +10,7 @@ import pytest
 
 from commands.plan import main
 from tests.conftest import ROOT
+from tests.families.test_table import NEW
 
 
 @pytest.mark.slow
@@ -28,7 +29,7 @@ def test_the_bill_of_a_real_profile_takes_five_seconds_and_no_weights() -> None:
     assert "on L40S" in rows["in"]
 
 
-@pytest.mark.parametrize("profile", ["flux2-klein", "z-image", "qwen-image"])
+@pytest.mark.parametrize("profile", NEW)
 def test_a_base_that_is_not_pinned_yet_is_planned_and_said_to_be_refused(
     profile: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,8 +6,10 @@ Two minutes for the three together, on one busy core.
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,7 @@ from anomend.training.origins import read_origins, start_noise
 from anomend.training.setup import load_trained_parts, load_training_data, make_draw, make_rounds
 from anomend.training.stored_evaluations import StoredEvaluations
 from tests.families.runs import PROMPTS, SCALE, SIDE, STEPS, TOKENS, TinyRun, tiny_run
-from tests.families.tiny_bases import BASES, DIFFUSERS
+from tests.families.tiny_bases import BASES
 
 SEEDS = range(20_000, 20_002)
 GREY_LEVEL = 1
@@ -65,7 +67,7 @@ def theirs(run: TinyRun, lora: Path | None, prompt: str, seed: int) -> np.ndarra
         max_sequence_length=TOKENS,
         generator=torch.Generator().manual_seed(seed),
         output_type="pil",
-        **DIFFUSERS[run.name](SCALE),
+        **BASES[run.name].call(SCALE),
     ).images[0]
     return np.asarray(image)
 
@@ -90,22 +92,22 @@ def test_images_are_those_of_diffusers_pipeline_with_the_saved_lora(run: TinyRun
 
 
 def test_one_step_of_the_pipeline_without_guidance_is_the_velocity_that_is_trained(run: TinyRun) -> None:
-    """From pure noise n one step goes to n - v; then the latents are what the decoder gets."""
-    pipeline = load_pipeline(run.name, str(run.base), "float32")
+    """From the pipeline's own noise n, one step goes to n - v, which is what the decoder gets."""
+    tiny, pipeline = BASES[run.name], load_pipeline(run.name, str(run.base), "float32")
     family, latent_format = family_of(pipeline), load_latent_format(run.name, str(run.base))
     texts = encode_texts(pipeline, PROMPTS, max_sequence_length=TOKENS, batch_size=1)
-    encoded = latent_format.process_in(torch.zeros(1, family.posterior_channels(pipeline.vae), SIDE // 8, SIDE // 8))
-    noise = torch.cat([torch.randn(encoded.shape, generator=torch.Generator().manual_seed(s)) for s in (1, 2)])
+    shape = latent_format.process_in(
+        torch.zeros(1, family.posterior_channels(pipeline.vae), SIDE // 8, SIDE // 8)
+    ).shape
+    seeds = (1, 2)
+    noise = torch.cat([torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
     with torch.no_grad():
         # Both texts in one batch, of which one is shorter.
         velocity = family.velocity(pipeline.transformer, noise, torch.ones(2), texts.rows(PROMPTS))
-        decoded = pipeline.vae.decode(
-            latent_format.process_out(noise - velocity)[:, :, None]
-            if run.name == "qwen-image"
-            else latent_format.process_out(noise - velocity)
-        ).sample
-    pixels = (decoded[:, :, 0] if decoded.ndim == 5 else decoded).clamp(-1, 1) / 2 + 0.5
-    for place, (prompt, seed) in enumerate(zip(PROMPTS, (1, 2), strict=True)):
+        encoded = latent_format.process_out(noise - velocity)
+        decoded = pipeline.vae.decode(encoded[:, :, None] if tiny.video else encoded).sample
+    pixels = (decoded[:, :, 0] if tiny.video else decoded).clamp(-1, 1) / 2 + 0.5
+    for place, (prompt, seed) in enumerate(zip(PROMPTS, seeds, strict=True)):
         image = pipeline(
             prompt=prompt,
             height=SIDE,
@@ -114,54 +116,57 @@ def test_one_step_of_the_pipeline_without_guidance_is_the_velocity_that_is_train
             max_sequence_length=TOKENS,
             generator=torch.Generator().manual_seed(seed),
             output_type="pt",
-            **DIFFUSERS[run.name](1.0),
+            **tiny.call(1.0),
         ).images[0]
         torch.testing.assert_close(pixels[place], image, atol=2e-4, rtol=0)
         assert pixels[place].std() > 0.02
 
 
 def test_a_posterior_is_what_diffusers_vae_encodes_and_its_format_goes_back(run: TinyRun) -> None:
-    pipeline = load_pipeline(run.name, str(run.base), "float32")
+    tiny, pipeline = BASES[run.name], load_pipeline(run.name, str(run.base), "float32")
     family, latent_format = family_of(pipeline), load_latent_format(run.name, str(run.base))
     pixels = torch.rand(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0)) * 2 - 1
     with torch.no_grad():
         mean, deviation = family.posterior(pipeline.vae, pixels)
-        theirs = pipeline.vae.encode(pixels[:, :, None] if run.name == "qwen-image" else pixels).latent_dist
+        theirs = pipeline.vae.encode(pixels[:, :, None] if tiny.video else pixels).latent_dist
     assert mean.shape == (2, family.posterior_channels(pipeline.vae), SIDE // 8, SIDE // 8)
     assert torch.equal(mean.flatten(), theirs.mean.flatten()) and torch.equal(deviation.flatten(), theirs.std.flatten())
-    torch.testing.assert_close(latent_format.process_out(latent_format.process_in(mean)), mean)
-    vae, packed = pipeline.vae, latent_format.process_in(mean)
-    if run.name == "flux2-klein":
-        std = (vae.bn.running_var + vae.config.batch_norm_eps).sqrt().view(1, -1, 1, 1)
-        by_hand = (pipeline._patchify_latents(mean) - vae.bn.running_mean.view(1, -1, 1, 1)) / std
-    elif run.name == "z-image":
-        by_hand = (mean - 0.1159) * 0.3611
-    else:
-        means, stds = (
-            torch.tensor(values).view(1, -1, 1, 1) for values in (vae.config.latents_mean, vae.config.latents_std)
-        )
-        by_hand = (mean - means) / stds
-    torch.testing.assert_close(packed, by_hand)
+    packed = latent_format.process_in(mean)
+    torch.testing.assert_close(packed, tiny.latents(pipeline.vae, mean))
+    torch.testing.assert_close(latent_format.process_out(packed), mean)
 
 
-def test_an_images_own_noise_is_the_pipelines(run: TinyRun) -> None:
-    pipeline = load_pipeline(run.name, str(run.base), "float32")
-    family = family_of(pipeline)
-    transformer = pipeline.transformer
-    channels = transformer.in_channels if run.name == "z-image" else transformer.config.in_channels // 4
-    drawn = pipeline.prepare_latents(
-        1, channels, SIDE, SIDE, torch.float32, torch.device("cpu"), [torch.Generator().manual_seed(600_001)]
+def test_an_images_own_noise_has_the_precision_in_which_the_pipeline_draws_it(
+    run: TinyRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its values are those of the test of one step."""
+    pipeline = load_pipeline(run.name, str(run.base), "bfloat16")
+    drawn: list[tuple[int, torch.dtype]] = []
+    module = sys.modules[type(pipeline).__module__]
+    draw = module.randn_tensor
+
+    def note(shape: Any, *, dtype: torch.dtype, **options: Any) -> torch.Tensor:
+        drawn.append((math.prod(shape), dtype))
+        return draw(shape, dtype=dtype, **options)
+
+    monkeypatch.setattr(module, "randn_tensor", note)
+    generator = torch.Generator().manual_seed(600_001)
+    pipeline(
+        prompt=PROMPTS[0],
+        height=SIDE,
+        width=SIDE,
+        num_inference_steps=1,
+        generator=generator,
+        max_sequence_length=TOKENS,
+        **BASES[run.name].call(1.0),
     )
-    drawn = drawn[0] if isinstance(drawn, tuple) else drawn
     losers = load_encoded(run.folder / "encoded" / "loser.safetensors")
     shape = load_latent_format(run.name, str(run.base)).process_in(losers.mean[0, 0]).shape
-    noise = start_noise(losers, read_origins(run.folder / "encoded")["loser"], shape=shape, dtype=torch.float32)[1]
-    if run.name == "flux2-klein":
-        noise = pipeline._pack_latents(noise[None])
-    elif run.name == "qwen-image":
-        noise = pipeline._pack_latents(noise[None], 1, *noise.shape)
-    assert torch.equal(noise.flatten(), drawn.flatten())
-    assert family.noise_dtype(torch.bfloat16) == (torch.float32 if run.name == "z-image" else torch.bfloat16)
+    dtype = family_of(pipeline).noise_dtype(torch.bfloat16)
+    assert drawn == [(math.prod(shape), dtype)]
+    noise = start_noise(losers, read_origins(run.folder / "encoded")["loser"], shape=shape, dtype=dtype)[1]
+    expected = torch.randn((1, *shape), generator=torch.Generator().manual_seed(600_001), dtype=dtype)[0]
+    assert torch.equal(noise, expected.float())
 
 
 class Killed(BaseException):
@@ -271,13 +276,10 @@ def test_fewer_bits_are_asked_of_the_familys_own_classes(run: TinyRun, monkeypat
 
 
 def test_a_distilled_model_is_refused(run: TinyRun, tmp_path: Path) -> None:
-    marks = {
-        "flux2-klein": ("model_index.json", "is_distilled"),
-        "qwen-image": ("transformer/config.json", "guidance_embeds"),
-    }
-    if run.name not in marks:
+    distilled = BASES[run.name].distilled
+    if distilled is None:
         pytest.skip("nothing in its files tells a distilled model")
-    file, key = marks[run.name]
+    file, key = distilled
     shutil.copytree(run.base, tmp_path / "base")
     path = tmp_path / "base" / file
     path.write_text(json.dumps(json.loads(path.read_text()) | {key: True}))

@@ -5,7 +5,8 @@ It is made of diffusers' and transformers' own classes, with a tokenizer that is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -163,27 +164,64 @@ def qwen_image() -> Any:
     )
 
 
-BASES: Mapping[str, Callable[[], Any]] = {
-    "flux2-klein": flux2_klein,
-    "z-image": z_image,
-    "qwen-image": qwen_image,
+def klein_latents(vae: Any, latents: torch.Tensor) -> torch.Tensor:
+    """Patches of 2 x 2 as channels, normalised as by the VAE's batch normalisation."""
+    deviation = (vae.bn.running_var + vae.config.batch_norm_eps).sqrt().view(1, -1, 1, 1)
+    return (Flux2KleinPipeline._patchify_latents(latents) - vae.bn.running_mean.view(1, -1, 1, 1)) / deviation
+
+
+def qwen_latents(vae: Any, latents: torch.Tensor) -> torch.Tensor:
+    """Normalised per channel."""
+    mean, deviation = (
+        torch.tensor(values).view(1, -1, 1, 1) for values in (vae.config.latents_mean, vae.config.latents_std)
+    )
+    return (latents - mean) / deviation
+
+
+@dataclass(frozen=True, kw_only=True)
+class TinyBase:
+    """A family's base in small, and what its tests have to know besides."""
+
+    make: Callable[[], Any]
+    """diffusers' pipeline with random weights; its VAE makes 8 pixels one latent."""
+    call: Callable[[float], dict[str, Any]]
+    """Arguments of the pipeline's call besides the prompt, for a guidance scale of which 1 is none."""
+    latents: Callable[[Any, torch.Tensor], torch.Tensor]
+    """By hand, what `latent_format` makes of the VAE's latents, (B, C, h, w); takes the VAE and these."""
+    video: bool = False
+    """Whether the VAE takes and gives frames, (B, C, 1, H, W)."""
+    distilled: tuple[str, str] | None = None
+    """File and key that tell a distilled model of this class; None: nothing does."""
+
+
+BASES: dict[str, TinyBase] = {
+    "flux2-klein": TinyBase(
+        make=flux2_klein,
+        call=lambda scale: {"guidance_scale": scale},
+        latents=klein_latents,
+        distilled=("model_index.json", "is_distilled"),
+    ),
+    "z-image": TinyBase(
+        make=z_image,
+        # It counts from the prompt on: its 3 is the 4 of others.
+        call=lambda scale: {"guidance_scale": scale - 1},
+        latents=lambda _, latents: (latents - 0.1159) * 0.3611,
+    ),
+    "qwen-image": TinyBase(
+        make=qwen_image,
+        call=lambda scale: {"true_cfg_scale": scale, **({"negative_prompt": ""} if scale > 1 else {})},
+        latents=qwen_latents,
+        video=True,
+        distilled=("transformer/config.json", "guidance_embeds"),
+    ),
 }
 """By name in the table of bases."""
-
-
-DIFFUSERS: Mapping[str, Callable[[float], dict[str, Any]]] = {
-    "flux2-klein": lambda scale: {"guidance_scale": scale},
-    # It counts from the prompt on: its 3 is the 4 of others.
-    "z-image": lambda scale: {"guidance_scale": scale - 1},
-    "qwen-image": lambda scale: {"true_cfg_scale": scale, **({"negative_prompt": ""} if scale > 1 else {})},
-}
-"""What a call of diffusers' pipeline needs besides the prompt, by base, for a guidance scale of which 1 is none."""
 
 
 def tiny_training(name: str) -> tuple[Any, TrainingData]:
     """The transformer of a tiny base, and encoded images and texts to match, without a VAE or a text encoder."""
     torch.manual_seed(3)
-    transformer = BASES[name]().transformer
+    transformer = BASES[name].make().transformer
     family, config = family_of(transformer), transformer.config
     width = config["joint_attention_dim"] if "joint_attention_dim" in config else config["cap_feat_dim"]
 
@@ -207,7 +245,7 @@ def write_tiny_base(folder: Path, name: str) -> None:
     """Write the base, the same weights each time."""
     torch.manual_seed(3)
     with torch.no_grad():
-        pipeline = BASES[name]()
+        pipeline = BASES[name].make()
         # Enough contrast that images differ by many grey levels.
         pipeline.vae.decoder.conv_out.weight.mul_(8)
     pipeline.save_pretrained(folder)
