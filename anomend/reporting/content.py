@@ -210,4 +210,4 @@ def _curated(curate: Metrics | None) -> str:
 def _table_1(replication: Metrics | None, inputs: ReportInputs) -> Table | None:
     if replication is None:
         return None
-    return paper_tables.replication_table(replication, inputs.measure_base, inputs.measure_tuned)
+    return paper_tables.replication_table(replication, inputs.measure_base, inputs.measure_tuned, inputs.words)
