@@ -23,7 +23,8 @@ def main() -> None:
         lock=paths.LOCK,
     )
     run = read_run(files, load_params(), picture=PICTURE)
-    save_side_by_side(paths.REPORT / PICTURE, [pair for pair in run.first_pairs if pair.group == "target"])
+    targets = [pair for pair in run.first_pairs if pair.group == "target"]
+    save_side_by_side(paths.REPORT / PICTURE, targets, words=run.words)
     markdown, html = render_report(run)
     write_whole(paths.REPORT / "report.md", markdown)
     write_whole(paths.REPORT / "report.html", html)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from anomend.project.model_words import BASE_AND_TUNED, ModelWords, capital
 from anomend.reporting import evidence_tables, paper_tables, people, tables
 from anomend.reporting.charts import renamed
 from anomend.reporting.formatting import metric_text
@@ -60,6 +61,10 @@ class Content:
     advice: Sequence[str]
     """How many images would settle the clauses that are not settled."""
     contents: Sequence[tuple[str, str]]
+    words: ModelWords
+    """What the two models are called."""
+    against: str
+    """What is held against what, for the head of the page."""
     pairs: Mapping[str, Mapping[ImagePair, str]]
     """By prompt; each pair with its caption."""
     picture: str | None
@@ -106,7 +111,7 @@ def content_of(inputs: ReportInputs, rates: Sequence[PromptRates]) -> Content:
         by_prompt.setdefault(pair.prompt, {})[pair] = f"seed {pair.seed}"
     evidence = evidence_tables
     asked = inputs.people if inputs.people is not None and inputs.people.get("labels") else None
-    curves = training_charts(inputs)
+    curves, words = training_charts(inputs), inputs.words
     loss = curves.get(LOSS)
     return Content(
         title=inputs.title,
@@ -117,15 +122,17 @@ def content_of(inputs: ReportInputs, rates: Sequence[PromptRates]) -> Content:
         scope=inputs.verdict["scope"],
         subject=subject(inputs),
         key_answers=key_answers(inputs, rates),
-        clauses=tables.clause_table(inputs.verdict),
-        advice=tables.sample_advice(inputs.verdict),
+        clauses=tables.clause_table(inputs.verdict, words),
+        advice=tables.sample_advice(inputs.verdict, words),
         contents=CONTENTS,
+        words=words,
+        against=_against(inputs),
         pairs=by_prompt,
         picture=inputs.picture,
-        prompts=tables.prompt_table(rates),
-        kinds=tables.kind_table(inputs.measure_base, inputs.measure_tuned),
-        compare=tables.compare_table(inputs.compare),
-        sets=tables.set_table(inputs.measure_base, inputs.measure_tuned),
+        prompts=tables.prompt_table(rates, words),
+        kinds=tables.kind_table(inputs.measure_base, inputs.measure_tuned, words),
+        compare=tables.compare_table(inputs.compare, words),
+        sets=tables.set_table(inputs.measure_base, inputs.measure_tuned, words),
         training=evidence.training_table(inputs.train),
         curves=curves,
         training_samples=training_samples(inputs.training_samples),
@@ -138,17 +145,17 @@ def content_of(inputs: ReportInputs, rates: Sequence[PromptRates]) -> Content:
             survey=inputs.survey,
         ),
         paper_figures=paper_figures(inputs, loss and renamed(loss, "loss", "figure-7")),
-        judge=None if inputs.judge is None else evidence.judge_table(inputs.judge),
-        people=people.people_table(asked) if asked else None,
+        judge=None if inputs.judge is None else evidence.judge_table(inputs.judge, words),
+        people=people.people_table(asked, words) if asked else None,
         raters=people.rater_table(asked) if asked else None,
-        passport=None if inputs.passport is None else people.passport_table(inputs.passport),
-        survey=None if inputs.survey is None else evidence.survey_table(inputs.survey),
+        passport=None if inputs.passport is None else people.passport_table(inputs.passport, words),
+        survey=None if inputs.survey is None else evidence.survey_table(inputs.survey, words),
         agreement=None if inputs.agreement is None else evidence.agreement_table(inputs.agreement),
         disagreements=_disagreements(inputs),
         contact_sheet=None if inputs.contact_sheet is None else picture_uri(inputs.contact_sheet, CONTACT_SHEET_WIDTH),
         curated=_curated(inputs.curate),
         costs=evidence.cost_table(
-            collect=inputs.collect, curate=inputs.curate, judge=inputs.judge, sampled=inputs.sampled
+            collect=inputs.collect, curate=inputs.curate, judge=inputs.judge, sampled=inputs.sampled, words=words
         ),
         commands=COMMANDS,
         rounding=ROUNDING,
@@ -167,20 +174,29 @@ def _disagreements(inputs: ReportInputs) -> dict[ImagePair, str]:
     raters = [column for column in table.columns if column not in ("prompt", "seed", "spread")]
     captions = {
         (str(row["prompt"]), int(row["seed"])): f"{row['prompt']}, seed {row['seed']}. "
-        + _preferences({rater: float(row[rater]) for rater in raters})
+        + _preferences({rater: float(row[rater]) for rater in raters}, inputs.words)
         for row in table.head(MOST_DISAGREEMENTS).to_dict("records")
     }
     return {pair: captions[pair.prompt, pair.seed] for pair in named_pairs(inputs.pairs, list(captions))}
 
 
-def _preferences(scores: Mapping[str, float]) -> str:
+def _preferences(scores: Mapping[str, float], words: ModelWords) -> str:
     """Which rater prefers which image; the score of a rater who did not see the pair is NaN."""
-    sides: dict[str, list[str]] = {"Tuned": [], "Base": [], "Tie": []}
+    base, tuned = words.heads()
+    sides: dict[str, list[str]] = {tuned: [], base: [], "Tie": []}
     for rater, score in scores.items():
         if not math.isnan(score):
-            side = "Tuned" if score > 0.5 else "Base" if score < 0.5 else "Tie"
+            side = tuned if score > 0.5 else base if score < 0.5 else "Tie"
             sides[side].append(evidence_tables.rater_label(rater))
     return " ".join(f"{side}: {', '.join(raters)}." for side, raters in sides.items() if raters)
+
+
+def _against(inputs: ReportInputs) -> str:
+    words = inputs.words
+    if words != BASE_AND_TUNED:
+        return f"{capital(words.tuned_model)} against {words.base_model}"
+    foreign = ((inputs.sampled or {}).get("loras") or {}).get("tuned")
+    return "Base model against " + (f"the LoRA of {foreign['author']}" if foreign else "its fine-tuned LoRA")
 
 
 def _curated(curate: Metrics | None) -> str:
@@ -194,4 +210,4 @@ def _curated(curate: Metrics | None) -> str:
 def _table_1(replication: Metrics | None, inputs: ReportInputs) -> Table | None:
     if replication is None:
         return None
-    return paper_tables.replication_table(replication, inputs.measure_base, inputs.measure_tuned)
+    return paper_tables.replication_table(replication, inputs.measure_base, inputs.measure_tuned, inputs.words)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from anomend.project.model_words import BASE_AND_TUNED, KEY, ModelWords
 from anomend.reporting.evidence_tables import paid_judges
 from anomend.reporting.formatting import interval_text, metric_text, number_text, p_text
 from anomend.reporting.inputs import Metrics, ReportInputs
@@ -54,7 +55,7 @@ def key_answers(inputs: ReportInputs, rates: Sequence[PromptRates] = ()) -> tupl
     target = _deciding(inputs, "anomaly_rate_target")
     return (
         KeyAnswer("Is it corrected?", f"{_corrected(inputs.verdict)} {_by_whom(inputs)}".rstrip(), "clauses"),
-        KeyAnswer("By how much?", " ".join([_by_how_much(target), *_siblings(inputs)]), "rates"),
+        KeyAnswer("By how much?", " ".join([_by_how_much(target, inputs.words), *_siblings(inputs)]), "rates"),
         KeyAnswer("How sure is that?", _how_sure(target, inputs.compare), "measures"),
         KeyAnswer("What did it cost elsewhere?", _elsewhere(inputs, rates), "measures"),
         KeyAnswer("What was changed?", _changed(inputs), "training"),
@@ -85,16 +86,17 @@ def _by_whom(inputs: ReportInputs) -> str:
     sentences = [f"{words[0].upper()}{words[1:]}."] if words else []
     if (inputs.survey or {}).get("n"):
         share = metric_text(inputs.survey or {}, "win_rate_tuned", "rate")
-        sentences.append(f"People prefer the tuned image in {share} of the survey's votes.")
+        sentences.append(f"People prefer {inputs.words.the_tuneds} image in {share} of the survey's votes.")
     return " ".join(sentences)
 
 
-def _by_how_much(target: Mapping[str, Any]) -> str:
+def _by_how_much(target: Mapping[str, Any], words: ModelWords) -> str:
     if target.get("delta") is None:
         return f"Not known: {metric_text(target, 'delta')}."
+    delta = metric_text(target, "delta", "points")
     change = (
-        f"On the target prompts {metric_text(target, 'base', 'rate')} of the base model's images are anomalous, and "
-        f"{metric_text(target, 'tuned', 'rate')} of the tuned model's: {metric_text(target, 'delta', 'points')}."
+        f"On the target prompts {metric_text(target, 'base', 'rate')} of {words.base_model}'s images are anomalous, "
+        f"and {metric_text(target, 'tuned', 'rate')} of {words.tuned_model}'s: {delta}."
     )
     return f"{change} {caution_of(target)}".rstrip()
 
@@ -128,14 +130,16 @@ def _elsewhere(inputs: ReportInputs, rates: Sequence[PromptRates]) -> str:
     held_out = _deciding(inputs, "anomaly_rate_held_out")
     base, tuned = metric_text(held_out, "base", "rate"), metric_text(held_out, "tuned", "rate")
     change = f"{metric_text(held_out, 'delta', 'points')}, interval {interval_text(held_out, 'points')}"
-    sentences = [f"Held-out prompts: {base} anomalous before, {tuned} after ({change})."]
+    before, after = ("before", "after") if inputs.words == BASE_AND_TUNED else (inputs.words.base, inputs.words.tuned)
+    sentences = [f"Held-out prompts: {base} anomalous {before}, {tuned} {after} ({change})."]
+    as_diverse = "as diverse as " + ("before" if inputs.words == BASE_AND_TUNED else f"{inputs.words.bases}")
     if held_out.get("delta") is None:
         sentences = [f"Not known for the held-out prompts: {metric_text(held_out, 'delta')}."]
     sentences += [*_worst_prompt(rates), *_preserved_prompts(inputs.compare)]
     right, copies = _measure(inputs.compare, "diversity_right"), inputs.verdict.get("copy_rate")
     if (ratio := right.get("ratio")) is not None:
         span = f"(interval {right['ratio_ci_low']:.3f} to {right['ratio_ci_high']:.3f})"
-        sentences.append(f"Right images of the target prompts are {ratio:.3f} times as diverse as before {span}.")
+        sentences.append(f"Right images of the target prompts are {ratio:.3f} times {as_diverse} {span}.")
     diversity = _measure(inputs.compare, "diversity_held_out")
     if (ratio := diversity.get("ratio")) is not None:
         low, high = (diversity[f"ratio_ci_{end}"] for end in ("low", "high"))
@@ -194,6 +198,12 @@ def _changed(inputs: ReportInputs) -> str:
         return "Not recorded."
     if params.get("method") == "none":
         return "Nothing was trained: the base is sampled in another way, as the sentences above say."
+    if params.get("method") == "external":
+        return (
+            f"Nothing was trained here: the LoRA is of {train.get('author')}, SHA-256 {train.get('file_sha256')}, in "
+            f"the layout of {train.get('layout')}, with adapters of rank {_span(train, 'rank')} on "
+            f"{metric_text(train, 'modules', 'count')} modules of {inputs.base_model.get('name')}."
+        )
     provenance = train.get("provenance", {})
     method = METHODS.get(str(params.get("method")), str(params.get("method")))
     change = f"A LoRA of rank {params.get('rank')} on {inputs.base_model.get('name')}, by {method}: "
@@ -204,7 +214,14 @@ def _changed(inputs: ReportInputs) -> str:
         change += f", with {class_images:,} right images of the base itself to preserve the rest"
     kept = train.get("kept_step")
     change += f"; the weights are those of step {kept:,}." if kept is not None else "."
-    return f"{change} It is also sampled in another way, as the sentences above say." if tuned_model(inputs) else change
+    if not tuned_model(inputs) or KEY in (inputs.sampled or {}):
+        return change
+    return f"{change} It is also sampled in another way, as the sentences above say."
+
+
+def _span(train: Metrics, key: str) -> str:
+    low, high = train.get(f"{key}_min"), train.get(f"{key}_max")
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
 def _spent(inputs: ReportInputs) -> str:

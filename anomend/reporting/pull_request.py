@@ -10,6 +10,7 @@ from typing import Any
 
 from anomend.confirming.records import read_records
 from anomend.project.dvc_command import dvc
+from anomend.project.model_words import words_in
 from anomend.project.paths import CONFIRMATIONS
 from anomend.reporting.templating import TEMPLATES, markdown_environment
 
@@ -36,12 +37,14 @@ def pull_request_comment(folder: Path, *, base: str, images: str) -> str:
         ValueError: there is no such revision, or results are missing.
     """
     verdict, compare = _read_metrics(folder, "verdict"), _read_metrics(folder, "compare")
-    report = _read_report(folder, images)
+    report, sampled = _read_report(folder, images), folder / "metrics" / "sample_tuned.json"
+    words = words_in(json.loads(sampled.read_text()) if sampled.is_file() else None)
     template = markdown_environment(TEMPLATES).get_template("pull_request.md.jinja")
 
     def render(report: str, metrics_diff: str) -> str:
         return template.render(
             verdict=verdict,
+            words=words,
             confirmations=confirmations(folder),
             measures={name: effect for name, effect in compare.items() if _is_shown(name, effect)},
             number=number,

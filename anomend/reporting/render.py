@@ -34,5 +34,5 @@ def render_report(inputs: ReportInputs) -> tuple[str, str]:
     markdown = markdown_environment().get_template("report.md.jinja")
     return (
         markdown.render(c=content),
-        html.render(c=content, thumbnails=thumbnails_of, rate_chart=rate_chart(rates)),
+        html.render(c=content, thumbnails=thumbnails_of, rate_chart=rate_chart(rates, words=inputs.words)),
     )

@@ -10,19 +10,23 @@ from PIL import Image, ImageDraw, ImageFont
 
 from anomend.pictures.image_sets import load_image
 from anomend.pictures.sheet import Corner, fitted, paste_in_rows
+from anomend.project.model_words import BASE_AND_TUNED, ModelWords
 from anomend.reporting.pairs import ImagePair
 
 ANOMALY_RED = (200, 44, 40)
 CELL = 128
 
 
-def save_side_by_side(path: Path, pairs: Sequence[ImagePair], cell: int = CELL) -> None:
+def save_side_by_side(
+    path: Path, pairs: Sequence[ImagePair], cell: int = CELL, words: ModelWords = BASE_AND_TUNED
+) -> None:
     """Write one PNG: a row per prompt, the base model's images in the left half, the tuned one's in the right half.
 
     Args:
         path: the PNG file; its folder is made.
         pairs: as `first_pairs` returns them.
         cell: side of an image in pixels.
+        words: what the two models are called.
 
     Raises:
         ValueError: there are no pairs, or an image cannot be read.
@@ -42,7 +46,7 @@ def save_side_by_side(path: Path, pairs: Sequence[ImagePair], cell: int = CELL) 
     draw = ImageDraw.Draw(sheet)
     starts = {"base": gap, "tuned": half + 3 * gap}
     for name, left in starts.items():
-        draw.text((left, 6), name.upper(), "black", bold)
+        draw.text((left, 6), words.short(name).upper(), "black", bold)
     draw.text((gap, sheet.height - text), "red frame and cross: anomaly", ANOMALY_RED, font)
     for index, row in enumerate(rows):
         top = text + gap + index * (text + cell + gap)

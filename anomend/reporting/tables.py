@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from anomend.project.model_words import BASE_AND_TUNED, ModelWords
 from anomend.reporting.formatting import Unit, interval_text, metric_text, number_text, p_text, reason_for, reasons_once
 from anomend.reporting.inputs import Metrics
 from anomend.reporting.measures import (
@@ -22,14 +23,15 @@ from anomend.statistics.rate import Rate
 OUTCOMES = {True: "✓ passed", False: "✗ failed", None: "? unsettled"}
 
 CLAUSES: dict[str, tuple[str, Unit, str]] = {
+    # With the words of `ModelWords`.
     "target_drop": ("Change of the target anomaly rate", "points", "at most"),
-    "target_rate": ("Target anomaly rate of the tuned model", "rate", "at most"),
-    "worst_target_prompt": ("Target anomaly rate of the worst prompt, tuned model", "rate", "at most"),
+    "target_rate": ("Target anomaly rate of {tuned_model}", "rate", "at most"),
+    "worst_target_prompt": ("Target anomaly rate of the worst prompt, {full_tuned}", "rate", "at most"),
     "new_kinds": ("Change of the kind of anomaly that rose most", "points", "below"),
     "held_out": ("Change of the held-out anomaly rate", "points", "below"),
     "worst_held_out_prompt": ("Change of the held-out prompt that rose most", "points", "below"),
-    "diversity": ("Diversity of right images, tuned over base", "number", "at least"),
-    "memorisation": ("Share of tuned images that copy a training image", "rate", "at most"),
+    "diversity": ("Diversity of right images, {tuned} over {base}", "number", "at least"),
+    "memorisation": ("Share of {tuneds} images that copy a training image", "rate", "at most"),
 }
 
 
@@ -42,11 +44,17 @@ class Table:
     note: str = ""
 
 
-def clause_table(verdict: Metrics) -> Table:
+def _clause(name: str, words: ModelWords) -> tuple[str, Unit, str]:
+    label, unit, bound = CLAUSES.get(name, (name.replace("_", " "), "number", "threshold"))
+    named = {"tuned_model": words.tuned_model, "full_tuned": words.full("tuned"), "tuneds": words.tuneds}
+    return label.format(base=words.base, tuned=words.tuned, **named), unit, bound
+
+
+def clause_table(verdict: Metrics, words: ModelWords = BASE_AND_TUNED) -> Table:
     """The clauses of the verdict, each with its outcome, value and threshold."""
     rows = []
     for name, clause in verdict["clauses"].items():
-        label, unit, bound = CLAUSES.get(name, (name.replace("_", " "), "number", "threshold"))
+        label, unit, bound = _clause(name, words)
         threshold = f"{bound} {number_text(clause['threshold'], unit)}"
         value = metric_text(clause, "figure", unit)
         bound_value = "" if clause.get("bound") is None else number_text(clause["bound"], unit)
@@ -54,26 +62,26 @@ def clause_table(verdict: Metrics) -> Table:
     note = (
         "The bound is the value that the truth does not exceed (or not fall short of), with the verdict's confidence; a"
         " clause passes where it keeps the threshold. The thresholds are parameters, set before the run. Changes are"
-        " tuned minus base, in percentage points."
+        f" {words.tuned} minus {words.base}, in percentage points."
     )
     return Table(("Clause", "Outcome", "Value", "Bound", "Threshold"), tuple(rows), note)
 
 
-def sample_advice(verdict: Metrics) -> tuple[str, ...]:
+def sample_advice(verdict: Metrics, words: ModelWords = BASE_AND_TUNED) -> tuple[str, ...]:
     """How many images would settle each clause, where the verdict says so."""
     sentences = []
     for name, clause in verdict["clauses"].items():
         advice = clause.get("advice") or {}
         units = (("seeds_per_prompt", "seeds"), ("labelled_pairs_per_prompt", "labelled pairs"))
         for key, unit in (each for each in units if each[0] in advice):
-            label = CLAUSES.get(name, (name.replace("_", " "),))[0]
+            label = _clause(name, words)[0]
             often = f"{advice['power']:.0%} of repetitions"
             needed = f"{label}: {advice[key]:,} {unit} per prompt"
             sentences.append(f"{needed} would show it in {often}, if the true values are those measured.")
     return tuple(sentences)
 
 
-def compare_table(compare: Metrics) -> Table:
+def compare_table(compare: Metrics, words: ModelWords = BASE_AND_TUNED) -> Table:
     """Every measure on base and tuned images, with interval, p, n and the direction that is better."""
     rows: list[tuple[str, ...]] = []
     methods: dict[str, list[str]] = {}
@@ -104,8 +112,7 @@ def compare_table(compare: Metrics) -> Table:
     span = f"{confidence_level(compare)} interval"
     columns = (
         "Measure",
-        "Base",
-        "Tuned",
+        *words.heads(),
         "Change",
         span,
         *p_columns,
@@ -115,14 +122,14 @@ def compare_table(compare: Metrics) -> Table:
     return Table(columns, tuple(rows), " ".join(notes))
 
 
-def prompt_table(rates: Sequence[PromptRates]) -> Table:
+def prompt_table(rates: Sequence[PromptRates], words: ModelWords = BASE_AND_TUNED) -> Table:
     """Anomaly rates prompt by prompt."""
     rows = [(rate.prompt, rate.group.replace("_", "-"), _rate(rate.base), _rate(rate.tuned)) for rate in rates]
     note = "Anomalous images of all images of the prompt, with the 95% Wilson interval."
-    return Table(("Prompt", "Group", "Base", "Tuned"), tuple(rows), note)
+    return Table(("Prompt", "Group", *words.heads()), tuple(rows), note)
 
 
-def set_table(measure_base: Metrics, measure_tuned: Metrics) -> Table:
+def set_table(measure_base: Metrics, measure_tuned: Metrics, words: ModelWords = BASE_AND_TUNED) -> Table:
     """Every metric of the two sets by its dotted name, except the anomaly rates, which have their own tables."""
     base, tuned = dict(metrics_by_name(measure_base)), dict(metrics_by_name(measure_tuned))
     names = [name for name in {**base, **tuned} if not name.startswith("anomaly_")]
@@ -130,7 +137,8 @@ def set_table(measure_base: Metrics, measure_tuned: Metrics) -> Table:
         (name, *reasons_once([metric_text(metrics.get(name, {}), name.split(".")[-1]) for metrics in (base, tuned)]))
         for name in names
     ]
-    return Table(("Metric", "Base", "Tuned"), tuple(rows), "As in metrics/measure_base.json and measure_tuned.json.")
+    columns = ("Metric", *words.heads())
+    return Table(columns, tuple(rows), "As in metrics/measure_base.json and measure_tuned.json.")
 
 
 def metrics_by_name(metrics: Metrics, prefix: str = "") -> Iterator[tuple[str, Metrics]]:
@@ -144,7 +152,7 @@ def metrics_by_name(metrics: Metrics, prefix: str = "") -> Iterator[tuple[str, M
             yield f"{prefix}{key}", metrics
 
 
-def kind_table(measure_base: Metrics, measure_tuned: Metrics) -> Table:
+def kind_table(measure_base: Metrics, measure_tuned: Metrics, words: ModelWords = BASE_AND_TUNED) -> Table:
     """Which anomalies there are, over all images of a model; kinds that neither has are left out."""
     base, tuned = (measure.get("anomaly_kinds", {}) for measure in (measure_base, measure_tuned))
     rows = [
@@ -153,7 +161,7 @@ def kind_table(measure_base: Metrics, measure_tuned: Metrics) -> Table:
         if base.get(kind) or tuned.get(kind)
     ]
     note = "Share of all images, of all prompts together; an image can have several."
-    return Table(("Kind of anomaly", "Base", "Tuned"), tuple(rows), note)
+    return Table(("Kind of anomaly", *words.heads()), tuple(rows), note)
 
 
 def headline(verdict: Metrics, compare: Metrics) -> tuple[str, ...]:

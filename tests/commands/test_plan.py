@@ -8,7 +8,9 @@ import sys
 
 import pytest
 
+from commands.plan import main
 from tests.conftest import ROOT
+from tests.families.test_table import NEW
 
 
 @pytest.mark.slow
@@ -35,3 +37,19 @@ def test_a_scan_of_a_real_profile_is_billed_without_weights() -> None:
     (row,) = (line for line in said.splitlines() if line.strip().startswith("scan  "))
     # 60 prompts of 128 images at most, and 24 fresh ones, in blocks of 4; 40 steps.
     assert f"to {60 * (128 + 24):,}" in row and " 40 " in row and "on H100" in row
+
+
+@pytest.mark.parametrize("profile", NEW)
+def test_a_base_that_is_not_pinned_yet_is_planned_and_said_to_be_refused(
+    profile: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    settings = "collect.source=openai measure.detector=none class_images.detector=none losers.detector=none"
+    monkeypatch.setattr(sys, "argv", ["plan", "--profile", profile, "--set", f"{settings} base.quantise=none"])
+    main()
+    said = capsys.readouterr().out
+    assert f"Stage resolve would refuse this: base.name = '{profile}' has no pinned commit here" in said
+    rows = {
+        line.split()[0]: line.split() for line in said.partition("What that takes:")[2].splitlines() if line.strip()
+    }
+    assert rows["sample_base"][1:3] == ["704", "50"] == rows["sample_tuned"][1:3]
