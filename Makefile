@@ -202,7 +202,7 @@ checker: $(VENV)/ready
 
 # Stable Diffusion 3 Medium's shapes with random weights (16 GB on disk) through encode, train and sample, on any CPU.
 rehearsal: $(VENV)/ready
-	HF_HUB_OFFLINE=1 python -m studies.rehearsal.run
+	HF_HUB_OFFLINE=1 python -m studies.rehearsal.$(if $(FAMILY),family $(FAMILY) $(if $(STEP),--step),run)
 
 # What real bases cost on this machine's GPU: random weights of true shapes, no network, at most eight minutes.
 gpu-check: $(VENV)/ready

@@ -15,7 +15,7 @@ from anomend.exporting.adapters import lora_file
 from anomend.exporting.finished_run import FinishedRun, checked_picture, read_finished_run
 from anomend.exporting.hub import origin_of, write_hub_folder
 from anomend.exporting.hub_card import hub_card
-from anomend.exporting.kohya_file import export_kohya, import_kohya
+from anomend.exporting.kohya_file import export_kohya, import_kohya, refuse_other_family
 from anomend.params.resolved import load_params
 from anomend.project.files import write_whole
 from anomend.project.paths import LORA, RESOLVED
@@ -52,6 +52,8 @@ def picture_of_the_run() -> Path | None:
 def write_kohya(lora: Path, file: Path) -> None:
     """The file for ComfyUI and sd-scripts. For a LoRA without a finished run it does not name base and licence."""
     lora_file(lora)
+    if lora == LORA and RESOLVED.is_file():
+        refuse_other_family(load_params().base.name)
     try:
         origin = None if read_origin(lora) else origin_of(finished_run(lora))
     except (ValueError, FileNotFoundError) as error:

@@ -143,7 +143,7 @@ def remove_broken_links(root: Path) -> list[str]:
 def _base_folder(params: Params) -> str | None:
     """The base's folder; None for one on the hub, which is pinned by its revision."""
     base = BASE_MODELS[params.base.name]
-    return params.base.local_folder or (None if base.revision else base.source)
+    return params.base.local_folder or (None if base.on_hub else base.source)
 
 
 def _sampling(params: Params) -> dict[str, Any] | None:

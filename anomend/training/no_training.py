@@ -43,7 +43,7 @@ def no_training(params: Params, lora: Path, curves: Path) -> tuple[dict[str, Any
         "n_class": 0,
         "n_losers": 0,
         "base": params.base.name,
-        "base_weights": fingerprint(params.base.name, params.base.local_folder),
+        "base_weights": fingerprint(params.base.name, params.base.local_folder, params.base.revision),
         "device": resolve_device(params.base.device).type,
     }
     return metrics, provenance
