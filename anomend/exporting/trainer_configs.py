@@ -113,8 +113,8 @@ def simpletuner(params: Params, counts: Counts, folder: Path) -> tuple[dict[str,
     flavour = FAMILIES[base.name].flavour
     config |= {"model_flavour": flavour} if flavour else {}
     config |= {"ema_decay": train.ema_decay} if train.ema_decay else {}
-    if base.name in BASE_MODELS and BASE_MODELS[base.name].revision and not base.local_folder:
-        config["revision"] = BASE_MODELS[base.name].revision
+    commit = base.revision or BASE_MODELS[base.name].revision
+    config |= {"revision": commit} if commit and not base.local_folder else {}
     if prefers(params, counts):
         # Their loss is half of beta times the gain too, over all latent values (`sum`) or their mean.
         weights = {"beta": dpo.beta, "auto_beta": False, "sft_loss_weight": dpo.instance_loss_weight}

@@ -71,7 +71,8 @@ def take_external(settings: ExternalLoraParams, parameter: str, params: Params, 
         converted = family.in_diffusers_layout(weights)
         layout = layout_of(converted, family)
         adapters = read_adapters(converted, layout, metadata=file.metadata, peft_config=file.peft_config)
-        refuse_other_base(adapters, linear_layers(params.base.name, params.base.local_folder), params.base.name)
+        base = params.base
+        refuse_other_base(adapters, linear_layers(base.name, base.local_folder, base.revision), base.name)
         remove_lora(folder)
         # In the precision that a LoRA is trained and saved in here; it holds each value of 16 bits.
         write_diffusers({name: Adapter(a.down.float(), a.up.float(), a.scale) for name, a in adapters.items()}, folder)
@@ -139,7 +140,7 @@ def external_lora(parameter: str, params: Params, folder: Path) -> tuple[dict[st
         "n_class": 0,
         "n_losers": 0,
         "base": base.name,
-        "base_weights": fingerprint(base.name, base.local_folder),
+        "base_weights": fingerprint(base.name, base.local_folder, base.revision),
         "device": resolve_device(base.device).type,
     }
     return metrics, provenance

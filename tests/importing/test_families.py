@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import diffusers
 import pytest
 import torch
 
-from anomend.importing.families import FAMILIES, LoraFamily, lora_family
+from anomend.diffusion.bases import BASE_MODELS
+from anomend.importing.families import LoraFamily, lora_family
 from anomend.importing.layouts import layout_of, read_adapters
-from tests.parameters import params_of, user_params
 
 NAMES = ["to_q", "to_k", "to_v", "to_out.0"]
 FLUX2 = LoraFamily(
@@ -38,7 +39,11 @@ def test_what_diffusers_cannot_convert_is_refused_in_a_sentence() -> None:
         layout_of([f"transformer.x.{part}.weight" for part in ("lora_A", "lora_B")], FLUX2)
 
 
-def test_every_base_of_today_has_its_family() -> None:
-    assert params_of(user_params()).base.name in FAMILIES
-    with pytest.raises(ValueError, match=r"for base\.name = 'another' cannot be read yet"):
-        lora_family("another")
+@pytest.mark.parametrize("base", BASE_MODELS)
+def test_every_base_has_a_reader_and_diffusers_converter_where_there_is_one(base: str) -> None:
+    family = lora_family(base)
+    assert family.projections()
+    if BASE_MODELS[base].pipeline == "StableDiffusion3Pipeline":
+        assert family.converter is None and family.originals
+    else:
+        assert hasattr(getattr(diffusers, str(family.converter)), "lora_state_dict") and not family.originals
