@@ -19,7 +19,7 @@ def linear_layers(name: str, local_folder: str | None, revision: str | None = No
         revision: `base.revision`.
 
     Raises:
-        ValueError: the configuration cannot be read.
+        ValueError: the configuration cannot be read, or no commit is known.
     """
     import diffusers
     import torch

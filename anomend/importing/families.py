@@ -39,21 +39,19 @@ class LoraFamily:
             raise ValueError(f"diffusers' converter for {self.title} cannot read it ({words})") from None
 
 
-SD3 = "StableDiffusion3Pipeline"
-"""diffusers' loader for it takes its own layout alone (0.42.1), so the others are read here."""
-
-
 def lora_family(base: str) -> LoraFamily:
-    """The family of a base, for its LoRAs: all but Stable Diffusion 3's are read by diffusers' own converter.
+    """The family of a base.
 
     Raises:
         ValueError: there is no such base.
     """
     family = family_of_base(base)
-    ours = family.pipeline == SD3
     return LoraFamily(
         title=family.title,
         projections=family.projections,
-        converter=None if ours else family.pipeline,
-        originals=ours,
+        converter=family.pipeline if family.converts_layouts else None,
+        originals=family.has_original_names,
     )
+
+
+SD3 = lora_family("mini")

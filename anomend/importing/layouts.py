@@ -25,7 +25,7 @@ from anomend.exporting import original_names
 from anomend.exporting.adapters import GET_AGAIN, Adapter, Weights, by_module
 from anomend.exporting.kohya import PREFIX as KOHYA
 from anomend.exporting.kohya import from_kohya
-from anomend.importing.families import LoraFamily
+from anomend.importing.families import SD3, LoraFamily
 from anomend.importing.files import PEFT_CONFIG
 from anomend.importing.keys import PREFIXES, named, pair_of, prefix_of, refuse_other_kinds
 
@@ -58,7 +58,7 @@ class Layout:
         return rf"{re.escape(self.prefix)}(.+?)\.({parts})(?:\.default)?(?:\.weight)?"
 
 
-def layout_of(keys: Iterable[str], family: LoraFamily) -> Layout:
+def layout_of(keys: Iterable[str], family: LoraFamily = SD3) -> Layout:
     """The layout of a file's keys.
 
     Raises:

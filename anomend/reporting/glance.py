@@ -55,7 +55,7 @@ def key_answers(inputs: ReportInputs, rates: Sequence[PromptRates] = ()) -> tupl
     target = _deciding(inputs, "anomaly_rate_target")
     return (
         KeyAnswer("Is it corrected?", f"{_corrected(inputs.verdict)} {_by_whom(inputs)}".rstrip(), "clauses"),
-        KeyAnswer("By how much?", _by_how_much(target, inputs.words), "rates"),
+        KeyAnswer("By how much?", " ".join([_by_how_much(target, inputs.words), *_siblings(inputs)]), "rates"),
         KeyAnswer("How sure is that?", _how_sure(target, inputs.compare), "measures"),
         KeyAnswer("What did it cost elsewhere?", _elsewhere(inputs, rates), "measures"),
         KeyAnswer("What was changed?", _changed(inputs), "training"),
@@ -99,6 +99,18 @@ def _by_how_much(target: Mapping[str, Any], words: ModelWords) -> str:
         f"and {metric_text(target, 'tuned', 'rate')} of {words.tuned_model}'s: {delta}."
     )
     return f"{change} {caution_of(target)}".rstrip()
+
+
+def _siblings(inputs: ReportInputs) -> list[str]:
+    """Whether the correction carries over to prompts that nothing else uses, where the run has some."""
+    siblings = _deciding(inputs, "anomaly_rate_siblings")
+    if not siblings:
+        return []
+    if siblings.get("delta") is None:
+        return [f"Not known for the siblings of the target prompts: {metric_text(siblings, 'delta')}."]
+    base, tuned = metric_text(siblings, "base", "rate"), metric_text(siblings, "tuned", "rate")
+    change = f"{metric_text(siblings, 'delta', 'points')}, interval {interval_text(siblings, 'points')}"
+    return [f"Siblings of the target prompts, which training never saw: {base} before, {tuned} after ({change})."]
 
 
 def _how_sure(target: Mapping[str, Any], compare: Metrics) -> str:
@@ -146,7 +158,7 @@ def _worst_prompt(rates: Sequence[PromptRates]) -> list[str]:
     changes = [
         (prompt.tuned.value - prompt.base.value, prompt.prompt, prompt.base.value, prompt.tuned.value)
         for prompt in rates
-        if prompt.group != "target" and prompt.base and prompt.tuned
+        if prompt.group == "held_out" and prompt.base and prompt.tuned
     ]
     rise, worst, base, tuned = max(changes, key=lambda change: change[0], default=(0.0, "", 0.0, 0.0))
     return [f"The prompt that rose most: {worst}, {base:.1%} to {tuned:.1%}."] if rise > 0 else []

@@ -160,7 +160,7 @@ def kind_table(measure_base: Metrics, measure_tuned: Metrics, words: ModelWords 
         for kind in {**base, **tuned}
         if base.get(kind) or tuned.get(kind)
     ]
-    note = "Share of all images, target and held-out prompts together; an image can have several."
+    note = "Share of all images, of all prompts together; an image can have several."
     return Table(("Kind of anomaly", *words.heads()), tuple(rows), note)
 
 
