@@ -23,6 +23,7 @@ from anomend.importing.keys import PREFIXES, named, prefix_of, refuse_other_kind
 from anomend.importing.layouts import layout_of, read_adapters
 from anomend.params.external import ExternalLoraParams
 from anomend.params.params import Params
+from anomend.project.devices import resolve_device
 from anomend.project.files import sha256_of, write_whole
 
 NOT_TRAINED = "the LoRA is another program's: it was not trained here"
@@ -134,5 +135,12 @@ def external_lora(parameter: str, params: Params, folder: Path) -> tuple[dict[st
         **origin.as_metrics(),
     }
     base = params.base
-    weights = fingerprint(base.name, base.local_folder, base.revision)
-    return metrics, {"n": 0, "n_class": 0, "n_losers": 0, "base": base.name, "base_weights": weights}
+    provenance = {
+        "n": 0,
+        "n_class": 0,
+        "n_losers": 0,
+        "base": base.name,
+        "base_weights": fingerprint(base.name, base.local_folder, base.revision),
+        "device": resolve_device(base.device).type,
+    }
+    return metrics, provenance
