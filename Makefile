@@ -131,7 +131,7 @@ photograph-models: $(VENV)/ready
 
 # The paper's Tables 1 and 2 from its published images (ANOMEND_PAPER_IMAGES: folder with tuned, base, instance).
 replication: $(VENV)/ready
-	dvc repro studies/replication/dvc.yaml
+	dvc --cd studies/replication repro
 
 # The survey's page on this machine, with links for participants; HOST=0.0.0.0 opens it to the network, URL=https://...
 # is the address that links have behind a server of your own.
@@ -225,7 +225,7 @@ clean-samples: $(VENV)/ready
 
 # Hours on two cores; needed only to change the embedded base.
 pretraining: $(VENV)/ready
-	dvc repro studies/pretraining/dvc.yaml
+	dvc --cd studies/pretraining repro
 
 adopt-base: $(VENV)/ready
 	rm -rf models/mini

@@ -10,9 +10,10 @@ from anomend.reporting.evidence_tables import paid_judges
 from anomend.reporting.formatting import interval_text, metric_text, number_text, p_text
 from anomend.reporting.inputs import Metrics, ReportInputs
 from anomend.reporting.measures import caution_of, confidence_level, measure_label, measures_of, reading
-from anomend.reporting.people import decided_by, deciding_rates
+from anomend.reporting.people import decided_by
 from anomend.reporting.rates import PromptRates
 from anomend.statistics.resampling import MIN_CLUSTERS
+from anomend.verdict.headline import deciding_rates
 
 
 @dataclass(frozen=True)
