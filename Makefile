@@ -19,7 +19,7 @@ LEVEL ?=
 BASE ?= $(shell git rev-parse --verify --quiet origin/main > /dev/null && echo origin/main || echo main)
 IMAGES ?= .
 
-.PHONY: checker confirm clean-samples plan lock lock-check test-docs audit check-cache photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal gpu-check seeds sabotage methods calibration operating-characteristics people-study scan scans survey label docs clean
+.PHONY: checker compare-runs confirm clean-samples plan lock lock-check test-docs audit check-cache photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal gpu-check seeds sabotage methods calibration operating-characteristics people-study scan scans survey label docs clean
 
 repro: $(VENV)/ready
 	@python -m commands.repair_lock
@@ -202,6 +202,12 @@ rehearsal: $(VENV)/ready
 # What real bases cost on this machine's GPU: random weights of true shapes, no network, at most eight minutes.
 gpu-check: $(VENV)/ready
 	HF_HUB_OFFLINE=1 python -m studies.gpu_check.run
+
+# Several runs next to each other on one page, runs.html: RUNS="main wider" names branches, commits or experiments;
+# without it, this commit and every experiment on it.
+RUNS ?=
+compare-runs: $(VENV)/ready
+	@python -m commands.compare_runs $(RUNS)
 
 # What the pull request workflow runs; everyone can run it here.
 pr-report: $(VENV)/ready

@@ -8,7 +8,9 @@ from anomend.params.resolved import load_params
 from anomend.project import paths
 from anomend.project.files import write_whole
 from anomend.project.run import run_stage
+from anomend.reporting.gallery import changed_rows
 from anomend.reporting.made import write_made
+from anomend.reporting.pairs import all_pairs
 from anomend.reporting.render import render_report
 from anomend.reporting.run_files import RunFiles, read_run
 from anomend.reporting.side_by_side import save_side_by_side
@@ -29,6 +31,9 @@ def main() -> None:
     )
     run = read_run(files, load_params(), picture=PICTURE, full_size=FULL_SIZE)
     save_side_by_side(paths.REPORT / PICTURE, [pair for pair in run.first_pairs if pair.group == "target"])
+    changed = changed_rows(all_pairs(run.pairs))
+    shown = [pair for row in changed.values() for pair in row]
+    save_side_by_side(paths.REPORT / "changes.png", shown or run.first_pairs[:1], rows=changed or None)
     markdown, html = render_report(run)
     write_whole(paths.REPORT / "report.md", markdown)
     write_whole(paths.REPORT / "report.html", html)

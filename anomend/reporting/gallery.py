@@ -92,6 +92,23 @@ def gallery(table: pd.DataFrame, first: Sequence[ImagePair], disagreements: Mapp
     return Gallery(tuple(every), shown, tuple(examples), disagreements)
 
 
+def changed_rows(pairs: Sequence[ImagePair], most: int = 6) -> dict[str, list[ImagePair]]:
+    """What broke and what was fixed, the first of each, by label and count; empty where nothing changed.
+
+    Args:
+        pairs: as `pairs.all_pairs` returns them.
+        most: pairs per row.
+    """
+    rows: dict[str, list[ImagePair]] = {}
+    for outcome in ("broken", "fixed"):
+        for group in dict.fromkeys(pair.group for pair in pairs):
+            matching = [pair for pair in pairs if pair.group == group and outcome_of(pair) == outcome]
+            if matching and (outcome == "broken" or group == "target"):
+                words = f"{OUTCOMES[outcome]}, {group.replace('_', '-')} prompts: {len(matching):,}"
+                rows[words + (f", the first {most}" if len(matching) > most else "")] = matching[:most]
+    return rows
+
+
 def script_data(shown: Gallery, pictures: Mapping[ImagePair, int], folder: str) -> str:
     """The list that the page's script reads, as JSON that can be in a page.
 

@@ -172,20 +172,19 @@ def test_pairs_are_enlarged_and_compared_by_touch(report: Path, browser: Browser
         touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
     middle = box["y"] + box["height"] / 4
-    swipe(300, 100, middle)
-    expect(about).to_contain_text("2 of 3")
-    swipe(100, 300, middle)
-    expect(about).to_contain_text("1 of 3")
-    phone.wait_for_timeout(500)  # The browser ignores a tap while the swipe before it still has momentum.
-    phone.locator("[data-do=slider]").tap()
-    expect(phone.locator("[data-do=slider]")).to_have_attribute("aria-pressed", "true")
+    slider = phone.locator("[data-do=slider]")
+    slider.tap()
     picture = phone.locator("#viewer img").first.bounding_box()
     assert picture is not None
     swipe(picture["x"] + picture["width"] / 2, picture["x"] + picture["width"] / 4, middle)
     phone.wait_for_function("Math.abs(document.querySelector('#viewer input').value - 25) <= 5")
     expect(about).to_contain_text("1 of 3")
-    phone.locator("[data-do=close]").tap()
-    expect(phone.locator("#viewer")).to_be_hidden()
+    slider.press("Enter")  # The browser takes a tap right after a swipe for the end of the swipe.
+    expect(slider).to_have_attribute("aria-pressed", "false")
+    swipe(300, 100, middle)
+    expect(about).to_contain_text("2 of 3")
+    swipe(100, 300, middle)
+    expect(about).to_contain_text("1 of 3")
     context.close()
 
 
