@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from anomend.people.answers import Answers
-from anomend.statistics.corrected_labels import CorrectedLabels, correct_labels
+from anomend.people.labelled_pairs import LabelledPairs
 from anomend.statistics.dawid_skene import RaterErrors, fit_raters
 from anomend.statistics.noisy_pairs import Noise, NoisyPairs
 from anomend.statistics.prediction_powered import PoweredMean, Stratum, powered_mean
@@ -18,24 +17,8 @@ from anomend.statistics.prediction_powered import PoweredMean, Stratum, powered_
 Floats = NDArray[np.float64]
 KIND_PICTURES = 10.0
 """Pictures that a rater's errors in general count as, as what is known of the errors about a single kind."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LabelledPairs:
-    """Both pictures of each prompt and seed of one group of prompts, with their corrected labels."""
-
-    prompts: NDArray[np.object_]
-    """(n,)"""
-    base: CorrectedLabels
-    tuned: CorrectedLabels
-    """Of n pictures each, in the same order."""
-    machine: Floats | None = None
-    """(n, 2): anomalous by the detector, 0 or 1, in the base and in the tuned picture; None: not used."""
-
-    @property
-    def labelled(self) -> NDArray[np.bool_]:
-        """(n,): whether both pictures have labels."""
-        return ~np.isnan(self.base.values) & ~np.isnan(self.tuned.values)
+WIDEST = 1.05
+"""The detector is left out where the interval with it is more than this times as wide as that of people alone."""
 
 
 class Estimate(NamedTuple):
@@ -53,49 +36,28 @@ def errors_of(answers: Answers, like: Floats | None = None) -> RaterErrors:
     return fit_raters(answers.codes, answers.cells, prior=like, prior_pictures=KIND_PICTURES)
 
 
-def labelled_pairs(
-    answers: Answers, errors: RaterErrors, group: str, machine: pd.Series | None = None
-) -> LabelledPairs | None:
-    """The pairs of one group of prompts; None without any.
-
-    Args:
-        answers: of all pictures.
-        errors: of the same raters.
-        group: `target` or `held_out`.
-        machine: by (group, prompt, seed, model), whether the detector finds an anomaly.
-    """
-    pictures = answers.pictures.assign(row=np.arange(len(answers.pictures)))
-    pictures = pictures[pictures["group"] == group]
-    rows = pictures.pivot_table(index=["prompt", "seed"], columns="model", values="row").dropna()
-    if rows.empty or not {"base", "tuned"} <= set(rows.columns):
-        return None
-    corrected = correct_labels(answers.codes, answers.cells, errors)
-    base, tuned = (rows[model].to_numpy(dtype=int) for model in ("base", "tuned"))
-    seen = None
-    if machine is not None:
-        found = [[machine.get((group, *key, model), np.nan) for model in ("base", "tuned")] for key in rows.index]
-        seen = np.array(found, dtype=np.float64)
-        seen = None if np.isnan(seen).any() else seen
-    prompts = rows.index.get_level_values("prompt").to_numpy(dtype=object)
-    return labelled_pairs_of(corrected, base, tuned, prompts=prompts, machine=seen)
-
-
-def labelled_pairs_of(
-    corrected: CorrectedLabels,
-    base: NDArray[np.int_],
-    tuned: NDArray[np.int_],
-    *,
-    prompts: NDArray[np.object_],
-    machine: Floats | None = None,
-) -> LabelledPairs:
-    """The pairs whose pictures are these rows of the corrected labels."""
-    return LabelledPairs(
-        prompts=prompts, base=_chosen(corrected, base), tuned=_chosen(corrected, tuned), machine=machine
-    )
-
-
 def estimate(pairs: LabelledPairs) -> Estimate | None:
-    """The rates and their rise, every prompt weighted by its pairs; None where a prompt has no labelled pair."""
+    """The rates and their rise, every prompt weighted by its pairs; None where a prompt has no labelled pair.
+
+    The detector narrows the intervals on average, not always: by few labels the rate may be near 0, where intervals are
+    narrow, and with the detector further up. Where an interval would be more than `WIDEST` times as wide as that of
+    people alone, people alone decide; this holds for the tuned rate and for the rise, each by itself.
+    """
+    helped = _estimate(pairs)
+    if helped is None or pairs.machine is None:
+        return helped
+    alone = _estimate(replace(pairs, machine=None))
+    assert alone, "people's labels are the same"
+    if _width(helped.pairs.interval()) > WIDEST * _width(alone.pairs.interval()):
+        kept = {name: getattr(alone.pairs, name) for name in ("n", "tuned", "tuned_noise")}
+        helped = helped._replace(pairs=replace(helped.pairs, **kept), tuned=alone.tuned)
+    if _width(helped.pairs.rise_interval()) > WIDEST * _width(alone.pairs.rise_interval()):
+        kept = {name: getattr(alone.pairs, name) for name in ("rise_n", "rise", "rise_noise", "base", "both")}
+        helped = helped._replace(pairs=replace(helped.pairs, **kept), rise=alone.rise)
+    return helped
+
+
+def _estimate(pairs: LabelledPairs) -> Estimate | None:
     names, counts = np.unique(pairs.prompts, return_counts=True)
     labelled = pairs.labelled
     weights = np.zeros(len(labelled))
@@ -136,14 +98,6 @@ def estimate(pairs: LabelledPairs) -> Estimate | None:
     return Estimate(estimated, means["tuned"], means["rise"])
 
 
-def of_prompt(pairs: LabelledPairs, name: str) -> LabelledPairs:
-    """The pairs of one prompt."""
-    rows = np.flatnonzero(pairs.prompts == name)
-    machine = None if pairs.machine is None else pairs.machine[rows]
-    base, tuned = _chosen(pairs.base, rows), _chosen(pairs.tuned, rows)
-    return LabelledPairs(prompts=pairs.prompts[rows], base=base, tuned=tuned, machine=machine)
-
-
 def _noise(pairs: LabelledPairs, weights: Floats, *, gain: float, base: bool) -> Floats:
     """Quadratic form in (1, base rate, tuned rate) of the variance from the answers and from the raters' errors."""
     labelled = pairs.labelled
@@ -161,13 +115,9 @@ def _noise(pairs: LabelledPairs, weights: Floats, *, gain: float, base: bool) ->
     return np.asarray(form + slope.T @ pairs.tuned.covariance @ slope)
 
 
-def _chosen(corrected: CorrectedLabels, rows: NDArray[np.int_]) -> CorrectedLabels:
-    return CorrectedLabels(
-        values=corrected.values[rows],
-        noise=corrected.noise[rows],
-        leverage=corrected.leverage[rows],
-        covariance=corrected.covariance,
-    )
+def _width(interval: tuple[float, float]) -> float:
+    low, high = interval
+    return high - low
 
 
 def _within(value: float, low: float) -> float:

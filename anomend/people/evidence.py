@@ -10,7 +10,8 @@ import pandas as pd
 
 from anomend.people.answers import Answers, kind_code, read_answers
 from anomend.people.consistency import agreement, repeat_consistency
-from anomend.people.estimates import LabelledPairs, errors_of, estimate, labelled_pairs, of_prompt
+from anomend.people.estimates import errors_of, estimate
+from anomend.people.labelled_pairs import LabelledPairs, labelled_pairs, of_prompt
 from anomend.people.majority import majority_rates
 from anomend.statistics.dawid_skene import UNSURE, RaterErrors
 

@@ -17,7 +17,9 @@ Floats = NDArray[np.float64]
 STEP = 1e-6
 
 
-def narrowest_width(base: float, tuned: float, errors: Sequence[float], per_picture: int) -> float:
+def narrowest_width(
+    base: float, tuned: float, errors: Sequence[float], per_picture: int, gold_per_pair: float = 0.0
+) -> float:
     """Standard deviation of the best estimate of the tuned rate, over that of perfect labels of the same pictures.
 
     Args:
@@ -25,6 +27,7 @@ def narrowest_width(base: float, tuned: float, errors: Sequence[float], per_pict
         tuned: share of wrong tuned pictures, between 0 and 1.
         errors: of each rater, about right and wrong pictures alike, above 0.
         per_picture: raters that label each picture, drawn at random.
+        gold_per_pair: pictures of known class that every rater sees, half of them wrong, per pair of pictures.
     """
     # Right answers to right and to wrong pictures are parameters of their own: nobody knows that they are equal.
     truth = np.array([base, tuned, *(1 - error for error in errors for _ in range(2))])
@@ -32,6 +35,9 @@ def narrowest_width(base: float, tuned: float, errors: Sequence[float], per_pict
     slopes = np.array([_answers(truth + step, per_picture) - _answers(truth - step, per_picture) for step in steps])
     slopes /= 2 * STEP
     information = slopes / _answers(truth, per_picture) @ slopes.T
+    rights = truth[2:]
+    of_gold = gold_per_pair / 2 / (rights * (1 - rights))
+    information += np.diag(np.concatenate([[0.0, 0.0], of_gold]))
     return float(np.sqrt(np.linalg.inv(information)[1, 1] / (tuned * (1 - tuned))))
 
 

@@ -3,6 +3,7 @@
 One prompt, whose base pictures are wrong in 70%. Raters err with known chances. First all pairs are labelled: the width
 is that of the interval of the tuned rate over Wilson's interval of perfect raters of the same pictures. Then 64 of 256
 pairs are labelled and a detector sees all: the width is that over the interval of people alone, of the same labels.
+`width` is the mean over the runs, `widest` the largest of one run.
 `narrowest` is the width below which no unbiased estimate gets on average in large samples (people_bound).
 
 The cells are written one by one, so a run that was stopped goes on where it was.
@@ -20,7 +21,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from anomend.people.estimates import LabelledPairs, estimate, labelled_pairs_of
+from anomend.people.estimates import estimate
+from anomend.people.labelled_pairs import LabelledPairs, labelled_pairs_of
 from anomend.project.files import write_whole
 from anomend.project.seeding import numpy_generator
 from anomend.statistics.corrected_labels import correct_labels
@@ -29,6 +31,7 @@ from anomend.statistics.proportions import wilson_interval
 from studies.experiments.people_bound import narrowest_width
 from studies.experiments.people_runs import CREW, Labelling, predicted
 
+Ints = NDArray[np.int_]
 TABLE = Path("studies/experiments/people_intervals.csv")
 BASE_RATE = 0.7
 
@@ -54,6 +57,7 @@ CREWS = (
     Labelling("5 raters (.2 each)", (0.2,) * 5, 5),
     Labelling("3 of 6 raters (.05 to .2) per picture", (0.05, 0.1, 0.15, 0.2, 0.1, 0.05), 3),
     Labelling("2 raters (.05, .1)", (0.05, 0.1), 2),
+    Labelling("2 raters (.05, .1), 20 gold pictures", (0.05, 0.1), 2, gold=20),
 )
 HELPED = tuple(
     Labelling(f"64 of 256, detector {name}", CREW, 3, 0.25, base, tuned)
@@ -70,7 +74,7 @@ CELLS = [
 ]
 
 
-def drawn(rng: np.random.Generator, cell: Cell) -> tuple[LabelledPairs, NDArray[np.int_]]:
+def drawn(rng: np.random.Generator, cell: Cell) -> tuple[LabelledPairs, Ints]:
     """The pairs of one run, and which pictures are wrong, (n, 2)."""
     n, labelling = cell.pairs, cell.labelling
     wrong = (rng.random((n, 2)) < [BASE_RATE, cell.tuned]).astype(int)
@@ -81,10 +85,19 @@ def drawn(rng: np.random.Generator, cell: Cell) -> tuple[LabelledPairs, NDArray[
     asked &= np.tile(np.arange(n) < round(labelling.share * n), 2)[:, None]
     answers = np.where(asked, np.where(says, WRONG, NOTHING), -1)
     cells = np.repeat([0, 1], n)
-    labels = correct_labels(answers, cells, fit_raters(answers, cells))
+    with_gold, of_cells, known = add_gold(rng, answers, cells, labelling)
+    labels = correct_labels(answers, cells, fit_raters(with_gold, of_cells, known=known))
     prompts = np.array(["a prompt"] * n, dtype=object)
     machine = predicted(rng, wrong, labelling)
     return labelled_pairs_of(labels, np.arange(n), np.arange(n, 2 * n), prompts=prompts, machine=machine), wrong
+
+
+def add_gold(rng: np.random.Generator, answers: Ints, cells: Ints, labelling: Labelling) -> tuple[Ints, Ints, Ints]:
+    """Answers and cells of the pictures with those of the gold ones after them, and known classes (-1: unknown)."""
+    gold = np.arange(labelling.gold) % 2
+    says = gold[:, None] != (rng.random((labelling.gold, len(labelling.errors))) < labelling.errors)
+    known = np.concatenate([np.full(len(answers), -1), gold])
+    return np.concatenate([answers, np.where(says, WRONG, NOTHING)]), np.append(cells, 0 * gold), known
 
 
 def simulate(cell: Cell, runs: int) -> dict[str, float]:
@@ -109,9 +122,11 @@ def simulate(cell: Cell, runs: int) -> dict[str, float]:
     labelling = cell.labelling
     bound = np.nan
     if labelling.share == 1:
-        bound = narrowest_width(BASE_RATE, cell.tuned, labelling.errors, labelling.per_picture)
-    names = ("holds", "rise_holds", "width", "rise_width", "widest", "narrowest")
-    values = [*held / runs, *widths.mean(axis=0), widths[:, 0].max(), bound]
+        bound = narrowest_width(
+            BASE_RATE, cell.tuned, labelling.errors, labelling.per_picture, gold_per_pair=labelling.gold / cell.pairs
+        )
+    names = ("holds", "rise_holds", "width", "rise_width", "widest", "rise_widest", "narrowest")
+    values = [*held / runs, *widths.mean(axis=0), *widths.max(axis=0), bound]
     return dict(zip(names, map(float, values), strict=True))
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from anomend.people.estimates import KIND_PICTURES, LabelledPairs, estimate, labelled_pairs_of, of_prompt
+from anomend.people.estimates import KIND_PICTURES, estimate
+from anomend.people.labelled_pairs import LabelledPairs, labelled_pairs_of, of_prompt
 from anomend.statistics.corrected_labels import CorrectedLabels, correct_labels
 from anomend.statistics.dawid_skene import NOTHING, WRONG, fit_raters
 from anomend.verdict.evidence import LABELS, Change
@@ -32,6 +33,8 @@ class Labelling:
     """Of the pairs of each prompt that people label."""
     base: Worth | None = None
     tuned: Worth | None = None
+    gold: int = 0
+    """Pictures of known class that every rater sees, half of them wrong."""
 
 
 CREW = (0.05, 0.1, 0.2)

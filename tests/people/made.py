@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from anomend.people.estimates import LabelledPairs, labelled_pairs_of
+from anomend.people.labelled_pairs import LabelledPairs, labelled_pairs_of
 from anomend.statistics.corrected_labels import correct_labels
 from anomend.statistics.dawid_skene import fit_raters
 

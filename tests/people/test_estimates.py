@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from anomend.people.estimates import estimate, of_prompt
+from anomend.people.estimates import estimate
+from anomend.people.labelled_pairs import LabelledPairs, of_prompt
+from anomend.statistics.corrected_labels import CorrectedLabels
 from tests.people.made import simulated_pairs
 
 GOOD = {"base": (0.9, 0.95), "tuned": (0.9, 0.95)}
@@ -29,12 +31,37 @@ def test_64_labels_of_256_hold_the_truth_and_are_no_wider_than_people_alone(
             low <= truth <= high
             for (low, high), truth in ((both.pairs.interval(), 0.15), (both.pairs.rise_interval(), -0.55))
         ]
-        (low, high), (alone_low, alone_high) = both.pairs.rise_interval(), alone.pairs.rise_interval()
-        widths.append((high - low) / (alone_high - alone_low))
+        intervals = [
+            (both.pairs.interval(), alone.pairs.interval()),
+            (both.pairs.rise_interval(), alone.pairs.rise_interval()),
+        ]
+        widths.append([(high - low) / (alone_high - alone_low) for (low, high), (alone_low, alone_high) in intervals])
     assert held.min() >= 70
-    assert np.mean(widths) < narrower
-    # In a single run a higher estimate has a wider interval.
-    assert max(widths) < 1.15
+    assert np.mean(widths, axis=0)[1] < narrower
+    assert np.max(widths) <= 1.05
+
+
+@pytest.mark.parametrize(("found_elsewhere", "alone_decide"), [(0.05, False), (0.4, True)])
+def test_people_alone_decide_where_the_detector_would_widen_their_interval(
+    found_elsewhere: float, alone_decide: bool
+) -> None:
+    """People and detector agree on 20 labelled tuned pictures, one wrong; of 200 others it finds few or many wrong."""
+    n, labelled = 220, 20
+    wrong = np.arange(n) % labelled == 0
+    predicted = np.where(np.arange(n) < labelled, wrong, np.arange(n) % 100 < 100 * found_elsewhere)
+    values = np.where(np.arange(n) < labelled, wrong, np.nan)
+    perfect = CorrectedLabels(
+        values=values, noise=np.zeros((n, 2)), leverage=np.zeros((n, 2, 1)), covariance=np.zeros((1, 1))
+    )
+    base = replace(perfect, values=1 - values)
+    machine = np.stack([1 - predicted, predicted], axis=1).astype(float)
+    pairs = LabelledPairs(prompts=np.array(["a prompt"] * n, dtype=object), base=base, tuned=perfect, machine=machine)
+    helped, alone = estimate(pairs), estimate(replace(pairs, machine=None))
+    assert helped and alone
+    assert (helped.tuned.power == 0) == alone_decide
+    assert (helped.pairs.interval() == alone.pairs.interval()) == alone_decide
+    (low, high), (alone_low, alone_high) = helped.pairs.interval(), alone.pairs.interval()
+    assert high - low <= 1.05 * (alone_high - alone_low)
 
 
 def test_a_prompt_counts_by_its_samples_however_few_have_labels() -> None:
