@@ -72,6 +72,7 @@ def pull_request_comment(folder: Path, *, base: str, images: str, problems: Sequ
             quick=verdict.get("exploratory"),
             before=VERDICTS.get((at_base["verdict"] or {}).get("verdict", ""), "no verdict"),
             confirmation=verdict.get("confirmation"),
+            tuned_model=_tuned_model(folder),
             confirmations=confirmations(folder),
             rules=changed_rules(folder, base),
             target=_sentence(compare, "target"),
@@ -123,6 +124,12 @@ def confirmations(folder: Path) -> list[str]:
         about = f"of the LoRA {record.lora_sha256[:12]}, at the level {record.verdict['level']:g}"
         sentences.append(f"Attempt {record.attempt} {about}: {outcome}.")
     return sentences
+
+
+def _tuned_model(folder: Path) -> str:
+    """What the tuned model is where it is not just a LoRA, and what it takes; else empty."""
+    path = folder / "metrics" / "sample_tuned.json"
+    return str(json.loads(path.read_text()).get("tuned_model", "")) if path.is_file() else ""
 
 
 def _change(name: str, measure: Mapping[str, Any]) -> str:

@@ -38,10 +38,8 @@ def test_every_pair_is_counted_and_what_broke_comes_first(inputs: ReportInputs) 
     assert [(each.outcome, each.count) for each in shown.examples] == [("still", 1)]
     swapped = [replace(pair, base=pair.tuned, tuned=pair.base) for pair in all_pairs(inputs.pairs)]
     assert list(changed_rows(swapped)) == ["Newly broken, target prompts: 3"]
-    assert (
-        list(changed_rows(swapped, most=2).values())[0]
-        == [pair for pair in swapped if outcome_of(pair) == "broken"][:2]
-    )
+    broken = [pair for pair in swapped if outcome_of(pair) == "broken"]
+    assert changed_rows(swapped, most=2) == {"Newly broken, target prompts: 3, the first 2": broken[:2]}
 
 
 def test_the_list_is_json_that_ends_no_script(inputs: ReportInputs) -> None:

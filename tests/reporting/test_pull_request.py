@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -108,6 +109,16 @@ def test_an_unchanged_branch_says_so_and_shows_pictures_that_a_private_repositor
     assert "No measure moved beyond the noise" in text and len(text) <= LIMIT
     assert f"![Newly broken and fixed]({BLOB}/report/changes.png?raw=true)" in text
     assert text.rstrip().endswith(MARKER) and len(before_the_fold(text)) <= 40
+
+
+def test_a_tuned_model_that_is_not_just_a_lora_is_named(project: Path) -> None:
+    path = project / "metrics" / "sample_tuned.json"
+    before = path.read_text()
+    path.write_text(json.dumps(json.loads(before) | {"tuned_model": "The tuned model is the base, the best of 4."}))
+    try:
+        assert "The tuned model is the base, the best of 4." in "\n".join(before_the_fold(comment(project, {})))
+    finally:
+        path.write_text(before)
 
 
 def test_only_what_leaves_the_noise_of_both_runs_has_moved() -> None:
