@@ -19,7 +19,7 @@ LEVEL ?=
 BASE ?= $(shell git rev-parse --verify --quiet origin/main > /dev/null && echo origin/main || echo main)
 IMAGES ?= .
 
-.PHONY: checker compare-runs confirm clean-samples plan lock lock-check test-docs audit check-cache photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal gpu-check seeds sabotage methods calibration operating-characteristics people-study scan scans survey label docs clean
+.PHONY: checker compare-runs confirm clean-samples plan lock lock-check test-docs audit check-cache photograph-models pr-report pr-reproduce report-picture faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal gpu-check seeds sabotage methods calibration operating-characteristics people-study scan scans survey label docs clean
 
 repro: $(VENV)/ready
 	@python -m commands.repair_lock
@@ -208,6 +208,10 @@ gpu-check: $(VENV)/ready
 RUNS ?=
 compare-runs: $(VENV)/ready
 	@python -m commands.compare_runs $(RUNS)
+
+# The README's picture of the report, after a new committed run: needs chromium.
+report-picture: $(VENV)/ready
+	@python -m commands.report_picture
 
 # What the pull request workflow runs; everyone can run it here.
 pr-report: $(VENV)/ready

@@ -133,9 +133,9 @@ def _tuned_model(folder: Path) -> str:
 
 
 def _change(name: str, measure: Mapping[str, Any]) -> str:
-    unit = "points" if is_share(name) else "signed"
-    value = change_text(measure) if is_share(name) else metric_text(measure, "delta", "signed")
-    return f"{value} ({interval_text(measure, unit)})"
+    if is_share(name):
+        return f"{change_text(measure)} ({interval_text(measure, 'points')})"
+    return f"{metric_text(measure, 'delta', 'signed')} ({interval_text(measure, 'signed')})"
 
 
 def _sentence(compare: Mapping[str, Any], group: str) -> str:

@@ -29,13 +29,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).write_bytes((ROOT / name).read_bytes())
     git(folder, "add", "-A")
     git(folder, "commit", "-qm", "main")
-    for name, change in {
-        "metrics/verdict.json": {"verdict": "inconclusive"},
-        "resolved/params.json": {"train": {"rank": 64}},
-    }.items():
-        content = json.loads((folder / name).read_text())
-        content |= {key: content[key] | value if isinstance(value, dict) else value for key, value in change.items()}
-        (folder / name).write_text(json.dumps(content))
+    verdict = json.loads((folder / "metrics/verdict.json").read_text()) | {"verdict": "inconclusive"}
+    (folder / "metrics/verdict.json").write_text(json.dumps(verdict))
+    parameters = json.loads((folder / "resolved/params.json").read_text())
+    parameters["train"]["rank"] = 64
+    (folder / "resolved/params.json").write_text(json.dumps(parameters))
     tree = git(folder, "stash", "create").strip()
     base = git(folder, "rev-parse", "HEAD").strip()
     git(folder, "update-ref", f"refs/exps/{base[:2]}/{base[2:]}/wider", tree)  # Where DVC keeps experiments.

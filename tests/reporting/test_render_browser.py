@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from anomend.reporting.inputs import ReportInputs
 from anomend.reporting.made import write_made
 from anomend.reporting.render import render_report
+from tests.conftest import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -221,6 +225,16 @@ def test_without_the_folder_the_page_says_so_and_shows_what_it_holds(alone: Path
     page.locator(".filters button").click()
     expect(page.locator("#missing")).to_be_visible()
     expect(page.locator("#found")).to_contain_text("10 of 10 pairs; the page itself holds")
+
+
+def test_the_readmes_picture_is_the_first_screen(report: Path, tmp_path: Path, browser: Browser) -> None:
+    """By the command, in a process of its own: one process drives one browser."""
+    for folder in ("docs", "report"):
+        (tmp_path / folder).mkdir()
+    shutil.copy(report, tmp_path / "report")
+    words = [sys.executable, "-m", "commands.report_picture"]
+    subprocess.run(words, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True)
+    assert Image.open(tmp_path / "docs" / "report.png").size == (1280, 1000)
 
 
 def test_folded_parts_open_by_keyboard(report: Path, page: Page) -> None:

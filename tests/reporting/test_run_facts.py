@@ -16,7 +16,7 @@ def told(inputs: ReportInputs, *rates: PromptRates) -> str:
 
 
 def fact(inputs: ReportInputs, name: str) -> str:
-    return dict(row[:2] for row in facts(inputs).rows)[name]
+    return {row[0]: row[1] for row in facts(inputs).rows}[name]
 
 
 def test_what_was_changed_and_spent(complete: ReportInputs) -> None:
@@ -62,7 +62,7 @@ def test_what_training_preserves_and_what_it_never_saw_are_told_apart(inputs: Re
 
     preserved, unseen = "anomaly_rate_held_out_preserved", "anomaly_rate_held_out_unseen"
     parts = {preserved: part(0.025, 0.05, 3), unseen: part(0.1, 0.2, 5)}
-    words = told(replace(inputs, compare=inputs.compare | parts))
+    words = told(replace(inputs, compare={**inputs.compare, **parts}))
     assert "3 of the 8 held-out prompts have class images" in words
     assert "preserves them: 2.5% wrong before, 5.0% after" in words
     assert "The others, which training never saw: 10.0% wrong before, 20.0% after." in words
@@ -80,7 +80,7 @@ def test_a_tuned_model_that_is_not_just_a_lora_is_named_at_the_top(inputs: Repor
     assert words not in subject(inputs)
     sampled = replace(inputs, sampled={"images": 480, "tuned_model": words})
     assert subject(sampled).endswith(words) and "also sampled in another way" in fact(sampled, "Correction")
-    parameters = inputs.parameters | {"train": inputs.parameters["train"] | {"method": "none"}}
+    parameters = {**inputs.parameters, "train": inputs.parameters["train"] | {"method": "none"}}
     untrained = replace(sampled, parameters=parameters, train={"lora_sha256": None, "steps": 0})
     assert fact(untrained, "Correction").startswith("Nothing was trained: the base is sampled in another way")
 
