@@ -118,14 +118,18 @@ def read_rates(metrics: Mapping[str, Any]) -> list[AnomalyRate]:
     Raises:
         ValueError: the file was written before rates had intervals.
     """
-    if not isinstance(metrics.get(KEY), Mapping):
-        raise ValueError(f"the measured metrics have no {KEY} by scope and name: run stage `measure` again")
+    if KEY not in metrics:
+        raise ValueError(f"the measured metrics have no {KEY}: run stage `measure` again")
+    scopes = metrics[KEY]
+    if isinstance(scopes, list):  # As earlier versions wrote them, and with them confirmations.
+        rows = [(row["scope"], row["name"], row) for row in scopes]
+    else:
+        rows = [(scope, name, row) for scope, named in scopes.items() for name, row in named.items()]
     return [
         AnomalyRate(
             scope=scope, name=name, group=row["group"], rate=None if row["value"] is None else Rate.from_dict(row)
         )
-        for scope, rows in metrics[KEY].items()
-        for name, row in rows.items()
+        for scope, name, row in rows
     ]
 
 
