@@ -19,7 +19,7 @@ LEVEL ?=
 BASE ?= $(shell git rev-parse --verify --quiet origin/main > /dev/null && echo origin/main || echo main)
 IMAGES ?= .
 
-.PHONY: checker compare-runs confirm clean-samples plan lock lock-check test-docs audit check-cache photograph-models pr-report pr-reproduce report-picture faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal gpu-check seeds sabotage methods calibration operating-characteristics people-study scan scans survey label docs clean
+.PHONY: checker compare-runs confirm clean-samples plan lock lock-check test-docs audit check-cache photograph-models pr-report pr-reproduce report-picture faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal gpu-check seeds sabotage export-data methods calibration operating-characteristics people-study scan scans survey label docs clean
 
 repro: $(VENV)/ready
 	@python -m commands.repair_lock
@@ -156,6 +156,11 @@ AGAIN ?=
 confirm: $(VENV)/ready
 	python -m commands.confirm $(if $(AGAIN),--again $(AGAIN))
 
+# Writes the run's images and captions, and configurations of SimpleTuner and ai-toolkit, into the folder TO.
+TO ?= exported
+export-data: $(VENV)/ready
+	python -m commands.export_data $(TO)
+
 # Repeats the committed run at three training seeds, as DVC experiments; needs a clean working tree.
 seeds: $(VENV)/ready
 	python -m studies.experiments.seeds 0 1 2
@@ -197,7 +202,7 @@ checker: $(VENV)/ready
 
 # Stable Diffusion 3 Medium's shapes with random weights (16 GB on disk) through encode, train and sample, on any CPU.
 rehearsal: $(VENV)/ready
-	HF_HUB_OFFLINE=1 python -m studies.rehearsal.run
+	HF_HUB_OFFLINE=1 python -m studies.rehearsal.$(if $(FAMILY),family $(FAMILY) $(if $(STEP),--step),run)
 
 # What real bases cost on this machine's GPU: random weights of true shapes, no network, at most eight minutes.
 gpu-check: $(VENV)/ready

@@ -16,7 +16,7 @@ from anomend.params.profiles import resolve
 from anomend.project.dvc_command import dvc
 from anomend.project.files import sha256_of, write_whole
 from anomend.project.metric_files import read_metrics
-from anomend.project.paths import CONFIRMATIONS, LORA, PARAMS, PROFILES
+from anomend.project.paths import AGAINST, CONFIRMATIONS, LORA, PARAMS, PROFILES
 from anomend.project.yaml_files import read_yaml
 
 KEPT = (
@@ -52,7 +52,8 @@ def _write_record() -> Record:
         raise ValueError(f"{weights} is missing: run `dvc repro` or `dvc pull`")
     if dvc("status", "train", cwd=Path.cwd()).strip() not in ("", "Data and pipelines are up to date."):
         raise ValueError("the LoRA does not belong to these parameters or this code: run `dvc repro`, and commit")
-    record = new_record(params, sha256_of(weights), len(read_records(CONFIRMATIONS)) + 1)
+    against = sha256_of(AGAINST / WEIGHT_NAME) if params.sample.against.in_use else None
+    record = new_record(params, sha256_of(weights), len(read_records(CONFIRMATIONS)) + 1, against)
     path = path_of(CONFIRMATIONS, record.attempt)
     path.parent.mkdir(exist_ok=True)
     write_whole(path, record_as_text(record))

@@ -10,11 +10,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from anomend.diffusion.lora_origin import read_origin
 from anomend.exporting.adapters import lora_file
 from anomend.exporting.finished_run import FinishedRun, checked_picture, read_finished_run
 from anomend.exporting.hub import origin_of, write_hub_folder
 from anomend.exporting.hub_card import hub_card
-from anomend.exporting.kohya_file import export_kohya, import_kohya
+from anomend.exporting.kohya_file import export_kohya, import_kohya, refuse_other_family
 from anomend.params.resolved import load_params
 from anomend.project.files import write_whole
 from anomend.project.paths import LORA, RESOLVED
@@ -27,8 +28,17 @@ def finished_run(lora: Path) -> FinishedRun:
 
 def refuse_no_lora(lora: Path) -> None:
     """A run that trained nothing has nothing to export, except a LoRA from elsewhere."""
-    if lora == LORA and RESOLVED.is_file() and not load_params().train.makes_lora:
+    if lora == LORA and RESOLVED.is_file() and not load_params().train.has_lora:
         raise ValueError("train.method = 'none' trained no LoRA, so there is nothing to export: choose another method")
+
+
+def refuse_foreign_card(lora: Path) -> None:
+    """The card of somebody else's LoRA is theirs to write, with their licence."""
+    if origin := read_origin(lora):
+        raise ValueError(
+            f"{lora} is {origin.words()}: --card and --hub-folder would publish it as this run's; quote "
+            "report/report.md"
+        )
 
 
 def picture_of_the_run() -> Path | None:
@@ -42,8 +52,10 @@ def picture_of_the_run() -> Path | None:
 def write_kohya(lora: Path, file: Path) -> None:
     """The file for ComfyUI and sd-scripts. For a LoRA without a finished run it does not name base and licence."""
     lora_file(lora)
+    if lora == LORA and RESOLVED.is_file():
+        refuse_other_family(load_params().base.name)
     try:
-        origin = origin_of(finished_run(lora))
+        origin = None if read_origin(lora) else origin_of(finished_run(lora))
     except (ValueError, FileNotFoundError) as error:
         print(f"export_lora: {file} will not name base and licence: {error}", file=sys.stderr)
         origin = None
@@ -85,6 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"{imported}: {import_kohya(options.from_kohya[0], imported)} modules")
     if options.out or options.card or options.hub_folder:
         refuse_no_lora(options.lora)
+    if options.card or options.hub_folder:
+        refuse_foreign_card(options.lora)
     if options.out:
         write_kohya(options.lora, options.out)
     if options.card:

@@ -15,11 +15,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from anomend.importing.checks import check_loras
 from anomend.params.params import Params
 from anomend.params.profiles import resolve
 from anomend.pipeline import bill, money
 from anomend.pipeline.checks import check_before_run
 from anomend.pipeline.costs import read_published, read_records
+from anomend.pipeline.inputs import absent_inputs
 from anomend.pipeline.labels_needed import label_plan
 from anomend.pipeline.plan import Planned, plan
 from anomend.pipeline.resolved_files import resolved_files
@@ -114,7 +116,8 @@ def main() -> None:
         sys.exit(f"plan: {error}")
     try:
         check_before_run(params, root=Path.cwd(), prices=PRICES, retired_models=RETIRED_MODELS)
-    except ValueError as error:
+        check_loras(params, absent_inputs(Path.cwd(), params))
+    except (ValueError, FileNotFoundError) as error:
         print(f"Stage resolve would refuse this: {error}\n")
     if lines := labels(params):
         print(f"People label pictures (verdict.evidence: {params.verdict.evidence}):")

@@ -11,6 +11,7 @@ from anomend.measuring.feature_store import FeatureStore
 from anomend.params.resolved import load_params
 from anomend.pictures.image_sets import load_image, read_imagefolder
 from anomend.project.metric_files import library_versions, read_metrics, write_metrics
+from anomend.project.model_words import words_in
 from anomend.project.paths import FEATURE_STORE, FEATURES, INSTANCE, METRICS, MODELS, PLOTS, SAMPLES
 from anomend.project.run import run_stage
 
@@ -33,6 +34,7 @@ def main() -> None:
         settings=settings,
         measure=params.measure,
         store=FeatureStore(FEATURE_STORE, params.base.device),
+        words=words_in(read_metrics(METRICS / "sample_tuned.json")),
     )
     provenance = {
         "extractor": params.measure.extractor,

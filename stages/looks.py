@@ -14,7 +14,7 @@ from anomend.confirming.records import record_in_force, refuse_another_lora
 from anomend.detectors.table import make_detector
 from anomend.diffusion.lora import lora_sha256
 from anomend.diffusion.sample_sets import sampled_tables
-from anomend.diffusion.tuned_model import samplers
+from anomend.diffusion.tuned_model import loras_of, samplers
 from anomend.measuring.detection import detection_of
 from anomend.measuring.feature_store import FeatureStore
 from anomend.params.resolved import load_params
@@ -22,6 +22,7 @@ from anomend.pictures.image_sets import read_imagefolder
 from anomend.pictures.sample_store import SampleStore
 from anomend.project import paths
 from anomend.project.metric_files import write_metrics
+from anomend.project.model_words import words_for
 from anomend.project.run import run_stage
 from anomend.project.shared_folders import shared_folder
 from anomend.verdict.claims import thresholds_of
@@ -31,19 +32,22 @@ from anomend.verdict.rounds import Metrics, Seeds, sample_in_rounds
 
 def main() -> None:
     params = load_params()
-    lora = paths.LORA if params.train.makes_lora else None
-    if lora:
-        refuse_another_lora(record_in_force(params, paths.CONFIRMATIONS), lora_sha256(lora))
+    for model, lora in loras_of(params).items():
+        if lora:
+            refuse_another_lora(record_in_force(params, paths.CONFIRMATIONS), lora_sha256(lora), model)
     store = SampleStore(shared_folder(Path.cwd(), paths.SAMPLE_STORE, params.sample.store))
     features = FeatureStore(paths.FEATURE_STORE, params.base.device, detection=detection_of(params))
     first_seed = params.sample.first_seed
     detector = cache(lambda: make_detector(params.measure.detector, params.detectors, params.base.device))
-    both = cache(lambda: samplers(params, store=store, lora=lora))
+    both = cache(lambda: samplers(params, store=store))
+    words = words_for(against=params.sample.against.in_use)
 
     def measure(seeds: Seeds) -> tuple[Metrics, Metrics]:
         tables = sampled_tables(both(), paths.SAMPLES, seeds, first_seed)
         instances = read_imagefolder(paths.INSTANCE)
-        return interim_metrics(tables, instances, detector=detector(), settings=params.measure, store=features)
+        return interim_metrics(
+            tables, instances, detector=detector(), settings=params.measure, store=features, words=words
+        )
 
     plan = look_plan(params)
     prompts = {"target": params.prompts.target, "held_out": params.prompts.held_out}

@@ -30,10 +30,11 @@ def main() -> None:
         lock=paths.LOCK,
     )
     run = read_run(files, load_params(), picture=PICTURE, full_size=FULL_SIZE)
-    save_side_by_side(paths.REPORT / PICTURE, [pair for pair in run.first_pairs if pair.group == "target"])
+    targets = [pair for pair in run.first_pairs if pair.group == "target"]
+    save_side_by_side(paths.REPORT / PICTURE, targets, words=run.words)
     changed = changed_rows(all_pairs(run.pairs))
     shown = [pair for row in changed.values() for pair in row]
-    save_side_by_side(paths.REPORT / "changes.png", shown or run.first_pairs[:1], rows=changed or None)
+    save_side_by_side(paths.REPORT / "changes.png", shown or targets[:1], rows=changed or None, words=run.words)
     markdown, html = render_report(run)
     write_whole(paths.REPORT / "report.md", markdown)
     write_whole(paths.REPORT / "report.html", html)

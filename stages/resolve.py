@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from anomend.importing.checks import check_loras
 from anomend.params.profiles import resolve
 from anomend.pipeline.bill import kept_shares, make_bill, summary
 from anomend.pipeline.checks import check_before_run
@@ -21,7 +22,9 @@ def main() -> None:
     params = resolve(read_yaml(PARAMS), PROFILES)
     root = Path.cwd()
     check_before_run(params, root=root, prices=PRICES, retired_models=RETIRED_MODELS)
-    for parameter in absent_inputs(root, params):
+    absent = absent_inputs(root, params)
+    check_loras(params, absent)
+    for parameter in absent:
         print(f"resolve: what {parameter} names is not on this machine, and counts as unchanged", file=sys.stderr)
     write_files(resolved_files(root, params))
     link_inputs(root, params)

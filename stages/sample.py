@@ -9,8 +9,8 @@ from pathlib import Path
 from anomend.confirming.records import record_in_force, refuse_another_lora
 from anomend.diffusion.lora import lora_sha256
 from anomend.diffusion.sample_sets import read_seeds, write_sample_set
-from anomend.diffusion.tuned_metrics import model_name, tuned_metrics
-from anomend.diffusion.tuned_model import sampler_of
+from anomend.diffusion.tuned_metrics import model_name, read_origins, tuned_metrics
+from anomend.diffusion.tuned_model import loras_of, sampler_of
 from anomend.params.resolved import load_params
 from anomend.pictures.image_sets import METADATA
 from anomend.pictures.sample_store import SampleStore
@@ -25,10 +25,10 @@ from anomend.project.shared_folders import shared_folder
 def main(model: str) -> None:
     params = load_params()
     launch(params.sample.launcher, "stages.sample", model, parameter="sample.launcher")
-    lora = paths.LORA if model == "tuned" and params.train.makes_lora else None
+    lora = loras_of(params)[model]
     sha256 = lora_sha256(lora) if lora else None
     if sha256:
-        refuse_another_lora(record_in_force(params, paths.CONFIRMATIONS), sha256)
+        refuse_another_lora(record_in_force(params, paths.CONFIRMATIONS), sha256, model)
     store = SampleStore(shared_folder(Path.cwd(), paths.SAMPLE_STORE, params.sample.store))
     sampler = sampler_of(model, params, store=store, lora=lora)
     images = write_sample_set(
@@ -42,7 +42,7 @@ def main(model: str) -> None:
     )
     if is_main_process():
         metrics = {"images": images, "samples_sha256": sha256_of(paths.SAMPLES / model / METADATA)}
-        metrics |= tuned_metrics(params, sampler, images) if model == "tuned" else {}
+        metrics |= tuned_metrics(params, sampler, images, read_origins(loras_of(params))) if model == "tuned" else {}
         write_metrics(paths.METRICS / f"sample_{model}.json", metrics, sampler.recipe)
         store.prune_to(params.sample.store_gigabytes, keep=sampler.samples.digest)
 

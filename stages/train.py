@@ -1,10 +1,12 @@
-"""Stage `train`: fine-tune a LoRA, on one process or several; with `train.method: none` there is none."""
+"""Stage `train`: fine-tune a LoRA, on one process or several; or take one of another program, or none."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 from anomend.diffusion.bases import BASE_MODELS
+from anomend.diffusion.lora_origin import EXTERNAL, ORIGIN
 from anomend.exporting.lora_card import NO_LORA, lora_card
 from anomend.params.resolved import load_params
 from anomend.project import paths
@@ -14,10 +16,16 @@ from anomend.project.launching import launch
 from anomend.project.metric_files import write_metrics
 from anomend.project.run import run_stage
 from anomend.project.shared_folders import shared_folder
+from anomend.training.curves import clear_curves
 
 
 def main() -> None:
     params = load_params()
+    if params.train.method == "external":
+        taken = import_module(EXTERNAL).external_lora("train.external", params, paths.LORA)
+        clear_curves(paths.CURVES)
+        write_metrics(paths.METRICS / "train.json", *taken)
+        return
     if not params.train.makes_lora:
         from anomend.training.no_training import no_training
 
@@ -40,6 +48,7 @@ def main() -> None:
     trained = run_training(params, folders, recorded_fingerprint("train"))
     if trained.is_main_process:
         base, images = BASE_MODELS[params.base.name], trained.provenance["n"]
+        (paths.LORA / ORIGIN).unlink(missing_ok=True)
         card = lora_card(params, base, base_weights=trained.base_weights, instance_images=images)
         write_whole(paths.LORA / "README.md", card)
         write_metrics(paths.METRICS / "train.json", trained.metrics, trained.provenance)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from anomend.confirming.records import record_in_force
 from anomend.params.resolved import load_params
 from anomend.project.metric_files import read_metrics, write_metrics
+from anomend.project.model_words import words_in
 from anomend.project.paths import CONFIRMATIONS, METRICS, PLOTS
 from anomend.project.run import run_stage
 from anomend.verdict.claims import thresholds_of
@@ -21,7 +22,7 @@ def main() -> None:
     params = load_params()
     thresholds = thresholds_of(params.verdict)
     compare, tuned = read_metrics(METRICS / "compare.json"), read_metrics(METRICS / "measure_tuned.json")
-    people = read_metrics(METRICS / "people.json")
+    people, of_tuned = read_metrics(METRICS / "people.json"), read_metrics(METRICS / "sample_tuned.json")
     taken, plan = read_metrics(METRICS / "looks.json"), look_plan(params)
     record = record_in_force(params, CONFIRMATIONS)
     verdict = reach_verdict(
@@ -32,7 +33,8 @@ def main() -> None:
         people=people,
         survey=read_metrics(METRICS / "survey.json"),
         exploratory=params.level == "quick",
-        tuned_model=read_metrics(METRICS / "sample_tuned.json").get("tuned_model", ""),
+        tuned_model=of_tuned.get("tuned_model", ""),
+        words=words_in(of_tuned),
         attempt=record.attempt if record else None,
         plan=plan,
         earlier=[read_findings(each["compare"], each["measure_tuned"]) for each in taken["earlier"]],

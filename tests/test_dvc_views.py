@@ -15,7 +15,7 @@ from tests.clones import run
 from tests.conftest import ROOT
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
-RESTORED = {"collect", "curate", "train", "measure", "judge", "survey", "label", "agreement"}
+RESTORED = {"against", "collect", "curate", "train", "measure", "judge", "survey", "label", "agreement"}
 """Stages that DVC restores from its run cache. Those with images that persist take them from the store of samples."""
 
 

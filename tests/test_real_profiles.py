@@ -14,6 +14,7 @@ from safetensors import safe_open
 
 from studies.rehearsal.random_base import SHRUNK, write_random_base
 from tests.clones import clone, metrics, run, run_queue, stages_run
+from tests.families.tiny_bases import write_tiny_base
 
 pytestmark = pytest.mark.slow
 
@@ -52,6 +53,12 @@ PER_PROFILE: dict[str, dict[str, dict[str, Any]]] = {
     "sd3-medium": {"class_images": {"per_prompt": 2}},
     "sd35-medium": {"class_images": {"per_prompt": 2}},
     "sd35-large": {"class_images": {"per_prompt": 2}},
+    "flux2-klein": {
+        "base": {"local_folder": "klein", "max_sequence_length": 64},
+        "class_images": {"per_prompt": 2},
+        # The profile names projections of 20 blocks, of which the tiny base has two.
+        "train": {"target_modules": ["to_q", "to_k", "to_qkv_mlp_proj"]},
+    },
 }
 
 
@@ -71,6 +78,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone with a random base and five photographs of a person, which DVC tracks (docs/teams.md)."""
     folder = clone(tmp_path_factory.mktemp("profiles") / "project", changes={})
     write_random_base(folder / "base", SHRUNK, seed=0)
+    write_tiny_base(folder / "klein", "flux2-klein")
     astronaut = skimage.data.astronaut()
     for number in range(5):
         # Five different pictures: places, sizes and brightness differ, so that none counts as a copy.
@@ -79,7 +87,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path = folder / "data" / "own" / "pictures" / PROMPTS[number % 2].replace(" ", "_") / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray((part * (0.6 + 0.1 * number)).clip(0, 255).astype(np.uint8)).save(path)
-    run(folder, "dvc", "add", "base", "data/own/pictures")
+    run(folder, "dvc", "add", "base", "klein", "data/own/pictures")
     run(folder, "dvc", "remote", "add", "-d", "shared", str(folder.parent / "remote"))
     run(folder, "git", "add", "-A")
     run(folder, "git", "commit", "-qm", "base and pictures")
@@ -115,7 +123,7 @@ def check_the_papers_recipe(folder: Path) -> None:
     assert {name.split(".attn.")[1].split(".lora")[0] for name in names} == {"to_k", "to_q", "to_v", "to_out.0"}
 
 
-@pytest.mark.parametrize("profile", ["paper", "sd35-medium", "sd35-large"])
+@pytest.mark.parametrize("profile", ["paper", "sd35-medium", "sd35-large", "flux2-klein"])
 def test_a_profile_runs_from_pictures_to_the_report(project: Path, profile: str) -> None:
     run(project, "dvc", "exp", "run", *settings(profile))
     check(project)

@@ -25,6 +25,7 @@ from anomend.measuring.feature_store import FeatureStore
 from anomend.measuring.features import Images
 from anomend.measuring.set_metrics import Features, Metrics
 from anomend.params.evaluation import CompareParams, MeasureParams
+from anomend.project.model_words import BASE_AND_TUNED, ModelWords
 from anomend.project.paths import MODELS
 from anomend.statistics.effect import Better
 from anomend.statistics.exact_tests import holm
@@ -60,6 +61,7 @@ def compare_models(
     settings: CompareParams,
     measure: MeasureParams,
     store: FeatureStore,
+    words: ModelWords = BASE_AND_TUNED,
 ) -> dict[str, Any]:
     """Effects of all measures, with Holm's correction over all of them.
 
@@ -71,6 +73,7 @@ def compare_models(
         settings: seed, resamples and level of the intervals.
         measure: what was measured.
         store: keeps features and perceptual distances.
+        words: what the two models are called.
 
     Returns:
         One object per measure, the content of metrics/compare.json without provenance.
@@ -97,7 +100,12 @@ def compare_models(
     metrics |= held_out_parts(measured.per_image, preserved, resampling(settings))
     metrics = with_caution(metrics, measured.metrics["base"]["provenance"])
     metrics["diversity_right"] = right_diversity(
-        pairs, measured.per_image, measured.features, instances=measured.instances, confidence=settings.confidence
+        pairs,
+        measured.per_image,
+        measured.features,
+        instances=measured.instances,
+        confidence=settings.confidence,
+        words=words,
     )
     return metrics | frechet_entry(measure.extractor, measured.metrics)
 

@@ -18,6 +18,7 @@ from anomend.measuring.features import get_extractor
 from anomend.measuring.group_metrics import copy_metrics
 from anomend.params.evaluation import MeasureParams
 from anomend.pictures.image_sets import load_image
+from anomend.project.model_words import BASE_AND_TUNED, ModelWords
 from anomend.project.paths import MODELS
 from anomend.project.timing import timed_work
 
@@ -31,6 +32,7 @@ def interim_metrics(
     detector: Detector,
     settings: MeasureParams,
     store: FeatureStore,
+    words: ModelWords = BASE_AND_TUNED,
 ) -> tuple[Metrics, Metrics]:
     """The parts of metrics/compare.json and metrics/measure_tuned.json that the verdict reads.
 
@@ -40,6 +42,7 @@ def interim_metrics(
         detector: names the anomalies.
         settings: the main extractor.
         store: keeps features and anomalies, so that nothing is computed twice on the same image.
+        words: what the two models are called.
     """
     images = {model: [load_image(path) for path in samples[model]["path"]] for model in MODELS}
     training = [load_image(path) for path in instance_images["path"]]
@@ -54,7 +57,7 @@ def interim_metrics(
         compare[name] |= counts
     compare = with_caution(compare, measured["base"][2] | {"detector": detector.name})
     compare["diversity_right"] = right_diversity(
-        pairs_of(samples), per_image, features, instances=instances, confidence=0.95
+        pairs_of(samples), per_image, features, instances=instances, confidence=0.95, words=words
     )
     target = list(samples["tuned"].index[samples["tuned"]["group"] == "target"])
     copies = copy_metrics(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from anomend.comparing.pairs import Pairs
 from anomend.measuring.diversity import cosine_distance_matrix
+from anomend.project.model_words import BASE_AND_TUNED, ModelWords
 from anomend.statistics.within_set_ratio import MIN_IMAGES, jackknife, log_ratio, over_prompts
 
 Features = NDArray[np.float32]
@@ -27,6 +28,7 @@ def right_diversity(
     *,
     instances: Features,
     confidence: float,
+    words: ModelWords = BASE_AND_TUNED,
 ) -> dict[str, Any]:
     """Diversity of the tuned model's right target images over the base's.
 
@@ -40,6 +42,7 @@ def right_diversity(
         features: by model, shape (n, d).
         instances: features of the instance images, shape (m, d).
         confidence: level of the ratio's two-sided interval.
+        words: what the two models are called.
 
     Returns:
         `base`, `tuned`, their `ratio` with its interval, `log_error` (standard error of its logarithm), `freedom`,
@@ -56,23 +59,23 @@ def right_diversity(
     if not of_tuned:
         return _nothing("there are no target prompts")
     if few:
-        return _nothing(f"the tuned model has fewer than {MIN_IMAGES} right images of {few[0]!r}")
-    references, words = [], []
+        return _nothing(f"{words.tuned_model} has fewer than {MIN_IMAGES} right images of {few[0]!r}")
+    references, instead = [], []
     for prompt, own in of_base[""].items():
         reference, name = _reference(prompt, own, of_base.get("_held_out", {}), instances)
         if reference is None:
-            return _nothing(f"the base model has fewer than {MIN_IMAGES} right images of {prompt!r}, {name}")
+            return _nothing(f"{words.base_model} has fewer than {MIN_IMAGES} right images of {prompt!r}, {name}")
         references.append(reference)
-        words += [name] if name else []
+        instead += [name] if name else []
     base, tuned = (
         over_prompts([jackknife(cosine_distance_matrix(each)) for each in sets])
         for sets in (references, of_tuned.values())
     )
     found = log_ratio(base, tuned)
     if found is None:
-        return _nothing("all right images of the base model, or of the tuned one, are the same")
+        return _nothing(f"all right images of {words.base_model}, or of {words.tuned_model}, are the same")
     low, high = found.interval(confidence)
-    described = "the base's right images" if seen else "the base's images, of which no detector tells the right ones"
+    of_which = "right images" if seen else "images, of which no detector tells the right ones"
     return {
         "base": base.value,
         "tuned": tuned.value,
@@ -84,7 +87,7 @@ def right_diversity(
         "images_base": base.images,
         "images_tuned": tuned.images,
         "seeds_per_prompt": min(len(places) for places in pairs[""].places().values()),
-        "reference": "; ".join([described, *words]),
+        "reference": "; ".join([f"{words.bases} {of_which}", *instead]),
         "better": "higher",
         "method": f"{confidence:.0%} interval: jackknife over right images within each prompt, Student's t of the"
         " logarithm",

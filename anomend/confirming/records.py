@@ -32,6 +32,8 @@ class Record(BaseModel):
     attempt: int = Field(ge=1)
     """1 for the first confirmation of this repository."""
     lora_sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    against_sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
+    """Of the LoRA that the base side is sampled with; None, and left out of the file: it is the base itself."""
     base: dict[str, Any]
     """The parameters of `base` that decide what is drawn."""
     prompts: dict[str, Any]
@@ -57,13 +59,14 @@ def first_seed_of(attempt: int) -> int:
     return RESERVED + (attempt - 1) * RANGE
 
 
-def new_record(params: Params, lora_sha256: str, attempt: int) -> Record:
+def new_record(params: Params, lora_sha256: str, attempt: int, against_sha256: str | None = None) -> Record:
     """The record of the next confirmation of this LoRA.
 
     Args:
         params: the parameters in force for the everyday run.
         lora_sha256: of the weights file.
         attempt: its number, from 1.
+        against_sha256: of the LoRA that the base side is sampled with, if there is one.
 
     Raises:
         ValueError: it would take more seeds than a range has, or the tuned model is not one that can be confirmed.
@@ -75,7 +78,10 @@ def new_record(params: Params, lora_sha256: str, attempt: int) -> Record:
     level = level_of(attempt, params.verdict.level)
     sample = {"first_seed": first_seed_of(attempt)}
     return Record(
-        attempt=attempt, lora_sha256=lora_sha256, **_settings(params, sample=sample, verdict={"level": level})
+        attempt=attempt,
+        lora_sha256=lora_sha256,
+        against_sha256=against_sha256,
+        **_settings(params, sample=sample, verdict={"level": level}),
     )
 
 
@@ -104,7 +110,8 @@ def path_of(folder: Path, attempt: int) -> Path:
 
 def record_as_text(record: Record) -> str:
     """The record as its file has it."""
-    return json.dumps(record.model_dump(), indent=2, ensure_ascii=False) + "\n"
+    content = {key: value for key, value in record.model_dump().items() if value is not None}
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def record_in_force(params: Params, folder: Path) -> Record | None:
@@ -139,22 +146,31 @@ def record_in_force(params: Params, folder: Path) -> Record | None:
     return record
 
 
-def refuse_another_lora(record: Record | None, lora_sha256: str) -> None:
+def refuse_another_lora(record: Record | None, lora_sha256: str, model: str = "tuned") -> None:
     """A range of seeds is for the LoRA that its record names.
+
+    Args:
+        record: in force; None: the seeds are everyday ones.
+        lora_sha256: of the weights.
+        model: whose LoRA it is, `tuned` or `base`.
 
     Raises:
         ValueError: it is another one.
     """
-    if record is not None and record.lora_sha256 != lora_sha256:
+    if record is None:
+        return
+    recorded = record.lora_sha256 if model == "tuned" else record.against_sha256
+    if recorded != lora_sha256:
+        about = f"of the LoRA {recorded[:12]}" if recorded else "against the base itself"
         raise ValueError(
-            f"confirmation {record.attempt} is of the LoRA {record.lora_sha256[:12]}, and this one is"
+            f"confirmation {record.attempt} is {about}, and this one is"
             f" {lora_sha256[:12]}: another LoRA takes a confirmation of its own ({COMMAND})"
         )
 
 
 def refuse_unconfirmable(params: Params) -> None:
     """A confirmation is of one LoRA, and of images at its own seeds."""
-    if not params.train.makes_lora:
+    if not params.train.has_lora:
         raise ValueError("train.method = 'none' trains no LoRA, and a confirmation is of one: choose another method")
     if params.sample.tuned.best_of.n is not None:
         raise ValueError(
@@ -168,6 +184,8 @@ def _settings(params: Params, **changes: dict[str, Any]) -> dict[str, Any]:
     results = params.model_dump(mode="json")
     decides = ("first_seed", "target_seeds_per_prompt", "held_out_seeds_per_prompt", "steps", "guidance_scale")
     tuned = {"tuned": results["sample"]["tuned"]} if params.sample.tuned.in_use else {}
+    if params.sample.against.in_use:
+        tuned["against"] = results["sample"]["against"]
     settings = {
         "base": {name: results["base"][name] for name in ("name", "resolution", "dtype", "quantise", "t5_8bit")},
         "prompts": results["prompts"],

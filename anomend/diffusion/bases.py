@@ -12,18 +12,25 @@ class BaseModel:
     source: str
     """Folder in this repository, or repository on the Hugging Face hub."""
     revision: str | None
-    """Pinned commit on the hub; None for a folder."""
+    """Pinned commit on the hub; None for a folder, and where `base.revision` has to name one."""
     licence: str
     """Its name, which `anomend.exporting.licences` explains."""
+    pipeline: str = "StableDiffusion3Pipeline"
+    """diffusers' pipeline class, by which its family is known (`anomend.families.table`)."""
+
+    @property
+    def on_hub(self) -> bool:
+        """Whether it is on the Hugging Face hub, and not in a folder of this repository."""
+        return not self.source.startswith("models/")
 
     @property
     def repository(self) -> str | None:
         """The repository on the Hugging Face hub; None for a folder."""
-        return self.source if self.revision else None
+        return self.source if self.on_hub else None
 
 
-FILES = (".safetensors", ".json", ".txt", ".model")
-"""Endings of a base's files: weights, configurations, vocabularies of tokenizers."""
+FILES = (".safetensors", ".json", ".txt", ".model", ".jinja")
+"""Endings of a base's files: weights, configurations, vocabularies and chat templates of tokenizers."""
 BASE_MODELS = {
     "mini": BaseModel("models/mini", None, "MIT"),
     "sd3-medium": BaseModel(
@@ -41,6 +48,9 @@ BASE_MODELS = {
         "ceddf0a7fdf2064ea28e2213e3b84e4afa170a0f",
         "Stability AI Community License",
     ),
+    "flux2-klein": BaseModel("black-forest-labs/FLUX.2-klein-base-4B", None, "Apache-2.0", "Flux2KleinPipeline"),
+    "z-image": BaseModel("Tongyi-MAI/Z-Image", None, "Apache-2.0", "ZImagePipeline"),
+    "qwen-image": BaseModel("Qwen/Qwen-Image", None, "Apache-2.0", "QwenImagePipeline"),
     # Stable Diffusion 3 Medium's shapes with random weights: `make rehearsal` writes it.
     "rehearsal": BaseModel("models/rehearsal", None, "none: random weights"),
 }

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import StableDiffusion3Pipeline
+from diffusers import DiffusionPipeline
 from numpy.typing import NDArray
 from PIL import Image
 from safetensors import safe_open
@@ -20,6 +20,8 @@ from safetensors.torch import save_file
 from tqdm import tqdm
 
 from anomend.diffusion.finite import check_finite
+from anomend.families.family import Texts
+from anomend.families.table import family_of
 from anomend.project.devices import device_name
 from anomend.project.files import written_whole
 from anomend.project.seeding import numpy_generator
@@ -32,10 +34,13 @@ class TextEmbeddings:
 
     captions: list[str]
     """The distinct texts."""
-    embeds: torch.Tensor
-    """Text embeddings, (texts, tokens, width), float32."""
-    pooled: torch.Tensor
-    """Pooled text embeddings, (texts, width), float32."""
+    texts: Texts
+    """Their tensors, float32, by the names of the base's family."""
+
+    def rows(self, texts: Sequence[str]) -> Texts:
+        """The tensors of some of the texts, in this order; a text may come several times."""
+        places = [self.captions.index(text) for text in texts]
+        return {name: values[places] for name, values in self.texts.items()}
 
 
 @dataclass(frozen=True)
@@ -49,13 +54,11 @@ class EncodedSet:
     std: torch.Tensor
     """Standard deviations of the VAE's posteriors, (N, views, C, h, w), float32."""
     caption: torch.Tensor
-    """Row of each sample's caption in `embeds` and `pooled`, (N,)."""
+    """Row of each sample's caption in `captions` and `texts`, (N,)."""
     captions: list[str]
     """The distinct captions."""
-    embeds: torch.Tensor
-    """Text embeddings, (captions, tokens, width), float32."""
-    pooled: torch.Tensor
-    """Pooled text embeddings, (captions, width), float32."""
+    texts: Texts
+    """Their tensors, float32, by the names of the base's family."""
     prompts: list[str]
     """The prompt that each sample is an image of, whatever its caption, (N,)."""
 
@@ -95,56 +98,57 @@ def views(
 
 @torch.no_grad()
 def encode_images(
-    pipeline: StableDiffusion3Pipeline, images: Sequence[NDArray[np.uint8]], batch_size: int
+    pipeline: DiffusionPipeline, images: Sequence[NDArray[np.uint8]], batch_size: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Posterior means and standard deviations of RGB images of one size, in float32 whatever the VAE's file holds."""
-    vae = pipeline.vae.to(torch.float32)
+    family, vae = family_of(pipeline), pipeline.vae.to(torch.float32)
     means, deviations = [], []
     for start in tqdm(range(0, len(images), batch_size), desc="encoding images", unit="batch", delay=2):
         part = images[start : start + batch_size]
         with timed_work("encoding", len(part), device_name(vae.device)):
             batch = torch.from_numpy(np.stack(part)).to(vae.device)
-            posterior = vae.encode(batch.permute(0, 3, 1, 2).float() / 127.5 - 1).latent_dist
-            means.append(posterior.mean.cpu())
-            deviations.append(posterior.std.cpu())
+            mean, deviation = family.posterior(vae, batch.permute(0, 3, 1, 2).float() / 127.5 - 1)
+            means.append(mean.cpu())
+            deviations.append(deviation.cpu())
     return torch.cat(means), torch.cat(deviations)
 
 
 @torch.no_grad()
 def encode_captions(
-    pipeline: StableDiffusion3Pipeline, captions: Sequence[str], *, max_sequence_length: int, batch_size: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Text embeddings (K, tokens, width) and pooled embeddings (K, width), float32, as the pipeline makes them.
+    pipeline: DiffusionPipeline, captions: Sequence[str], *, max_sequence_length: int, batch_size: int
+) -> Texts:
+    """Texts as the pipeline encodes them, float32.
 
     Raises:
         ValueError: an embedding is not finite, which float16 can lead to.
     """
-    embeds, pooled = [], []
+    family = family_of(pipeline)
+    batches: list[Texts] = []
     starts = range(0, len(captions), batch_size)
     for start in tqdm(starts, desc="encoding captions", unit="batch", disable=len(starts) == 1):
         batch = list(captions[start : start + batch_size])
-        states, _, projection, _ = pipeline.encode_prompt(
-            batch, None, None, do_classifier_free_guidance=False, max_sequence_length=max_sequence_length
+        encoded = family.encode(pipeline, batch, max_sequence_length)
+        batches.append(
+            {name: (each.float() if each.is_floating_point() else each).cpu() for name, each in encoded.items()}
         )
-        embeds.append(states.float().cpu())
-        pooled.append(projection.float().cpu())
-        for caption, values, summary in zip(batch, embeds[-1], pooled[-1], strict=True):
-            check_finite(values, f"the text embedding of {caption!r}")
-            check_finite(summary, f"the pooled text embedding of {caption!r}")
-    return torch.cat(embeds), torch.cat(pooled)
+        for name, rows in batches[-1].items():
+            kind = "text embedding" if name == "embeds" else f"{name} text embedding"
+            for caption, values in zip(batch, rows, strict=True):
+                check_finite(values, f"the {kind} of {caption!r}")
+    return {name: torch.cat([each[name] for each in batches]) for name in batches[0]}
 
 
 def encode_texts(
-    pipeline: StableDiffusion3Pipeline, texts: Sequence[str], *, max_sequence_length: int, batch_size: int
+    pipeline: DiffusionPipeline, texts: Sequence[str], *, max_sequence_length: int, batch_size: int
 ) -> TextEmbeddings:
     """Embeddings of distinct texts; guidance also needs the empty text, from which it moves away."""
-    embeds, pooled = encode_captions(pipeline, texts, max_sequence_length=max_sequence_length, batch_size=batch_size)
-    return TextEmbeddings(list(texts), embeds, pooled)
+    encoded = encode_captions(pipeline, texts, max_sequence_length=max_sequence_length, batch_size=batch_size)
+    return TextEmbeddings(list(texts), encoded)
 
 
 def save_texts(path: Path, texts: TextEmbeddings) -> None:
     """Write embeddings of texts as safetensors."""
-    tensors = {"embeds": texts.embeds.contiguous(), "pooled": texts.pooled.contiguous()}
+    tensors = {name: values.contiguous() for name, values in texts.texts.items()}
     with written_whole(path) as partial:
         save_file(tensors, partial, metadata={"captions": json.dumps(texts.captions)})
 
@@ -153,12 +157,12 @@ def load_texts(path: Path) -> TextEmbeddings:
     """Read a file of `save_texts`."""
     with safe_open(path, framework="pt") as handle:
         captions = json.loads(handle.metadata()["captions"])
-        return TextEmbeddings(captions, handle.get_tensor("embeds"), handle.get_tensor("pooled"))
+        return TextEmbeddings(captions, {name: handle.get_tensor(name) for name in sorted(handle.keys())})
 
 
 def save_encoded(path: Path, encoded: EncodedSet) -> None:
-    """Write an encoded set as safetensors: `mean/<id>`, `std/<id>`, and the captions' embeddings by their row."""
-    tensors = {"embeds": encoded.embeds.contiguous(), "pooled": encoded.pooled.contiguous()}
+    """Write an encoded set as safetensors: `mean/<id>`, `std/<id>`, and the captions' tensors by their names."""
+    tensors = {name: values.contiguous() for name, values in encoded.texts.items()}
     for row, sample in enumerate(encoded.ids):
         tensors[f"mean/{sample}"] = encoded.mean[row].contiguous()
         tensors[f"std/{sample}"] = encoded.std[row].contiguous()
@@ -180,7 +184,6 @@ def load_encoded(path: Path) -> EncodedSet:
             std=torch.stack([handle.get_tensor(f"std/{sample}") for sample in ids]),
             caption=torch.tensor([index["caption_of"][sample] for sample in ids]),
             captions=index["captions"],
-            embeds=handle.get_tensor("embeds"),
-            pooled=handle.get_tensor("pooled"),
+            texts={name: handle.get_tensor(name) for name in sorted(handle.keys()) if "/" not in name},
             prompts=[index["prompt_of"][sample] for sample in ids],
         )

@@ -5,26 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from diffusers import StableDiffusion3Pipeline
+from diffusers import DiffusionPipeline
 
 from anomend.diffusion.embeddings import EncodedSet, encode_images, views
 from anomend.diffusion.finite import check_finite
-from anomend.diffusion.loading import has_t5
+from anomend.diffusion.loading import has_large_text_encoder
 from anomend.diffusion.texts import EncodesTexts
 from anomend.params.diffusion import BaseModelParams, EncodeParams
 from anomend.pictures.image_sets import load_image, read_imagefolder
 
 
 def texts_at_a_time(base: BaseModelParams, settings: EncodeParams) -> int:
-    """How many texts are encoded together: with T5 one, as for sampling, so that both use the same embeddings.
+    """How many texts are encoded together: with T5 or a language model one, as for sampling, so that both use the same
+    embeddings.
 
-    The last bits of an embedding depend on its company; encoders without T5 are loaded and run in no time.
+    The last bits of an embedding depend on its company; small encoders are loaded and run in no time.
     """
-    return 1 if has_t5(base) else settings.batch_size
+    return 1 if has_large_text_encoder(base) else settings.batch_size
 
 
 def encode_image_set(
-    pipeline: StableDiffusion3Pipeline,
+    pipeline: DiffusionPipeline,
     folder: Path,
     *,
     base: BaseModelParams,
@@ -72,7 +73,6 @@ def encode_image_set(
         std=std,
         caption=torch.tensor([captions.index(text) for text in texts]),
         captions=captions,
-        embeds=embedded.embeds,
-        pooled=embedded.pooled,
+        texts=embedded.texts,
         prompts=list(table["prompt"].fillna(table["text"]) if "prompt" in table else table["text"]),
     )

@@ -15,18 +15,18 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
-from diffusers import SD3Transformer2DModel, StableDiffusion3Pipeline
+from diffusers import DiffusionPipeline, ModelMixin
 
 from anomend.diffusion.embeddings import TextEmbeddings
-from anomend.diffusion.skipped_layers import refuse_unknown_layers
+from anomend.diffusion.skipped_layers import refuse_unknown_layers, refuse_unskippable
+from anomend.families.family import Family, Texts, to_dtype
+from anomend.families.table import family_of
 from anomend.params.tuned import TunedParams
 from anomend.project.devices import device_name
 from anomend.project.timing import timed_work
 
 
-def guided(
-    pipeline: StableDiffusion3Pipeline, texts: TextEmbeddings, tuned: TunedParams, steps: int
-) -> StableDiffusion3Pipeline:
+def guided(pipeline: DiffusionPipeline, texts: TextEmbeddings, tuned: TunedParams, steps: int) -> DiffusionPipeline:
     """The pipeline with the guidance of `sample.tuned`, for `sampling.sample_images`.
 
     Args:
@@ -36,33 +36,40 @@ def guided(
         steps: sampling steps of each call.
 
     Raises:
-        ValueError: a layer to skip is not in this base.
+        ValueError: a layer to skip is not in this base, or its pipeline skips none.
     """
-    refuse_unknown_layers(tuned.skip_layers.layers, len(pipeline.transformer.transformer_blocks))
+    family = family_of(pipeline.transformer)
     arguments: dict[str, Any] = {}
-    if tuned.negative_prompt is not None:
-        row = texts.captions.index(tuned.negative_prompt)
-        arguments |= {"negative_prompt_embeds": texts.embeds[row], "negative_pooled_prompt_embeds": texts.pooled[row]}
+    negative = {} if tuned.negative_prompt is None else texts.rows([tuned.negative_prompt])
     if tuned.skip_layers.layers:
+        refuse_unskippable(family)
+        refuse_unknown_layers(tuned.skip_layers.layers, len(pipeline.transformer.transformer_blocks))
         arguments |= {
             "skip_guidance_layers": list(tuned.skip_layers.layers),
             "skip_layer_guidance_scale": tuned.skip_layers.scale,
             "skip_layer_guidance_start": tuned.skip_layers.start,
             "skip_layer_guidance_stop": tuned.skip_layers.stop,
         }
-    return cast(StableDiffusion3Pipeline, _Guided(pipeline, arguments, tuned.skip_layers.guided_steps(steps)))
+    guided_steps = tuned.skip_layers.guided_steps(steps)
+    return cast(
+        DiffusionPipeline,
+        _Guided(pipeline=pipeline, family=family, negative=negative, arguments=arguments, guided_steps=guided_steps),
+    )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Guided:
     """What `sample_images` uses of a pipeline, with further arguments in each call."""
 
-    pipeline: StableDiffusion3Pipeline
+    pipeline: DiffusionPipeline
+    family: Family
+    negative: Texts
+    """The negative prompt, one text; empty: none."""
     arguments: dict[str, Any]
     guided_steps: int
 
     @property
-    def transformer(self) -> SD3Transformer2DModel:
+    def transformer(self) -> ModelMixin:
         return self.pipeline.transformer
 
     @property
@@ -71,12 +78,14 @@ class _Guided:
         return vae
 
     def __call__(self, **options: Any) -> Any:
-        prompts: torch.Tensor = options["prompt_embeds"]
-        # A text's embedding stands for that of each image of the batch.
-        values = {
-            name: value.to(prompts).expand(len(prompts), *value.shape) if torch.is_tensor(value) else value
-            for name, value in self.arguments.items()
-        }
+        prompts = options["prompt_embeds"]
+        values = dict(self.arguments)
+        if self.negative:
+            # A text's tensors stand for those of each image of the batch.
+            each = to_dtype(self.negative, prompts[0].device, prompts[0].dtype)
+            values |= self.family.unwanted(
+                {name: tensor.expand(len(prompts), *tensor.shape[1:]) for name, tensor in each.items()}
+            )
         # `sample_images` times the call, and counts two passes per step.
         kind = "adapted" if getattr(self.transformer, "peft_config", None) else "sampling"
         with timed_work(kind, len(prompts) * self.guided_steps, device_name(self.transformer.device)):

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
-from diffusers import SD3Transformer2DModel, StableDiffusion3Pipeline
+from diffusers import DiffusionPipeline, ModelMixin
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 from safetensors import SafetensorError
@@ -17,13 +17,14 @@ from safetensors.torch import load_file
 from anomend.diffusion.finite import check_finite
 from anomend.diffusion.projections import refuse_unknown_targets
 from anomend.diffusion.sharding import gathered
+from anomend.families.table import family_of
 from anomend.project.files import sha256_of, write_whole
 
 WEIGHT_NAME = "pytorch_lora_weights.safetensors"
 
 
 def add_lora(
-    transformer: SD3Transformer2DModel,
+    transformer: ModelMixin,
     *,
     rank: int,
     alpha: float,
@@ -68,15 +69,13 @@ def add_lora(
     return parameters
 
 
-def lora_layers(transformer: SD3Transformer2DModel) -> dict[str, torch.Tensor]:
+def lora_layers(transformer: ModelMixin) -> dict[str, torch.Tensor]:
     """The adapter's weights by peft's names, gathered from all shards; every process must call this."""
     return {name: gathered(value.detach()) for name, value in get_peft_model_state_dict(transformer).items()}
 
 
-def save_lora(
-    transformer: SD3Transformer2DModel, folder: Path, layers: Mapping[str, torch.Tensor] | None = None
-) -> str:
-    """Write the adapter with its rank and alpha, for `StableDiffusion3Pipeline.load_lora_weights(folder)`.
+def save_lora(transformer: ModelMixin, folder: Path, layers: Mapping[str, torch.Tensor] | None = None) -> str:
+    """Write the adapter with its rank and alpha, for `load_lora_weights(folder)` of the base's pipeline.
 
     Args:
         transformer: the model with the adapter.
@@ -93,7 +92,7 @@ def save_lora(
     for name, value in layers.items():
         check_finite(value, f"the LoRA's weight {name}", "lower train.learning_rate, or set base.dtype=bfloat16")
     folder.mkdir(parents=True, exist_ok=True)
-    StableDiffusion3Pipeline.save_lora_weights(
+    family_of(transformer).pipeline_class().save_lora_weights(
         folder,
         transformer_lora_layers=layers,
         transformer_lora_adapter_metadata=_metadata(transformer.peft_config["default"]),
@@ -128,7 +127,7 @@ def lora_sha256(folder: Path) -> str:
     return sha256_of(folder / WEIGHT_NAME)
 
 
-def adapter_sha256(transformer: SD3Transformer2DModel) -> str:
+def adapter_sha256(transformer: ModelMixin) -> str:
     """SHA-256 of an adapter as it is in memory: its weights, and how they enter the model; not that of its file.
 
     Every process must call this where the adapter is sharded.
@@ -155,7 +154,7 @@ def check_saved_lora(file: Path) -> None:
         check_finite(value, f"{file}: {name}", "train it again, or get the file again")
 
 
-def load_lora(pipeline: StableDiffusion3Pipeline, folder: Path) -> None:
+def load_lora(pipeline: DiffusionPipeline, folder: Path) -> None:
     """Load an adapter into a pipeline, with diffusers' loader.
 
     Raises:

@@ -14,7 +14,7 @@ from anomend.params.diffusion import BaseModelParams, SampleParams
 from anomend.pictures.sample_store import SampleStore
 
 if TYPE_CHECKING:
-    from diffusers import StableDiffusion3Pipeline
+    from diffusers import DiffusionPipeline
 
     from anomend.diffusion.embeddings import TextEmbeddings
 
@@ -27,7 +27,7 @@ class Guidance:
     """What an image depends on therefore; replaces or adds to `recipes.sampling_recipe`."""
     texts: Sequence[str] = field(default=())
     """Texts that it needs besides the prompts."""
-    apply: Callable[[StableDiffusion3Pipeline, TextEmbeddings], StableDiffusion3Pipeline]
+    apply: Callable[[DiffusionPipeline, TextEmbeddings], DiffusionPipeline]
     """Returns a loaded pipeline with this guidance."""
 
 

@@ -1,32 +1,13 @@
-"""The projections of Stable Diffusion 3's transformer by name, which `train.target_modules` chooses from."""
+"""The projections of a base's transformer by name, which `train.target_modules` chooses from."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
-IN_BLOCK = (
-    *(f"attn.{name}" for name in ("to_q", "to_k", "to_v", "to_out.0")),
-    *(f"attn.{name}" for name in ("add_q_proj", "add_k_proj", "add_v_proj", "to_add_out")),
-    *(f"attn2.{name}" for name in ("to_q", "to_k", "to_v", "to_out.0")),
-    *(f"{part}.net.{layer}" for part in ("ff", "ff_context") for layer in ("0.proj", "2")),
-    *("norm1.linear", "norm1_context.linear"),
-)
-"""In each of `transformer_blocks`; a base need not have all of them."""
-OUTSIDE = (
-    "context_embedder",
-    *(f"time_text_embed.{part}_embedder.linear_{layer}" for part in ("timestep", "text") for layer in (1, 2)),
-    "pos_embed.proj",
-    "norm_out.linear",
-    "proj_out",
-)
-MOST_BLOCKS = 100
-"""More blocks than any base has."""
-
-
-def projections_of_any_base() -> list[str]:
-    """The names of all projections that a base of this family may have."""
-    return [f"transformer_blocks.{block}.{name}" for block in range(MOST_BLOCKS) for name in IN_BLOCK] + [*OUTSIDE]
+BLOCK_LIST = re.compile(r"(blocks|layers|refiner)(\.|$)")
+"""In names that have a block's number."""
 
 
 def refuse_unknown_targets(targets: Sequence[str], modules: Iterable[str], owner: str) -> None:
@@ -51,7 +32,7 @@ def refuse_unknown_targets(targets: Sequence[str], modules: Iterable[str], owner
     if not unknown:
         return
     # Names with a block's number would crowd out the ones that choose a projection in every block.
-    choices = [name for name in endings if "transformer_blocks" not in name and not name[0].isdigit()]
+    choices = [name for name in endings if not BLOCK_LIST.search(name) and not name[0].isdigit()]
     listed = []
     for target in unknown:
         close = get_close_matches(target, choices, n=2)

@@ -1,14 +1,14 @@
-"""Models in 8 or 4 bits by bitsandbytes: the transformer, and T5."""
+"""Models in 8 or 4 bits by bitsandbytes: the transformer, and the large text encoder, such as T5."""
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import torch
-from diffusers import BitsAndBytesConfig, SD3Transformer2DModel
+from diffusers import BitsAndBytesConfig
 
-from anomend.diffusion.base_models import BASE_MODELS, base_source
+from anomend.diffusion.base_models import family_of_base, where
+from anomend.params.diffusion import BaseModelParams
 from anomend.project.extras import refuse_missing
 
 
@@ -27,16 +27,12 @@ def need_bitsandbytes(setting: str, instead: str) -> None:
     refuse_missing("bitsandbytes", setting)
 
 
-def quantised_transformer(
-    name: str, local_folder: str | None, *, bits: str, dtype: str, setting: str = "train.quantise_base"
-) -> SD3Transformer2DModel:
+def quantised_transformer(base: BaseModelParams, *, bits: str, setting: str = "train.quantise_base") -> torch.nn.Module:
     """The base's transformer with quantised weights, for `load_pipeline(..., transformer=...)`.
 
     Args:
-        name: key of `BASE_MODELS`.
-        local_folder: folder in the hub's layout that replaces the table's source.
+        base: the base; its dtype is the precision of the computations.
         bits: `int8`, or `nf4` for 4 bits (Dettmers et al. 2023, arXiv 2305.14314).
-        dtype: precision of its computations.
         setting: the parameter that asks for it.
 
     Raises:
@@ -47,24 +43,27 @@ def quantised_transformer(
         BitsAndBytesConfig(load_in_8bit=True)
         if bits == "int8"
         else BitsAndBytesConfig(
-            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=getattr(torch, dtype)
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=getattr(torch, base.dtype)
         )
     )
-    transformer: SD3Transformer2DModel = SD3Transformer2DModel.from_pretrained(
-        subfolder="transformer",
-        quantization_config=config,
-        torch_dtype=getattr(torch, dtype),
-        **_source(name, local_folder),
+    transformer: torch.nn.Module = (
+        family_of_base(base.name)
+        .transformer_class()
+        .from_pretrained(
+            subfolder="transformer",
+            quantization_config=config,
+            torch_dtype=getattr(torch, base.dtype),
+            **_source(base),
+        )
     )
     return transformer
 
 
-def eight_bit_t5(name: str, local_folder: str | None, setting: str = "encode.t5_8bit") -> torch.nn.Module:
-    """The base's T5 in 8 bits, with which the paper encodes its prompts, for `load_pipeline(..., text_encoder_3=...)`.
+def eight_bit_text_encoder(base: BaseModelParams, setting: str = "encode.t5_8bit") -> torch.nn.Module:
+    """The base's large text encoder in 8 bits, for `load_pipeline`; the paper encodes its prompts with such a T5.
 
     Args:
-        name: key of `BASE_MODELS`.
-        local_folder: folder in the hub's layout that replaces the table's source.
+        base: the base.
         setting: the parameter that asks for it.
 
     Raises:
@@ -72,21 +71,15 @@ def eight_bit_t5(name: str, local_folder: str | None, setting: str = "encode.t5_
     """
     need_bitsandbytes(f"{setting} = true", "false")
     from transformers import BitsAndBytesConfig as TransformersConfig
-    from transformers import T5EncoderModel
 
-    encoder: torch.nn.Module = T5EncoderModel.from_pretrained(
-        subfolder="text_encoder_3",
+    family = family_of_base(base.name)
+    encoder: torch.nn.Module = family.large_text_encoder_class().from_pretrained(
+        subfolder=family.large_text_encoder[0],
         quantization_config=TransformersConfig(load_in_8bit=True),
-        **_source(name, local_folder),
+        **_source(base),
     )
     return encoder
 
 
-def _source(name: str, local_folder: str | None) -> dict[str, Any]:
-    base = BASE_MODELS[name]
-    return {
-        "pretrained_model_name_or_path": base_source(name, local_folder),
-        "revision": None if local_folder else base.revision,
-        "token": os.environ.get("HF_TOKEN"),
-        "use_safetensors": True,
-    }
+def _source(base: BaseModelParams) -> dict[str, Any]:
+    return {**where(base.name, base.local_folder, base.revision), "use_safetensors": True}

@@ -39,7 +39,7 @@ def sampling_recipe(
         lora: SHA-256 of the LoRA; None: the base itself.
     """
     return {
-        "base": fingerprint(base.name, base.local_folder),
+        "base": fingerprint(base.name, base.local_folder, base.revision),
         "lora": lora,
         "steps": sample.steps,
         "guidance_scale": sample.guidance_scale,

@@ -10,13 +10,15 @@ from typing import TypedDict
 
 import numpy as np
 import torch
-from diffusers import StableDiffusion3Pipeline
+from diffusers import DiffusionPipeline
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from anomend.diffusion.embeddings import TextEmbeddings, encode_texts
 from anomend.diffusion.loading import load_for_sampling, load_for_texts
 from anomend.diffusion.texts import StoredTexts
+from anomend.families.family import to_dtype
+from anomend.families.table import family_of
 from anomend.params.diffusion import BaseModelParams, SampleParams
 from anomend.project.devices import device_name
 from anomend.project.timing import timed_work
@@ -24,7 +26,7 @@ from anomend.project.timing import timed_work
 
 def load_sampler(
     base: BaseModelParams, prompts: Iterable[str], stored: StoredTexts | None = None
-) -> tuple[StableDiffusion3Pipeline, TextEmbeddings]:
+) -> tuple[DiffusionPipeline, TextEmbeddings]:
     """Transformer and VAE on the base's device, and the prompts' embeddings, for `sample_images`.
 
     The text encoders, which may include T5-XXL, are freed before the transformer is loaded.
@@ -71,7 +73,7 @@ def sampling_options(base: BaseModelParams, sample: SampleParams) -> SamplingOpt
 
 @torch.no_grad()
 def sample_images(
-    pipeline: StableDiffusion3Pipeline,
+    pipeline: DiffusionPipeline,
     requests: Sequence[tuple[str, int]],
     *,
     steps: int,
@@ -91,7 +93,7 @@ def sample_images(
         steps: sampling steps of the pipeline's scheduler.
         guidance_scale: classifier-free guidance; 1 turns it off.
         resolution: side of the images in pixels.
-        max_sequence_length: length of the T5 part of the text.
+        max_sequence_length: length of the text in tokens; where there are CLIP and T5, of the T5 part.
         batch_size: images at a time; it changes nothing except rounding.
         description: label of the progress bar; empty: no bar.
         texts: embeddings of the prompts and of the empty prompt, which replace the text encoders; None: encode them.
@@ -102,24 +104,23 @@ def sample_images(
     if texts is None:
         prompts = sorted({prompt for prompt, _ in requests} | {""})
         texts = encode_texts(pipeline, prompts, max_sequence_length=max_sequence_length, batch_size=16)
+    family = family_of(pipeline.transformer)
     dtype, device = pipeline.transformer.dtype, pipeline.transformer.device
-    embeds, pooled = texts.embeds.to(device, dtype), texts.pooled.to(device, dtype)
+    encoded = TextEmbeddings(texts.captions, to_dtype(texts.texts, device, dtype))
     passes, name = steps * (2 if guidance_scale > 1 else 1), device_name(device)
     kind = "adapted" if getattr(pipeline.transformer, "peft_config", None) else "sampling"
     with tqdm(total=len(requests), desc=description, unit="image", disable=not description) as bar:
         for start in range(0, len(requests), batch_size):
             batch = requests[start : start + batch_size]
-            rows = [texts.captions.index(prompt) for prompt, _ in batch]
-            empty = [texts.captions.index("")] * len(batch)
+            wanted = family.wanted(encoded.rows([prompt for prompt, _ in batch]))
+            unwanted = family.unwanted(encoded.rows([""] * len(batch))) if guidance_scale > 1 else {}
             with timed_work(kind, len(batch) * passes, name), _finite_decodings(pipeline.vae) as decodings:
                 images = pipeline(
-                    prompt_embeds=embeds[rows],
-                    pooled_prompt_embeds=pooled[rows],
-                    negative_prompt_embeds=embeds[empty],
-                    negative_pooled_prompt_embeds=pooled[empty],
+                    **wanted,
+                    **unwanted,
+                    **family.guidance(guidance_scale),
                     generator=[torch.Generator().manual_seed(seed) for _, seed in batch],
                     num_inference_steps=steps,
-                    guidance_scale=guidance_scale,
                     height=resolution,
                     width=resolution,
                     output_type="np",

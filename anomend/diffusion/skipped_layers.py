@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from anomend.diffusion.base_models import base_source
+from anomend.families.family import Family
 
 BLOCKS = {"sd3-medium": 24, "sd3.5-medium": 24, "sd3.5-large": 38}
 """`num_layers` in transformer/config.json of the bases on the hub."""
@@ -19,6 +20,18 @@ def blocks_of(name: str, local_folder: str | None) -> int | None:
         return int(json.loads(config.read_text(encoding="utf-8"))["num_layers"])
     except (OSError, ValueError, KeyError, TypeError):
         return None if local_folder else BLOCKS.get(name)
+
+
+def refuse_unskippable(family: Family) -> None:
+    """Refuse `sample.tuned.skip_layers` for bases whose pipeline has no skip-layer guidance.
+
+    Raises:
+        ValueError: it has none.
+    """
+    if not family.skips_layers:
+        raise ValueError(
+            f"sample.tuned.skip_layers.layers: diffusers' {family.pipeline} has no skip-layer guidance: set it to none"
+        )
 
 
 def refuse_unknown_layers(layers: Sequence[int] | None, blocks: int | None) -> None:

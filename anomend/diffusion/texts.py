@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
-from diffusers import StableDiffusion3Pipeline
+from diffusers import DiffusionPipeline
 from safetensors.torch import load, save
 
 from anomend.diffusion.embeddings import TextEmbeddings, encode_texts
@@ -21,7 +21,7 @@ from anomend.params.diffusion import BaseModelParams
 from anomend.project.files import sha256_of
 
 Values = dict[str, torch.Tensor]
-"""A text's embedding `embeds` (tokens, width) and its pooled embedding `pooled` (width,), float32."""
+"""A text's tensors by the names of the base's family, such as `embeds`, (tokens, width)."""
 
 
 class EncodesTexts(Protocol):
@@ -45,14 +45,14 @@ class StoredTexts:
                 texts are encoded in batches.
         """
         self.base, self.store, self.recipe, self.ahead = base, store, dict(recipe), list(ahead)
-        self._encoders: StableDiffusion3Pipeline | None = None
+        self._encoders: DiffusionPipeline | None = None
 
     def __call__(self, texts: Sequence[str], *, max_sequence_length: int, batch_size: int) -> TextEmbeddings:
         """Embeddings of distinct texts.
 
         Args:
             texts: at least one.
-            max_sequence_length: length of the T5 part of the text.
+            max_sequence_length: length of the text in tokens; where there are CLIP and T5, of the T5 part.
             batch_size: texts that are encoded together. Their last bits depend on one another, so what was encoded in
                 other company is not taken.
 
@@ -73,7 +73,7 @@ class StoredTexts:
                         self._encode([text], max_sequence_length)
                 self.store.prune()
         rows = [values for batch in found for values in batch]
-        return TextEmbeddings(list(texts), *(torch.stack([row[name] for row in rows]) for name in ("embeds", "pooled")))
+        return TextEmbeddings(list(texts), {name: torch.stack([row[name] for row in rows]) for name in rows[0]})
 
     def free(self) -> None:
         """Free the memory of the text encoders, if they were loaded."""
@@ -91,8 +91,7 @@ class StoredTexts:
         self._encoders = self._encoders or load_for_texts(self.base, t5_8bit=self.recipe["t5_8bit"])
         made = encode_texts(self._encoders, batch, max_sequence_length=length, batch_size=len(batch))
         rows = [
-            {"embeds": embeds.contiguous(), "pooled": pooled.contiguous()}
-            for embeds, pooled in zip(made.embeds, made.pooled, strict=True)
+            {name: values[place].contiguous() for name, values in made.texts.items()} for place in range(len(batch))
         ]
         for key, row in zip(self._keys(batch, length), rows, strict=True):
             self.store.add(key, save(row))

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from anomend.diffusion.best_of import BestOf, Choice
+from anomend.diffusion.lora_origin import LoraOrigin, read_origin
 from anomend.diffusion.sample_sets import Sampler
 from anomend.params.params import Params
 from anomend.params.tuned import TunedParams
+from anomend.project.model_words import KEY, ModelWords, capital, words_for
+
+Origins = Mapping[str, LoraOrigin | None]
+"""By model, what is known of its LoRA where another program trained it."""
+NO_ORIGINS: Origins = {"base": None, "tuned": None}
+
+
+def read_origins(loras: Mapping[str, Path | None]) -> Origins:
+    """What is known of the LoRAs in these folders."""
+    return {model: read_origin(folder) if folder else None for model, folder in loras.items()}
 
 
 def model_name(model: str, params: Params, lora_sha256: str | None) -> str:
     """One of the two models in a few words, for its images' rows."""
-    if model == "base":
-        return params.base.name
     lora = f" + LoRA {lora_sha256[:12]}" if lora_sha256 else ""
-    return ", ".join([f"{params.base.name}{lora}", *_additions(params.sample.tuned)])
+    additions = [] if model == "base" else _additions(params.sample.tuned)
+    return ", ".join([f"{params.base.name}{lora}", *additions])
 
 
 def _additions(tuned: TunedParams) -> list[str]:
@@ -28,22 +39,25 @@ def _additions(tuned: TunedParams) -> list[str]:
     ]
 
 
-def tuned_metrics(params: Params, sampler: Sampler, images: int) -> dict[str, Any]:
-    """What metrics/sample_tuned.json says of a tuned model that is not just a LoRA; empty for one that is.
+def tuned_metrics(params: Params, sampler: Sampler, images: int, origins: Origins = NO_ORIGINS) -> dict[str, Any]:
+    """What metrics/sample_tuned.json says of a tuned model that is not just a LoRA of this run against the base.
 
     Args:
         params: all parameters.
         sampler: of the tuned model, which has sampled the set.
         images: how many it has.
+        origins: whose LoRAs the two models have.
 
     Returns:
-        `tuned_model`, the model and its cost in sentences; `images_drawn`, those that were drawn one after the other
-        until each image was settled, and `images_drawn_in_blocks`, those with which the blocks of the store are full;
-        `drawn_per_image`; `model_evaluations_per_image` that is kept, and the base's; with best of n also
-        `none_right`, images of which no draw was right, and the same by group.
+        Empty for a LoRA of this run. Else `tuned_model`, the model and its cost in sentences; `images_drawn`, those
+        that were drawn one after the other until each image was settled, and `images_drawn_in_blocks`, those with which
+        the blocks of the store are full; `drawn_per_image`; `model_evaluations_per_image` that is kept, and the base's;
+        with best of n also `none_right`, images of which no draw was right, and the same by group; with LoRAs of other
+        programs `loras`, whose they are; with `sample.against` also `names`, what the two models are called.
     """
     sample = params.sample
-    if params.train.makes_lora and not sample.tuned.in_use:
+    foreign = {model: origin.as_metrics() for model, origin in origins.items() if origin}
+    if not foreign and params.train.has_lora and not sample.tuned.in_use:
         return {}
     drawn, metrics = images, {}
     if isinstance(sampler, BestOf):
@@ -57,7 +71,10 @@ def tuned_metrics(params: Params, sampler: Sampler, images: int) -> dict[str, An
         "model_evaluations_per_image": round(per_image * sample.tuned_passes, 6),
         "model_evaluations_per_image_base": sample.passes,
     }
-    return {"tuned_model": _sentences(params, counts, images), **counts}
+    words = words_for(against=sample.against.in_use)
+    names = {KEY: {"base": words.base, "tuned": words.tuned}} if sample.against.in_use else {}
+    sentences = _sentences(params, counts, images, words, origins)
+    return {"tuned_model": sentences, **counts, **({"loras": foreign} if foreign else {}), **names}
 
 
 def _draws(sampler: BestOf, targets: Sequence[str]) -> dict[str, Any]:
@@ -79,7 +96,11 @@ def _draws(sampler: BestOf, targets: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _sentences(params: Params, counts: Mapping[str, Any], images: int) -> str:
+def _lora(origin: LoraOrigin | None, has_lora: bool) -> str:
+    return f"with {origin.words()}" if origin else "with a LoRA" if has_lora else "without a LoRA"
+
+
+def _sentences(params: Params, counts: Mapping[str, Any], images: int, words: ModelWords, origins: Origins) -> str:
     tuned, best = params.sample.tuned, params.sample.tuned.best_of
     skip = tuned.skip_layers
     ways = []
@@ -90,24 +111,37 @@ def _sentences(params: Params, counts: Mapping[str, Any], images: int) -> str:
         ways.append(
             f"skip-layer guidance (layers {layers}, scale {skip.scale:g}, {skip.start:g} to {skip.stop:g} of the steps)"
         )
-    sentences = [
-        f"The tuned model is the base {'with a LoRA' if params.train.makes_lora else 'without a LoRA'}"
+    sentences = []
+    if params.sample.against.in_use:
+        sentences.append(f"{capital(words.base_model)} is the base {_lora(origins['base'], True)}.")
+    sentences.append(
+        f"{capital(words.tuned_model)} is the base {_lora(origins['tuned'], params.train.has_lora)}"
         + (f", sampled with {' and '.join(ways)}" if ways else "")
         + "."
-    ]
+    )
+    if origins["tuned"]:
+        sentences.append(
+            "Copies are looked for among the instance images of this run, which its author need not have trained on."
+        )
+    if not tuned.in_use:
+        return " ".join(sentences)
     each, base = counts["model_evaluations_per_image"], counts["model_evaluations_per_image_base"]
     if best.n is None:
-        return " ".join([*sentences, f"An image takes {each:g} model evaluations; one of the base takes {base}."])
+        return " ".join(
+            [*sentences, f"An image takes {each:g} model evaluations; one of {words.the_base} takes {base}."]
+        )
     measured = "; it also measures the result" if best.detector == params.measure.detector else ""
     sentences += [
         f"Each of its images is the first of at most {best.n} in which the detector {best.detector} finds no anomaly"
         f"{measured}.",
         f"For {images:,} images it drew {counts['images_drawn']:,}: {counts['drawn_per_image']:.2f} per image that is "
-        f"kept, or {each:.1f} model evaluations; one of the base takes {base}.",
+        f"kept, or {each:.1f} model evaluations; one of {words.the_base} takes {base}.",
     ]
     if none := counts["none_right"]:
         sentences.append(
             f"For {none:,} of them none of {best.n} was right, and the first with the fewest anomalies is kept."
         )
-    sentences.append("They start from seeds of their own: a pair of base and tuned image has no noise in common.")
+    sentences.append(
+        f"They start from seeds of their own: a pair of {words.base} and {words.tuned} image has no noise in common."
+    )
     return " ".join(sentences)

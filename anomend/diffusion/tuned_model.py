@@ -14,25 +14,34 @@ from anomend.params.params import Params
 from anomend.params.tuned import TunedParams
 from anomend.pictures.sample_store import SampleStore
 from anomend.project.dependencies import recorded_fingerprint
-from anomend.project.paths import MODELS
+from anomend.project.paths import AGAINST, LORA, MODELS
 
 GUIDED_CODE = "guided_sampler"
 """The name of the code that samples with guidance in resolved/code.json."""
 
 
-def samplers(params: Params, *, store: SampleStore, lora: Path | None) -> dict[str, Sampler]:
-    """Samplers of the base and of the tuned model, by `base` and `tuned`; see `sampler_of`."""
-    return {model: sampler_of(model, params, store=store, lora=lora) for model in MODELS}
+def loras_of(params: Params) -> dict[str, Path | None]:
+    """Folder of the LoRA that each of the two models is sampled with; None: none. The base side mostly has none."""
+    return {
+        "base": AGAINST if params.sample.against.in_use else None,
+        "tuned": LORA if params.train.has_lora else None,
+    }
+
+
+def samplers(params: Params, *, store: SampleStore) -> dict[str, Sampler]:
+    """Samplers of the base side and of the tuned model, by `base` and `tuned`; see `sampler_of`."""
+    loras = loras_of(params)
+    return {model: sampler_of(model, params, store=store, lora=loras[model]) for model in MODELS}
 
 
 def sampler_of(model: str, params: Params, *, store: SampleStore, lora: Path | None) -> Sampler:
     """The sampler of one of the two models.
 
     Args:
-        model: `base`, or `tuned`, which alone has the LoRA and `sample.tuned`.
+        model: `base`, or `tuned`, which alone has `sample.tuned`.
         params: all parameters.
         store: keeps the images.
-        lora: folder of the LoRA; None: none was trained.
+        lora: folder of its LoRA; None: it has none.
 
     Raises:
         ValueError: the base or the LoRA cannot be read, or stage `resolve` has not run.
@@ -43,7 +52,7 @@ def sampler_of(model: str, params: Params, *, store: SampleStore, lora: Path | N
         params.sample,
         store=store,
         code=recorded_fingerprint("sampler"),
-        lora=lora if model == "tuned" else None,
+        lora=lora,
         guidance=_guidance(tuned, params.sample.steps) if tuned.guided else None,
         description=f"sampling {model}",
         ahead=params.sampled_prompts(),

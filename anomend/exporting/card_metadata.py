@@ -9,6 +9,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from anomend.diffusion.bases import BaseModel
 from anomend.exporting.licences import licence_of
+from anomend.families.table import family_named
 from anomend.params.params import Params
 
 
@@ -32,7 +33,7 @@ def card_metadata(params: Params, base: BaseModel, results: Sequence[EvalResult]
         base_model_relation="adapter" if repository else None,
         library_name="diffusers",
         pipeline_tag="text-to-image",
-        tags=["text-to-image", "diffusers", "stable-diffusion-3", "lora", params.train.method],
+        tags=["text-to-image", "diffusers", family_named(base.pipeline).tag, "lora", params.train.method],
         instance_prompt=params.prompts.target[0],
         widget=[{"text": prompt} for prompt in params.prompts.target],
         **licence,

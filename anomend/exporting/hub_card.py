@@ -11,9 +11,11 @@ from pathlib import Path
 import pandas as pd
 from huggingface_hub import EvalResult
 
+from anomend.diffusion.bases import BaseModel
 from anomend.exporting.card_metadata import card_metadata
 from anomend.exporting.finished_run import FinishedRun
 from anomend.exporting.licences import licence_of
+from anomend.families.table import family_named
 from anomend.params.tuned import TunedParams
 from anomend.reporting.clauses import clause_table
 from anomend.reporting.inputs import Metrics
@@ -55,6 +57,8 @@ def hub_card(run: FinishedRun, comfyui: str | None = None, picture: str | None =
             "All measures": compare_table(run.compare),
         },
         sampled=run.sampled,
+        pipeline=run.base.pipeline,
+        guidance=guidance_arguments(run.base, run.params.sample.guidance_scale),
         further=further_arguments(run.params.sample.tuned),
         seeds={group: seeds_of(run.images_tuned, group) for group in ("target", "held_out")},
         comfyui=comfyui,
@@ -62,6 +66,13 @@ def hub_card(run: FinishedRun, comfyui: str | None = None, picture: str | None =
     )
     results = [] if run.verdict.get("exploratory") else list(_eval_results(run.compare, run.verdict))
     return f"{card_metadata(run.params, run.base, results)}\n{body}"
+
+
+def guidance_arguments(base: BaseModel, scale: float) -> str:
+    """`sample.guidance_scale` as diffusers' pipeline of a base takes it, as code."""
+    family = family_named(base.pipeline)
+    arguments = family.guidance(scale) | (family.guided_by_words if scale > 1 else {})
+    return ", ".join(f"{name}={value!r}" for name, value in arguments.items())
 
 
 def further_arguments(tuned: TunedParams) -> str:

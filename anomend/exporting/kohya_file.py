@@ -13,7 +13,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import save
 
-from anomend.diffusion.lora import sort_metadata
+from anomend.diffusion.bases import BASE_MODELS
+from anomend.diffusion.lora import WEIGHT_NAME, sort_metadata
 from anomend.exporting.adapters import lora_file, read_diffusers, write_diffusers
 from anomend.exporting.kohya import from_kohya, to_kohya
 from anomend.exporting.lora_tensors import read_tensors
@@ -66,6 +67,8 @@ def export_kohya(folder: Path, file: Path, origin: Origin | None = None) -> str:
         FileNotFoundError: there is no LoRA in `folder`.
         ValueError: the layout cannot carry the LoRA.
     """
+    if origin:
+        refuse_other_family(origin.base)
     weights = to_kohya(read_diffusers(folder))
     metadata = {"diffusers_lora_sha256": sha256_of(lora_file(folder))}
     if origin:
@@ -75,6 +78,19 @@ def export_kohya(folder: Path, file: Path, origin: Origin | None = None) -> str:
     file.write_bytes(save(weights, metadata))
     sort_metadata(file)
     return sha256_of(file)
+
+
+def refuse_other_family(base: str) -> None:
+    """Refuse a base for whose family nothing here knows kohya's layout.
+
+    Raises:
+        ValueError: it is no Stable Diffusion 3; its projections may have the same names.
+    """
+    if BASE_MODELS[base].pipeline != "StableDiffusion3Pipeline":
+        raise ValueError(
+            f"the layout of ComfyUI and sd-scripts is written for Stable Diffusion 3 alone, and the base is {base}: "
+            f"use diffusers' own file, {WEIGHT_NAME}"
+        )
 
 
 def import_kohya(file: Path, folder: Path) -> int:

@@ -20,6 +20,7 @@ class Licence:
 
 _LICENCES = {
     "MIT": Licence({"license": "mit"}),
+    "Apache-2.0": Licence({"license": "apache-2.0"}),
     # From copies of the agreement in other projects, not compared with the original: read that before passing one on.
     "Stability AI Community License": Licence(
         {

@@ -30,7 +30,7 @@ def read_tensors(file: Path) -> dict[str, torch.Tensor]:
         weights = load_file(file)
     except (OSError, SafetensorError) as error:
         raise ValueError(f"{file} cannot be read: name a .safetensors file with a LoRA ({error})") from None
-    kept = {key: _computable(value, key, file) for key, value in weights.items() if not TEXT_ENCODER.match(key)}
+    kept = {key: computable(value, key, file) for key, value in weights.items() if not TEXT_ENCODER.match(key)}
     if left_out := len(weights) - len(kept):
         tqdm.write(
             f"{file}: {left_out} of {len(weights)} tensors are for text encoders, which are not trained here, and are "
@@ -43,7 +43,12 @@ def read_tensors(file: Path) -> dict[str, torch.Tensor]:
     return kept
 
 
-def _computable(value: torch.Tensor, key: str, file: Path) -> torch.Tensor:
+def computable(value: torch.Tensor, key: str, file: Path) -> torch.Tensor:
+    """A tensor in a type that torch can compute with.
+
+    Raises:
+        ValueError: it is in fewer than 8 bits.
+    """
     if not value.is_floating_point() or value.element_size() > 1:
         return value
     try:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from anomend.params.external import ExternalLoraParams
 from anomend.params.tuned import SEEDS_PER_TRY, TunedParams
 from anomend.params.types import RUN_SETTING, AnatomyDetector, Prompt, Section, Seed
 
@@ -13,14 +14,20 @@ from anomend.params.types import RUN_SETTING, AnatomyDetector, Prompt, Section, 
 class BaseModelParams(Section):
     """The model to correct."""
 
-    name: Literal["mini", "sd3-medium", "sd3.5-medium", "sd3.5-large", "rehearsal"] = Field(
-        description="Base model: a row of the table of supported bases."
-    )
+    name: Literal[
+        "mini", "sd3-medium", "sd3.5-medium", "sd3.5-large", "flux2-klein", "z-image", "qwen-image", "rehearsal"
+    ] = Field(description="Base model: a row of the table of supported bases.")
     local_folder: str | None = Field(
         None, description="Folder with the base in diffusers' layout; null: the model named in the table."
     )
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = Field(
+        None,
+        description="Commit of the base on the hub, 40 hexadecimal digits; null: the table's, if it has one.",
+    )
     resolution: int = Field(ge=16, le=2048, multiple_of=16, description="Side of training and sampled images, pixels.")
-    max_sequence_length: int = Field(ge=1, le=512, description="Length of the T5 part of the text, in tokens.")
+    max_sequence_length: int = Field(
+        ge=1, le=512, description="Length of the text in tokens; with CLIP and T5, of the T5 part."
+    )
     device: Literal["auto", "cpu", "cuda"] = Field(
         json_schema_extra=RUN_SETTING, description="Device that models run on; auto: a GPU if there is one."
     )
@@ -33,7 +40,9 @@ class BaseModelParams(Section):
         "needs a CUDA GPU).",
     )
     t5_8bit: bool = Field(
-        False, description="Load T5 in 8 bits wherever texts are encoded (bitsandbytes; needs a CUDA GPU)."
+        False,
+        description="Load T5, or the language model that encodes texts, in 8 bits wherever texts are encoded "
+        "(bitsandbytes; needs a CUDA GPU).",
     )
 
 
@@ -139,6 +148,7 @@ class SampleParams(Section):
         description="Size of the store, from which on the images that were used longest ago are deleted.",
     )
     tuned: TunedParams = Field(default=TunedParams())
+    against: ExternalLoraParams = Field(default=ExternalLoraParams())
 
     @property
     def passes(self) -> int:

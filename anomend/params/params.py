@@ -174,7 +174,7 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _the_tuned_model_differs(self) -> Params:
-        if not (self.train.makes_lora or self.sample.tuned.in_use):
+        if not (self.train.has_lora or self.sample.tuned.in_use):
             raise ValueError(
                 "train.method = 'none' trains no LoRA, and sample.tuned sets nothing: the tuned model would be the "
                 "base; set sample.tuned.best_of.n, negative_prompt or skip_layers.layers, or choose another method"

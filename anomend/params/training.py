@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from anomend.params.external import ExternalLoraParams
 from anomend.params.rewards import LabelledParams, NftParams
 from anomend.params.types import RUN_SETTING, AnatomyDetector, Prompt, Section, Seed
 
@@ -86,11 +87,12 @@ class MonitorParams(Section):
 class TrainParams(Section):
     """Training of a LoRA by images to learn, by preferences or by rewards."""
 
-    method: Literal["dreambooth", "dpo", "nft", "labels", "none"] = Field(
+    method: Literal["dreambooth", "dpo", "nft", "labels", "external", "none"] = Field(
         description="dreambooth: learn the instance images; dpo: prefer them to the base's own anomalous images; nft: "
         "draw images and learn from the detector's rewards, round by round; labels: learn from labels of the base's "
-        "images. These two need no instance images. none: no LoRA is trained, and the tuned model is the base as "
-        "sample.tuned samples it (docs/baselines.md). Defaults of some: `profiles/methods`."
+        "images. These two need no instance images. external: take the LoRA that train.external names "
+        "(docs/elsewhere.md). none: no LoRA is trained, and the tuned model is the base as sample.tuned samples it "
+        "(docs/baselines.md). Defaults of some: `profiles/methods`."
     )
     launcher: list[str] = Field(
         json_schema_extra=RUN_SETTING,
@@ -155,12 +157,18 @@ class TrainParams(Section):
     dpo: DpoParams
     nft: NftParams
     labelled: LabelledParams
+    external: ExternalLoraParams = Field(default=ExternalLoraParams())
     quirks: QuirkParams
     monitor: MonitorParams
 
     @property
     def makes_lora(self) -> bool:
-        """Whether a LoRA is trained at all."""
+        """Whether a LoRA is trained here."""
+        return self.method not in ("external", "none")
+
+    @property
+    def has_lora(self) -> bool:
+        """Whether the tuned model has a LoRA, trained here or by another program."""
         return self.method != "none"
 
     @property
@@ -175,6 +183,16 @@ class TrainParams(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> TrainParams:
+        if self.method == "external" and not self.external.in_use:
+            raise ValueError(
+                "train.method = 'external' takes the LoRA of another program, and train.external.file names none: set "
+                "it, with train.external.author"
+            )
+        if self.method != "external" and self.external.in_use:
+            raise ValueError(
+                f"train.external.file names a LoRA, and train.method = {self.method!r} does not take one: set "
+                "train.method to external, or train.external.file to none"
+            )
         if not self.makes_lora:
             return self
         watched = self.monitor.every and self.monitor.seeds_per_prompt and self.monitor.detector != "none"

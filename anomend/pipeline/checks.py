@@ -7,8 +7,9 @@ from pathlib import Path
 
 from anomend.confirming.records import record_in_force
 from anomend.detectors.table import check_detectors
-from anomend.diffusion.projections import projections_of_any_base, refuse_unknown_targets
-from anomend.diffusion.skipped_layers import blocks_of, refuse_unknown_layers
+from anomend.diffusion.base_models import family_of_base, pinned_revision
+from anomend.diffusion.projections import refuse_unknown_targets
+from anomend.diffusion.skipped_layers import blocks_of, refuse_unknown_layers, refuse_unskippable
 from anomend.params.params import Params
 from anomend.pipeline.inputs import absent_inputs
 from anomend.project.extras import refuse_missing
@@ -19,8 +20,8 @@ from anomend.surveying.texts import texts_of
 
 
 def check_before_run(params: Params, *, root: Path, prices: Path, retired_models: Path) -> None:
-    """Check sources, seeds that are for confirmations, paid models and their prices, detectors, names of projections,
-    layers to skip, the survey's translations, optional packages, and files that parameters name.
+    """Check sources, seeds that are for confirmations, paid models and their prices, detectors, the base and what its
+    family can do, the survey's translations, optional packages, and files that parameters name.
 
     Args:
         params: the parameters in force.
@@ -37,14 +38,24 @@ def check_before_run(params: Params, *, root: Path, prices: Path, retired_models
         refuse_retired(model, parameter, retired_models)
         read_price(model, prices)
     check_detectors(params)
-    refuse_unknown_targets(
-        params.train.target_modules, projections_of_any_base(), "the transformer of Stable Diffusion 3"
-    )
-    refuse_unknown_layers(params.sample.tuned.skip_layers.layers, blocks_of(params.base.name, params.base.local_folder))
+    _check_family(params)
     texts_of(params.survey)
     for setting, package in _optional_packages(params):
         refuse_missing(package, setting)
     absent_inputs(root, params)
+
+
+def _check_family(params: Params) -> None:
+    """What the base's family cannot do, and a base whose weights are not pinned."""
+    base, skipped = params.base, params.sample.tuned.skip_layers.layers
+    family = family_of_base(base.name)
+    pinned_revision(base.name, base.local_folder, base.revision)
+    refuse_unknown_targets(params.train.target_modules, family.projections(), f"the transformer of {family.title}")
+    if params.train.compile == "whole":
+        family.refuse_one_graph()
+    if skipped:
+        refuse_unskippable(family)
+    refuse_unknown_layers(skipped, blocks_of(base.name, base.local_folder))
 
 
 def _refuse_drawn_people(params: Params) -> None:

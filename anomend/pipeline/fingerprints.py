@@ -16,7 +16,7 @@ from anomend.params.params import Params
 from anomend.pipeline.facts import FACTS, FactStore
 from anomend.pipeline.imports import Closure, Reader
 from anomend.pipeline.libraries import library_versions_of
-from anomend.pipeline.plugins import plugins
+from anomend.pipeline.plugins import family_module, plugins
 from anomend.pipeline.syntax import code_digest
 from anomend.project.files import sha256_of
 from anomend.project.lock import locked_versions
@@ -96,7 +96,12 @@ def stage_fingerprints(root: Path, params: Params) -> dict[str, str]:
     selected = plugins(params)
     modules = {name: module for name, module in stage_modules(root / "dvc.yaml").items() if name != RESOLVE}
     starts = {name: [module, *selected.get(name, ())] for name, module in modules.items()}
-    further = {SAMPLER: SAMPLER_MODULES, GUIDED_SAMPLER: GUIDED_MODULES, DETECTOR: sorted(selected["measure"])}
+    family = family_module(params)
+    further = {
+        SAMPLER: [*SAMPLER_MODULES, family],
+        GUIDED_SAMPLER: [*GUIDED_MODULES, family],
+        DETECTOR: sorted(selected["measure"]),
+    }
     return module_fingerprints(root, starts | further)
 
 

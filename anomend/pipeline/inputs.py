@@ -38,6 +38,8 @@ COUNTED: dict[str, tuple[str, ...]] = {
     "survey.responses": (".csv",),
     "label.labels": (".csv",),
     "train.labelled.labels": (".csv",),
+    "train.external.file": (".safetensors", ".json"),
+    "sample.against.file": (".safetensors", ".json"),
 }
 """Endings of the files that count in a folder, by its parameter; in other folders all count. Hidden files do not, nor
 do those in which DVC notes what it tracks."""
@@ -72,6 +74,9 @@ def named_inputs(params: Params) -> dict[str, str | None]:
         "scan.suite": params.scan.suite,
         "train.labelled.pictures": params.train.labelled.pictures if labelled else None,
         "train.labelled.labels": params.train.labelled.labels if labelled else None,
+        # Not a file of the hub, which is pinned by its commit.
+        "train.external.file": params.train.external.local_file,
+        "sample.against.file": params.sample.against.local_file,
     }
 
 
@@ -138,7 +143,7 @@ def remove_broken_links(root: Path) -> list[str]:
 def _base_folder(params: Params) -> str | None:
     """The base's folder; None for one on the hub, which is pinned by its revision."""
     base = BASE_MODELS[params.base.name]
-    return params.base.local_folder or (None if base.revision else base.source)
+    return params.base.local_folder or (None if base.on_hub else base.source)
 
 
 def _sampling(params: Params) -> dict[str, Any] | None:

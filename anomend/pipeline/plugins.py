@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from anomend.collecting.registry import module_of as module_of_source
 from anomend.detectors.table import detector_for, module_of
+from anomend.diffusion.bases import BASE_MODELS
+from anomend.diffusion.lora_origin import EXTERNAL
+from anomend.families.table import module_of as module_of_family
 from anomend.judging.registry import module_of as module_of_judge
 from anomend.params.params import Params
+
+OF_THE_BASE = {"collect", "class_images", "losers", "encode", "train", "looks", "sample_base", "sample_tuned"}
+"""Stages that load the base."""
 
 
 def plugins(params: Params) -> dict[str, set[str]]:
     """Modules by stage, for the stages that load plug-ins.
 
     Raises:
-        ValueError: there is no such detector, source or judge.
+        ValueError: there is no such base, detector, source or judge.
     """
     sources = params.collect.counts
     judges = params.judge.judges
@@ -32,8 +38,18 @@ def plugins(params: Params) -> dict[str, set[str]]:
     modules["collect"] |= {module_of_source(name) for name in sources}
     if params.train.method == "labels" and params.train.labelled.pictures is not None:
         modules["train"].add("anomend.training.labelled")
+    if params.train.method == "external":
+        modules["train"].add(EXTERNAL)
+    modules["against"] = {EXTERNAL} if params.sample.against.in_use else set()
     modules["judge"] |= {module_of_judge(name) for name in judges}
+    for stage in OF_THE_BASE if "base" in sources else OF_THE_BASE - {"collect"}:
+        modules.setdefault(stage, set()).add(family_module(params))
     return modules
+
+
+def family_module(params: Params) -> str:
+    """The module of the base's family."""
+    return module_of_family(BASE_MODELS[params.base.name].pipeline)
 
 
 def _training_detectors(params: Params) -> set[str]:

@@ -22,7 +22,7 @@ from anomend.project.timing import WorkDone
 if TYPE_CHECKING:
     import numpy as np
     import torch
-    from diffusers import StableDiffusion3Pipeline
+    from diffusers import DiffusionPipeline
     from numpy.typing import NDArray
 
     from anomend.diffusion.embeddings import EncodedSet, TextEmbeddings
@@ -98,7 +98,7 @@ def run_trial(params: Params) -> None:
     )
 
 
-def _training(params: Params, pipeline: StableDiffusion3Pipeline, texts: TextEmbeddings) -> WorkDone:
+def _training(params: Params, pipeline: DiffusionPipeline, texts: TextEmbeddings) -> WorkDone:
     """A few optimizer steps on latents of noise, which take as long as those of images."""
     from anomend.training.loop import LoraTrainer
     from anomend.training.setup import load_trained_parts
@@ -134,25 +134,26 @@ def _measuring(params: Params, images: list[NDArray[np.uint8]]) -> WorkDone:
     return WorkDone(len(images), seconds)
 
 
-def noise(params: Params, pipeline: StableDiffusion3Pipeline, texts: TextEmbeddings) -> TrainingData:
+def noise(params: Params, pipeline: DiffusionPipeline, texts: TextEmbeddings) -> TrainingData:
     """Training data of the base's shapes: one image of noise in each set."""
     import torch
 
     from anomend.diffusion.base_models import load_latent_format
     from anomend.diffusion.embeddings import EncodedSet
+    from anomend.families.table import family_of
     from anomend.training.data import TrainingData
 
     side = params.base.resolution // pipeline.vae_scale_factor
-    latents: torch.Tensor = torch.randn(1, 1, pipeline.vae.config.latent_channels, side, side)
+    latents: torch.Tensor = torch.randn(1, 1, family_of(pipeline).posterior_channels(pipeline.vae), side, side)
 
     def one_image(name: str) -> EncodedSet:
         caption, prompts = torch.zeros(1, dtype=torch.long), texts.captions[:1]
-        return EncodedSet([name], latents, latents.abs(), caption, texts.captions, texts.embeds, texts.pooled, prompts)
+        return EncodedSet([name], latents, latents.abs(), caption, texts.captions, texts.texts, prompts)
 
     return TrainingData(
         instance=one_image("instance.png"),
         classes=one_image("class.png") if params.train.class_batch_size else None,
-        latent_format=load_latent_format(params.base.name, params.base.local_folder),
+        latent_format=load_latent_format(params.base.name, params.base.local_folder, params.base.revision),
         losers=one_image("loser.png") if params.train.method == "dpo" else None,
         optimality=torch.full((1,), 0.5) if params.train.by_rewards else None,
     )

@@ -175,7 +175,7 @@ def sampling_work(params: Params, stage: str, *, already_made: int = 0) -> Work:
     draws, base = draws_per_image(params, stage), stage == "sample_base"
     images = 0 if in_looks(params) else max(0, samples_made(params) * draws - already_made)
     passes = images * (params.sample.passes if base else params.sample.tuned_passes)
-    without_lora = base or not params.train.makes_lora
+    without_lora = not (params.sample.against.in_use if base else params.train.has_lora)
     return Work(
         stage=stage,
         images=images,
@@ -199,13 +199,13 @@ def looks_work(params: Params) -> Work:
     images = samples_made(params)
     tuned = images * draws_per_image(params, "looks")
     passes, tuned_passes = images * params.sample.passes, tuned * params.sample.tuned_passes
-    with_lora = params.train.makes_lora
+    adapted = tuned_passes * params.train.has_lora + passes * params.sample.against.in_use
     return Work(
         stage="looks",
         images=images + tuned,
         steps=params.sample.steps,
-        sampling=passes if with_lora else passes + tuned_passes,
-        adapted=tuned_passes if with_lora else 0,
+        sampling=passes + tuned_passes - adapted,
+        adapted=adapted,
         measuring=2 * samples(params),
         at_most=True,
         disk_bytes=_pictures(params, images + tuned),

@@ -50,6 +50,8 @@ COSTS = DATA / "costs.csv"
 """Seconds of a training step on GPUs, as others published them."""
 
 LORA = Path("models/lora")
+AGAINST = Path("models/against")
+"""The LoRA of another program that the base side is sampled with."""
 
 # Results, which git keeps.
 METRICS = Path("metrics")

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from anomend.project.model_words import BASE_AND_TUNED, ModelWords
 from anomend.reporting.rates import PromptRates
 from anomend.statistics.rate import Rate
 
@@ -39,19 +40,20 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def rate_chart(rates: Sequence[PromptRates], name: str = "rates") -> str:
+def rate_chart(rates: Sequence[PromptRates], name: str = "rates", words: ModelWords = BASE_AND_TUNED) -> str:
     """Anomaly rates of base and tuned model prompt by prompt, with 95% Wilson intervals, as SVG.
 
     Args:
         rates: as `rates.prompt_rates` returns them; drawn from top to bottom.
         name: prefix of the ids in the SVG.
+        words: what the two models are called.
     """
     with matplotlib.rc_context(STYLE):
         chart, axes = new_chart(0.9 + 0.52 * len(rates), left=0.1, top=0.3)
         for row, prompt in enumerate(rates):
             group = prompt.group.replace("_", "-")
             axes.text(0, row - 0.28, f"{_shortened(prompt.prompt)}  ({group})", va="bottom", ha="left")
-            base_label, tuned_label = ("base", "tuned") if row == 0 else (None, None)
+            base_label, tuned_label = (words.base, words.tuned) if row == 0 else (None, None)
             _draw_rate(axes, prompt.base, y=row - 0.08, colour=BASE_COLOUR, marker="o", label=base_label)
             _draw_rate(axes, prompt.tuned, y=row + 0.16, colour=TUNED_COLOUR, marker="s", label=tuned_label)
         axes.set_xlim(-2, 102)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from anomend.project.model_words import BASE_AND_TUNED, ModelWords
 from anomend.reporting.formatting import Unit, metric_text, number_text
 from anomend.reporting.inputs import Metrics
 from anomend.reporting.tables import OUTCOMES, Table
@@ -16,7 +17,7 @@ class ClauseText:
     """How a clause is written."""
 
     asks: str
-    """What it asks for, as half a sentence; {} is the threshold."""
+    """What it asks for, as half a sentence; {} is the threshold, names are words for the models."""
     about: str
     """What its value is."""
     unit: Unit
@@ -39,8 +40,8 @@ CLAUSES: dict[str, ClauseText] = {
         upper=True,
     ),
     "target_rate": ClauseText(
-        "at most {} of the tuned model's target images are wrong",
-        "Wrong target images, tuned model",
+        "at most {} of {tuned_model}'s target images are wrong",
+        "Wrong target images, {full_tuned}",
         "rate",
         upper=True,
     ),
@@ -69,8 +70,8 @@ CLAUSES: dict[str, ClauseText] = {
         strict=True,
     ),
     "diversity": ClauseText(
-        "right images are at least {} times as diverse as the base model's",
-        "Diversity of right images, tuned over base",
+        "right images are at least {} times as diverse as {base_model}'s",
+        "Diversity of right images, {tuned} over {base}",
         "ratio",
         upper=False,
     ),
@@ -78,7 +79,10 @@ CLAUSES: dict[str, ClauseText] = {
         "at most {} of the target images copy a training image", "Copies of training images", "rate", upper=True
     ),
     "preference": ClauseText(
-        "people prefer the tuned image in at least {} of votes", "People prefer the tuned image", "rate", upper=False
+        "people prefer {the_tuneds} image in at least {} of votes",
+        "People prefer {the_tuneds} image",
+        "rate",
+        upper=False,
     ),
 }
 
@@ -104,12 +108,22 @@ def bound_text(name: str, clause: Mapping[str, Any]) -> str:
     return f"{words} {text}"
 
 
-def clause_table(verdict: Metrics) -> Table:
+def about(name: str, words: ModelWords) -> str:
+    """What the value of a clause is."""
+    return CLAUSES[name].about.format(**named(words)) if name in CLAUSES else name.replace("_", " ")
+
+
+def named(words: ModelWords) -> dict[str, str]:
+    """The words for the models by the names that the texts of clauses use."""
+    return vars(words) | {"full_tuned": words.full("tuned")}
+
+
+def clause_table(verdict: Metrics, words: ModelWords = BASE_AND_TUNED) -> Table:
     """The clauses of the verdict, each with its outcome, value, bound and threshold."""
     rows = []
     for name, clause in verdict["clauses"].items():
         known = CLAUSES.get(name)
-        label = known.about if known else name.replace("_", " ")
+        label = about(name, words)
         unit: Unit = known.unit if known else "number"
         threshold = f"{known.limit if known else 'threshold'} {number_text(clause['threshold'], unit)}"
         value = metric_text(clause, "figure", unit)
@@ -117,7 +131,7 @@ def clause_table(verdict: Metrics) -> Table:
     level = (verdict.get("provenance") or {}).get("thresholds", {}).get("level", 0.95)
     note = (
         f"The truth keeps to the bound with {level:.0%} confidence (held-out prompts: {(1 + level) / 2:.1%}). A "
-        "requirement is met where the bound keeps to the limit. The limits were set before the run. Changes are tuned "
-        "minus base, in percentage points."
+        "requirement is met where the bound keeps to the limit. The limits were set before the run. Changes are "
+        f"{words.tuned} minus {words.base}, in percentage points."
     )
     return Table(("Requirement", "Outcome", "Measured", "Bound", "Limit"), tuple(rows), note)

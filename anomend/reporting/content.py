@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from anomend.project.model_words import BASE_AND_TUNED, ModelWords, capital
 from anomend.reporting import clauses, evidence_tables, opening, paper_tables, people, run_facts, tables
 from anomend.reporting.charts import renamed
 from anomend.reporting.formatting import metric_text
@@ -36,6 +37,10 @@ class Content:
     evidence: Sequence[str]
     numbers: Sequence[opening.Number]
     subject: str
+    words: ModelWords
+    """What the two models are called."""
+    against: str
+    """What is held against what."""
     full_size: str | None
     gallery: Gallery
     picture: str | None
@@ -87,7 +92,7 @@ def content_of(inputs: ReportInputs, rates: Sequence[PromptRates]) -> Content:
     asked = inputs.people if inputs.people is not None and inputs.people.get("labels") else None
     answered = inputs.survey if inputs.survey is not None and inputs.survey.get("n") else None
     judged = run_facts.judges_of(inputs.judge)
-    curves = training_charts(inputs)
+    curves, words = training_charts(inputs), inputs.words
     loss = curves.get(LOSS)
     return Content(
         title=inputs.title,
@@ -97,25 +102,27 @@ def content_of(inputs: ReportInputs, rates: Sequence[PromptRates]) -> Content:
         evidence=opening.evidence_sentences(inputs),
         numbers=opening.numbers(inputs),
         subject=run_facts.subject(inputs),
+        words=words,
+        against=_against(inputs),
         full_size=inputs.full_size,
         gallery=gallery(inputs.pairs, inputs.first_pairs, _disagreements(inputs)),
         picture=inputs.picture,
-        clauses=clauses.clause_table(inputs.verdict),
+        clauses=clauses.clause_table(inputs.verdict, words),
         advice=tables.sample_advice(inputs.verdict),
         scope=inputs.verdict["scope"],
         elsewhere=run_facts.elsewhere(inputs, rates),
-        kinds=tables.kind_table(inputs.compare),
-        prompts=tables.prompt_table(rates),
+        kinds=tables.kind_table(inputs.compare, words),
+        prompts=tables.prompt_table(rates, words),
         absent=run_facts.absent(labels=asked, survey=answered, judges=judged, agreement=inputs.agreement),
-        judge=evidence.judge_table(judged) if judged else None,
-        people=people.people_table(asked) if asked else None,
+        judge=evidence.judge_table(judged, words) if judged else None,
+        people=people.people_table(asked, words) if asked else None,
         raters=people.rater_table(asked) if asked else None,
-        passport=people.passport_table(inputs.passport) if asked and inputs.passport is not None else None,
-        survey=evidence.survey_table(answered) if answered else None,
+        passport=people.passport_table(inputs.passport, words) if asked and inputs.passport is not None else None,
+        survey=evidence.survey_table(answered, words) if answered else None,
         agreement=run_facts.agreement_of(inputs.agreement, judges=judged),
         facts=run_facts.facts(inputs),
-        compare=tables.compare_table(inputs.compare),
-        sets=tables.set_table(inputs.measure_base, inputs.measure_tuned),
+        compare=tables.compare_table(inputs.compare, words),
+        sets=tables.set_table(inputs.measure_base, inputs.measure_tuned, words),
         curves=curves,
         training=evidence.training_table(inputs.train),
         training_samples=training_samples(inputs.training_samples),
@@ -128,7 +135,7 @@ def content_of(inputs: ReportInputs, rates: Sequence[PromptRates]) -> Content:
         ),
         paper_figures=paper_figures(inputs, loss and renamed(loss, "loss", "figure-7")),
         costs=evidence.cost_table(
-            collect=inputs.collect, curate=inputs.curate, judge=inputs.judge, sampled=inputs.sampled
+            collect=inputs.collect, curate=inputs.curate, judge=inputs.judge, sampled=inputs.sampled, words=words
         ),
         commands=COMMANDS,
         rounding=ROUNDING,
@@ -144,20 +151,31 @@ def _disagreements(inputs: ReportInputs) -> dict[ImagePair, str]:
         return {}
     raters = [column for column in table.columns if column not in ("prompt", "seed", "spread")]
     captions = {
-        (str(row["prompt"]), int(row["seed"])): _preferences({rater: float(row[rater]) for rater in raters})
+        (str(row["prompt"]), int(row["seed"])): _preferences(
+            {rater: float(row[rater]) for rater in raters}, inputs.words
+        )
         for row in table[table["spread"] > 0].head(MOST_DISAGREEMENTS).to_dict("records")
     }
     return {pair: captions[pair.prompt, pair.seed] for pair in named_pairs(inputs.pairs, list(captions))}
 
 
-def _preferences(scores: Mapping[str, float]) -> str:
+def _preferences(scores: Mapping[str, float], words: ModelWords) -> str:
     """Which rater prefers which image; the score of a rater who did not see the pair is NaN."""
-    sides: dict[str, list[str]] = {"Tuned": [], "Base": [], "Tie": []}
+    base, tuned = words.heads()
+    sides: dict[str, list[str]] = {tuned: [], base: [], "Tie": []}
     for rater, score in scores.items():
         if not math.isnan(score):
-            side = "Tuned" if score > 0.5 else "Base" if score < 0.5 else "Tie"
+            side = tuned if score > 0.5 else base if score < 0.5 else "Tie"
             sides[side].append(evidence_tables.rater_label(rater))
     return " ".join(f"{side}: {', '.join(raters)}." for side, raters in sides.items() if raters)
+
+
+def _against(inputs: ReportInputs) -> str:
+    words = inputs.words
+    if words != BASE_AND_TUNED:
+        return f"{capital(words.tuned_model)} against {words.base_model}"
+    foreign = ((inputs.sampled or {}).get("loras") or {}).get("tuned")
+    return "Base model against " + (f"the LoRA of {foreign['author']}" if foreign else "its fine-tuned LoRA")
 
 
 def _curated(curate: Metrics | None) -> str:
@@ -171,4 +189,4 @@ def _curated(curate: Metrics | None) -> str:
 def _table_1(replication: Metrics | None, inputs: ReportInputs) -> Table | None:
     if replication is None:
         return None
-    return paper_tables.replication_table(replication, inputs.measure_base, inputs.measure_tuned)
+    return paper_tables.replication_table(replication, inputs.measure_base, inputs.measure_tuned, inputs.words)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from anomend.project.model_words import BASE_AND_TUNED, ModelWords
 from anomend.reporting.formatting import (
     Unit,
     flatten,
@@ -26,12 +27,17 @@ TRAINING = {
     "stopped_by": "parameter that ended it",
     "rounds": "rounds of drawn images",
     "norm_ratio_last_tenth": "length of the velocity over the base's, mean of the last tenth",
+    "file_sha256": "SHA-256 of the author's file",
+    "rank_min": "smallest rank of an adapter",
+    "rank_max": "largest rank",
+    "scale_min": "smallest scale (alpha / rank)",
+    "scale_max": "largest scale",
     "reload_difference": "difference after saving and loading again",
 }
 """Names of metrics in metrics/train.json for the reader."""
 
 
-def judge_table(judges: Metrics) -> Table:
+def judge_table(judges: Metrics, words: ModelWords = BASE_AND_TUNED) -> Table:
     """One row per judge."""
     rows = []
     for name, judge in judges.items():
@@ -52,8 +58,8 @@ def judge_table(judges: Metrics) -> Table:
         for name, judge in judges.items()
         if isinstance(judge, Mapping) and judge.get("caution")
     ]
-    notes += [_labels(name, judge["labels"]) for name, judge in judges.items() if _has_labels(judge)]
-    columns = ("Judge", "Pairs", "Prefers tuned", "Prefers first position", "Same in both orders", "Unparsed")
+    notes += [_labels(name, judge["labels"], words) for name, judge in judges.items() if _has_labels(judge)]
+    columns = ("Judge", "Pairs", f"Prefers {words.tuned}", "Prefers first position", "Same in both orders", "Unparsed")
     return Table(columns, tuple(rows), " ".join(notes))
 
 
@@ -61,12 +67,12 @@ def _has_labels(judge: object) -> bool:
     return isinstance(judge, Mapping) and bool(judge.get("labels", {}).get("target"))
 
 
-def _labels(name: str, labels: Metrics) -> str:
+def _labels(name: str, labels: Metrics, words: ModelWords) -> str:
     """What a judge says of single target pictures, in a sentence."""
     base, tuned = (f"{counts['wrong']} of {counts['n']}" for counts in (labels["target"][m] for m in ("base", "tuned")))
     return (
-        f"Single target pictures, to {name}: something is wrong with the body in {base} of the base model and {tuned} "
-        f"of the tuned one. Caution: {labels['caution']}."
+        f"Single target pictures, to {name}: something is wrong with the body in {base} of {words.base_model} and "
+        f"{tuned} of {'the tuned one' if words == BASE_AND_TUNED else words.tuned_model}. Caution: {labels['caution']}."
     )
 
 
@@ -78,12 +84,12 @@ def _unparsed(judge: Metrics) -> str:
     return metric_text(judge, "unparsed", "count") + (f" ({', '.join(kinds)})" if kinds else "")
 
 
-def survey_table(survey: Metrics) -> Table:
+def survey_table(survey: Metrics, words: ModelWords = BASE_AND_TUNED) -> Table:
     """The survey's metrics, one per row."""
     metrics: tuple[tuple[str, str, Unit], ...] = (
         ("Participants", "n", "count"),
         ("Votes", "votes", "count"),
-        ("Prefer the tuned image (unsure counts half)", "win_rate_tuned", "rate"),
+        (f"Prefer {words.the_tuneds} image (unsure counts half)", "win_rate_tuned", "rate"),
         ("Sign test over pairs, blind to what raters share, p", "p_sign", "p"),
         ("Choose the left image", "left_choice_rate", "rate"),
         ("Fleiss' kappa", "fleiss_kappa", "number"),
@@ -128,7 +134,12 @@ def rater_label(rater: str) -> str:
 
 
 def cost_table(
-    *, collect: Metrics | None, curate: Metrics | None, judge: Metrics | None, sampled: Metrics | None = None
+    *,
+    collect: Metrics | None,
+    curate: Metrics | None,
+    judge: Metrics | None,
+    sampled: Metrics | None = None,
+    words: ModelWords = BASE_AND_TUNED,
 ) -> Table:
     """What the run cost: money, images, judges' answers, and the tuned model's images where it is not just a LoRA."""
     rows: list[tuple[str, str]] = []
@@ -145,11 +156,11 @@ def cost_table(
     if judge is not None and not list(paid_judges(judge)):
         rows.append(("Spent on judges", "0.00 USD (no paid judge was used)"))
     if sampled is not None and "images_drawn" in sampled:
-        rows.append(("Images that the tuned model drew", metric_text(sampled, "images_drawn", "count")))
+        rows.append((f"Images that {words.tuned_model} drew", metric_text(sampled, "images_drawn", "count")))
         rows.append(("The same, per image that is kept", metric_text(sampled, "drawn_per_image")))
         for model, key in (("tuned", ""), ("base", "_base")):
             evaluations = metric_text(sampled, f"model_evaluations_per_image{key}")
-            rows.append((f"Model evaluations per image, {model} model", evaluations))
+            rows.append((f"Model evaluations per image, {words.full(model)}", evaluations))
     note = "Seconds and memory of each stage differ between runs: metrics/resources/."
     return Table(("Item", "Value"), tuple(rows), note)
 

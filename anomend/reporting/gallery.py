@@ -109,13 +109,16 @@ def changed_rows(pairs: Sequence[ImagePair], most: int = 6) -> dict[str, list[Im
     return rows
 
 
-def script_data(shown: Gallery, pictures: Mapping[ImagePair, int], folder: str) -> str:
+def script_data(
+    shown: Gallery, pictures: Mapping[ImagePair, int], folder: str, *, models: tuple[str, str] = ("base", "tuned")
+) -> str:
     """The list that the page's script reads, as JSON that can be in a page.
 
     Args:
         shown: the pairs.
         pictures: the number of each embedded pair, by which the script finds its two pictures in the page.
         folder: address of the folder with full-resolution pictures, as seen from the page.
+        models: what the two are called.
     """
     rows: list[dict[str, Any]] = [
         {
@@ -131,5 +134,5 @@ def script_data(shown: Gallery, pictures: Mapping[ImagePair, int], folder: str) 
         }
         for pair in shown.every
     ]
-    content = {"folder": folder, "outcomes": OUTCOMES, "pairs": rows}
+    content = {"folder": folder, "models": models, "outcomes": OUTCOMES, "pairs": rows}
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")

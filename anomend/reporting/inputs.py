@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from anomend.project.model_words import ModelWords, words_in
 from anomend.reporting.pairs import ImagePair, first_pairs, join_pairs
 
 Metrics = Mapping[str, Any]
@@ -91,6 +92,11 @@ class ReportInputs:
     """Versions and machine."""
     parameters: Metrics = field(default_factory=dict)
     """The resolved parameters, section by section."""
+
+    @property
+    def words(self) -> ModelWords:
+        """What the two models are called."""
+        return words_in(self.sampled)
 
     @cached_property
     def pairs(self) -> pd.DataFrame:

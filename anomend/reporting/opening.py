@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from anomend.measuring.rates import read_rates
-from anomend.reporting.clauses import CLAUSES, bound_text, value_text
+from anomend.project.model_words import BASE_AND_TUNED, ModelWords, capital
+from anomend.reporting.clauses import CLAUSES, bound_text, named, value_text
 from anomend.reporting.formatting import change_text, interval_text, metric_text
 from anomend.reporting.inputs import Metrics, ReportInputs
 from anomend.reporting.measures import caution_of, confidence_level
@@ -37,28 +38,34 @@ class Number:
 
 def verdict_sentence(inputs: ReportInputs) -> str:
     """The verdict in one sentence of plain English."""
-    verdict = inputs.verdict
+    verdict, words = inputs.verdict, inputs.words
     if verdict.get("exploratory"):
         return QUICK
     target = rates_of(inputs, "target")
     if verdict["verdict"] == "corrected":
         before, after = metric_text(target, "base", "rate"), metric_text(target, "tuned", "rate")
         return (
-            f"The base model draws {before} of the target images wrong, the tuned model {after}, and what that cost "
-            "elsewhere is within the limits that were set before the run."
+            f"{capital(words.base_model)} draws {before} of the target images wrong, {words.tuned_model} {after}, and "
+            "what that cost elsewhere is within the limits that were set before the run."
         )
     clauses = verdict["clauses"]
     for name in (name for name, clause in clauses.items() if clause["passed"] is False):
-        return f"One requirement is not met: {requirement(name, clauses[name])} ({measured(name, clauses[name])})."
+        return (
+            f"One requirement is not met: {requirement(name, clauses[name], words)} ({measured(name, clauses[name])})."
+        )
     for name in (name for name, clause in clauses.items() if clause["passed"] is None):
-        return f"It is not settled whether {requirement(name, clauses[name])} ({measured(name, clauses[name])})."
+        return f"It is not settled whether {requirement(name, clauses[name], words)} ({measured(name, clauses[name])})."
     return "No clause was checked."
 
 
-def requirement(name: str, clause: Mapping[str, Any]) -> str:
+def requirement(name: str, clause: Mapping[str, Any], words: ModelWords = BASE_AND_TUNED) -> str:
     """What a clause asks for, as half a sentence."""
     known = CLAUSES.get(name)
-    return known.asks.format(value_text(name, clause["threshold"], size=True)) if known else name.replace("_", " ")
+    return (
+        known.asks.format(value_text(name, clause["threshold"], size=True), **named(words))
+        if known
+        else name.replace("_", " ")
+    )
 
 
 def measured(name: str, clause: Mapping[str, Any]) -> str:
@@ -100,19 +107,28 @@ def rates_of(inputs: ReportInputs, group: str) -> Mapping[str, Any]:
 def numbers(inputs: ReportInputs) -> tuple[Number, ...]:
     """Target images that are wrong before and after, the change, and the change elsewhere."""
     target, held_out = rates_of(inputs, "target"), rates_of(inputs, "held_out")
-    level = confidence_level(inputs.compare)
+    level, words = confidence_level(inputs.compare), inputs.words
+    before_word, after_word = ("before", "after") if words == BASE_AND_TUNED else ("with A", "with B")
     size = metric_text(target, "pairs" if "pairs" in target else "n", "count")
     before, after = (metric_text(held_out, model, "rate") for model in ("base", "tuned"))
     return (
-        Number("Wrong before (base model)", metric_text(target, "base", "rate"), _of_model(inputs, "base")),
-        Number("Wrong after (tuned model)", metric_text(target, "tuned", "rate"), _of_model(inputs, "tuned")),
+        Number(
+            f"Wrong {before_word} ({words.full('base')})",
+            metric_text(target, "base", "rate"),
+            _of_model(inputs, "base"),
+        ),
+        Number(
+            f"Wrong {after_word} ({words.full('tuned')})",
+            metric_text(target, "tuned", "rate"),
+            _of_model(inputs, "tuned"),
+        ),
         Number(
             "Change", change_text(target), f"{level} interval {interval_text(target, 'points')}; {size} pairs of images"
         ),
         Number(
             "Change on held-out prompts",
             change_text(held_out),
-            f"{level} interval {interval_text(held_out, 'points')}; {before} before, {after} after",
+            f"{level} interval {interval_text(held_out, 'points')}; {before} {before_word}, {after} {after_word}",
         ),
     )
 

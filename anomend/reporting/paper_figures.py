@@ -127,9 +127,11 @@ def _outputs(inputs: ReportInputs) -> dict[int, Counterpart]:
     base: Counterpart = (_none_wrong("base", inputs.images_base), ())
     tuned: Counterpart = (_none_wrong("tuned", inputs.images_tuned), ())
     if wrong:
-        words = f"The first anomalous image of the base model on a target prompt; {rates['base']} of them are."
+        words = (
+            f"The first anomalous image of {inputs.words.base_model} on a target prompt; {rates['base']} of them are."
+        )
         base = (words, (_output(wrong[0], wrong[0].base, "base"),))
-        words = f"At the same prompt and seed; {rates['tuned']} of the tuned model's images are anomalous."
+        words = f"At the same prompt and seed; {rates['tuned']} of {inputs.words.tuned_model}'s images are anomalous."
         tuned = (words, (_output(wrong[0], wrong[0].tuned, "tuned"),))
     if still_wrong and still_wrong[:1] != wrong[:1]:
         words = f"{tuned[0]} Then the first that still is." if wrong else "The first anomalous one:"

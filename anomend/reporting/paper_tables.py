@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from anomend.project.model_words import BASE_AND_TUNED, ModelWords
 from anomend.reporting.formatting import interval_text, metric_text, number_text, reason_for
 from anomend.reporting.inputs import Metrics
 from anomend.reporting.measures import measure_label
@@ -22,21 +23,25 @@ is not null, else the first whose name begins so."""
 TABLE_1_COLUMNS = {"published": "Published", "reproduced": "Reproduced", "corrected": "Corrected"}
 
 
-def replication_table(replication: Metrics, measure_base: Metrics, measure_tuned: Metrics) -> Table:
+def replication_table(
+    replication: Metrics, measure_base: Metrics, measure_tuned: Metrics, words: ModelWords = BASE_AND_TUNED
+) -> Table:
     """Table 1 of the paper: as published, as its protocol reproduces it, computed properly, and this run's metrics."""
     rows, meanings = [], []
     for name, beginnings in TABLE_1.items():
         counterpart = _counterpart(measure_tuned, beginnings)
         values = [replication.get(column, {}).get(name, {"reason": "not computed"}) for column in TABLE_1_COLUMNS]
         this = _this_run(measure_base, measure_tuned, counterpart)
-        rows.append((name.upper(), *map(_both_models, values), f"{_both_models(this)}; {measure_label(counterpart)}"))
+        rows.append(
+            (name.upper(), *map(_both_models, values), f"{_both_models(this, words)}; {measure_label(counterpart)}")
+        )
         meanings += [f"{name.upper()}: {value['meaning']}." for value in values if value.get("meaning")]
     for name, distance in replication.get("distances", {}).items():
         # What FID is about, at ten images: an unbiased distance to the instance images, by the same extractor as here.
         if name.startswith("kernel_") and name in measure_tuned:
             absent = number_text(None, reason="not in the paper")
             this = _this_run(measure_base, measure_tuned, name)
-            rows.append((measure_label(name), absent, absent, _both_models(distance), _both_models(this)))
+            rows.append((measure_label(name), absent, absent, _both_models(distance), _both_models(this, words)))
     note = (
         "Published: the paper's numbers. Reproduced: its protocol on its images, errors included. Corrected: the same "
         "images, computed properly. This run: another model's images, within each prompt; not to be compared with "
@@ -123,8 +128,8 @@ def _judged(judge: Metrics) -> str:
     return f"{rate} of {pairs} pairs (interval {interval_text(judge, 'rate')}), by {judge.get('model', 'unknown')}"
 
 
-def _both_models(values: Metrics) -> str:
+def _both_models(values: Metrics, words: ModelWords = BASE_AND_TUNED) -> str:
     if values.get("tuned") is None and values.get("base") is None:
         return number_text(None, reason=values.get("reason"))
-    text = f"tuned {metric_text(values, 'tuned')}, base {metric_text(values, 'base')}"
+    text = f"{words.tuned} {metric_text(values, 'tuned')}, {words.base} {metric_text(values, 'base')}"
     return text if values.get("p") is None else f"{text}, p {metric_text(values, 'p', 'p')}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from anomend.project.model_words import BASE_AND_TUNED, ModelWords
 from anomend.reporting.formatting import interval_text, metric_text, number_text
 from anomend.reporting.inputs import Metrics
 from anomend.reporting.tables import Table
@@ -12,7 +13,7 @@ from anomend.reporting.tables import Table
 GROUPS = (("target", "Target prompts"), ("held_out", "Held-out prompts"))
 
 
-def people_table(people: Metrics) -> Table:
+def people_table(people: Metrics, words: ModelWords = BASE_AND_TUNED) -> Table:
     """The rates of wrong pictures by people's labels, corrected for the raters' errors."""
     rows = []
     for group, label in GROUPS:
@@ -26,7 +27,7 @@ def people_table(people: Metrics) -> Table:
             (label, metric_text(rate, "base", "rate"), metric_text(rate, "tuned", "rate"), change, size, majority)
         )
     return Table(
-        ("Prompts", "Base", "Tuned", "Change", "Labelled pairs", "By the plain majority"), tuple(rows), _note(people)
+        ("Prompts", *words.heads(), "Change", "Labelled pairs", "By the plain majority"), tuple(rows), _note(people)
     )
 
 
@@ -48,14 +49,14 @@ def rater_table(people: Metrics) -> Table:
     )
 
 
-def passport_table(passport: Metrics) -> Table:
+def passport_table(passport: Metrics, words: ModelWords = BASE_AND_TUNED) -> Table:
     """How often the detector is right about this run's pictures, model by model."""
     rows: list[tuple[str, str, str, str]] = []
     for model in ("base", "tuned"):
         entry = passport.get(model)
         if entry:
             cells = (_with_interval(entry["sensitivity"]), _with_interval(entry["specificity"]))
-            rows.append((f"{model} model", *cells, f"{entry['pictures']:,}"))
+            rows.append((words.full(model), *cells, f"{entry['pictures']:,}"))
     about = f"Detector {passport.get('detector', '')}, by people's labels, corrected for the raters' errors."
     if not rows:
         rows.append(("none", str(passport.get("reason", "it was not computed")), "", ""))

@@ -51,8 +51,10 @@ def render_report(inputs: ReportInputs) -> tuple[str, str]:
             numbers=numbers,
             prompts=list(dict.fromkeys(pair.prompt for pair in every)),
             kinds=sorted({kind for pair in every for image in (pair.base, pair.tuned) for kind in image.kinds}),
-            data=script_data(content.gallery, numbers, inputs.full_size or ""),
+            data=script_data(
+                content.gallery, numbers, inputs.full_size or "", models=(inputs.words.base, inputs.words.tuned)
+            ),
             thumbnails=dict(zip(shown, thumbnails(shown), strict=True)),
-            rate_chart=rate_chart(rates),
+            rate_chart=rate_chart(rates, words=inputs.words),
         ),
     )

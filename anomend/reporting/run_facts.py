@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from anomend.project.model_words import BASE_AND_TUNED, KEY
 from anomend.reporting.evidence_tables import agreement_table, paid_judges
 from anomend.reporting.formatting import change_text, interval_text, metric_text, number_text
 from anomend.reporting.inputs import Metrics, ReportInputs
@@ -84,10 +85,11 @@ def absent(
 def elsewhere(inputs: ReportInputs, rates: Sequence[PromptRates]) -> tuple[str, ...]:
     """What the correction cost elsewhere: other prompts, diversity, copies, and which measures are worse."""
     sentences = [*_worst_prompt(rates), *_preserved_prompts(inputs.compare), *_other_groups(inputs.compare)]
+    than = "before" if inputs.words == BASE_AND_TUNED else inputs.words.bases
     right, diversity = (_measure(inputs.compare, name) for name in ("diversity_right", "diversity_held_out"))
     if (ratio := right.get("ratio")) is not None:
         sentences.append(
-            f"Right images of the target prompts are {number_text(ratio, 'ratio')} times as diverse as before "
+            f"Right images of the target prompts are {number_text(ratio, 'ratio')} times as diverse as {than} "
             f"({_ratio_interval(right)})."
         )
     if (ratio := diversity.get("ratio")) is not None:
@@ -165,6 +167,12 @@ def _changed(inputs: ReportInputs) -> str:
         return "Not recorded."
     if params.get("method") == "none":
         return "Nothing was trained: the base is sampled in another way, as the first lines say."
+    if params.get("method") == "external":
+        return (
+            f"Nothing was trained here: the LoRA is of {train.get('author')}, SHA-256 {train.get('file_sha256')}, in "
+            f"the layout of {train.get('layout')}, with adapters of rank {_span(train, 'rank')} on "
+            f"{metric_text(train, 'modules', 'count')} modules of {inputs.base_model.get('name')}."
+        )
     provenance = train.get("provenance", {})
     method = METHODS.get(str(params.get("method")), str(params.get("method")))
     change = f"A LoRA of rank {params.get('rank')} on {inputs.base_model.get('name')}, by {method}: "
@@ -175,7 +183,14 @@ def _changed(inputs: ReportInputs) -> str:
         change += f", with {class_images:,} right images of the base itself to preserve the rest"
     kept = train.get("kept_step")
     change += f"; the weights are those of step {kept:,}." if kept is not None else "."
-    return f"{change} It is also sampled in another way, as the first lines say." if tuned_model(inputs) else change
+    if not tuned_model(inputs) or KEY in (inputs.sampled or {}):
+        return change
+    return f"{change} It is also sampled in another way, as the first lines say."
+
+
+def _span(train: Metrics, key: str) -> str:
+    low, high = train.get(f"{key}_min"), train.get(f"{key}_max")
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
 def _spent(inputs: ReportInputs) -> str:

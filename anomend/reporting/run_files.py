@@ -97,7 +97,9 @@ def read_run(
         base_model={
             "name": params.base.name,
             "source": params.base.local_folder or base.source,
-            "revision": base.revision or "in this repository",
+            "revision": (params.base.revision or base.revision or "in a folder")
+            if base.on_hub
+            else "in this repository",
             "weights": train["provenance"]["base_weights"],
             "licence": base.licence,
         },

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from anomend.pictures.image_sets import load_image
 from anomend.pictures.sheet import Corner, fitted, paste_in_rows
+from anomend.project.model_words import BASE_AND_TUNED, ModelWords
 from anomend.reporting.pairs import ImagePair
 
 ANOMALY_RED = (200, 44, 40)
@@ -17,7 +18,12 @@ CELL = 128
 
 
 def save_side_by_side(
-    path: Path, pairs: Sequence[ImagePair], cell: int = CELL, *, rows: Mapping[str, Sequence[ImagePair]] | None = None
+    path: Path,
+    pairs: Sequence[ImagePair],
+    cell: int = CELL,
+    *,
+    rows: Mapping[str, Sequence[ImagePair]] | None = None,
+    words: ModelWords = BASE_AND_TUNED,
 ) -> None:
     """Write one PNG: a row per prompt, the base model's images in the left half, the tuned one's in the right half.
 
@@ -26,6 +32,7 @@ def save_side_by_side(
         pairs: as `first_pairs` returns them.
         cell: side of an image in pixels.
         rows: the pairs of each row by its label; None: a row per prompt.
+        words: what the two models are called.
 
     Raises:
         ValueError: there are no pairs, or an image cannot be read.
@@ -45,7 +52,7 @@ def save_side_by_side(
     draw = ImageDraw.Draw(sheet)
     starts = {"base": gap, "tuned": half + 3 * gap}
     for name, left in starts.items():
-        draw.text((left, 6), name.upper(), "black", bold)
+        draw.text((left, 6), words.short(name).upper(), "black", bold)
     draw.text((gap, sheet.height - text), "red frame and cross: anomaly", ANOMALY_RED, font)
     for index, row in enumerate(shown):
         top = text + gap + index * (text + cell + gap)

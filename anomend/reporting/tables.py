@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from anomend.project.model_words import BASE_AND_TUNED, ModelWords
 from anomend.reporting.formatting import (
     Unit,
     change_text,
@@ -58,7 +59,7 @@ def sample_advice(verdict: Metrics) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def compare_table(compare: Metrics) -> Table:
+def compare_table(compare: Metrics, words: ModelWords = BASE_AND_TUNED) -> Table:
     """Every measure on base and tuned images, with interval, p, n and the direction that is better."""
     rows: list[tuple[str, ...]] = []
     methods: dict[str, list[str]] = {}
@@ -89,8 +90,7 @@ def compare_table(compare: Metrics) -> Table:
     span = f"{confidence_level(compare)} interval"
     columns = (
         "Measure",
-        "Base",
-        "Tuned",
+        *words.heads(),
         "Change",
         span,
         *p_columns,
@@ -100,14 +100,14 @@ def compare_table(compare: Metrics) -> Table:
     return Table(columns, tuple(rows), " ".join(notes))
 
 
-def prompt_table(rates: Sequence[PromptRates]) -> Table:
+def prompt_table(rates: Sequence[PromptRates], words: ModelWords = BASE_AND_TUNED) -> Table:
     """Anomaly rates prompt by prompt."""
     rows = [(rate.prompt, rate.group.replace("_", "-"), _rate(rate.base), _rate(rate.tuned)) for rate in rates]
     note = "Anomalous images of all images of the prompt, with the 95% Wilson interval."
-    return Table(("Prompt", "Group", "Base", "Tuned"), tuple(rows), note)
+    return Table(("Prompt", "Group", *words.heads()), tuple(rows), note)
 
 
-def set_table(measure_base: Metrics, measure_tuned: Metrics) -> Table:
+def set_table(measure_base: Metrics, measure_tuned: Metrics, words: ModelWords = BASE_AND_TUNED) -> Table:
     """Every metric of the two sets by its dotted name, except the anomaly rates, which have their own tables."""
     base, tuned = dict(metrics_by_name(measure_base)), dict(metrics_by_name(measure_tuned))
     names = [name for name in {**base, **tuned} if not name.startswith("anomaly_")]
@@ -115,7 +115,8 @@ def set_table(measure_base: Metrics, measure_tuned: Metrics) -> Table:
         (name, *reasons_once([metric_text(metrics.get(name, {}), name.split(".")[-1]) for metrics in (base, tuned)]))
         for name in names
     ]
-    return Table(("Metric", "Base", "Tuned"), tuple(rows), "As in metrics/measure_base.json and measure_tuned.json.")
+    columns = ("Metric", *words.heads())
+    return Table(columns, tuple(rows), "As in metrics/measure_base.json and measure_tuned.json.")
 
 
 def metrics_by_name(metrics: Metrics, prefix: str = "") -> Iterator[tuple[str, Metrics]]:
@@ -129,7 +130,7 @@ def metrics_by_name(metrics: Metrics, prefix: str = "") -> Iterator[tuple[str, M
             yield f"{prefix}{key}", metrics
 
 
-def kind_table(compare: Metrics) -> Table | None:
+def kind_table(compare: Metrics, words: ModelWords = BASE_AND_TUNED) -> Table | None:
     """Which anomalies there are by group of prompts, before and after; kinds that no image has are left out.
 
     Args:
@@ -155,7 +156,8 @@ def kind_table(compare: Metrics) -> Table | None:
     sizes = {group: sum(kinds[0][key] for key in PAIR_COUNTS) for group, kinds in groups.items()}
     columns = [f"{group.replace('_', '-')} prompts ({sizes[group]:,} pairs)".capitalize() for group in groups]
     note = (
-        "Share of images with this kind, base model -> tuned model; an image can have several. The kinds that rose: ▲."
+        f"Share of images with this kind, {words.full('base')} -> {words.full('tuned')}; an image can have several. "
+        "▲: it rose."
     )
     return Table(("Kind of anomaly", *columns), tuple(sorted(rows)), note)
 

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 
 from anomend.diffusion.embeddings import EncodedSet
-from anomend.diffusion.latent_format import LatentFormat
+from anomend.families.family import Texts
+from anomend.families.latent_format import LatentFormat
 from anomend.project.seeding import torch_generator
 from anomend.training.flow_matching import FlowMatching
 
@@ -74,10 +75,8 @@ class Batch:
     """n, (B, C, h, w)."""
     sigma: torch.Tensor
     """Noise levels, (B,)."""
-    embeds: torch.Tensor
-    """Text embeddings, (B, tokens, width)."""
-    pooled: torch.Tensor
-    """Pooled text embeddings, (B, width)."""
+    texts: Texts
+    """The tensors of each sample's text."""
     role: torch.Tensor
     """INSTANCE, CLASS or LOSER, (B,)."""
     optimality: torch.Tensor | None = None
@@ -95,8 +94,13 @@ class Batch:
         return self._map(lambda values: values[mask])
 
     def _map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
-        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        changed: dict[str, Any] = {name: None if value is None else change(value) for name, value in values.items()}
+        changed: dict[str, Any] = {}
+        for name in self.__dataclass_fields__:
+            value = getattr(self, name)
+            if isinstance(value, dict):
+                changed[name] = {key: change(tensor) for key, tensor in value.items()}
+            else:
+                changed[name] = None if value is None else change(value)
         return Batch(**changed)
 
 
@@ -156,7 +160,8 @@ def make_batch(data: TrainingData, units: Sequence[Unit], *, seed: int, step: in
     comparable. An image whose start noise is in the data gets that instead, and is not mirrored or cropped: it is what
     this noise became.
     """
-    latents, noise, uniform, embeds, pooled, roles = [], [], [], [], [], []
+    latents, noise, uniform, roles = [], [], [], []
+    texts: list[Texts] = []
     optimality: list[float] = []
     for draw in (draw for unit in units for draw in unit):
         encoded = data.of(draw.role)
@@ -164,17 +169,17 @@ def make_batch(data: TrainingData, units: Sequence[Unit], *, seed: int, step: in
         own = data.start_noise.get(draw.role, {}).get(draw.row)
         view = int(torch.randint(encoded.mean.shape[1], (), generator=generator)) if own is None else 0
         mean, std = encoded.mean[draw.row, view], encoded.std[draw.row, view]
-        latents.append(data.latent_format.process_in(mean + std * torch.randn(mean.shape, generator=generator)))
+        latent = data.latent_format.process_in(mean + std * torch.randn(mean.shape, generator=generator))
+        latents.append(latent)
         if draw.role != LOSER:
-            noise.append(torch.randn(mean.shape, generator=generator) if own is None else own)
+            noise.append(torch.randn(latent.shape, generator=generator) if own is None else own)
             uniform.append(torch.rand((), generator=generator))
             caption = encoded.caption[draw.row]
-            embeds.append(encoded.embeds[caption])
-            pooled.append(encoded.pooled[caption])
+            texts.append({name: values[caption] for name, values in encoded.texts.items()})
         else:
             noise.append(noise[-1] if own is None else own)
-            for values in (uniform, embeds, pooled):
-                values.append(values[-1])
+            uniform.append(uniform[-1])
+            texts.append(texts[-1])
         roles.append(draw.role)
         if data.optimality is not None:
             optimality.append(float(data.optimality[draw.row]) if draw.role == INSTANCE else 0.0)
@@ -182,8 +187,7 @@ def make_batch(data: TrainingData, units: Sequence[Unit], *, seed: int, step: in
         latents=torch.stack(latents),
         noise=torch.stack(noise),
         sigma=flow.sigmas(torch.stack(uniform)),
-        embeds=torch.stack(embeds),
-        pooled=torch.stack(pooled),
+        texts={name: torch.stack([text[name] for text in texts]) for name in texts[0]},
         role=torch.tensor(roles),
         optimality=torch.tensor(optimality) if data.optimality is not None else None,
     )

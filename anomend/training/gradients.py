@@ -8,9 +8,10 @@ from contextlib import nullcontext
 
 import torch
 from accelerate import Accelerator
-from diffusers import SD3Transformer2DModel
+from diffusers import ModelMixin
 
 from anomend.diffusion.sharding import gathered
+from anomend.families.table import family_of
 from anomend.params.training import TrainParams
 from anomend.training.data import Batch, TrainingData, Unit, make_batch
 from anomend.training.divergence import refuse_gradient, refuse_loss
@@ -26,7 +27,7 @@ class Gradients:
     def __init__(
         self,
         model: torch.nn.Module,
-        transformer: SD3Transformer2DModel,
+        transformer: ModelMixin,
         *,
         dtype: torch.dtype,
         settings: TrainParams,
@@ -49,6 +50,7 @@ class Gradients:
             accelerator: the processes.
         """
         self.model, self.transformer, self.dtype = model, transformer, dtype
+        self.family = family_of(transformer)
         self.settings, self.flow = settings, flow
         self.weights, self.optimizer, self.scaling, self.accelerator = weights, optimizer, scaling, accelerator
 
@@ -113,16 +115,16 @@ class Gradients:
         return StepSums(loss=parts[-1].loss.detach(), logged=logged, bins=bins)
 
     def _predict(self, batch: Batch) -> torch.Tensor:
-        return predict_velocity(self.model, batch, self.dtype)
+        return predict_velocity(self.model, batch, self.dtype, self.family)
 
     @torch.no_grad()
     def _predict_base(self, batch: Batch) -> torch.Tensor:
         self.transformer.disable_adapters()
-        velocity = predict_velocity(self.model, batch, self.dtype)
+        velocity = predict_velocity(self.model, batch, self.dtype, self.family)
         self.transformer.enable_adapters()
         return velocity
 
     @torch.no_grad()
     def _predict_old(self, batch: Batch) -> torch.Tensor:
         with self.weights.as_old():
-            return predict_velocity(self.model, batch, self.dtype)
+            return predict_velocity(self.model, batch, self.dtype, self.family)

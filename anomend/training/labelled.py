@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from diffusers import SD3Transformer2DModel
+from diffusers import ModelMixin
 
 from anomend.labelling.counting import RaterRules, counted_labels
 from anomend.labelling.records import read_labels
@@ -60,7 +60,7 @@ def labelled_pictures(params: Params, pictures: Path, labels: Path) -> tuple[Get
         rewards=torch.tensor(rewards[table["picture"]].to_list(), dtype=torch.float64),
     )
 
-    def get(transformer: SD3Transformer2DModel, number: int) -> Pictures:
+    def get(transformer: ModelMixin, number: int) -> Pictures:
         return found
 
     rows = zip(found.ids, found.prompts, table["picture"], found.rewards.tolist(), strict=True)

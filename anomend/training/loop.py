@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from accelerate import Accelerator
-from diffusers import SD3Transformer2DModel
+from diffusers import ModelMixin
 from diffusers.optimization import get_scheduler
 from tqdm import tqdm
 
@@ -41,7 +41,7 @@ from anomend.training.round_reports import round_report
 from anomend.training.rounds import Rounds
 from anomend.training.weights import TrainedWeights
 
-Evaluate = Callable[[SD3Transformer2DModel, Accelerator], Evaluation]
+Evaluate = Callable[[ModelMixin, Accelerator], Evaluation]
 """Measures a transformer that has the weights which would be saved now."""
 
 
@@ -50,7 +50,7 @@ class LoraTrainer:
 
     def __init__(
         self,
-        transformer: SD3Transformer2DModel,
+        transformer: ModelMixin,
         settings: TrainParams,
         data: TrainingData,
         *,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from accelerate import Accelerator
-from diffusers import SD3Transformer2DModel
+from diffusers import ModelMixin
 
 from anomend.project.seeding import torch_generator
 from anomend.training.data import INSTANCE, Batch, TrainingData
@@ -68,8 +68,7 @@ def validation_batches(
                 latents=latents,
                 noise=torch.stack(noise),
                 sigma=flow.sigmas(quantiles[list(places)]),
-                embeds=encoded.embeds[captions],
-                pooled=encoded.pooled[captions],
+                texts={name: values[captions] for name, values in encoded.texts.items()},
                 role=torch.full((len(rows),), INSTANCE),
             )
         )
@@ -77,7 +76,7 @@ def validation_batches(
 
 
 @torch.no_grad()
-def validation_loss(transformer: SD3Transformer2DModel, batches: Sequence[Batch], flow: FlowMatching) -> float | None:
+def validation_loss(transformer: ModelMixin, batches: Sequence[Batch], flow: FlowMatching) -> float | None:
     """Mean loss over the fixed draws; None where there are none."""
     losses = []
     for batch in (batch.to(transformer.device) for batch in batches):

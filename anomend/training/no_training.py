@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 from anomend.diffusion.base_models import fingerprint
 from anomend.diffusion.lora import WEIGHT_NAME
+from anomend.diffusion.lora_origin import ORIGIN
 from anomend.params.params import Params
 from anomend.project.devices import resolve_device
+from anomend.training.curves import clear_curves
 
 REASON = "train.method is none: no LoRA was trained"
 
@@ -26,10 +27,9 @@ def no_training(params: Params, lora: Path, curves: Path) -> tuple[dict[str, Any
         Metrics and provenance for metrics/train.json.
     """
     lora.mkdir(parents=True, exist_ok=True)
-    (lora / WEIGHT_NAME).unlink(missing_ok=True)
-    shutil.rmtree(curves, ignore_errors=True)
-    for name in ("metrics", "images"):
-        (curves / "plots" / name).mkdir(parents=True)
+    for name in (WEIGHT_NAME, ORIGIN):
+        (lora / name).unlink(missing_ok=True)
+    clear_curves(curves)
     metrics = {
         "lora_sha256": None,
         "steps": 0,
@@ -43,7 +43,7 @@ def no_training(params: Params, lora: Path, curves: Path) -> tuple[dict[str, Any
         "n_class": 0,
         "n_losers": 0,
         "base": params.base.name,
-        "base_weights": fingerprint(params.base.name, params.base.local_folder),
+        "base_weights": fingerprint(params.base.name, params.base.local_folder, params.base.revision),
         "device": resolve_device(params.base.device).type,
     }
     return metrics, provenance

@@ -18,6 +18,8 @@ from functools import partial
 
 import torch
 
+from anomend.families.family import Family, to_dtype
+from anomend.families.table import family_of
 from anomend.params.training import TrainParams
 from anomend.training.data import CLASS, INSTANCE, LOSER, Batch
 from anomend.training.flow_matching import FlowMatching
@@ -54,17 +56,24 @@ def flow_matching(settings: TrainParams) -> FlowMatching:
     )
 
 
-def predict_velocity(transformer: torch.nn.Module, batch: Batch, dtype: torch.dtype) -> torch.Tensor:
-    """The transformer's velocity for a batch, (B, C, h, w); noise and latents are mixed in float32 first."""
+def predict_velocity(
+    transformer: torch.nn.Module, batch: Batch, dtype: torch.dtype, family: Family | None = None
+) -> torch.Tensor:
+    """The transformer's velocity for a batch, (B, C, h, w); noise and latents are mixed in float32 first.
+
+    Args:
+        transformer: the model, or what wraps it.
+        batch: on the model's device.
+        dtype: in which the model computes.
+        family: of the model; None: it is not wrapped, and tells.
+    """
     sigma = batch.sigma.view(-1, 1, 1, 1)
-    velocity: torch.Tensor = transformer(
-        hidden_states=((1 - sigma) * batch.latents + sigma * batch.noise).to(dtype),
-        timestep=batch.sigma * 1000,
-        encoder_hidden_states=batch.embeds.to(dtype),
-        pooled_projections=batch.pooled.to(dtype),
-        return_dict=False,
-    )[0]
-    return velocity
+    return (family or family_of(transformer)).velocity(
+        transformer,
+        ((1 - sigma) * batch.latents + sigma * batch.noise).to(dtype),
+        batch.sigma,
+        to_dtype(batch.texts, batch.sigma.device, dtype),
+    )
 
 
 Predict = Callable[[Batch], torch.Tensor]

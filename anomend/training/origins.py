@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,9 @@ def read_origins(folder: Path) -> dict[str, Origins]:
     return origins
 
 
-def start_noise(encoded: EncodedSet, origins: Origins, dtype: torch.dtype) -> dict[int, torch.Tensor]:
+def start_noise(
+    encoded: EncodedSet, origins: Origins, *, shape: Sequence[int], dtype: torch.dtype
+) -> dict[int, torch.Tensor]:
     """The noise that each image of the base was sampled from, by its row; images of other sources have none.
 
     It is the pipeline's own: one CPU generator per image, with the image's seed, in the precision of the base.
@@ -61,12 +63,13 @@ def start_noise(encoded: EncodedSet, origins: Origins, dtype: torch.dtype) -> di
     Args:
         encoded: the set.
         origins: of its images.
-        dtype: in which the base is sampled.
+        shape: of the transformer's latents, (C, h, w).
+        dtype: in which the base's pipeline draws noise.
 
     Returns:
         Row -> noise, (C, h, w), float32.
     """
-    shape, noise = encoded.mean.shape[2:], {}
+    noise = {}
     for row, name in enumerate(encoded.ids):
         if origins[name]["source"] == "base":
             generator = torch.Generator().manual_seed(int(origins[name]["seed"]))

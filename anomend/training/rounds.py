@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from diffusers import SD3Transformer2DModel
+from diffusers import ModelMixin
 
 from anomend.diffusion.embeddings import EncodedSet, TextEmbeddings
 from anomend.project.slugs import slug
@@ -30,7 +30,7 @@ class Pictures:
     """(N,), 1 for a right image and 0 for a wrong one; between where people disagree."""
 
 
-GetPictures = Callable[[SD3Transformer2DModel, int], Pictures]
+GetPictures = Callable[[ModelMixin, int], Pictures]
 """Takes the transformer, which has the old weights, and the number of the round, from 0."""
 
 
@@ -47,9 +47,7 @@ class Rounds:
     digest: str | None = None
     """Of pictures that are not drawn while training; None: all are."""
 
-    def data(
-        self, transformer: SD3Transformer2DModel, number: int, before: TrainingData
-    ) -> tuple[TrainingData, torch.Tensor]:
+    def data(self, transformer: ModelMixin, number: int, before: TrainingData) -> tuple[TrainingData, torch.Tensor]:
         """What a round trains on, and its images' rewards, (N,).
 
         Args:
@@ -65,8 +63,7 @@ class Rounds:
             std=std[:, None],
             caption=torch.tensor([self.texts.captions.index(prompt) for prompt in drawn.prompts]),
             captions=self.texts.captions,
-            embeds=self.texts.embeds,
-            pooled=self.texts.pooled,
+            texts=self.texts.texts,
             prompts=drawn.prompts,
         )
         return replace(before, instance=encoded, optimality=optimality(drawn.rewards, drawn.prompts)), drawn.rewards
@@ -77,8 +74,8 @@ def drawn_pictures(
     *,
     per_prompt: int,
     first_seed: int,
-    drawing: Callable[[SD3Transformer2DModel], Draw],
-    drawing_base: Callable[[SD3Transformer2DModel], Draw],
+    drawing: Callable[[ModelMixin], Draw],
+    drawing_base: Callable[[ModelMixin], Draw],
     anomalous: Callable[[Sequence[Image]], Sequence[bool]],
 ) -> GetPictures:
     """Draws each round's images at seeds of its own, and rewards those without an anomaly.
@@ -92,7 +89,7 @@ def drawn_pictures(
         anomalous: returns for each image whether it has an anomaly.
     """
 
-    def pictures(transformer: SD3Transformer2DModel, number: int) -> Pictures:
+    def pictures(transformer: ModelMixin, number: int) -> Pictures:
         first = first_seed + number * per_prompt
         requests: list[Request] = [(prompt, seed) for prompt in prompts for seed in range(first, first + per_prompt)]
         images = (drawing if number else drawing_base)(transformer)(requests)
@@ -115,7 +112,6 @@ def empty_set() -> EncodedSet:
         std=nothing,
         caption=torch.zeros(0, dtype=torch.long),
         captions=[],
-        embeds=nothing,
-        pooled=nothing,
+        texts={},
         prompts=[],
     )

@@ -96,7 +96,7 @@ def run_training(params: Params, folders: TrainingFolders, code: str) -> Trained
         ValueError: the recipe does not fit the data, the base or the machine, or the loss is not finite.
     """
     torch.set_float32_matmul_precision("highest")
-    base_weights = fingerprint(params.base.name, params.base.local_folder)
+    base_weights = fingerprint(params.base.name, params.base.local_folder, params.base.revision)
     data = load_training_data(params, folders.encoded)
     accelerator = make_accelerator(params, resolve_device(params.base.device), folders.trackers)
     pipeline = load_trained_parts(params)

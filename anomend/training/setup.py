@@ -11,11 +11,10 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from diffusers import SD3Transformer2DModel, StableDiffusion3Pipeline
+from diffusers import DiffusionPipeline, ModelMixin
 
-from anomend.diffusion.base_models import load_latent_format
+from anomend.diffusion.base_models import family_of_base, load_latent_format
 from anomend.diffusion.embeddings import TextEmbeddings, encode_images, load_encoded
-from anomend.diffusion.latent_format import LatentFormat
 from anomend.diffusion.loading import load_denoiser_parts
 from anomend.diffusion.lora import load_lora
 from anomend.diffusion.sampling import sample_images, sampling_options
@@ -41,9 +40,9 @@ def load_training_data(params: Params, encoded: Path) -> TrainingData:
         ValueError: a set is missing.
     """
     settings = params.train
-    latent_format = load_latent_format(params.base.name, params.base.local_folder)
+    latent_format = load_latent_format(params.base.name, params.base.local_folder, params.base.revision)
     if settings.quirks.skip_latent_shift:
-        latent_format = LatentFormat(latent_format.scaling_factor, 0.0)
+        latent_format = replace(latent_format, shift_factor=0.0)
     data = TrainingData(
         instance=empty_set() if settings.by_rewards else load_encoded(encoded / "instance.safetensors"),
         classes=load_encoded(encoded / "class.safetensors") if settings.class_batch_size else None,
@@ -60,16 +59,17 @@ def with_origins(data: TrainingData, params: Params, encoded: Path) -> TrainingD
     origins = read_origins(encoded)
     instance, losers = origins["instance"], origins["loser"]
     if params.train.dpo.noise == "own":
-        dtype = getattr(torch, params.base.dtype)
+        dtype = family_of_base(params.base.name).noise_dtype(getattr(torch, params.base.dtype))
+        shape = data.latent_format.process_in(among.mean[0, 0]).shape
         noise = {
-            INSTANCE: start_noise(data.instance, instance, dtype),
-            LOSER: start_noise(among, losers, dtype),
+            INSTANCE: start_noise(data.instance, instance, shape=shape, dtype=dtype),
+            LOSER: start_noise(among, losers, shape=shape, dtype=dtype),
         }
         data = replace(data, start_noise=noise)
     return replace(data, twins=twins(instance, losers, of=data.instance, among=among))
 
 
-def make_draw(params: Params, pipeline: StableDiffusion3Pipeline, texts: TextEmbeddings) -> Draw:
+def make_draw(params: Params, pipeline: DiffusionPipeline, texts: TextEmbeddings) -> Draw:
     """Sampling with the pipeline's transformer as it is at the moment of the call."""
 
     def draw(requests: Sequence[tuple[str, int]]) -> list[Image]:
@@ -85,7 +85,7 @@ def make_draw(params: Params, pipeline: StableDiffusion3Pipeline, texts: TextEmb
 
 def make_rounds(
     params: Params,
-    pipeline: StableDiffusion3Pipeline,
+    pipeline: DiffusionPipeline,
     *,
     texts: TextEmbeddings,
     stored: StoredEvaluations,
@@ -165,7 +165,7 @@ def make_evaluate(
         batch_size=params.train.batch_size,
     )
 
-    def evaluate(transformer: SD3Transformer2DModel, accelerator: Accelerator) -> Evaluation:
+    def evaluate(transformer: ModelMixin, accelerator: Accelerator) -> Evaluation:
         loss = validation_loss(transformer, fixed, flow)
         if not requests:
             return Evaluation(anomaly_rate=None, validation_loss=loss)
@@ -188,7 +188,7 @@ def make_evaluate(
     return evaluate
 
 
-def reload_difference(pipeline: StableDiffusion3Pipeline, lora: Path, draw: Draw, params: Params) -> int | None:
+def reload_difference(pipeline: DiffusionPipeline, lora: Path, draw: Draw, params: Params) -> int | None:
     """How far images of the saved LoRA, loaded by diffusers, are from those of the trained adapter.
 
     Returns:
@@ -205,7 +205,7 @@ def reload_difference(pipeline: StableDiffusion3Pipeline, lora: Path, draw: Draw
     return max(int(abs(a.astype(int) - b.astype(int)).max()) for a, b in zip(trained, loaded, strict=True))
 
 
-def load_trained_parts(params: Params) -> StableDiffusion3Pipeline:
+def load_trained_parts(params: Params) -> DiffusionPipeline:
     """The base without text encoders, and without a VAE unless images are sampled or encoded while training.
 
     All is on the CPU, except a quantised transformer, which is on the GPU.

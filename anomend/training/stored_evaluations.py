@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from diffusers import SD3Transformer2DModel
+from diffusers import ModelMixin
 
 from anomend.diffusion.lora import adapter_sha256
 from anomend.diffusion.recipes import sampling_recipe
@@ -47,7 +47,7 @@ class StoredEvaluations:
         self.batch_size, self.gigabytes = batch_size, gigabytes
         self._last: StoredSamples | None = None
 
-    def drawing(self, transformer: SD3Transformer2DModel) -> Draw:
+    def drawing(self, transformer: ModelMixin) -> Draw:
         """Sampling with a transformer's adapter as it is now.
 
         Processes that share the model have to draw together, whatever one of them has stored: nothing is stored then.
@@ -56,7 +56,7 @@ class StoredEvaluations:
             return self.draw
         return self._stored(adapter_sha256(transformer))
 
-    def drawing_base(self, transformer: SD3Transformer2DModel) -> Draw:
+    def drawing_base(self, transformer: ModelMixin) -> Draw:
         """Sampling with a transformer's base: its adapter is off meanwhile, and its values do not count."""
         stored = self.draw if is_sharded(transformer) else self._stored(None)
 

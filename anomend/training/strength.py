@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from diffusers import SD3Transformer2DModel
+from diffusers import ModelMixin
 
 from anomend.params.training import TrainParams
 from anomend.training.data import TrainingData
@@ -20,7 +20,7 @@ DRAWS = 64
 """Fixed draws of winners, and of losers, on which the base's loss is measured."""
 
 
-def with_strength(settings: TrainParams, data: TrainingData, transformer: SD3Transformer2DModel) -> TrainParams:
+def with_strength(settings: TrainParams, data: TrainingData, transformer: ModelMixin) -> TrainParams:
     """The settings with the beta that preference training uses, which may depend on the base.
 
     Args:

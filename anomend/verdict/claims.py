@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from anomend.params.evaluation import VerdictParams
+from anomend.project.model_words import BASE_AND_TUNED, ModelWords
 from anomend.statistics.exact_tests import holm
 from anomend.verdict import conditions
 from anomend.verdict.clauses import Claim
@@ -62,23 +63,23 @@ def thresholds_of(verdict: VerdictParams) -> Thresholds:
     return Thresholds(**verdict.model_dump(exclude={"evidence", "looks"}))
 
 
-def claims(findings: Findings, thresholds: Thresholds) -> dict[str, Claim]:
-    """What the data say about every condition, by the name of its clause."""
+def claims(findings: Findings, thresholds: Thresholds, words: ModelWords = BASE_AND_TUNED) -> dict[str, Claim]:
+    """What the data say about every condition, by the name of its clause; `words` name the two models."""
     error = 1 - thresholds.level
     target, held_out = findings.target, findings.held_out
     worst_rate = thresholds.max_target_rate + thresholds.worst_target_margin
     found = {
-        "target_drop": conditions.target_drop(target, thresholds.min_target_drop, error),
-        "target_rate": conditions.target_rate(target, thresholds.max_target_rate, error),
-        "worst_target_prompt": conditions.worst_target_prompt(target, worst_rate, error),
+        "target_drop": conditions.target_drop(target, thresholds.min_target_drop, error, words),
+        "target_rate": conditions.target_rate(target, thresholds.max_target_rate, error, words),
+        "worst_target_prompt": conditions.worst_target_prompt(target, worst_rate, error, words),
         "new_kinds": conditions.new_kinds(target, thresholds.max_kind_rise, error),
         "held_out": conditions.held_out_rise(held_out, thresholds.held_out_margin, error / 2),
         "worst_held_out_prompt": conditions.worst_held_out_prompt(held_out, thresholds.worst_held_out_rise, error),
-        "diversity": conditions.diversity(findings.ratio, thresholds.min_diversity_ratio, error),
-        "memorisation": conditions.memorisation(findings.copies, thresholds.max_copy_rate, error),
+        "diversity": conditions.diversity(findings.ratio, thresholds.min_diversity_ratio, error, words),
+        "memorisation": conditions.memorisation(findings.copies, thresholds.max_copy_rate, error, words),
     }
     if thresholds.min_preference is not None:
-        found["preference"] = preference(findings.survey, thresholds.min_preference, error)
+        found["preference"] = preference(findings.survey, thresholds.min_preference, error, words)
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from anomend.project.model_words import BASE_AND_TUNED, ModelWords, capital
 from anomend.statistics.one_sided import Tails, rate_tails, ratio_tails
 from anomend.statistics.paired_rise import PairCounts
 from anomend.verdict.clauses import Claim, percent, points, worst
@@ -14,17 +15,17 @@ OTHER_KIND = "a kind that no image shows"
 """Every kind that no image shows: it may still have risen where there are few images."""
 
 
-def target_drop(target: Change, drop: float, error: float) -> Claim:
+def target_drop(target: Change, drop: float, error: float, words: ModelWords = BASE_AND_TUNED) -> Claim:
     """The target anomaly rate fell by `drop` or more."""
     claim = _rise_claim("The target anomaly rate", target, limit=-drop, error=error)
     room = target.base is not None and target.base < drop
-    left = f"The base model's {percent(target.base or 0)} leave no room for that." if room else ""
+    left = f"{capital(words.base_model)}'s {percent(target.base or 0)} leave no room for that." if room else ""
     return replace(claim, asked=f"a fall of at least {100 * drop:.1f} points", remark=claim.remark or left)
 
 
-def target_rate(target: Change, limit: float, error: float) -> Claim:
+def target_rate(target: Change, limit: float, error: float, words: ModelWords = BASE_AND_TUNED) -> Claim:
     """The tuned model's target anomaly rate is `limit` or less."""
-    subject = "The tuned model's target anomaly rate"
+    subject = f"{capital(words.tuned_model)}'s target anomaly rate"
     if not target.pairs:
         return _missing(subject, limit, error, target.reason)
     subject = f"{subject} is {percent(target.pairs.tuned_rate)}"
@@ -32,15 +33,16 @@ def target_rate(target: Change, limit: float, error: float) -> Claim:
     return _judged(replace(claim, seeds_per_prompt=target.seeds_per_prompt, unit=target.unit), target)
 
 
-def worst_target_prompt(target: Change, limit: float, error: float) -> Claim:
+def worst_target_prompt(target: Change, limit: float, error: float, words: ModelWords = BASE_AND_TUNED) -> Claim:
     """The tuned model's anomaly rate of each target prompt is `limit` or less."""
-    subject = "The tuned anomaly rate of the worst target prompt"
+    tuned = capital(words.the_tuneds)
+    subject = f"{tuned} anomaly rate of the worst target prompt"
     if not target.prompts:
         return _missing(subject, limit, error, target.reason)
     tails = {name: pairs.tuned_tails(limit) for name, pairs in target.prompts.items()}
     name, of_worst = worst(tails)
     pairs = target.prompts[name]
-    subject = f"The tuned anomaly rate of {name!r}, the worst of {_count(tails, 'target prompt')}, is"
+    subject = f"{tuned} anomaly rate of {name!r}, the worst of {_count(tails, 'target prompt')}, is"
     claim = _tuned_claim(f"{subject} {percent(pairs.tuned_rate)}", pairs, limit=limit, error=error)
     claim = replace(claim, tails=of_worst, parts=tails, asked=f"at most {percent(limit)} for each")
     return _judged(replace(claim, seeds_per_prompt=pairs.seen, unit=target.unit), target)
@@ -80,9 +82,9 @@ def new_kinds(target: Change, rise: float, error: float) -> Claim:
     )
 
 
-def diversity(ratio: Ratio, minimum: float, error: float) -> Claim:
+def diversity(ratio: Ratio, minimum: float, error: float, words: ModelWords = BASE_AND_TUNED) -> Claim:
     """The tuned model's right images are at least `minimum` times as diverse as the base's."""
-    subject, value = "The diversity of the tuned model's right images", ratio.value
+    subject, value = f"The diversity of {words.tuned_model}'s right images", ratio.value
     if value is None:
         return _missing(subject, minimum, error, ratio.reason)
 
@@ -104,11 +106,11 @@ def diversity(ratio: Ratio, minimum: float, error: float) -> Claim:
     )
 
 
-def memorisation(copies: Copies, limit: float, error: float) -> Claim:
+def memorisation(copies: Copies, limit: float, error: float, words: ModelWords = BASE_AND_TUNED) -> Claim:
     """The share of target images that copy a training image is `limit` or less."""
     if not copies.n:
         return _missing("The share of copied training images", limit, error, copies.reason)
-    subject = f"The share of tuned target images that copy a training image is {percent(copies.k / copies.n)}"
+    subject = f"The share of {words.tuneds} target images that copy a training image is {percent(copies.k / copies.n)}"
     claim = _rate_claim(subject, copies.k, copies.n, limit=limit, error=error)
     warning = f"Warning: {copies.warning}." if copies.warning else ""
     return replace(claim, remark=warning, seeds_per_prompt=copies.seeds_per_prompt)

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from anomend.project.model_words import BASE_AND_TUNED, ModelWords
 from anomend.statistics.sequential import spent
 from anomend.verdict.claims import Outcome, Thresholds
 from anomend.verdict.clauses import Clause
@@ -111,6 +112,7 @@ def reach_verdict(
     plan: LookPlan | None = None,
     earlier: Sequence[Findings] = (),
     sampled: Sampled | None = None,
+    words: ModelWords = BASE_AND_TUNED,
 ) -> Verdict:
     """Compare what was measured with the thresholds.
 
@@ -132,6 +134,7 @@ def reach_verdict(
         plan: when the clauses are looked at; None: once.
         earlier: what was found at the looks before the last one, of which the metrics are.
         sampled: how far sampling went, where looks are declared.
+        words: what the two models are called.
 
     Returns:
         The verdict. A metric that is absent, null, not finite, impossible or contradicted by another leaves its clause
@@ -141,7 +144,7 @@ def reach_verdict(
     if evidence != "detector":
         by_people = [read_people(people or {}, f"anomaly_rate_{group}") for group in ("target", "held_out")]
         findings = replace(findings, target=by_people[0], held_out=by_people[1])
-    looks = Looks(thresholds, plan or LookPlan())
+    looks = Looks(thresholds, plan or LookPlan(), words)
     for each in [*earlier, findings]:
         looks.take(each)
     target, held_out, copies, clauses = findings.target, findings.held_out, findings.copies, looks.clauses()

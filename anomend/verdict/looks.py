@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from anomend.params.params import Params
+from anomend.project.model_words import BASE_AND_TUNED, ModelWords
 from anomend.statistics.sequential import spent_levels
 from anomend.verdict.claims import Outcome, Thresholds, adjusted, claims, outcome_of
 from anomend.verdict.clauses import Claim, Clause, decide, settle, worst
@@ -69,8 +70,8 @@ def _levels(plan: LookPlan, group: Group, error: float) -> tuple[float, ...]:
 class Looks:
     """How the clauses stand, look by look."""
 
-    def __init__(self, thresholds: Thresholds, plan: LookPlan) -> None:
-        self.thresholds, self.plan = thresholds, plan
+    def __init__(self, thresholds: Thresholds, plan: LookPlan, words: ModelWords = BASE_AND_TUNED) -> None:
+        self.thresholds, self.plan, self.words = thresholds, plan, words
         self.taken = 0
         """Looks so far."""
         self._claims: dict[str, Claim] = {}
@@ -85,7 +86,7 @@ class Looks:
             target=self._with_shown_prompts("target", findings.target),
             held_out=self._with_shown_prompts("held_out", findings.held_out),
         )
-        for name, found in claims(findings, self.thresholds).items():
+        for name, found in claims(findings, self.thresholds, self.words).items():
             if name not in self._shown:
                 group = group_of(name)
                 claim = replace(found, error=self.plan.level(group, self.taken, found.error))

@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from statistics import NormalDist
 from typing import Any
 
+from anomend.project.model_words import BASE_AND_TUNED, ModelWords
 from anomend.statistics.one_sided import Tails
 from anomend.verdict.clauses import Claim, percent
 from anomend.verdict.evidence import number, rate
 
-SUBJECT = "The share of votes for the tuned image"
 NO_SURVEY = "the survey has no answers"
 LEVEL = 0.95
 """Of the survey's interval, which resamples participants and pairs as crossed."""
 
 
-def preference(survey: Mapping[str, Any], limit: float, error: float) -> Claim:
+def preference(survey: Mapping[str, Any], limit: float, error: float, words: ModelWords = BASE_AND_TUNED) -> Claim:
     """The share of the survey's votes for the tuned image, `unsure` as half, is above `limit`.
 
     The tails are normal ones, with the standard error of the crossed interval's nearer end.
@@ -25,12 +25,14 @@ def preference(survey: Mapping[str, Any], limit: float, error: float) -> Claim:
     Args:
         survey: content of metrics/survey.json.
         limit: from 0 to 1; one half: people prefer neither.
+        words: what the two models are called.
         error: p at which the clause passes.
     """
+    subject = f"The share of votes for {words.the_tuneds} image"
     value, low, high = (rate(survey, key) for key in ("win_rate_tuned", "ci_low", "ci_high"))
     if value is None or low is None or high is None:
         reason = str(survey.get("reason") or survey.get("ci_low_reason") or NO_SURVEY)
-        return Claim(threshold=limit, error=error, subject=SUBJECT, remark=reason)
+        return Claim(threshold=limit, error=error, subject=subject, remark=reason)
     z = NormalDist().inv_cdf(0.5 + LEVEL / 2)
     below, above = max(value - low, 1e-9) / z, max(high - value, 1e-9) / z
 
@@ -41,7 +43,7 @@ def preference(survey: Mapping[str, Any], limit: float, error: float) -> Claim:
     return Claim(
         threshold=limit,
         error=error,
-        subject=f"{SUBJECT} is {percent(value)} of {votes:,}, by {raters} raters",
+        subject=f"{subject} is {percent(value)} of {votes:,}, by {raters} raters",
         asked=f"more than {percent(limit)}",
         figure=value,
         tails=tails_at(limit),

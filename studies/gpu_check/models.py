@@ -8,7 +8,7 @@ import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, SD3Transformer2DModel, StableDiffusion3Pipeline
 
 from anomend.diffusion.embeddings import EncodedSet, TextEmbeddings
-from anomend.diffusion.latent_format import LatentFormat
+from anomend.families.latent_format import LatentFormat
 from anomend.params.params import Params
 from anomend.params.profiles import merge, read_profile, validated
 from anomend.project.paths import PROFILES
@@ -62,8 +62,10 @@ def random_texts(shapes: Shapes, captions: list[str], tokens: int) -> TextEmbedd
     generator, widths = torch_generator(SEED, "texts"), shapes.transformer
     return TextEmbeddings(
         captions,
-        torch.randn(len(captions), tokens, widths["joint_attention_dim"], generator=generator),
-        torch.randn(len(captions), widths["pooled_projection_dim"], generator=generator),
+        {
+            "embeds": torch.randn(len(captions), tokens, widths["joint_attention_dim"], generator=generator),
+            "pooled": torch.randn(len(captions), widths["pooled_projection_dim"], generator=generator),
+        },
     )
 
 
@@ -80,8 +82,7 @@ def random_data(shapes: Shapes, resolution: int, tokens: int) -> TrainingData:
             std=torch.full_like(latents, 0.01),
             caption=torch.zeros(8, dtype=torch.long),
             captions=texts.captions,
-            embeds=texts.embeds,
-            pooled=texts.pooled,
+            texts=texts.texts,
             prompts=texts.captions * 8,
         )
 

@@ -19,7 +19,7 @@ from diffusers import SD3Transformer2DModel
 from safetensors import safe_open
 from tqdm import tqdm
 
-from anomend.diffusion.latent_format import LatentFormat
+from anomend.families.latent_format import LatentFormat
 from anomend.miniature.pipeline import T5_TOKENS, build_pipeline, build_transformer
 from anomend.project.seeding import make_deterministic, torch_generator
 from anomend.training.checkpoints import load_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint

@@ -8,7 +8,9 @@ import sys
 
 import pytest
 
+from commands.plan import main
 from tests.conftest import ROOT
+from tests.families.test_table import NEW
 
 
 @pytest.mark.slow
@@ -25,3 +27,19 @@ def test_the_bill_of_a_real_profile_takes_five_seconds_and_no_weights() -> None:
     for stage in ("sample_base", "sample_tuned"):
         assert rows[stage].split()[1:3] == ["768", "40"] and " GB " in rows[stage] and "on H100" in rows[stage]
     assert "on L40S" in rows["in"]
+
+
+@pytest.mark.parametrize("profile", NEW)
+def test_a_base_that_is_not_pinned_yet_is_planned_and_said_to_be_refused(
+    profile: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    settings = "collect.source=openai measure.detector=none class_images.detector=none losers.detector=none"
+    monkeypatch.setattr(sys, "argv", ["plan", "--profile", profile, "--set", f"{settings} base.quantise=none"])
+    main()
+    said = capsys.readouterr().out
+    assert f"Stage resolve would refuse this: base.name = '{profile}' has no pinned commit here" in said
+    rows = {
+        line.split()[0]: line.split() for line in said.partition("What that takes:")[2].splitlines() if line.strip()
+    }
+    assert rows["sample_base"][1:3] == ["768", "50"] == rows["sample_tuned"][1:3]

@@ -127,6 +127,22 @@ def test_what_has_no_lora_or_no_seeds_of_a_confirmation_is_not_confirmed(
             refused()
 
 
+def test_the_lora_of_the_base_side_belongs_to_the_record(folder: Path) -> None:
+    against = {"sample": {"against": {"file": "a.safetensors", "author": "Bo"}}}
+    record = new_record(of(**against), LORA, 1, "b" * 64)
+    refuse_another_lora(record, "b" * 64, "base")
+    with pytest.raises(ValueError, match=f"is of the LoRA {'b' * 12}, and this one is {'c' * 12}: another LoRA takes"):
+        refuse_another_lora(record, "c" * 64, "base")
+    with pytest.raises(ValueError, match="is against the base itself, and this one is"):
+        refuse_another_lora(new_record(of(), LORA, 1), "c" * 64, "base")
+    assert "against" not in record_as_text(new_record(of(), LORA, 1))
+    path_of(folder, 1).write_text(record_as_text(record))
+    commit(folder)
+    assert record_in_force(confirmed(**against), folder) == record
+    with pytest.raises(ValueError, match=r"sample\.against = None where"):
+        record_in_force(confirmed(), folder)
+
+
 def test_a_record_that_is_not_committed_or_was_changed_does_not_count(folder: Path) -> None:
     path = path_of(folder, 1)
     path.write_text(path.read_text().replace("0.15", "0.25"))

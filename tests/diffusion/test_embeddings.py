@@ -66,5 +66,7 @@ def test_an_encoded_set_is_read_back_in_the_order_of_its_ids(tmp_path: Path) -> 
         and read.captions == data.captions
         and torch.equal(read.caption, data.caption)
     )
-    for name in ("mean", "std", "embeds", "pooled"):
+    for name in ("mean", "std"):
         assert torch.equal(getattr(read, name), getattr(data, name))
+    assert read.texts.keys() == data.texts.keys()
+    assert all(torch.equal(read.texts[name], values) for name, values in data.texts.items())

@@ -96,9 +96,7 @@ def test_the_image_is_the_one_that_diffusers_own_call_gives(
 def test_skip_layer_guidance_is_the_formula(pipeline: StableDiffusion3Pipeline, texts: TextEmbeddings) -> None:
     """Euler steps by hand, each block that is left out replaced by nothing at all."""
     transformer, scheduler = pipeline.transformer, pipeline.scheduler
-    text, negative = (
-        (texts.embeds[row : row + 1], texts.pooled[row : row + 1]) for row in map(texts.captions.index, (PROMPT, ""))
-    )
+    text, negative = ((texts.rows([text])["embeds"], texts.rows([text])["pooled"]) for text in (PROMPT, ""))
 
     def velocity(latents: torch.Tensor, time: torch.Tensor, of: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         embeds, pooled = of

@@ -102,12 +102,12 @@ def test_quantised_parts_take_the_place_of_the_bases_own(folder: Path, monkeypat
     full = load_pipeline("rehearsal", str(folder), "bfloat16")
     asked: list[tuple[str, str]] = []
 
-    def stand_in(name: str, local_folder: str, *, bits: str, dtype: str, setting: str) -> Any:
+    def stand_in(base: BaseModelParams, *, bits: str, setting: str) -> Any:
         asked.append((bits, setting))
         return full.transformer
 
     monkeypatch.setattr(loading, "quantised_transformer", stand_in)
-    monkeypatch.setattr(loading, "eight_bit_t5", lambda *_: full.text_encoder_3)
+    monkeypatch.setattr(loading, "eight_bit_text_encoder", lambda *_: full.text_encoder_3)
     base = base_of(folder, quantise="nf4", t5_8bit=True)
     assert load_for_sampling(base).transformer is full.transformer
     assert load_denoiser_parts(base, vae=False, train_bits="int8").vae is None

@@ -8,8 +8,10 @@ import sys
 import pytest
 import torch
 
+from anomend.diffusion.base_models import family_of_base
 from anomend.diffusion.lora import add_lora
-from anomend.diffusion.projections import IN_BLOCK, OUTSIDE, projections_of_any_base, refuse_unknown_targets
+from anomend.diffusion.projections import refuse_unknown_targets
+from anomend.families.sd3 import FAMILY, IN_BLOCK, OUTSIDE
 from anomend.params.profiles import read_profile
 from tests.conftest import ROOT
 from tests.diffusion.tiny import tiny_transformer
@@ -36,7 +38,7 @@ def test_a_module_that_is_not_a_projection_is_refused_too() -> None:
 @pytest.mark.parametrize("number", ["0", "2"])
 def test_a_number_that_would_choose_whole_blocks_is_refused_before_anything_is_drawn(number: str) -> None:
     with pytest.raises(ValueError, match=rf"train\.target_modules names '{number}', which it does not have"):
-        refuse_unknown_targets(["to_q", number], projections_of_any_base(), "it")
+        refuse_unknown_targets(["to_q", number], FAMILY.projections(), "it")
 
 
 def test_the_table_is_that_of_diffusers_transformer() -> None:
@@ -51,15 +53,17 @@ def test_the_table_is_that_of_diffusers_transformer() -> None:
 @pytest.mark.parametrize("path", PROFILES.rglob("*.yaml"), ids=lambda path: path.stem)
 def test_the_projections_of_every_profile_are_in_the_table(path) -> None:  # type: ignore[no-untyped-def]
     name = path.relative_to(PROFILES).with_suffix("").as_posix()
-    refuse_unknown_targets(read_profile(name, PROFILES)["train"]["target_modules"], projections_of_any_base(), "it")
+    values = read_profile(name, PROFILES)
+    projections = family_of_base(values["base"]["name"]).projections()
+    refuse_unknown_targets(values["train"]["target_modules"], projections, "it")
 
 
 def test_names_of_one_block_are_accepted_and_of_a_part_of_a_name_refused() -> None:
-    refuse_unknown_targets(["transformer_blocks.37.attn.to_q", "attn.to_q", "proj"], projections_of_any_base(), "it")
+    refuse_unknown_targets(["transformer_blocks.37.attn.to_q", "attn.to_q", "proj"], FAMILY.projections(), "it")
     with pytest.raises(ValueError, match=r"'o_q' \(did you mean to_q"):
-        refuse_unknown_targets(["o_q"], projections_of_any_base(), "it")
+        refuse_unknown_targets(["o_q"], FAMILY.projections(), "it")
     with pytest.raises(ValueError, match=r"names 'xxx', 'zzz', which it does not have: .* leave them out"):
-        refuse_unknown_targets(["xxx", "zzz"], projections_of_any_base(), "it")
+        refuse_unknown_targets(["xxx", "zzz"], FAMILY.projections(), "it")
 
 
 def test_resolve_refuses_them_before_anything_is_drawn_without_loading_torch() -> None:

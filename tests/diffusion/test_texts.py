@@ -52,9 +52,9 @@ def test_a_second_call_loads_nothing_and_gives_the_same_values(tmp_path: Path, l
     plain = encode_texts(load_for_texts(MINI), TEXTS, **how)
     for texts in (TEXTS, TEXTS, TEXTS[:2]):
         found = stored(tmp_path)(texts, **how)
-        assert found.captions == texts and found.embeds.dtype == torch.float32
-        assert torch.equal(found.embeds, plain.embeds[: len(texts)])
-        assert torch.equal(found.pooled, plain.pooled[: len(texts)])
+        assert found.captions == texts and found.texts["embeds"].dtype == torch.float32
+        assert torch.equal(found.texts["embeds"], plain.texts["embeds"][: len(texts)])
+        assert torch.equal(found.texts["pooled"], plain.texts["pooled"][: len(texts)])
     assert len(loads) == 1
     # One more text encodes that text alone.
     more = stored(tmp_path)
@@ -79,7 +79,7 @@ def test_what_an_embedding_depends_on_is_its_key(tmp_path: Path, loads: list[boo
     # In other company the last bits are others.
     together = stored(tmp_path)(TEXTS, max_sequence_length=1, batch_size=3)
     plain = encode_texts(load_for_texts(MINI), TEXTS, max_sequence_length=1, batch_size=3)
-    assert torch.equal(together.pooled, plain.pooled)
+    assert torch.equal(together.texts["pooled"], plain.texts["pooled"])
     stored(tmp_path, t5_8bit=True)(TEXTS, **how)
     assert loads == [False, False, False, True]
     recipe = sampling_recipe(MINI, PARAMS.sample, code="code")
@@ -94,7 +94,7 @@ def test_a_damaged_file_is_encoded_again(tmp_path: Path, loads: list[bool]) -> N
     before = stored(tmp_path)(TEXTS, **how)
     damaged = sorted((tmp_path / "texts").glob("*.safetensors"))[0]
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
-    assert torch.equal(stored(tmp_path)(TEXTS, **how).pooled, before.pooled) and len(loads) == 2
+    assert torch.equal(stored(tmp_path)(TEXTS, **how).texts["pooled"], before.texts["pooled"]) and len(loads) == 2
 
 
 def test_texts_are_bounded_by_what_was_used_longest_ago(tmp_path: Path) -> None:
@@ -127,4 +127,6 @@ def test_with_t5_stage_encode_and_sampling_share_their_texts(tmp_path: Path, loa
     assert at_a_time == 1 and texts_at_a_time(MINI, PARAMS.encode) == PARAMS.encode.batch_size
     encoded = stored(tmp_path, base)(TEXTS, max_sequence_length=16, batch_size=at_a_time)
     _, sampled = load_sampler(base, TEXTS, stored(tmp_path, base))
-    assert len(loads) == 1 and torch.equal(sampled.embeds, encoded.embeds) and sampled.captions == TEXTS
+    assert (
+        len(loads) == 1 and torch.equal(sampled.texts["embeds"], encoded.texts["embeds"]) and sampled.captions == TEXTS
+    )

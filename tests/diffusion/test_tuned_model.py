@@ -11,6 +11,7 @@ import pytest
 
 from anomend.diffusion import tuned_model
 from anomend.diffusion.best_of import BestOf
+from anomend.diffusion.lora_origin import LoraOrigin, read_origin, write_origin
 from anomend.diffusion.stored_sampling import StoredSampler
 from anomend.diffusion.tuned_metrics import model_name, tuned_metrics
 from anomend.params.params import Params
@@ -130,3 +131,42 @@ def test_the_draws_of_the_best_of_n_are_counted_by_group(tmp_path: Path) -> None
         "that is kept, or 80.0 model evaluations; one of the base takes 40. For 1 of them none of 3 was right"
     )
     json.dumps(said)
+
+
+def origin(author: str) -> LoraOrigin:
+    return LoraOrigin(
+        author=author,
+        source="",
+        file="a.safetensors",
+        file_sha256="cd" * 32,
+        layout="kohya",
+        modules=4,
+        rank_min=2,
+        rank_max=2,
+        scale_min=1.0,
+        scale_max=1.0,
+    )
+
+
+def test_whose_lora_it_is_and_which_two_are_compared_is_said(tmp_path: Path) -> None:
+    write_origin(tmp_path, origin("Ann"))
+    assert read_origin(tmp_path) == origin("Ann") and read_origin(tmp_path / "none") is None
+    external = {"train": {"method": "external", "external": {"file": "a.safetensors", "author": "Ann"}}}
+    said = tuned_metrics(
+        of(external), sampler(tmp_path, "tuned", external), 960, {"base": None, "tuned": origin("Ann")}
+    )
+    assert said["tuned_model"].startswith(
+        f"The tuned model is the base with the LoRA of Ann, file a.safetensors, SHA-256 {'cd' * 32}. Copies are"
+    )
+    assert said["loras"] == {"tuned": origin("Ann").as_metrics()} and "names" not in said
+    against = {"sample": {"against": {"file": "b.safetensors", "author": "Bo"}}}
+    both = {"base": origin("Bo"), "tuned": None}
+    said = tuned_metrics(of(against), sampler(tmp_path, "tuned", against), 960, both)
+    assert said["tuned_model"] == (
+        f"Model A is the base with the LoRA of Bo, file a.safetensors, SHA-256 {'cd' * 32}. "
+        "Model B is the base with a LoRA."
+    )
+    assert said["names"] == {"base": "A", "tuned": "B"} and said["loras"] == {"base": origin("Bo").as_metrics()}
+    assert model_name("base", of(against), "ab" * 32) == "mini + LoRA abababababab"
+    assert tuned_model.loras_of(of()) == {"base": None, "tuned": Path("models/lora")}
+    assert tuned_model.loras_of(of(NONE, tuned(**BEST), against)) == {"base": Path("models/against"), "tuned": None}

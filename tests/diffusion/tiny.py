@@ -10,7 +10,7 @@ import torch
 from diffusers import SD3Transformer2DModel
 
 from anomend.diffusion.embeddings import EncodedSet
-from anomend.diffusion.latent_format import LatentFormat
+from anomend.families.latent_format import LatentFormat
 from anomend.params.profiles import merge, read_profile, validated
 from anomend.params.training import TrainParams
 from anomend.training.data import TrainingData
@@ -66,8 +66,10 @@ def encoded_set(count: int, key: int) -> EncodedSet:
         std=torch.full((count, 2, 4, 4, 4), 0.1),
         caption=torch.arange(count) % 2,
         captions=["lying on the grass", "lying on the street"],
-        embeds=torch.randn(2, 3, 16, generator=generator),
-        pooled=torch.randn(2, 8, generator=generator),
+        texts={
+            "embeds": torch.randn(2, 3, 16, generator=generator),
+            "pooled": torch.randn(2, 8, generator=generator),
+        },
         prompts=[("lying on the grass", "lying on the street")[index % 2] for index in range(count)],
     )
 

@@ -44,6 +44,10 @@ NOT_RUN: dict[str, dict[str, str]] = {
         "git filter-repo --invert-paths --path data/survey/CODE.csv": "needs git-filter-repo, and rewrites the history",
         "git push --force --all": "rewrites a remote's history",
     },
+    "docs/families.md": {
+        "dvc exp run -S profile=flux2-klein -S base.revision=0123456789abcdef0123456789abcdef01234567 "
+        "-S collect.source=folder": "needs a GPU and a real commit; tests/test_real_profiles.py runs the profile",
+    },
     "docs/labels.md": {
         "python -m commands.survey_people --labels delete CODE": (
             "needs a code; tests/commands/test_survey_people.py deletes one"

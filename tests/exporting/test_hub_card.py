@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from huggingface_hub import ModelCard, ModelCardData
 
+from anomend.diffusion.bases import BASE_MODELS
 from anomend.exporting.finished_run import FinishedRun
-from anomend.exporting.hub_card import hub_card, seeds_of
+from anomend.exporting.hub_card import guidance_arguments, hub_card, seeds_of
 
 MakeRun = Callable[..., FinishedRun]
 
@@ -152,3 +153,17 @@ def test_who_uses_another_program_is_warned(make_run: MakeRun, train: dict[str, 
     assert sentence in text
     if train.get("use_rslora"):
         assert "| rank, alpha | 4, 8.0: scale 4 |" in text and "dreambooth, rsLoRA" in text
+
+
+@pytest.mark.parametrize(
+    ("base", "scale", "code"),
+    [
+        ("mini", 4.0, "guidance_scale=4.0"),
+        ("flux2-klein", 4.0, "guidance_scale=4.0"),
+        ("z-image", 5.0, "guidance_scale=4.0"),
+        ("qwen-image", 4.0, "true_cfg_scale=4.0, negative_prompt=''"),
+        ("qwen-image", 1.0, "true_cfg_scale=1.0"),
+    ],
+)
+def test_guidance_is_written_as_the_bases_pipeline_takes_it(base: str, scale: float, code: str) -> None:
+    assert guidance_arguments(BASE_MODELS[base], scale) == code

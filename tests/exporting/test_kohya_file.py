@@ -14,7 +14,7 @@ from anomend.diffusion.bases import BASE_MODELS
 from anomend.diffusion.lora import save_lora
 from anomend.exporting.adapters import Adapter, from_diffusers, read_diffusers
 from anomend.exporting.kohya import from_kohya, to_kohya
-from anomend.exporting.kohya_file import ARCHITECTURES, Origin, export_kohya, import_kohya
+from anomend.exporting.kohya_file import ARCHITECTURES, Origin, export_kohya, import_kohya, refuse_other_family
 from tests.exporting.adapted import ATTENTION, SD3, adapted, diffusers_weights
 
 
@@ -100,3 +100,13 @@ def test_every_base_on_the_hub_has_its_architecture_and_the_miniature_is_no_sd3(
     assert {name for name, base in BASE_MODELS.items() if base.revision} <= ARCHITECTURES.keys()
     mini = Origin(base="mini", licence="MIT", resolution=64, prompts=("x",))
     assert mini.metadata()["modelspec.architecture"] == "anomend-mini/lora"
+
+
+@pytest.mark.parametrize("base", ["flux2-klein", "z-image", "qwen-image"])
+def test_other_families_are_refused_though_their_projections_may_have_the_same_names(base: str, tmp_path: Path) -> None:
+    with pytest.raises(
+        ValueError, match=rf"written for Stable Diffusion 3 alone, and the base is {base}: use diffusers'"
+    ):
+        export_kohya(tmp_path, tmp_path / "x.safetensors", Origin(base=base, licence="x", resolution=1, prompts=("x",)))
+    refuse_other_family("sd3.5-large")
+    refuse_other_family("mini")

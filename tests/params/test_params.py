@@ -243,3 +243,31 @@ def test_a_methods_defaults_are_between_the_defaults_and_the_profile() -> None:
     assert (real.learning_rate, real.batch_size, real.class_batch_size) == (1e-4, 4, 16)
     # A quick run lowers them too.
     assert resolved(level="quick", train=NFT).train.steps == 100
+
+
+@pytest.mark.parametrize(
+    ("train", "against", "said"),
+    [
+        ({"method": "external"}, {}, "train.external.file names none: set it, with train.external.author"),
+        ({"external": {"file": "a", "author": "Ann"}}, {}, "train.method = 'dreambooth' does not take one"),
+        ({}, {"file": "a.safetensors"}, "sample.against: file = 'a.safetensors' has no author"),
+        ({}, {"author": "Ann"}, "sample.against: author is set, and file is not"),
+        ({}, {"file": "a", "repository": "ann/lora"}, "repository is set, and revision is not"),
+        ({}, {"file": "a", "repository": "ann/lora", "revision": "main"}, "sample.against.revision = 'main'"),
+        ({}, {"file": "a", "author": "Ann", "revision": "0" * 40}, "revision is set, and repository is not"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_lora_of_another_program_that_is_not_named_whole_is_refused(train: Any, against: Any, said: str) -> None:
+    with pytest.raises(ValueError) as refused:
+        resolved(train=train, sample={"against": against})
+    assert said in str(refused.value) and len(str(refused.value).splitlines()) == 1
+
+
+def test_a_lora_of_the_hub_is_its_owners_and_nothing_is_trained(raw_params: dict[str, Any]) -> None:
+    hub = {"file": "a.safetensors", "repository": "ann/lora", "revision": "0" * 40}
+    params = resolved(train={"method": "external", "external": hub})
+    assert params.train.external.owner == "ann" and params.train.external.origin == f"ann/lora@{'0' * 40}"
+    assert params.train.has_lora and not params.train.makes_lora
+    assert params.class_images.per_prompt == 0 and params.preserved_prompts() == []
+    assert "train.monitor.detector" in params.idle_detectors()

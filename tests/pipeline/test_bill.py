@@ -12,7 +12,7 @@ from anomend.pipeline.costs import read_published
 from anomend.pipeline.work import work_of
 from anomend.project.paths import COSTS
 from tests.conftest import ROOT
-from tests.parameters import params_of, user_params
+from tests.parameters import NAMES, params_of, user_params
 
 PUBLISHED = read_published(ROOT / COSTS)
 MEDIUM = params_of(user_params() | {"profile": "sd35-medium"})
@@ -35,7 +35,7 @@ def test_the_bill_of_a_real_base_without_any_record() -> None:
     assert "3.8 h on H100, 8.6 h on L40S" in summary(bill) and "1,536 samples" in summary(bill)
 
 
-@pytest.mark.parametrize("profile", ["paper", "sd3-medium", "sd35-medium", "sd35-large"])
+@pytest.mark.parametrize("profile", [name for name in NAMES if name != "mini"])
 def test_readme_quotes_the_hours_of_each_real_profile(profile: str) -> None:
     params = params_of(user_params() | {"profile": profile})
     times, _ = total_seconds(make_bill(params, kept={}, records=[], published=PUBLISHED))

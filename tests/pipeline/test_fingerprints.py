@@ -110,8 +110,9 @@ def test_a_changed_constant_makes_exactly_the_stages_stale_that_run_its_module(c
     before, reader = fingerprints(code), Reader(code)
     selected = plugins(params_of(user_params()))
     closures = {name: stage_closure(reader, STAGES[name], selected.get(name, ())).modules for name in FINGERPRINTED}
-    closures[SAMPLER] = reader.closure(SAMPLER_MODULES, LEFT_OUT).modules
-    closures[GUIDED_SAMPLER] = reader.closure(GUIDED_MODULES, LEFT_OUT).modules
+    family = "anomend.families.sd3"
+    closures[SAMPLER] = reader.closure([*SAMPLER_MODULES, family], LEFT_OUT).modules
+    closures[GUIDED_SAMPLER] = reader.closure([*GUIDED_MODULES, family], LEFT_OUT).modules
     closures[DETECTOR] = reader.closure(sorted(selected["measure"]), LEFT_OUT).modules
     files = sorted([*(code / "anomend").rglob("*.py"), *(code / "stages").glob("*.py")])
     assert len(files) > 150

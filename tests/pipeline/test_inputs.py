@@ -51,6 +51,7 @@ def test_every_parameter_that_names_a_file_to_read_is_an_input_with_a_link_that_
     paths |= {f"{section}.detector" for section in ("measure", "class_images", "losers", "train.monitor", "train.nft")}
     paths |= {"collect.base.detector", "collect.base.model", "sample.tuned.best_of.detector"}
     paths |= {"scan.suite", "train.labelled.pictures", "train.labelled.labels"}
+    paths |= {"train.external.file", "sample.against.file"}
     assert set(named_inputs(OWN)) == paths and not paths & pinned
     outs = read_yaml(ROOT / "dvc.yaml")["stages"]["resolve"]["outs"]
     links = {path: options for out in outs for path, options in out.items() if path.startswith(str(INPUT_LINKS))}
@@ -112,7 +113,7 @@ def test_of_a_detector_s_folder_more_counts_than_the_weights_that_its_name_pins(
     assert before["measure"]["detector"].startswith("data/detector sha256:")
     # Preference training alone samples losers.
     assert before["losers"] == {"detector": None}
-    unused = {"nft": {"detector": None}, "labelled": {"pictures": None, "labels": None}}
+    unused = {"nft": {"detector": None}, "labelled": {"pictures": None, "labels": None}, "external": {"file": None}}
     assert before["train"] == {"monitor": {"detector": None}} | unused
     (folder / "config.json").write_text("extra leg")
     assert digests()["measure"] != before["measure"]
@@ -234,3 +235,25 @@ def _without_the_checker() -> dict[str, Any]:
 def test_a_base_whose_files_are_not_here_is_named(project: Path) -> None:
     with pytest.raises(ValueError, match="models/mini, the base that the source base samples, is not on this machine"):
         absent_inputs(project, params(collect={"source": "base"}))
+
+
+def test_a_lora_of_another_program_counts_with_pefts_configuration_and_one_of_the_hub_is_pinned(project: Path) -> None:
+    peft = project / "data/peft"
+    peft.mkdir()
+    for name in ("adapter_model.safetensors", "adapter_config.json", "README.md", "optimizer.pt"):
+        (peft / name).write_text(name)
+    named = {"file": "data/peft", "author": "Ann"}
+
+    def digest() -> Any:
+        both = params(train={"method": "external", "external": named}, sample={"against": named})
+        digests = input_digests(project, both)
+        assert digests["train"]["external"] == digests["sample"]["against"]
+        return digests["train"]["external"]["file"]
+
+    before = digest()
+    (peft / "README.md").write_text("other words")
+    assert digest() == before and before.startswith("data/peft sha256:")
+    (peft / "adapter_config.json").write_text("another alpha")
+    assert digest() != before
+    hub = {"file": "a.safetensors", "repository": "ann/lora", "revision": "0" * 40}
+    assert named_inputs(params(sample={"against": hub}))["sample.against.file"] is None

@@ -108,7 +108,7 @@ def test_texts_encoded_before_the_transformer_is_loaded_give_the_same_images(bas
     settings = {"steps": 2, "guidance_scale": 4.0, "resolution": 64, "max_sequence_length": 77, "batch_size": 1}
     requests = [(prompt, 3) for prompt in prompts]
     pipeline, texts = load_sampler(base_params, prompts)
-    assert pipeline.text_encoder_3 is None and texts.embeds.shape == (3, 154, 32)
+    assert pipeline.text_encoder_3 is None and texts.texts["embeds"].shape == (3, 154, 32)
     apart = list(sample_images(pipeline, requests, texts=texts, **settings))
     pipeline = load_pipeline("rehearsal", str(base), "bfloat16")
     prepare_decoder(pipeline, 64)

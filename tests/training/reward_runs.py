@@ -34,7 +34,7 @@ SMALL: dict[str, Any] = {
 
 def texts() -> TextEmbeddings:
     encoded = encoded_set(2, 1)
-    return TextEmbeddings(PROMPTS, encoded.embeds, encoded.pooled)
+    return TextEmbeddings(PROMPTS, encoded.texts)
 
 
 def drawn(transformer: SD3Transformer2DModel, prompt: str, seed: int) -> Image:
@@ -45,8 +45,8 @@ def drawn(transformer: SD3Transformer2DModel, prompt: str, seed: int) -> Image:
         velocity = transformer(
             hidden_states=noise,
             timestep=torch.tensor([1000.0]),
-            encoder_hidden_states=given.embeds[row : row + 1],
-            pooled_projections=given.pooled[row : row + 1],
+            encoder_hidden_states=given.texts["embeds"][row : row + 1],
+            pooled_projections=given.texts["pooled"][row : row + 1],
         ).sample
     latents = (noise - velocity).reshape(4, 16, 1).expand(-1, -1, 3)
     return (latents * 20 + 128).clamp(0, 255).round().to(torch.uint8).numpy()

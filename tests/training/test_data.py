@@ -41,8 +41,8 @@ def test_a_batch_has_the_caption_and_latents_of_each_sample() -> None:
     assert batch.role.tolist() == [INSTANCE] * 3 + [CLASS] * 2
     for place, (draw,) in enumerate(units):
         encoded = data.of(draw.role)
-        assert torch.equal(batch.embeds[place], encoded.embeds[draw.row % 2])
-        assert torch.equal(batch.pooled[place], encoded.pooled[draw.row % 2])
+        for name, values in encoded.texts.items():
+            assert torch.equal(batch.texts[name][place], values[draw.row % 2])
         # std is 0.1: the drawn latent stays within 6 standard deviations of its own mean.
         assert distances(batch.latents[place], encoded.mean[draw.row]).min() < 0.6
 
@@ -65,8 +65,10 @@ def test_a_batch_in_parts_is_the_batch() -> None:
     whole = make_batch(data, units, seed=7, step=2, flow=FLOW)
     parts = [make_batch(data, units[place::3], seed=7, step=2, flow=FLOW) for place in range(3)]
     for place in range(3):
-        for name in ("latents", "noise", "sigma", "embeds", "role"):
+        for name in ("latents", "noise", "sigma", "role"):
             assert torch.equal(getattr(parts[place], name), getattr(whole, name)[place::3])
+        for name, values in whole.texts.items():
+            assert torch.equal(parts[place].texts[name], values[place::3])
 
 
 def test_another_step_and_another_seed_draw_other_noise() -> None:
@@ -123,8 +125,8 @@ def test_captions_of_your_own_are_paired_by_the_prompt() -> None:
         for pair, (winner, loser) in enumerate(units):
             partners[winner.row].add(losers.prompts[loser.row])
             # Both are predicted for the winner's caption.
-            for values, expected in ((batch.embeds, own.embeds), (batch.pooled, own.pooled)):
-                assert torch.equal(values[2 * pair], expected[winner.row % 2])
-                assert torch.equal(values[2 * pair + 1], expected[winner.row % 2])
+            for name, expected in own.texts.items():
+                assert torch.equal(batch.texts[name][2 * pair], expected[winner.row % 2])
+                assert torch.equal(batch.texts[name][2 * pair + 1], expected[winner.row % 2])
     grass, street = {"lying on the grass"}, {"lying on the street"}
     assert partners == {0: grass, 1: grass, 2: grass, 3: street, 4: grass | street}

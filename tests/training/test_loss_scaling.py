@@ -32,8 +32,10 @@ def larger_latents() -> TrainingData:
         std=torch.full((2, 1, CHANNELS, SIDE, SIDE), 0.1),
         caption=torch.tensor([0, 1]),
         captions=["lying on the grass", "lying on the street"],
-        embeds=torch.randn(2, 3, 16, generator=generator),
-        pooled=torch.randn(2, 8, generator=generator),
+        texts={
+            "embeds": torch.randn(2, 3, 16, generator=generator),
+            "pooled": torch.randn(2, 8, generator=generator),
+        },
         prompts=[("lying on the grass", "lying on the street")[index % 2] for index in range(2)],
     )
     return TrainingData(instance, None, FORMAT)

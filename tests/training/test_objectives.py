@@ -27,8 +27,8 @@ def velocities_by_hand(transformer: torch.nn.Module, batch: Any) -> list[torch.T
         velocity = transformer(
             hidden_states=((1 - sigma) * batch.latents[slot] + sigma * batch.noise[slot])[None],
             timestep=sigma[None] * 1000,
-            encoder_hidden_states=batch.embeds[slot][None],
-            pooled_projections=batch.pooled[slot][None],
+            encoder_hidden_states=batch.texts["embeds"][slot][None],
+            pooled_projections=batch.texts["pooled"][slot][None],
         ).sample
         velocities.append(velocity)
     return velocities

@@ -42,10 +42,10 @@ def test_it_is_the_noise_of_diffusers_own_pipeline() -> None:
         "0001.png": {"source": "drawn_people", "seed": 5},
         "0002.png": base | {"seed": 600_009.0},
     }
-    noise = start_noise(encoded, origins, torch.float32)
+    noise = start_noise(encoded, origins, shape=(4, 8, 8), dtype=torch.float32)
     assert set(noise) == {0, 2}
     assert torch.equal(noise[0], theirs[0]) and torch.equal(noise[2], theirs[1])
-    half = start_noise(encoded, origins, torch.bfloat16)[0]
+    half = start_noise(encoded, origins, shape=(4, 8, 8), dtype=torch.bfloat16)[0]
     assert (
         half.dtype == torch.float32 and torch.equal(half, half.bfloat16().float()) and not torch.equal(half, noise[0])
     )
@@ -61,9 +61,8 @@ def test_from_its_own_noise_an_image_is_what_the_base_predicts() -> None:
     mean, _ = encode_images(pipeline, images, 4)
     names = [f"{index:04d}.png" for index in range(4)]
     encoded = replace(encoded_set(4, 1), ids=names, mean=mean[:, None])
-    own = start_noise(
-        encoded, {n: {"source": "base", "seed": s} for n, s in zip(names, seeds, strict=True)}, torch.float32
-    )
+    origins = {n: {"source": "base", "seed": s} for n, s in zip(names, seeds, strict=True)}
+    own = start_noise(encoded, origins, shape=mean.shape[1:], dtype=torch.float32)
     latents = load_latent_format("mini", str(ROOT / "models" / "mini")).process_in(mean)
 
     def loss(noise: torch.Tensor) -> torch.Tensor:
@@ -72,8 +71,7 @@ def test_from_its_own_noise_an_image_is_what_the_base_predicts() -> None:
             latents=latents,
             noise=noise,
             sigma=sigma,
-            embeds=texts.embeds[[0] * 4],
-            pooled=texts.pooled[[0] * 4],
+            texts=texts.rows([prompt] * 4),
             role=torch.full((4,), INSTANCE),
         )
         with torch.no_grad():
@@ -151,7 +149,7 @@ def test_the_strength_in_units_of_the_bases_loss() -> None:
     strength = with_strength(settings, data, transformer).dpo.beta
 
     # Zero velocity, whose loss is |noise - latents|^2: the noise is known by its keys.
-    class Zero(torch.nn.Module):
+    class SD3Transformer2DModel(torch.nn.Module):
         device, dtype = torch.device("cpu"), torch.float32
 
         def forward(self, hidden_states: torch.Tensor, **_: Any) -> tuple[torch.Tensor]:
@@ -163,7 +161,7 @@ def test_the_strength_in_units_of_the_bases_loss() -> None:
         latents = FORMAT.process_in(images.mean[rows, 0])
         noise = [torch.randn(4, 4, 4, generator=torch_generator(settings.seed, "validation", p)) for p in range(DRAWS)]
         by_hand.append(((torch.stack(noise) - latents) ** 2).mean().item())
-    zero = with_strength(settings, data, Zero()).dpo.beta  # type: ignore[arg-type]
+    zero = with_strength(settings, data, SD3Transformer2DModel()).dpo.beta  # type: ignore[arg-type]
     assert zero == pytest.approx(20 / (sum(by_hand) / 2), rel=1e-5)
     assert strength != zero and 0 < strength < 1000
 

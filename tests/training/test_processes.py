@@ -64,6 +64,17 @@ def test_two_processes_resume(alone: Path, tmp_path: Path, shard: bool) -> None:
     torch.testing.assert_close(weights(tmp_path), weights(alone), atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize(("base", "shard"), [("flux2-klein", True), ("z-image", False), ("qwen-image", True)])
+def test_two_processes_agree_with_one_for_each_family(tmp_path: Path, base: str, shard: bool) -> None:
+    changes = {"base": base, "steps": 3, "target_modules": ["to_q", "to_k", "to_out.0"]}
+    folders = [tmp_path / name for name in ("one", "two")]
+    for processes, folder in enumerate(folders, start=1):
+        done = launch(folder, processes, shard=shard and processes == 2, **changes)
+        assert done.returncode == 0, what_happened(done)
+    assert (folders[1] / "sharded").read_text() == str(shard)
+    torch.testing.assert_close(weights(folders[1], 1), weights(folders[0]), atol=1e-5, rtol=1e-4)
+
+
 def test_a_batch_that_cannot_be_shared_is_refused(tmp_path: Path) -> None:
     done = launch(tmp_path, 2, batch_size=3)
     assert done.returncode != 0 and "cannot be shared evenly by 2 processes" in done.stderr

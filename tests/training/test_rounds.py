@@ -237,4 +237,4 @@ def test_texts_of_the_rounds_are_those_of_their_prompts(tmp_path: Path) -> None:
     trainer.open_round()
     data, given = trainer.data.instance, texts()
     for row, prompt in enumerate(data.prompts):
-        assert torch.equal(data.embeds[data.caption[row]], given.embeds[PROMPTS.index(prompt)])
+        assert torch.equal(data.texts["embeds"][data.caption[row]], given.texts["embeds"][PROMPTS.index(prompt)])

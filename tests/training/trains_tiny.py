@@ -15,9 +15,11 @@ from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
 
 from anomend.diffusion.lora import lora_layers
+from anomend.training.acceleration.blocks import blocks_of
 from anomend.training.loop import LoraTrainer
 from anomend.training.setup import end_together
 from tests.diffusion.tiny import tiny_transformer, train_params, training_data
+from tests.families.tiny_bases import tiny_training
 from tests.training.reward_runs import rounds
 
 
@@ -25,7 +27,7 @@ class Sharding(Accelerator):
     """Shards as accelerate does for FSDP 2: accelerate on a GPU alone, torch on a CPU too."""
 
     def prepare(self, *args: Any, **_: Any) -> Any:
-        for block in args[0].transformer_blocks:
+        for block in blocks_of(args[0]):
             fully_shard(block)
         return fully_shard(args[0])
 
@@ -36,12 +38,14 @@ def main() -> None:
     stop = changes.pop("stop_after", None)
     dtype = getattr(torch, changes.pop("dtype", "float32"))
     accelerator = Sharding(cpu=True) if changes.pop("shard", False) else Accelerator(cpu=True)
+    name = changes.pop("base", None)
+    transformer, data = tiny_training(name) if name else (tiny_transformer(), training_data())
     settings = train_params(**changes)
     torch.set_num_threads(1)
     trainer = LoraTrainer(
-        tiny_transformer().to(dtype),
+        transformer.to(dtype),
         settings,
-        training_data(),
+        data,
         checkpoints=out / "checkpoints",
         accelerator=accelerator,
         rounds=rounds(settings) if settings.by_rewards else None,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from anomend.project.model_words import A_AND_B
 from anomend.verdict.decision import Thresholds, reach_verdict
 from tests.verdict.made import THRESHOLDS, Counts, change, compare, measured, ratio
 
@@ -246,3 +248,19 @@ def test_a_stricter_level_asks_for_more() -> None:
     assert reach_verdict(close, measured(), THRESHOLDS).clauses["diversity"].passed is True
     strict = Thresholds(**{**vars(THRESHOLDS), "level": 0.999})
     assert reach_verdict(close, measured(), strict).clauses["diversity"].passed is None
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_two_loras_are_called_model_a_and_model_b_in_every_sentence(case: str) -> None:
+    changes, of_tuned, *_ = CASES[case]
+    thresholds, survey = replace(THRESHOLDS, min_preference=0.5), {"win_rate_tuned": 0.7, "ci_low": 0.6, "ci_high": 0.8}
+    compared = {**GOOD, **changes}
+    named = reach_verdict(compared, of_tuned, thresholds, words=A_AND_B, survey=survey | {"votes": 90, "n": 9})
+    usual = reach_verdict(compared, of_tuned, thresholds, survey=survey | {"votes": 90, "n": 9})
+    assert named.outcome == usual.outcome
+    for name, clause in named.clauses.items():
+        # The reference of the diversity is worded where it is computed.
+        said = clause.sentence.replace("the base's right images", "")
+        assert not {"base", "tuned"} & set(re.findall(r"[a-z]+", said)), (name, said)
+        assert clause.figure == usual.clauses[name].figure and clause.passed == usual.clauses[name].passed
+    assert "odel B" in " ".join(clause.sentence for clause in named.clauses.values())

@@ -1,7 +1,7 @@
 // Looking at pairs of images: enlarging, comparing, filtering. Without this script the page still shows its examples.
 (() => {
   'use strict';
-  const { folder, outcomes, pairs } = JSON.parse(document.getElementById('pairs').textContent);
+  const { folder, models, outcomes, pairs } = JSON.parse(document.getElementById('pairs').textContent);
   const byNumber = (selector) => document.querySelector(selector);
   const make = (tag, properties = {}, ...children) => {
     const element = Object.assign(document.createElement(tag), properties);
@@ -44,7 +44,7 @@
     const size = viewer.querySelector('.size');
     size.textContent = '';
     images.forEach((image, side) => {
-      const model = ['base', 'tuned'][side];
+      const model = models[side];
       const preview = embedded(pair, side);
       image.alt = `${model} image of '${pair.prompt}', seed ${pair.seed}: ${pair.findings[side]}`;
       image.removeAttribute('src');
@@ -154,7 +154,7 @@
     [0, 1].forEach((side) => {
       const image = make('img', {
         loading: 'lazy',
-        alt: `${['base', 'tuned'][side]} image of '${pair.prompt}', seed ${pair.seed}: ${pair.findings[side]}`,
+        alt: `${models[side]} image of '${pair.prompt}', seed ${pair.seed}: ${pair.findings[side]}`,
         src: embedded(pair, side) ?? (there && address(pair, side)),
       });
       const wrong = !['no anomaly', 'not assessed'].includes(pair.findings[side]);

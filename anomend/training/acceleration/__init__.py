@@ -10,16 +10,17 @@ from typing import Literal
 
 import torch
 from accelerate import Accelerator
-from diffusers import SD3Transformer2DModel
+from diffusers import ModelMixin
 from torch.distributed.tensor import DTensor
 
+from anomend.families.table import family_of
 from anomend.training.acceleration.flat_parameters import flatten
 
 Compilation = Literal["none", "blocks", "whole"]
 
 
 def accelerate_steps(
-    transformer: SD3Transformer2DModel, accelerator: Accelerator, compilation: Compilation
+    transformer: ModelMixin, accelerator: Accelerator, compilation: Compilation
 ) -> tuple[torch.nn.Module, list[torch.nn.Parameter]]:
     """What a training step calls, and what it trains.
 
@@ -37,6 +38,8 @@ def accelerate_steps(
     """
     if accelerator.num_processes > 1 and compilation == "whole":
         raise ValueError("train.compile = whole is for one process: set it to blocks, or train.launcher to []")
+    if compilation == "whole":
+        family_of(transformer).refuse_one_graph()
     if compilation == "blocks":
         from anomend.training.acceleration.blocks import compile_blocks
 

@@ -7,8 +7,9 @@ from types import FunctionType, MethodType
 from typing import Any
 
 import torch
-from diffusers import SD3Transformer2DModel
+from diffusers import ModelMixin
 
+from anomend.families.table import family_of
 from anomend.training.acceleration.compiler import check_compiler, compile_options
 
 Kind = tuple[object, ...]
@@ -32,7 +33,7 @@ _FIXED = frozenset(
 """Guards on the modules' types, attributes and hooks and on the functions they call, which training does not change."""
 
 
-def compile_blocks(transformer: SD3Transformer2DModel) -> None:
+def compile_blocks(transformer: ModelMixin) -> None:
     """Have each block compiled when it is first called, and again for shapes that are new to it.
 
     Blocks of one kind share their compiled code, which saves most of the time and memory of compiling. The modules of
@@ -47,7 +48,7 @@ def compile_blocks(transformer: SD3Transformer2DModel) -> None:
     """
     check_compiler(transformer.device)
     forwards: dict[Kind, Callable[..., Any]] = {}
-    for block in transformer.transformer_blocks:
+    for block in blocks_of(transformer):
         kind = _kind(block)
         if kind not in forwards:
             # A copy: torch keeps compiled code by the function's code object, and without guards on modules it could
@@ -56,6 +57,11 @@ def compile_blocks(transformer: SD3Transformer2DModel) -> None:
                 _copy(type(block).forward), options=compile_options(transformer.device, _guards_to_keep)
             )
         block.forward = MethodType(forwards[kind], block)
+
+
+def blocks_of(transformer: ModelMixin) -> list[torch.nn.Module]:
+    """The transformer's blocks, of all its lists."""
+    return [block for name in family_of(transformer).block_lists for block in transformer.get_submodule(name)]
 
 
 def _kind(block: torch.nn.Module) -> Kind:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from diffusers import SD3Transformer2DModel
+from diffusers import ModelMixin
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch.export import ExportedProgram
 from torch.func import functional_call
@@ -29,7 +29,7 @@ class CapturedTransformer(torch.nn.Module):
     not checked.
     """
 
-    def __init__(self, transformer: SD3Transformer2DModel, flat: torch.nn.Parameter) -> None:
+    def __init__(self, transformer: ModelMixin, flat: torch.nn.Parameter) -> None:
         """
         Args:
             transformer: with its adapter, whose parameters are the parts of `flat`.
@@ -83,7 +83,7 @@ class CapturedTransformer(torch.nn.Module):
 class _OfFlat(torch.nn.Module):
     """The transformer as a function of one tensor with all trained parameters."""
 
-    def __init__(self, transformer: SD3Transformer2DModel) -> None:
+    def __init__(self, transformer: ModelMixin) -> None:
         super().__init__()
         self.transformer = transformer
         self._shapes = {name: value.shape for name, value in transformer.named_parameters() if value.requires_grad}

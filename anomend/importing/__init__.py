@@ -1,0 +1,1 @@
+"""LoRAs that other programs trained: read from their files, or refused in one sentence."""
