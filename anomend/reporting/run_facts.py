@@ -84,7 +84,12 @@ def absent(
 
 def elsewhere(inputs: ReportInputs, rates: Sequence[PromptRates]) -> tuple[str, ...]:
     """What the correction cost elsewhere: other prompts, diversity, copies, and which measures are worse."""
-    sentences = [*_worst_prompt(rates), *_preserved_prompts(inputs.compare), *_other_groups(inputs.compare)]
+    when = ("before", "after") if inputs.words == BASE_AND_TUNED else ("with A", "with B")
+    sentences = [
+        *_worst_prompt(rates),
+        *_preserved_prompts(inputs.compare, when),
+        *_other_groups(inputs.compare, when),
+    ]
     than = "before" if inputs.words == BASE_AND_TUNED else inputs.words.bases
     right, diversity = (_measure(inputs.compare, name) for name in ("diversity_right", "diversity_held_out"))
     if (ratio := right.get("ratio")) is not None:
@@ -108,7 +113,7 @@ def _ratio_interval(measure: Mapping[str, Any]) -> str:
     return f"interval {low} to {high}"
 
 
-def _other_groups(compare: Metrics) -> list[str]:
+def _other_groups(compare: Metrics, when: tuple[str, str]) -> list[str]:
     """A sentence for every group of prompts beside target and held-out ones."""
     sentences = []
     for name, measure in compare.items():
@@ -117,7 +122,7 @@ def _other_groups(compare: Metrics) -> list[str]:
             before, after = metric_text(measure, "base", "rate"), metric_text(measure, "tuned", "rate")
             change = f"{change_text(measure)}, interval {interval_text(measure, 'points')}"
             sentences.append(
-                f"{group.replace('_', ' ').capitalize()}: {before} wrong before, {after} after ({change})."
+                f"{group.replace('_', ' ').capitalize()}: {before} wrong {when[0]}, {after} {when[1]} ({change})."
             )
     return sentences
 
@@ -133,14 +138,15 @@ def _worst_prompt(rates: Sequence[PromptRates]) -> list[str]:
     return [f"The held-out prompt that rose most: {worst.prompt}, from {before} images wrong to {after}."]
 
 
-def _preserved_prompts(compare: Metrics) -> list[str]:
+def _preserved_prompts(compare: Metrics, when: tuple[str, str]) -> list[str]:
     """Held-out prompts that training preserves by class images: how they fare says little about other prompts."""
     preserved, unseen = (_measure(compare, f"anomaly_rate_held_out_{part}") for part in ("preserved", "unseen"))
     if not preserved.get("clusters"):
         return []
 
     def change(part: Mapping[str, Any]) -> str:
-        return f"{metric_text(part, 'base', 'rate')} wrong before, {metric_text(part, 'tuned', 'rate')} after"
+        before, after = metric_text(part, "base", "rate"), metric_text(part, "tuned", "rate")
+        return f"{before} wrong {when[0]}, {after} {when[1]}"
 
     count = preserved["clusters"] + unseen.get("clusters", 0)
     sentences = [

@@ -7,6 +7,7 @@ from typing import Any
 
 from anomend.reporting.inputs import ReportInputs
 from anomend.reporting.rates import PromptRates
+from anomend.reporting.render import render_report
 from anomend.reporting.run_facts import absent, elsewhere, facts, subject
 from anomend.statistics.rate import Rate
 
@@ -83,6 +84,15 @@ def test_a_tuned_model_that_is_not_just_a_lora_is_named_at_the_top(inputs: Repor
     parameters = {**inputs.parameters, "train": inputs.parameters["train"] | {"method": "none"}}
     untrained = replace(sampled, parameters=parameters, train={"lora_sha256": None, "steps": 0})
     assert fact(untrained, "Correction").startswith("Nothing was trained: the base is sampled in another way")
+
+
+def test_two_loras_are_model_a_and_model_b(inputs: ReportInputs) -> None:
+    both = replace(inputs, sampled={"names": {"base": "A", "tuned": "B"}})
+    assert "as diverse as model A's" in told(both) and "before" not in told(both)
+    markdown, page = render_report(both)
+    assert "Model A draws 80.0% of the target images wrong, model B 20.0%" in markdown
+    assert "Model B against model A. Profile" in page and '"models":["A","B"]' in page
+    assert "the tuned model" not in markdown
 
 
 def test_what_there_is_not_takes_one_line() -> None:
