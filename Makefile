@@ -19,7 +19,7 @@ LEVEL ?=
 BASE ?= $(shell git rev-parse --verify --quiet origin/main > /dev/null && echo origin/main || echo main)
 IMAGES ?= .
 
-.PHONY: checker compare-runs confirm clean-samples plan lock lock-check test-docs audit check-cache photograph-models pr-report pr-reproduce report-picture faults repro test test-fast lint format setup paper-images replication pretraining adopt-base rehearsal gpu-check seeds sabotage export-data methods calibration operating-characteristics people-study scan scans survey label docs clean
+.PHONY: checker compare-runs confirm clean-samples plan lock lock-check test-docs audit check-cache photograph-models pr-report pr-reproduce report-picture faults repro test test-fast lint format setup paper-images replication pretraining adopt-base null-base rehearsal gpu-check seeds sabotage export-data methods calibration operating-characteristics people-study scan scans survey label docs clean
 
 repro: $(VENV)/ready
 	@python -m commands.repair_lock
@@ -50,12 +50,13 @@ endif
 	@python -m commands.adopt_scan
 
 # Which stages a run would do, why, and at which cost; nothing runs. PROFILE, LEVEL and SET as for an experiment. TRIAL=1
-# first times a few steps on this machine.
+# first times a few steps on this machine. SCAN=1: what `make scan` would take.
 SET ?=
 TRIAL ?=
+SCAN ?=
 plan: $(VENV)/ready
 	@python -m commands.repair_lock
-	@python -m commands.plan $(if $(PROFILE),--profile "$(PROFILE)") $(if $(LEVEL),--level "$(LEVEL)") $(if $(SET),--set "$(SET)") $(if $(TRIAL),--trial)
+	@python -m commands.plan $(if $(PROFILE),--profile "$(PROFILE)") $(if $(LEVEL),--level "$(LEVEL)") $(if $(SET),--set "$(SET)") $(if $(TRIAL),--trial) $(if $(SCAN),--scan)
 
 test-fast: $(VENV)/ready
 	$(PYTEST) -m "not slow"
@@ -141,9 +142,9 @@ URL ?=
 survey: $(VENV)/ready
 	@python -m commands.survey_server --host "$(HOST)" --port "$(PORT)" $(if $(URL),--url "$(URL)")
 
-# The page on which people label single pictures, likewise.
+# The page on which people label single pictures, likewise; SCAN=1: those that a scan asks for.
 label: $(VENV)/ready
-	@python -m commands.survey_server --labels --host "$(HOST)" --port "$(PORT)" $(if $(URL),--url "$(URL)")
+	@python -m commands.survey_server --labels $(if $(SCAN),--scan) --host "$(HOST)" --port "$(PORT)" $(if $(URL),--url "$(URL)")
 
 # Writes docs/parameters.md from the models that validate the parameters, and docs/dependencies.md from the lock.
 docs: $(VENV)/ready
@@ -190,8 +191,8 @@ people-study: $(VENV)/ready
 	OMP_NUM_THREADS=1 python -m studies.experiments.people
 	OMP_NUM_THREADS=1 python -m studies.experiments.people_intervals
 
-# The miniature's scan at 20 other sets of seeds: does it find the planted defects, and nothing else? Half an hour on one
-# core; resumed if stopped.
+# The miniature's scan at 20 other sets of seeds, of the base and of the null base: does it find the planted defects, and
+# nothing else? An hour on one core; resumed if stopped.
 scans: $(VENV)/ready
 	dvc repro --quiet resolve
 	OMP_NUM_THREADS=1 python -m studies.experiments.scans
@@ -240,7 +241,14 @@ clean-samples: $(VENV)/ready
 
 # Hours on two cores; needed only to change the embedded base.
 pretraining: $(VENV)/ready
-	dvc --cd studies/pretraining repro
+	dvc --cd studies/pretraining repro export
+
+# The base without defects, from models/mini on: some minutes on two cores; resumed if stopped.
+null-base: $(VENV)/ready
+	for stage in code null_base_latents null_base export_null; do dvc --cd studies/pretraining repro -s $$stage || exit 1; done
+	rm -rf models/mini_null
+	cp -rL studies/pretraining/build/mini_null models/mini_null
+	chmod -R u+w models/mini_null
 
 adopt-base: $(VENV)/ready
 	rm -rf models/mini

@@ -23,6 +23,11 @@ def main() -> None:
             print(f"  {_line(row)}")
     print(f"{scan['images']:,} images; {scan['images_fixed_design']:,} in a design without rounds")
     print(f"report: {REPORT / 'scan.html'}")
+    if scan["prompts_waiting"]:
+        print(
+            f"{scan['prompts_waiting']} prompts wait for people's labels of {scan['provenance']['pictures_to_label']}"
+            " pictures: `make label SCAN=1`, then `make scan` again"
+        )
     if scan["proposal"]["target"] is None:
         (PROFILES / f"{NAME}.yaml").unlink(missing_ok=True)
         print(f"no correction is proposed: {scan['proposal']['reason']}")
@@ -34,7 +39,8 @@ def main() -> None:
 
 def _line(row: dict[str, Any]) -> str:
     ends = f"{100 * row['ci_low']:.0f} to {100 * row['ci_high']:.0f}%"
-    return f"{row['status']:<6} {row['prompt']:<40} {row['value']:.0%} ({ends}; {row['k']} of {row['n']})"
+    value = "n/a" if row["value"] is None else f"{row['value']:.0%}"
+    return f"{row['status']:<6} {row['prompt']:<40} {value} ({ends}; {row['k']} of {row['n']})"
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ The record is committed first; then a temporary experiment samples and judges. I
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -74,8 +75,7 @@ def _compute(record: Record) -> str:
     """Run the experiment of a record, copy its results, and return the outcome."""
     name = f"confirmation-{record.attempt:03}"
     subprocess.run([sys.executable, "-m", "dvc", "exp", "remove", "--quiet", name], capture_output=True, check=False)
-    changes = {"sample.first_seed": record.first_seed, "verdict.level": record.verdict["level"]}
-    settings = [word for key, value in changes.items() for word in ("--set-param", f"{key}={value}")]
+    settings = [word for setting in settings_of(record) for word in ("--set-param", setting)]
     ran = subprocess.run([sys.executable, "-m", "dvc", "exp", "run", "--temp", "--name", name, *settings], check=False)
     if ran.returncode:
         raise ValueError(
@@ -89,6 +89,19 @@ def _compute(record: Record) -> str:
         target.parent.mkdir(exist_ok=True)
         write_whole(target, content)
     return str(read_metrics(CONFIRMATIONS / f"{record.attempt:03}" / "verdict.json")["verdict"])
+
+
+def settings_of(record: Record) -> list[str]:
+    """What the experiment sets in params.yaml, in DVC's form: the record's seeds and level, and prompts that have
+    changed since."""
+    prompts = resolve(read_yaml(PARAMS), PROFILES).prompts
+    changed = {
+        f"prompts.{name}": json.dumps(record.prompts.get(name, []), ensure_ascii=False)
+        for name, texts in prompts.model_dump().items()
+        if record.prompts.get(name, []) != texts
+    }
+    changes = {"sample.first_seed": record.first_seed, "verdict.level": record.verdict["level"], **changed}
+    return [f"{key}={value}" for key, value in changes.items()]
 
 
 def _git(*words: str) -> str:

@@ -9,6 +9,8 @@ from anomend.project.model_words import ModelWords, words_in
 from anomend.project.paths import METRICS, REPORT
 
 SHOWN = ("anomaly_rate_target", "anomaly_rate_held_out", "diversity", "ssim_within", "psnr_within")
+SIBLINGS = "anomaly_rate_siblings"
+"""Of runs that have some."""
 
 
 def _line(name: str, effect: dict[str, Any], words: ModelWords) -> str:
@@ -28,7 +30,7 @@ def main() -> None:
     print(f"\nverdict: {verdict['verdict']}{exploratory}")
     for reason in verdict["reasons"]:
         print(f"  - {reason}")
-    for name in SHOWN:
+    for name in (*SHOWN, *([SIBLINGS] if SIBLINGS in compare else [])):
         print(_line(name, compare[name], words))
     print(f"report: {REPORT / 'report.html'} (for a pull request: {REPORT / 'report.md'})")
 

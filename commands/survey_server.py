@@ -19,11 +19,12 @@ from starlette.applications import Starlette
 from anomend.labelling.counting import RaterRules
 from anomend.params.params import Params
 from anomend.params.resolved import load_params
-from anomend.project.paths import LABEL_PAGE, SURVEY_PAGE
+from anomend.project.paths import LABEL_PAGE, SCAN_LABELS, SURVEY_PAGE
 from anomend.surveying.connections import TimedProtocol
 from anomend.surveying.desks import Desk
 from anomend.surveying.exclusion import ExclusionRules
 from anomend.surveying.journals import import_journals
+from anomend.surveying.labels import SCAN_PAGE
 from anomend.surveying.links import addresses
 from anomend.surveying.opening import SECRET, open_labels, open_survey
 from anomend.surveying.overview import Overview, label_exclusion, overview, survey_exclusion
@@ -39,24 +40,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--host", default=LOCAL, help="address to listen on; 0.0.0.0 opens it to the network")
     parser.add_argument("--port", type=int, default=8000, help="port to listen on; 0 takes a free one")
     parser.add_argument("--labels", action="store_true", help="serve the labels' page in place of the survey's")
+    parser.add_argument("--scan", action="store_true", help="with --labels: the pictures that a scan asks for")
     parser.add_argument("--url", help="address under which people reach the page, such as https://survey.example.org")
     parser.add_argument("--researcher-host", default=LOCAL, help="address of the researcher's page")
     parser.add_argument("--researcher-port", type=int, default=0, help="its port; 0 takes a free one")
     options = parser.parse_args(arguments)
     params = load_params()
     desk: Desk = (
-        open_labels(params.label) if options.labels else open_survey(params.survey, secret=os.environ.get(SECRET))
+        open_labels(params.label, scan=options.scan)
+        if options.labels
+        else open_survey(params.survey, secret=os.environ.get(SECRET))
     )
-    app = make_app(LABEL_PAGE if options.labels else SURVEY_PAGE, desk)
+    page = SCAN_LABELS / SCAN_PAGE if options.scan else LABEL_PAGE
+    app = make_app(page if options.labels else SURVEY_PAGE, desk)
     folder = desk.folder or Path()
     try:
         _serve(app, desk, params, options)
     finally:
         if imported := import_journals(desk.journals, folder, desk.as_table):
             what = "labels" if options.labels else "answers"
-            print(
-                f"{len(imported)} {desk.who}s' {what} are in {folder}/: commit them, then run `dvc repro`.", flush=True
-            )
+            again = "make scan" if options.scan else "dvc repro"
+            print(f"{len(imported)} {desk.who}s' {what} are in {folder}/: commit them, then run `{again}`.", flush=True)
 
 
 def _serve(app: Starlette, desk: Desk, params: Params, options: argparse.Namespace) -> None:

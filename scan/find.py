@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from anomend.detectors.table import PROVEN, make_detector
-from anomend.diffusion.model_samplers import model_sampler
-from anomend.measuring.detection import detection_of
-from anomend.measuring.feature_store import FeatureStore
+from anomend.detectors.table import PROVEN
 from anomend.params.resolved import load_params
 from anomend.pictures.sample_store import SampleStore
 from anomend.project import paths
@@ -16,11 +13,13 @@ from anomend.project.dependencies import recorded_fingerprint
 from anomend.project.metric_files import write_metrics
 from anomend.project.run import run_stage
 from anomend.project.shared_folders import shared_folder
+from anomend.scanning.labelled import judged_by_people
 from anomend.scanning.metrics import scan_metrics
-from anomend.scanning.pictures import ScanPictures, block_size, in_rounds
+from anomend.scanning.pictures import judged_by_detector, scan_sampler, write_examples
 from anomend.scanning.rounds import scan
 from anomend.scanning.rules import Rules
 from anomend.scanning.suites import read_suite
+from anomend.surveying.labels import build_scan_labels
 
 
 def main() -> None:
@@ -28,28 +27,25 @@ def main() -> None:
     settings, rules = params.scan, Rules.of(params.scan)
     suite = read_suite(found(settings.suite))
     prompts = [prompt.prompt for prompt in suite.prompts]
-    detector = make_detector(params.measure.detector, params.detectors, params.base.device)
-    if not detector.kinds:
-        raise ValueError(f"measure.detector = {detector.name!r} names no anomalies: a scan needs one that does")
     store = SampleStore(shared_folder(Path.cwd(), paths.SAMPLE_STORE, params.sample.store))
-    sampler = model_sampler(
-        params.base,
-        params.sample,
-        store=store,
-        code=recorded_fingerprint("sampler"),
-        description="scanning",
-        ahead=prompts,
-    )
-    sampler = in_rounds(sampler, prompts, block_size(settings.seeds_per_round, params.sample.batch_size))
-    features = FeatureStore(paths.FEATURE_STORE, params.base.device, detection=detection_of(params))
-    pictures = ScanPictures(sampler=sampler, detector=detector, features=features)
+    sampler = scan_sampler(params, prompts, store=store, code=recorded_fingerprint("sampler"))
     fresh = range(settings.fresh.first_seed, settings.fresh.first_seed + settings.fresh.seeds_per_prompt)
-    seen = scan(prompts, rules, pictures.find, first_seed=settings.first_seed, fresh_seeds=fresh)
-    pictures.write_examples(paths.SCANNED, seen, fresh.start)
-    classes = params.class_images.prompts
-    metrics = scan_metrics(suite, seen, rules, held_out=settings.held_out, class_prompts=classes)
-    about = {"base": params.base.name, "detector": detector.name, "detector_proven": detector.name in PROVEN}
-    write_metrics(paths.METRICS / "scan.json", metrics, {**about, **detector.provenance(), "sampled": sampler.recipe})
+    about: dict[str, object] = {"base": params.base.name, "evidence": settings.evidence, "sampled": sampler.recipe}
+    if settings.evidence == "people":
+        people = judged_by_people(params.label, sampler, found(params.label.labels))
+        seen = scan(prompts, rules, people.find, first_seed=settings.first_seed, fresh_seeds=fresh)
+        build_scan_labels(people.design(seen.waiting), params.label, paths.SCAN_LABELS)
+        about |= people.provenance()
+    else:
+        pictures = judged_by_detector(params, sampler, paths.FEATURE_STORE)
+        seen = scan(prompts, rules, pictures.find, first_seed=settings.first_seed, fresh_seeds=fresh)
+        paths.SCAN_LABELS.mkdir(parents=True, exist_ok=True)
+        name = pictures.detector.name
+        about |= {"detector": name, "detector_proven": name in PROVEN, **pictures.detector.provenance()}
+    write_examples(paths.SCANNED, sampler, seen, fresh.start)
+    proposed = {"held_out": settings.held_out, "siblings": settings.siblings}
+    metrics = scan_metrics(suite, seen, rules, **proposed, class_prompts=params.class_images.prompts)
+    write_metrics(paths.METRICS / "scan.json", metrics, about)
     store.prune_to(params.sample.store_gigabytes, keep=sampler.samples.digest)
 
 

@@ -28,8 +28,9 @@ def main() -> None:
     gold = {} if params.gold is None else read_gold(found(params.gold))
     base, tuned = (read_imagefolder(SAMPLES / model) for model in MODELS)
     tables = []
-    for group, per_prompt in (("target", params.pairs_per_prompt), ("held_out", params.held_out_pairs_per_prompt)):
-        sides = [table[table["group"].eq("target") == (group == "target")] for table in (base, tuned)]
+    elsewhere = params.held_out_pairs_per_prompt
+    for group, per_prompt in (("target", params.pairs_per_prompt), ("held_out", elsewhere), ("siblings", elsewhere)):
+        sides = [table[table["group"].eq(group)] for table in (base, tuned)]
         if per_prompt and len(sides[0]):
             # Drawn as for the judges and the survey: at the same seed, all see the same pairs.
             drawn = choose_pairs(*sides, per_prompt=per_prompt, seed=params.seed)

@@ -52,7 +52,9 @@ def main() -> None:
     plan = look_plan(params)
     prompts = {"target": params.prompts.target, "held_out": params.prompts.held_out}
     rounds = sample_in_rounds(Looks(thresholds_of(params.verdict), plan), prompts, measure)
-    write_metrics(paths.METRICS / "looks.json", rounds.as_metrics(plan), {"shares": list(plan.shares)})
+    write_metrics(
+        paths.METRICS / "looks.json", rounds.as_metrics(plan, params.prompts.siblings), {"shares": list(plan.shares)}
+    )
     print(f"look {rounds.look} of {len(plan.shares)} ({rounds.stopped})")
 
 

@@ -20,7 +20,7 @@ def main() -> None:
         raise ValueError(f"survey.responses = {params.responses!r} is not a folder: make it, or fix the parameter")
     samples = [read_imagefolder(SAMPLES / model) for model in MODELS]
     base, tuned = (table[table["group"] == "target"] for table in samples)
-    held_out = samples[0][samples[0]["group"] != "target"]
+    held_out = samples[0][samples[0]["group"] == "held_out"]
     # Drawn as for the judges: at the same seed, people and judges see the same pairs.
     pairs = choose_pairs(base, tuned, per_prompt=params.pairs_per_prompt, seed=params.seed)
     write_key(SURVEY_KEY, build_survey(pairs, held_out, params, site=SURVEY_PAGE))

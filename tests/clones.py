@@ -22,7 +22,7 @@ from tests.conftest import ROOT
 from tests.warm_python import warm_python
 
 SHRUNK: dict[str, dict[str, Any]] = {
-    "prompts": {"held_out": ["lying on the beach", "standing on the grass"]},
+    "prompts": {"held_out": ["lying on the beach", "standing on the grass"], "siblings": []},
     "collect": {"images": 6},
     "class_images": {"prompts": ["a photo of a person sitting on the grass"], "per_prompt": 4},
     "train": {

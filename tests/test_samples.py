@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.clones import SHRUNK, run, run_queue, set_params, stages_run
+from tests.clones import SHRUNK, metrics, run, run_queue, set_params, stages_run
 
 pytestmark = pytest.mark.slow
 
-NEW = "sitting on the street"
+NEW, SIBLING = "sitting on the street", "lying on the snow"
 EVALUATED = 700000
 """`train.monitor.first_seed`."""
 SETS = ("data/samples/base", "data/samples/tuned", "data/class_images")
@@ -86,6 +86,29 @@ def test_one_more_prompt_samples_its_images_alone(project: Path) -> None:
     assert before and {block["prompt"] for block in made(project)} == {NEW}
     after = hashes(project)
     assert sets.items() <= after.items() and len(after) == len(sets) + 12
+
+
+def test_siblings_are_sampled_alone_and_change_no_clause(project: Path) -> None:
+    run(project, "dvc", "repro", "verdict")
+    before, plain = len(made(project)), metrics(project)
+    set_params(project, {"prompts": {"siblings": [SIBLING]}})
+    run(project, "dvc", "repro", "report")
+    blocks, found = made(project)[before:], metrics(project)
+    # Six seeds in blocks of three, by either model.
+    assert [block["prompt"] for block in blocks] == [SIBLING] * 4 and len({block["recipe"] for block in blocks}) == 2
+    assert found["train"]["lora_sha256"] == plain["train"]["lora_sha256"]
+    assert found["verdict"]["clauses"] == plain["verdict"]["clauses"] and "siblings" not in plain["verdict"]
+    siblings, rate = found["verdict"]["siblings"], found["compare"]["anomaly_rate_siblings"]
+    assert (siblings["prompts"], siblings["pairs"], siblings["base"]) == (1, 6, rate["base"])
+    assert rate["base"] == found["measure_base"]["anomaly_rate_siblings"] and rate["p"] is None
+    for name, effect in plain["compare"].items():
+        if name != "provenance":
+            assert found["compare"][name] == effect, name
+    assert SIBLING in (project / "data/label_design.csv").read_text()
+    report = (project / "report/report.md").read_text()
+    assert "sibling of the target prompts" in report and f"| {SIBLING} | siblings |" in report
+    set_params(project, {"prompts": {"siblings": []}})
+    run(project, "dvc", "repro", "sample_base", "sample_tuned")
 
 
 def test_two_processes_make_the_same_bytes_as_one(project: Path) -> None:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 
+from anomend.labelling.records import COLUMNS
 from anomend.pictures.image_sets import read_imagefolder
 from anomend.project.metric_files import read_metrics
 from anomend.project.yaml_files import read_yaml
@@ -17,7 +20,7 @@ from tests.clones import clone, run, set_params
 
 pytestmark = pytest.mark.slow
 
-SETTINGS = {
+SETTINGS: dict[str, dict[str, Any]] = {
     "sample": {"steps": 2, "batch_size": 4},
     "scan": {"suite": "data/own_suite.csv", "most_seeds": 16},
     "scan.fresh": {"seeds_per_prompt": 4},
@@ -72,6 +75,46 @@ def test_without_a_prompt_to_hold_out_no_profile_is_left(project: Path) -> None:
     assert "3 of 3 prompts are drawn wrong" in said and "no correction is proposed" in said
     assert not (project / "profiles/scanned.yaml").exists()
     assert read_yaml(project / "params.yaml")["profile"] == "mini"
+
+
+def test_people_are_asked_for_labels_and_the_next_scan_decides_with_them(project: Path) -> None:
+    set_params(project, {"scan": {"evidence": "people", "most_seeds": 16}})
+    scan, made = scanned(project), len(blocks(project))
+    # The images of the first round are there from the detector's scan.
+    assert made == len(blocks(project)) and scan["discoveries"] == 0
+    assert scan["prompts_waiting"] == 3 and scan["provenance"]["pictures_to_label"] == 3 * 8
+    said = run(project, "python", "-m", "commands.adopt_scan").stdout
+    assert "3 prompts wait for people's labels of 24 pictures: `make label SCAN=1`" in said
+    assert "wait for people's labels of 24 pictures" in (project / "report/scan.html").read_text()
+    # The key of the page names the same pictures as the design; two raters call all of "lying" wrong, the others right.
+    # After the first round "lying" is found, and its fresh pictures are asked for; the others take one more round.
+    says = {True: ("wrong", "extra_limb"), False: ("nothing", "")}
+    for pictures in (24, 4 + 2 * 8):
+        key = json.loads((project / "data/scan_labels/key.json").read_text())
+        design = pd.read_csv(project / "data/scan_labels/design.csv")
+        asked = {one["picture"] for of_rater in key["raters"].values() for one in of_rater}
+        assert asked == set(design["picture"]) and len(design) == pictures, design
+        rows = [
+            (picture, f"r{rater}", *says["lying" in prompt], "", 5000, key["texts"]["en"], 0, "")
+            for picture, prompt in zip(design["picture"], design["prompt"], strict=True)
+            for rater in (1, 2)
+        ]
+        labels = pd.DataFrame(rows, columns=list(COLUMNS))
+        labels.to_csv(project / f"data/labels/{key['design']}.csv", index=False)
+        scan = scanned(project)
+    assert scan["prompts_waiting"] == 0
+    status = {row["prompt"]: row["status"] for row in scan["prompts"]}
+    assert status == {"lying on the grass": "wrong", "sitting on the snow": "fine", "standing on the snow": "fine"}
+    assert scan["prompts"][0]["fresh"] and (scan["prompts"][0]["k"], scan["prompts"][0]["n"]) == (4, 4)
+    assert list((project / "data/scan_labels").iterdir()) == []
+    # Labels are inputs of this scan alone: nothing runs again without new ones.
+    assert "up to date" in run(project, "dvc", "repro", "scan/dvc.yaml").stdout
+    set_params(project, {"scan": {"evidence": None}})
+
+
+def scanned(project: Path) -> dict[str, Any]:
+    run(project, "dvc", "repro", "scan/dvc.yaml")
+    return read_metrics(project / "metrics/scan.json")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from anomend.comparing.effects import Effects, Resampling
 from anomend.measuring.pairing import pair_by_prompt_and_seed
 from anomend.measuring.rates import AnomalyRate, read_rates
 from anomend.project.paths import MODELS
-from anomend.statistics.effect import insufficient
+from anomend.statistics.effect import Effect, insufficient
 from anomend.statistics.paired import paired_effect
 from anomend.statistics.rate import Rate
 
@@ -32,19 +32,42 @@ def anomaly_effects(images: Mapping[str, pd.DataFrame], measured: Mapping[str, M
     """
     pairs = pair_by_prompt_and_seed(images["base"], images["tuned"], "anomalous", missing=True)
     rates = {model: read_rates(metrics) for model, metrics in measured.items()}
-    effects = {}
-    for group in ("target", "held_out"):
-        rows, name = pairs[pairs["group"] == group], f"anomaly_rate_{group}"
-        base, tuned = (_rate_of(rates[model], group, rows[model]) for model in MODELS)
-        if rows[["base", "tuned"]].isna().any(axis=None):
-            reason = "no detector ran on some images: choose a measure.detector"
-            effects[name] = insufficient(len(rows), rows["prompt"].nunique(), better="lower", reason=reason)
-            continue
-        effect = paired_effect(rows["base"], rows["tuned"], list(rows["prompt"]), better="lower", **how)
-        if base and tuned:
-            effect = replace(effect, base=base.value, tuned=tuned.value, delta=tuned.value - base.value)
-        effects[name] = effect
-    return effects
+    return {f"anomaly_rate_{group}": _group_effect(group, pairs, rates, how) for group in ("target", "held_out")}
+
+
+def _group_effect(group: str, pairs: pd.DataFrame, rates: Mapping[str, list[AnomalyRate]], how: Resampling) -> Effect:
+    rows = pairs[pairs["group"] == group]
+    base, tuned = (_rate_of(rates[model], group, rows[model]) for model in MODELS)
+    if rows[["base", "tuned"]].isna().any(axis=None):
+        reason = "no detector ran on some images: choose a measure.detector"
+        return insufficient(len(rows), rows["prompt"].nunique(), better="lower", reason=reason)
+    effect = paired_effect(rows["base"], rows["tuned"], list(rows["prompt"]), better="lower", **how)
+    if base and tuned:
+        effect = replace(effect, base=base.value, tuned=tuned.value, delta=tuned.value - base.value)
+    return effect
+
+
+def sibling_effect(
+    images: Mapping[str, pd.DataFrame], measured: Mapping[str, Metrics], how: Resampling
+) -> dict[str, dict[str, Any]]:
+    """The change of the anomaly rate on the siblings of the target prompts, for information: no clause, and so no p.
+
+    Args:
+        images: by model, one row per image with `group`, `prompt`, `seed` and `anomalous`.
+        measured: by model, the content of its metric file, which the rates are checked against.
+        how: resampling of the interval.
+
+    Returns:
+        `anomaly_rate_siblings`; nothing where a run has no siblings.
+
+    Raises:
+        ValueError: images and metric file contradict each other.
+    """
+    pairs = pair_by_prompt_and_seed(images["base"], images["tuned"], "anomalous", missing=True)
+    if not (pairs["group"] == "siblings").any():
+        return {}
+    effect = _group_effect("siblings", pairs, {model: read_rates(metrics) for model, metrics in measured.items()}, how)
+    return {"anomaly_rate_siblings": replace(effect, p=None).as_dict()}
 
 
 def held_out_parts(
@@ -92,7 +115,7 @@ def pair_counts(images: Mapping[str, pd.DataFrame]) -> dict[str, dict[str, list[
     base, tuned = (images[model].assign(anomalies=images[model]["anomalies"].fillna("")) for model in MODELS)
     shown = pair_by_prompt_and_seed(base, tuned, "anomalies")
     counts: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    for group in ("target", "held_out"):
+    for group in ("target", "held_out", "siblings"):
         rows, of_group = pairs[pairs["group"] == group], shown[shown["group"] == group]
         if rows.empty or rows[list(MODELS)].isna().any(axis=None):
             continue

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from anomend.comparing.anomalies import anomaly_effects, held_out_parts, pair_counts
+from anomend.comparing.anomalies import anomaly_effects, held_out_parts, pair_counts, sibling_effect
 from anomend.comparing.effects import (
     Effects,
     clip_effects,
@@ -95,6 +95,7 @@ def compare_models(
         effects |= {f"{name}{suffix}": effect for name, effect in of_group.items()}
     adjusted = holm({name: effect.p for name, effect in effects.items()})
     metrics = {name: effect.as_dict() | {"p_holm": adjusted[name]} for name, effect in effects.items()}
+    metrics |= sibling_effect(measured.per_image, measured.metrics, resampling(settings))
     for name, counts in pair_counts(measured.per_image).items():
         metrics[name] |= counts
     metrics |= held_out_parts(measured.per_image, preserved, resampling(settings))

@@ -188,7 +188,8 @@ def _settings(params: Params, **changes: dict[str, Any]) -> dict[str, Any]:
         tuned["against"] = results["sample"]["against"]
     settings = {
         "base": {name: results["base"][name] for name in ("name", "resolution", "dtype", "quantise", "t5_8bit")},
-        "prompts": results["prompts"],
+        # Records from before there were siblings do not name any.
+        "prompts": {name: texts for name, texts in results["prompts"].items() if texts},
         "sample": {name: results["sample"][name] for name in decides} | tuned,
         "verdict": results["verdict"],
         "detector": results["measure"]["detector"],

@@ -16,7 +16,7 @@ from anomend.project.slugs import slug
 
 Sampler = StoredSampler | BestOf
 Seeds = Mapping[str, Mapping[str, int]]
-"""By group (`target`, `held_out`) and prompt, how many seeds are sampled, from the first on."""
+"""By group (`target`, `held_out`, `siblings`) and prompt, how many seeds are sampled, from the first on."""
 
 
 def read_seeds(metrics: Mapping[str, Any]) -> dict[str, dict[str, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from anomend.diffusion.best_of import BestOf, Choice
 from anomend.diffusion.lora_origin import LoraOrigin, read_origin
 from anomend.diffusion.sample_sets import Sampler
 from anomend.params.params import Params
+from anomend.params.prompts import PromptParams
 from anomend.params.tuned import TunedParams
 from anomend.project.model_words import KEY, ModelWords, capital, words_for
 
@@ -62,7 +63,7 @@ def tuned_metrics(params: Params, sampler: Sampler, images: int, origins: Origin
     drawn, metrics = images, {}
     if isinstance(sampler, BestOf):
         drawn = sum(choice.drawn for choice in sampler.choices.values())
-        metrics = _draws(sampler, params.prompts.target)
+        metrics = _draws(sampler, params.prompts)
     per_image = drawn / images
     counts = {
         "images_drawn": drawn,
@@ -77,10 +78,11 @@ def tuned_metrics(params: Params, sampler: Sampler, images: int, origins: Origin
     return {"tuned_model": sentences, **counts, **({"loras": foreign} if foreign else {}), **names}
 
 
-def _draws(sampler: BestOf, targets: Sequence[str]) -> dict[str, Any]:
-    groups: dict[str, list[Choice]] = {"target": [], "held_out": []}
+def _draws(sampler: BestOf, prompts: PromptParams) -> dict[str, Any]:
+    groups: dict[str, list[Choice]] = {"target": [], "held_out": []} | ({"siblings": []} if prompts.siblings else {})
     for (prompt, _), choice in sampler.choices.items():
-        groups["target" if prompt in targets else "held_out"].append(choice)
+        others = "siblings" if prompt in prompts.siblings else "held_out"
+        groups["target" if prompt in prompts.target else others].append(choice)
     by_group = {
         group: {
             "images": len(choices),

@@ -34,7 +34,7 @@ class FinishedRun:
     sampled: Metrics
     """Content of metrics/sample_tuned.json."""
     images_tuned: pd.DataFrame
-    """The tuned model's images: prompt, group ("target" | "held_out"), seed."""
+    """The tuned model's images: prompt, group ("target" | "held_out" | "siblings"), seed."""
 
 
 def read_finished_run(root: Path, lora: Path, params: Params) -> FinishedRun:

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save
 
-from anomend.diffusion.bases import BASE_MODELS
+from anomend.diffusion.base_models import family_of_base
 from anomend.diffusion.lora import WEIGHT_NAME, sort_metadata
 from anomend.exporting.adapters import lora_file, read_diffusers, write_diffusers
 from anomend.exporting.kohya import from_kohya, to_kohya
@@ -86,7 +86,7 @@ def refuse_other_family(base: str) -> None:
     Raises:
         ValueError: it is no Stable Diffusion 3; its projections may have the same names.
     """
-    if BASE_MODELS[base].pipeline != "StableDiffusion3Pipeline":
+    if not family_of_base(base).has_original_names:
         raise ValueError(
             f"the layout of ComfyUI and sd-scripts is written for Stable Diffusion 3 alone, and the base is {base}: "
             f"use diffusers' own file, {WEIGHT_NAME}"

@@ -13,7 +13,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from anomend.diffusion.base_models import BASE_MODELS, base_source
+from anomend.diffusion.base_models import base_source, family_of_base, pinned_revision
 from anomend.exporting.trainer_data import CLASS, INSTANCE, LOSERS, WINNERS, Counts
 from anomend.params.params import Params
 
@@ -66,6 +66,12 @@ def prefers(params: Params, counts: Counts) -> bool:
     return params.train.method == "dpo" and counts.pairs > 0
 
 
+def pipelines_guidance(params: Params) -> float:
+    """`sample.guidance_scale` in the count of the base's pipeline, which the programs take."""
+    (scale,) = family_of_base(params.base.name).guidance(params.sample.guidance_scale).values()
+    return float(scale)
+
+
 def simpletuner(params: Params, counts: Counts, folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Content of config.json and of multidatabackend.json.
 
@@ -106,15 +112,15 @@ def simpletuner(params: Params, counts: Counts, folder: Path) -> tuple[dict[str,
         "disable_bucket_pruning": True,
         "validation_prompt": params.prompts.target[0],
         "validation_resolution": f"{base.resolution}x{base.resolution}",
-        "validation_guidance": params.sample.guidance_scale,
+        "validation_guidance": pipelines_guidance(params),
         "validation_num_inference_steps": params.sample.steps,
         "report_to": "none",
     }
     flavour = FAMILIES[base.name].flavour
     config |= {"model_flavour": flavour} if flavour else {}
     config |= {"ema_decay": train.ema_decay} if train.ema_decay else {}
-    if base.name in BASE_MODELS and BASE_MODELS[base.name].revision and not base.local_folder:
-        config["revision"] = BASE_MODELS[base.name].revision
+    if revision := pinned_revision(base.name, base.local_folder, base.revision):
+        config["revision"] = revision
     if prefers(params, counts):
         # Their loss is half of beta times the gain too, over all latent values (`sum`) or their mean.
         weights = {"beta": dpo.beta, "auto_beta": False, "sft_loss_weight": dpo.instance_loss_weight}
@@ -174,7 +180,7 @@ def ai_toolkit(params: Params, counts: Counts, folder: Path) -> dict[str, Any]:
             "width": base.resolution,
             "height": base.resolution,
             "prompts": params.prompts.target,
-            "guidance_scale": params.sample.guidance_scale,
+            "guidance_scale": pipelines_guidance(params),
             "sample_steps": params.sample.steps,
         },
     }

@@ -47,6 +47,11 @@ class Family(ABC):
     """Whether `train.compile: whole` has been seen to capture the transformer, which must take nothing but tensors and
     constants."""
 
+    converts_layouts: ClassVar[bool] = True
+    """Whether the pipeline's `lora_state_dict` turns other programs' layouts of a LoRA into diffusers'."""
+    has_original_names: ClassVar[bool] = False
+    """Whether `anomend.exporting.original_names` has its original code's names, which ComfyUI and sd-scripts use."""
+
     # Loading.
 
     def pipeline_class(self) -> Any:

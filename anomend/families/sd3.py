@@ -42,6 +42,9 @@ class StableDiffusion3(Family):
     large_text_encoder = ("text_encoder_3", "T5EncoderModel")
     skips_layers = True
     one_graph = True
+    # Its loader takes its own layout alone (0.42.1).
+    converts_layouts = False
+    has_original_names = True
 
     def unneeded_for_texts(self, absent: Collection[str]) -> tuple[str, ...]:
         """A pipeline without T5 takes the width of the text from the transformer."""

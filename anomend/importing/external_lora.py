@@ -63,14 +63,15 @@ def take_external(settings: ExternalLoraParams, parameter: str, params: Params, 
         ValueError: as `check_external`; or tensors are broken, not finite, or do not fit each other or the base.
         FileNotFoundError: as `check_external`.
     """
-    file, family = check_external(settings, parameter, params.base.name), lora_family(params.base.name)
+    base = params.base
+    file, family = check_external(settings, parameter, base.name), lora_family(base.name)
     try:
         sha256 = sha256_of(file.path)
         weights = {key: computable(value, key, file.path) for key, value in load_file(file.path).items()}
         converted = family.in_diffusers_layout(weights)
         layout = layout_of(converted, family)
         adapters = read_adapters(converted, layout, metadata=file.metadata, peft_config=file.peft_config)
-        refuse_other_base(adapters, linear_layers(params.base.name, params.base.local_folder), params.base.name)
+        refuse_other_base(adapters, linear_layers(base.name, base.local_folder, base.revision), base.name)
         remove_lora(folder)
         # In the precision that a LoRA is trained and saved in here; it holds each value of 16 bits.
         write_diffusers({name: Adapter(a.down.float(), a.up.float(), a.scale) for name, a in adapters.items()}, folder)
@@ -133,5 +134,5 @@ def external_lora(parameter: str, params: Params, folder: Path) -> tuple[dict[st
         **origin.as_metrics(),
     }
     base = params.base
-    weights = fingerprint(base.name, base.local_folder)
+    weights = fingerprint(base.name, base.local_folder, base.revision)
     return metrics, {"n": 0, "n_class": 0, "n_losers": 0, "base": base.name, "base_weights": weights}

@@ -1,4 +1,4 @@
-"""What reading a LoRA has to know of a family of bases; a family joins with one entry."""
+"""What reading a LoRA has to know of a family of bases."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from anomend.diffusion.projections import projections_of_any_base
+from anomend.diffusion.base_models import family_of_base
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,23 +39,19 @@ class LoraFamily:
             raise ValueError(f"diffusers' converter for {self.title} cannot read it ({words})") from None
 
 
-SD3 = LoraFamily(
-    title="Stable Diffusion 3",
-    projections=projections_of_any_base,
-    # Its loader takes its own layout alone (0.42.1).
-    converter=None,
-    originals=True,
-)
-FAMILIES: dict[str, LoraFamily] = dict.fromkeys(("mini", "sd3-medium", "sd3.5-medium", "sd3.5-large", "rehearsal"), SD3)
-"""By base."""
-
-
 def lora_family(base: str) -> LoraFamily:
     """The family of a base.
 
     Raises:
-        ValueError: LoRAs of its family cannot be read yet.
+        ValueError: there is no such base.
     """
-    if base not in FAMILIES:
-        raise ValueError(f"LoRAs of other programs for base.name = {base!r} cannot be read yet: use another base")
-    return FAMILIES[base]
+    family = family_of_base(base)
+    return LoraFamily(
+        title=family.title,
+        projections=family.projections,
+        converter=family.pipeline if family.converts_layouts else None,
+        originals=family.has_original_names,
+    )
+
+
+SD3 = lora_family("mini")

@@ -10,8 +10,9 @@ from anomend.project.files import sha256_of, write_whole
 from anomend.project.slugs import slug
 
 DESIGN_COLUMNS = ("picture", "model", "group", "prompt", "seed", "path", "pair", "showings")
-"""picture: SHA-256 of the file; model: base | tuned; group: target | held_out; path: of the sample, in the project;
-pair: the same for the base and the tuned picture of one prompt and seed; showings: raters who are to see it."""
+"""picture: SHA-256 of the file; model: base | tuned; group: target | held_out | siblings, or scan; path: of the sample;
+pair: the same for the base and the tuned picture of one prompt and seed, or for two of a scan; showings: raters who are
+to see it."""
 
 
 def design_table(drawn: pd.DataFrame, *, group: str, showings: int) -> pd.DataFrame:
@@ -19,7 +20,7 @@ def design_table(drawn: pd.DataFrame, *, group: str, showings: int) -> pd.DataFr
 
     Args:
         drawn: the pairs: columns prompt, seed, path_base, path_tuned.
-        group: target | held_out.
+        group: target | held_out | siblings.
         showings: raters who are to see each picture.
 
     Returns:

@@ -21,7 +21,7 @@ Gold = Literal["", "nothing", "wrong"]
 
 @dataclass(frozen=True, kw_only=True)
 class PicturePair:
-    """Both pictures of one prompt and seed, by their SHA-256."""
+    """Both pictures of one prompt and seed, by their SHA-256; in a scan, two pictures of one prompt by the base."""
 
     name: str
     base: str

@@ -120,7 +120,8 @@ class SampleParams(Section):
     target_seeds_per_prompt: int = Field(ge=1, description="Images per target prompt.")
     held_out_seeds_per_prompt: int = Field(
         ge=1,
-        description="Images per held-out prompt: fewer are enough, because there are more of these prompts.",
+        description="Images per held-out prompt, and per sibling: fewer are enough, because there are more of these "
+        "prompts.",
     )
     first_seed: Seed = Field(description="Seed of the first image of each prompt; the next ones count up.")
     steps: int = Field(ge=1, le=1000, description="Sampling steps.")

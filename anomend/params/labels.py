@@ -20,7 +20,7 @@ class LabelParams(Section):
         "wrong); every rater sees all of them."
     )
     pairs_per_prompt: int = Field(ge=1, description="Pairs per target prompt of which both pictures are labelled.")
-    held_out_pairs_per_prompt: int = Field(ge=0, description="Pairs per held-out prompt, likewise.")
+    held_out_pairs_per_prompt: int = Field(ge=0, description="Pairs per held-out prompt and per sibling, likewise.")
     raters: int = Field(ge=1, le=1000, description="Number of raters; each has a link and a balanced share.")
     raters_per_picture: int = Field(ge=1, description="How many of the raters see each picture.")
     repeats: int = Field(

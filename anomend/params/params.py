@@ -88,7 +88,7 @@ class Params(Section):
         class_prompts = self.class_images.prompts if self.class_images.per_prompt else []
         watched = self.train.monitor.held_out_prompts
         negative = [] if self.sample.tuned.negative_prompt is None else [self.sample.tuned.negative_prompt]
-        return list(dict.fromkeys([*self.prompts.target, *self.prompts.held_out, *class_prompts, *watched, *negative]))
+        return list(dict.fromkeys([*self.prompts.sampled, *class_prompts, *watched, *negative]))
 
     def preserved_prompts(self) -> list[str]:
         """Held-out prompts that training sees: class images show the same. What they cost is not what others cost."""
@@ -200,6 +200,8 @@ class Params(Section):
                 f"class_images.prompts holds {shared[0]!r}, a held-out prompt: training on it would hide what the "
                 "correction costs"
             )
+        self.prompts.refuse_siblings("class_images.prompts", self.class_images.prompts)
+        self.prompts.refuse_siblings("train.monitor.held_out_prompts", self.train.monitor.held_out_prompts)
         preserved, held_out = self.preserved_prompts(), self.prompts.held_out
         if 2 * len(preserved) > len(held_out):
             raise ValueError(

@@ -17,6 +17,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from anomend.params.params import Params
+from anomend.params.prompts import PromptParams
 from anomend.params.types import Section, bounds
 from anomend.project.yaml_files import read_yaml
 
@@ -43,6 +44,9 @@ def merge(values: Mapping[str, Any], changes: Mapping[str, Any], section: Any = 
         nested = field is not None and is_section(field.annotation)
         both = isinstance(inner, Mapping) and isinstance(change, Mapping)
         merged[key] = merge(inner, change, field.annotation) if nested and both else change  # type: ignore[arg-type, union-attr]
+    if section is PromptParams and "target" in changes and "siblings" not in changes:
+        # Siblings are of one target: those of another one would say nothing.
+        merged["siblings"] = []
     return merged
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from anomend.params.types import Rate, Section, Seed, Text
+
+LEAST_LABELLED = 4
 
 
 class FreshParams(Section):
@@ -21,6 +25,11 @@ class ScanParams(Section):
         description="The prompts: a grammar (.yaml), whose combinations are all scanned, or a list (.csv) with a "
         "column `prompt` and one column per factor, such as pose and place."
     )
+    evidence: Literal["detector", "people"] = Field(
+        default="detector",
+        description="What tells anomalous images from right ones: `measure.detector`, or people, who label what a scan "
+        "asks for (docs/scan.md); `label` says how many of them and whose labels count.",
+    )
     limit: Rate = Field(gt=0, lt=1, description="A prompt is wrong if its anomaly rate is shown to be above this.")
     worth: Rate = Field(
         gt=0, lt=1, description="A prompt is fine, and sampled no further, once its rate is shown to be below this."
@@ -35,6 +44,13 @@ class ScanParams(Section):
     most_seeds: int = Field(ge=1, le=10_000, description="Images after which a prompt stays unsettled.")
     first_seed: Seed = Field(description="Seed of the first image of each prompt.")
     held_out: int = Field(ge=1, le=1000, description="Held-out prompts that are proposed with the target prompts.")
+    siblings: int = Field(
+        default=2,
+        ge=0,
+        le=1000,
+        description="Siblings (the same pose elsewhere) that are proposed as prompts.siblings; as many others or more "
+        "are left to be held out.",
+    )
     fresh: FreshParams
 
     @model_validator(mode="after")
@@ -49,4 +65,11 @@ class ScanParams(Section):
                 f"scan.most_seeds = {self.most_seeds} must be a multiple of scan.seeds_per_round = "
                 f"{self.seeds_per_round}: rounds are whole"
             )
+        counts = {"seeds_per_round": self.seeds_per_round, "fresh.seeds_per_prompt": self.fresh.seeds_per_prompt}
+        for name, count in counts.items():
+            if self.evidence == "people" and (count % 2 or count < LEAST_LABELLED):
+                raise ValueError(
+                    f"scan.{name} = {count} must be even, and {LEAST_LABELLED} or more, where scan.evidence is people: "
+                    "a rater sees pictures in pairs"
+                )
         return self

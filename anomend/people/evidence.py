@@ -17,6 +17,8 @@ from anomend.statistics.dawid_skene import UNSURE, RaterErrors
 
 Evidence = Literal["people", "people+machine"]
 GROUPS = ("target", "held_out")
+SIBLINGS = "siblings"
+"""A group that not every run has."""
 MIN_SHARED = 20
 """Fewer pictures that two raters saw, or gold pictures, do not tell how often raters err."""
 NO_LABELS = "nobody has labelled a picture of this run yet (docs/people.md)"
@@ -51,6 +53,7 @@ def people_metrics(
         missing is None, with a `reason`; `caution` says why rates decide nothing.
     """
     answers = read_answers(labels, pictures)
+    groups = [*GROUPS, *([SIBLINGS] if (pictures["group"] == SIBLINGS).any() else [])]
     seen = (answers.of_design >= 0).any(axis=1)
     asked = int((answers.pictures["picture"] != "").sum())
     metrics: dict[str, Any] = {
@@ -65,7 +68,7 @@ def people_metrics(
         "repeats": repeat_consistency(labels, seed=seed, resamples=resamples),
     }
     if not seen.any():
-        rates = {f"anomaly_rate_{group}": {"base": None, "tuned": None, "reason": NO_LABELS} for group in GROUPS}
+        rates = {f"anomaly_rate_{group}": {"base": None, "tuned": None, "reason": NO_LABELS} for group in groups}
         return metrics | {"raters": [], **rates}
     errors = errors_of(answers)
     metrics["raters"] = [
@@ -79,7 +82,7 @@ def people_metrics(
         for place, rater in enumerate(answers.raters)
     ]
     kinds = {kind: read_answers(labels, pictures, kind_code(kind)) for kind in kinds_in(labels)}
-    for group in GROUPS:
+    for group in groups:
         pairs = labelled_pairs(answers, errors, group, machine)
         entry = _group(pairs) | majority_rates(answers, group)
         entry["kinds"] = _kinds(kinds, errors, answers.raters, group) if entry["tuned"] is not None else []

@@ -32,20 +32,25 @@ COLLECTED_BASE = "collect.base.model"
 """The base's folder where the source `base` samples it; not a parameter, but treated like one."""
 SAMPLING = "collect.base.sampling"
 """Parameters of other sections that decide what that source samples."""
+SCAN_LABELS = "scan.labels"
+"""The folder of labels, where people judge a scan; likewise not a parameter."""
+SCAN_LABELLING = "scan.labelling"
+"""The parameters of `label` then."""
 COUNTED: dict[str, tuple[str, ...]] = {
     "base.local_folder": FILES,
     COLLECTED_BASE: FILES,
     "survey.responses": (".csv",),
     "label.labels": (".csv",),
+    SCAN_LABELS: (".csv",),
     "train.labelled.labels": (".csv",),
     "train.external.file": (".safetensors", ".json"),
     "sample.against.file": (".safetensors", ".json"),
 }
 """Endings of the files that count in a folder, by its parameter; in other folders all count. Hidden files do not, nor
 do those in which DVC notes what it tracks."""
-OF_THE_SCAN = ("scan.suite",)
+OF_THE_SCAN = ("scan.suite", SCAN_LABELS)
 """Inputs that the scan's own pipeline reads, which says what is missing: the main pipeline runs without them."""
-MAY_BE_EMPTY = ("survey.responses", "label.labels")
+MAY_BE_EMPTY = ("survey.responses", "label.labels", SCAN_LABELS)
 """Folders that may be empty: a survey that nobody has answered yet, pictures that nobody has labelled."""
 DIGESTS = CHECKPOINTS / "digests.json"
 
@@ -72,6 +77,7 @@ def named_inputs(params: Params) -> dict[str, str | None]:
         "label.labels": params.label.labels,
         "label.gold": params.label.gold,
         "scan.suite": params.scan.suite,
+        SCAN_LABELS: params.label.labels if params.scan.evidence == "people" else None,
         "train.labelled.pictures": params.train.labelled.pictures if labelled else None,
         "train.labelled.labels": params.train.labelled.labels if labelled else None,
         # Not a file of the hub, which is pinned by its commit.
@@ -97,7 +103,8 @@ def input_digests(root: Path, params: Params) -> dict[str, Any]:
             digest = folder_digest(path, known, endings=COUNTED.get(parameter), label=parameter) if here else None
             digests[parameter] = f"{_head(named)}{digest[:32]}" if digest else recorded.get(parameter)
     known.keep()
-    return _nested(digests | {SAMPLING: _sampling(params)})
+    labelling = split(params)[0]["label"] if params.scan.evidence == "people" else None
+    return _nested(digests | {SAMPLING: _sampling(params), SCAN_LABELLING: labelling})
 
 
 def absent_inputs(root: Path, params: Params) -> list[str]:

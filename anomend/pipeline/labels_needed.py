@@ -27,11 +27,13 @@ class PairsPerPrompt:
 
     target: int
     held_out: int
+    """Of a held-out prompt, and of a sibling."""
 
     def labels(self, params: Params) -> int:
         """All labels, with the raters that see each picture."""
         prompts = params.prompts
-        pairs = self.target * len(prompts.target) + self.held_out * len(prompts.held_out)
+        others = len(prompts.held_out) + len(prompts.siblings)
+        pairs = self.target * len(prompts.target) + self.held_out * others
         return 2 * pairs * params.label.raters_per_picture
 
 

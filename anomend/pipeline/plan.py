@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from anomend.pipeline.fingerprints import RESOLVE
-from anomend.pipeline.inputs import SAMPLING
+from anomend.pipeline.inputs import SAMPLING, SCAN_LABELLING
 from anomend.pipeline.resolved_files import as_text
 from anomend.project.paths import CODE, INPUTS, RESOLVED
 
 Values = Mapping[str, Any]
 LOOKS = "looks"
+FINGERPRINTS = "code"
+"""The stage of a pipeline of its own that writes what `resolve` writes for the main one."""
 OTHER_SEEDS = (
     "it has never run",
     "prompts",
@@ -41,12 +43,18 @@ class Planned:
     """What changed. A stage that only follows others may be skipped after all, where these write what they wrote."""
 
 
-def plan(root: Path, files: Mapping[Path, Values]) -> list[Planned]:
-    """The stages of the main pipeline that would run, in their order.
+MAIN, SCAN = Path("dvc.yaml"), Path("scan/dvc.yaml")
+"""Pipelines that can be planned."""
+
+
+def plan(root: Path, files: Mapping[Path, Values], pipeline: Path = MAIN) -> list[Planned]:
+    """The stages of a pipeline that would run, in their order.
 
     Args:
         root: the project.
-        files: the content that `resolve` would write (`anomend.pipeline.resolved_files.resolved_values`).
+        files: the content that `resolve` would write (`anomend.pipeline.resolved_files.resolved_values`), and the
+            fingerprints of the pipeline's code, if it has a file of its own.
+        pipeline: its file.
 
     Raises:
         ValueError: DVC cannot read the pipeline.
@@ -56,7 +64,7 @@ def plan(root: Path, files: Mapping[Path, Values]) -> list[Planned]:
 
     try:
         with Repo(str(root)) as repo, repo.lock:
-            stages = [stage for stage in repo.index.stages if Path(stage.path_in_repo) == Path("dvc.yaml")]
+            stages = [stage for stage in repo.index.stages if Path(stage.path_in_repo) == pipeline]
             return _planned(_in_order(stages), files)
     except DvcException as error:
         raise ValueError(f"DVC cannot read the pipeline: {error}") from error
@@ -84,8 +92,8 @@ def _planned(stages: list[Any], files: Mapping[Path, Values]) -> list[Planned]:
     planned: list[Planned] = []
     rewritten: dict[str, str] = {}
     for stage in stages:
-        # A frozen stage keeps its outputs, whatever changed.
-        if stage.name == RESOLVE or stage.frozen:
+        # A frozen stage keeps its outputs, whatever changed; what these would write is known.
+        if stage.name in (RESOLVE, FINGERPRINTS) or stage.frozen:
             continue
         reasons = [*_changes(stage, files, rewritten), *_follows(stage, rewritten)]
         if reasons:
@@ -127,7 +135,7 @@ def _value_changes(path: Path, dep: Any, values: Values) -> list[str]:
     differences = [
         each for key in dep.params for each in _differences(key, recorded.get(key, ABSENT), _leaf(values, key))
     ]
-    if path == CODE:
+    if path.name == CODE.name:
         return ["its code"] if differences else []
     if path == INPUTS:
         return [_input_change(key, old, new) for key, old, new in differences]
@@ -137,6 +145,10 @@ def _value_changes(path: Path, dep: Any, values: Values) -> list[str]:
 def _input_change(key: str, old: Any, new: Any) -> str:
     if key == SAMPLING:
         return "whether it samples the base"
+    if key == SCAN_LABELLING:
+        return "whether people judge it"
+    if key.startswith(f"{SCAN_LABELLING}."):
+        return f"label.{key.removeprefix(f'{SCAN_LABELLING}.')}: {old} -> {new}"
     parameter = key.removeprefix(f"{SAMPLING}.")
     return f"the files of {key}" if parameter == key else f"{parameter}: {old} -> {new}"
 

@@ -13,6 +13,7 @@ PROFILES = Path("profiles")
 RESOLVED = Path("resolved/params.json")
 RUN_SETTINGS = Path("resolved/run.json")
 CODE = Path("resolved/code.json")
+SCAN_CODE = Path("scan/resolved/code.json")
 INPUTS = Path("resolved/inputs.json")
 INPUT_LINKS = Path("resolved/links")
 """Links to the files and folders that parameters name; git ignores them."""
@@ -41,6 +42,8 @@ LABEL_ANSWERS = DATA / "label_answers"
 LABEL_PAGE = Path("labelling")
 RATER_KEY = Path(".rater_key")
 """Hashes the ids that other tools give to raters; git ignores it."""
+SCAN_LABELS = DATA / "scan_labels"
+"""What people are to label for a scan: design, page and key; empty where there is nothing to label."""
 SCANNED = DATA / "scanned"
 """Pictures of a scan, right and wrong ones of each prompt."""
 PAPER_JUDGES = DATA / "paper" / "judges.csv"

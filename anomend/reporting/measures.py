@@ -13,6 +13,7 @@ MEASURES = {
     "anomaly_rate_held_out": "Anomaly rate, held-out prompts",
     "anomaly_rate_held_out_preserved": "Anomaly rate, held-out prompts with class images",
     "anomaly_rate_held_out_unseen": "Anomaly rate, held-out prompts that training never saw",
+    "anomaly_rate_siblings": "Anomaly rate, siblings of the target prompts",
     "ssim_within": "SSIM within the set",
     "psnr_within": "PSNR within the set (dB)",
     "diversity": "Diversity",

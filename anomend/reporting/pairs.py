@@ -9,6 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from anomend.reporting.rates import ORDER
+
 KEYS = ["prompt", "seed"]
 MAX_PAIRS = 100
 
@@ -40,7 +42,7 @@ class ImagePair:
 
     prompt: str
     group: str
-    """target | held_out."""
+    """target | held_out | siblings."""
     seed: int
     base: AssessedImage
     tuned: AssessedImage
@@ -77,7 +79,7 @@ def first_pairs(pairs: pd.DataFrame, per_prompt: int, max_pairs: int = MAX_PAIRS
         per_prompt: pairs per prompt; fewer where `max_pairs` requires it.
         max_pairs: pairs in all.
     """
-    ordered = pairs.assign(held_out=pairs["group"] != "target").sort_values(["held_out", *KEYS])
+    ordered = pairs.assign(place=pairs["group"].map(ORDER.index)).sort_values(["place", *KEYS])
     per_prompt = max(1, min(per_prompt, max_pairs // ordered["prompt"].nunique()))
     first = ordered.groupby("prompt", sort=False).head(per_prompt).head(max_pairs)
     return [_pair(row) for row in first.to_dict("records")]
@@ -85,7 +87,7 @@ def first_pairs(pairs: pd.DataFrame, per_prompt: int, max_pairs: int = MAX_PAIRS
 
 def all_pairs(pairs: pd.DataFrame) -> list[ImagePair]:
     """Every pair, the target prompts first, then by prompt and seed."""
-    ordered = pairs.assign(held_out=pairs["group"] != "target").sort_values(["held_out", *KEYS])
+    ordered = pairs.assign(place=pairs["group"].map(ORDER.index)).sort_values(["place", *KEYS])
     return [_pair(row) for row in ordered.to_dict("records")]
 
 

@@ -11,12 +11,14 @@ from anomend.reporting.inputs import Metrics
 from anomend.reporting.tables import Table
 
 GROUPS = (("target", "Target prompts"), ("held_out", "Held-out prompts"))
+SIBLINGS = ("siblings", "Siblings of the target")
+"""Of runs that have some."""
 
 
 def people_table(people: Metrics, words: ModelWords = BASE_AND_TUNED) -> Table:
     """The rates of wrong pictures by people's labels, corrected for the raters' errors."""
     rows = []
-    for group, label in GROUPS:
+    for group, label in (*GROUPS, *([SIBLINGS] if "anomaly_rate_siblings" in people else [])):
         rate = people.get(f"anomaly_rate_{group}") or {}
         change = metric_text(rate, "delta", "points")
         if rate.get("ci_low") is not None:

@@ -9,6 +9,9 @@ from typing import Any
 from anomend.measuring.rates import read_rates
 from anomend.statistics.rate import Rate
 
+ORDER = ("target", "held_out", "siblings")
+"""Groups of prompts, in which a reader meets them."""
+
 
 @dataclass(frozen=True)
 class PromptRates:
@@ -21,7 +24,7 @@ class PromptRates:
 
 
 def prompt_rates(measure_base: Mapping[str, Any], measure_tuned: Mapping[str, Any]) -> list[PromptRates]:
-    """Rates of every prompt, target prompts first, then in alphabetical order.
+    """Rates of every prompt: target prompts, held-out prompts, siblings, each in alphabetical order.
 
     Args:
         measure_base: content of metrics/measure_base.json.
@@ -42,5 +45,5 @@ def prompt_rates(measure_base: Mapping[str, Any], measure_tuned: Mapping[str, An
             base=base[prompt].rate if prompt in base else None,
             tuned=tuned[prompt].rate if prompt in tuned else None,
         )
-        for prompt in sorted(groups, key=lambda name: (groups[name] != "target", name))
+        for prompt in sorted(groups, key=lambda name: (ORDER.index(groups[name]), name))
     ]

@@ -15,6 +15,8 @@ from anomend.reporting.tables import RATE, Table
 
 CHECKER = "anatomy"
 """The judge that is the detector of drawn people in another role."""
+OTHER_GROUPS = {"siblings": "Siblings of the target prompts, which training never saw"}
+"""Groups of prompts beside target and held-out ones, in words."""
 TOLD = ("target", "held_out", "held_out_preserved", "held_out_unseen")
 """Groups of prompts that have sentences or numbers of their own."""
 
@@ -122,14 +124,14 @@ def _other_groups(compare: Metrics, when: tuple[str, str]) -> list[str]:
             before, after = metric_text(measure, "base", "rate"), metric_text(measure, "tuned", "rate")
             change = f"{change_text(measure)}, interval {interval_text(measure, 'points')}"
             sentences.append(
-                f"{group.replace('_', ' ').capitalize()}: {before} wrong {when[0]}, {after} {when[1]} ({change})."
+                f"{OTHER_GROUPS.get(group, group)}: {before} wrong {when[0]}, {after} {when[1]} ({change})."
             )
     return sentences
 
 
 def _worst_prompt(rates: Sequence[PromptRates]) -> list[str]:
     """The held-out prompt that rose most, which the mean over prompts may hide; in counts, which subtract."""
-    prompts = [prompt for prompt in rates if prompt.group != "target" and prompt.base and prompt.tuned]
+    prompts = [prompt for prompt in rates if prompt.group == "held_out" and prompt.base and prompt.tuned]
     rises = [(prompt.tuned.value - prompt.base.value, prompt) for prompt in prompts if prompt.base and prompt.tuned]
     rise, worst = max(rises, key=lambda each: each[0], default=(0.0, None))
     if rise <= 0 or worst is None or worst.base is None or worst.tuned is None:

@@ -51,7 +51,7 @@ def render_scan(scan: Row, examples: pd.DataFrame) -> str:
     factors = list(rows[0]["levels"])
     template = html_environment().get_template("scan.html.jinja")
     return template.render(
-        summary=summary(scan),
+        summary=[*summary(scan), *_waiting(scan)],
         caution=_caution(scan["provenance"]),
         map=heat_map(rows, anchors),
         factors=(factors[0], factors[1]),
@@ -97,13 +97,13 @@ def summary(scan: Row) -> list[str]:
 def _cell(rows: Sequence[Row], anchors: Mapping[str, str]) -> Cell:
     if not rows:
         return Cell(rate=None, sign="", status="none", detail="", anchor="")
-    worst = min(rows, key=lambda row: (list(SIGNS).index(row["status"]), -row["value"]))
+    worst = min(rows, key=lambda row: (list(SIGNS).index(row["status"]), -(row["value"] or 0.0)))
     worst = next((row for row in rows if row["status"] == "wrong"), worst)
     detail = _sentence(worst)
     if len(rows) > 1:
         detail = f"{len(rows)} prompts, the worst: {detail}"
     return Cell(
-        rate=sum(row["value"] for row in rows) / len(rows),
+        rate=_mean([row["value"] for row in rows]),
         sign=SIGNS[worst["status"]],
         status=worst["status"],
         detail=detail,
@@ -111,7 +111,15 @@ def _cell(rows: Sequence[Row], anchors: Mapping[str, str]) -> Cell:
     )
 
 
+def _mean(values: Sequence[float | None]) -> float | None:
+    """Of the values that are known; None without any."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
 def _sentence(row: Row) -> str:
+    if row["value"] is None:
+        return f"{row['prompt']}: nobody has labelled its pictures yet"
     return (
         f"{row['prompt']}: {number_text(row['value'], 'rate')} anomalous ({row['k']} of {row['n']}), 95% interval "
         f"{interval_text(row, 'rate')}; {WORDS[row['status']]}"
@@ -120,10 +128,10 @@ def _sentence(row: Row) -> str:
 
 def _in_order(rows: Sequence[Row], factor: str) -> list[str]:
     """Levels by their mean rate, the worst first."""
-    rates: dict[str, list[float]] = {}
+    rates: dict[str, list[float | None]] = {}
     for row in rows:
         rates.setdefault(row["levels"][factor], []).append(row["value"])
-    return sorted(rates, key=lambda level: (-sum(rates[level]) / len(rates[level]), level))
+    return sorted(rates, key=lambda level: (-(_mean(rates[level]) or 0.0), level))
 
 
 def _prompt_table(rows: Sequence[Row]) -> Table:
@@ -131,7 +139,7 @@ def _prompt_table(rows: Sequence[Row]) -> Table:
         (
             row["prompt"],
             f"{SIGNS[row['status']]} {WORDS[row['status']]}",
-            number_text(row["value"], "rate"),
+            number_text(row["value"], "rate", "no labels yet"),
             interval_text(row, "rate"),
             f"{row['k']} of {row['n']}" + (" fresh" if row["fresh"] else ""),
         )
@@ -180,6 +188,7 @@ def _proposal(proposal: Row) -> Row | None:
     return {
         "target": proposal["target"],
         "later": proposal["later"],
+        "siblings": proposal["siblings"],
         "held_out": Table(
             ("held-out prompt", "related by"),
             tuple((row["prompt"], KINDS[row["kind"]]) for row in proposal["held_out"]),
@@ -237,7 +246,24 @@ def _method(scan: Row) -> list[str]:
     ]
 
 
+def _waiting(scan: Row) -> list[str]:
+    """What people have to do before the scan can go on."""
+    if not scan["prompts_waiting"]:
+        return []
+    pictures = scan["provenance"]["pictures_to_label"]
+    return [
+        f"{scan['prompts_waiting']} prompts wait for people's labels of {pictures} pictures: `make label SCAN=1` shows "
+        "these, and `make scan` then goes on."
+    ]
+
+
 def _caution(provenance: Row) -> str | None:
+    if provenance["evidence"] == "people":
+        return (
+            f"People decide, {provenance['raters_per_picture']} per picture. A picture on which they differ, or of "
+            "which one is not sure, counts as right where a prompt is to be shown wrong, and as wrong where it is to "
+            "be shown fine. What all of them overlook is not in these rates."
+        )
     if provenance["detector_proven"]:
         return None
     return (

@@ -59,9 +59,13 @@ def factor_effects(suite: Suite, tallies: Mapping[str, Tally]) -> Effects:
         tallies: of each prompt, by its text.
     """
     columns = [(factor, level) for factor, levels in suite.factors.items() for level in levels]
-    used = np.array([[prompt.levels[factor] == level for factor, level in columns] for prompt in suite.prompts])
-    k = np.array([tallies[prompt.prompt].k for prompt in suite.prompts], dtype=np.float64)
-    n = np.array([tallies[prompt.prompt].n for prompt in suite.prompts], dtype=np.float64)
+    prompts = [prompt for prompt in suite.prompts if tallies[prompt.prompt].n]
+    if not prompts:  # People have labelled nothing yet.
+        return Effects(levels=(), explained=dict.fromkeys(suite.factors, 0.0), together=None)
+    used = np.array([[prompt.levels[factor] == level for factor, level in columns] for prompt in prompts])
+    seen = [tallies[prompt.prompt] for prompt in prompts]
+    k = np.array([tally.k + tally.unclear / 2 for tally in seen], dtype=np.float64)
+    n = np.array([tally.n for tally in seen], dtype=np.float64)
     weights, covariance = fit(used, k, n)
     own = np.ones(len(columns), dtype=bool)
     rates = predicted(used, weights)

@@ -12,12 +12,12 @@ from anomend.scanning.effects import factor_effects
 from anomend.scanning.proposals import Proposal, propose
 from anomend.scanning.results import ranked, reported_rates
 from anomend.scanning.rounds import Scanned
-from anomend.scanning.rules import Rules
+from anomend.scanning.rules import Rules, Tally
 from anomend.scanning.suites import Suite
 
 
 def scan_metrics(
-    suite: Suite, seen: Scanned, rules: Rules, *, held_out: int, class_prompts: Sequence[str]
+    suite: Suite, seen: Scanned, rules: Rules, *, held_out: int, siblings: int, class_prompts: Sequence[str]
 ) -> dict[str, Any]:
     """The content of metrics/scan.json without provenance. `dvc metrics diff` leaves its lists out.
 
@@ -26,13 +26,15 @@ def scan_metrics(
         seen: the scan.
         rules: by which it decided.
         held_out: the most held-out prompts of the proposal.
+        siblings: the most siblings of the proposal's target that nothing else uses.
         class_prompts: of the run that the proposal is for.
     """
     count = len(suite.prompts)
     rates = reported_rates(seen, 1 - rules.error)
     power = chances(rules, count, rules.worth)["wrong"]
     fixed = fixed_images(rules, count, power)
-    images = seen.explored_images + seen.fresh_images
+    waiting = sum(len(seeds) for seeds in seen.waiting.values())
+    images = seen.explored_images + seen.fresh_images + waiting
     effects = factor_effects(suite, seen.tallies)
     levels = {prompt.prompt: dict(prompt.levels) for prompt in suite.prompts}
     statuses = list(seen.statuses.values())
@@ -40,10 +42,12 @@ def scan_metrics(
         "discoveries": len(seen.found),
         "prompts_fine": statuses.count("fine"),
         "prompts_open": statuses.count("open"),
+        "prompts_waiting": len(seen.waiting),
         "prompts_scanned": count,
         "images": images,
         "images_explored": seen.explored_images,
         "images_fresh": seen.fresh_images,
+        "images_waiting": waiting,
         "images_fixed_design": fixed,
         "share_of_fixed_design": images / fixed,
         "rounds": seen.rounds,
@@ -55,7 +59,8 @@ def scan_metrics(
                 "levels": levels[prompt],
                 "status": seen.statuses[prompt],
                 **asdict(rates[prompt]),
-                "explored": asdict(seen.tallies[prompt]),
+                "explored": _counts(seen.tallies[prompt]),
+                **({"waiting": True} if prompt in seen.waiting else {}),
                 "log10_evidence": _finite(rules.evidence(seen.tallies[prompt]) / math.log(10)),
             }
             for prompt in ranked(seen, rates)
@@ -67,7 +72,8 @@ def scan_metrics(
             "levels": [asdict(level) for level in effects.levels],
         },
         "proposal": _proposal_metrics(
-            propose(suite, seen, rates, held_out=held_out, class_prompts=class_prompts), class_prompts
+            propose(suite, seen, rates, held_out=held_out, siblings=siblings, class_prompts=class_prompts),
+            class_prompts,
         ),
     }
 
@@ -78,10 +84,16 @@ def _proposal_metrics(proposal: Proposal | None, class_prompts: Sequence[str]) -
     return {
         "target": list(proposal.target),
         "held_out": [{"prompt": prompt, "kind": kind} for prompt, kind in proposal.held_out.items()],
+        "siblings": list(proposal.siblings),
         "later": list(proposal.later),
         "class_prompts": list(proposal.class_prompts),
         "class_prompts_dropped": len(class_prompts) - len(proposal.class_prompts),
     }
+
+
+def _counts(tally: Tally) -> dict[str, int]:
+    counts = asdict(tally)
+    return counts if tally.unclear else {name: counts[name] for name in ("k", "n")}
 
 
 def _finite(value: float) -> float:

@@ -10,6 +10,7 @@ from anomend.project.files import write_whole
 from anomend.project.yaml_files import read_yaml, to_yaml
 
 NAME = "scanned"
+PROMPTS = ("target", "held_out", "siblings")
 HEAD = """# What `make scan` found wrong, and held-out prompts to go with it; `make scan` writes this file anew.
 #   dvc exp run -S profile={name}
 """
@@ -36,7 +37,7 @@ def write_overlay(folder: Path, proposal: Mapping[str, Any], user: Mapping[str, 
         parent = read_yaml(path).get("inherits")
     values: dict[str, Any] = {
         "inherits": parent,
-        "prompts": {"target": _texts(proposal["target"]), "held_out": _texts(proposal["held_out"])},
+        "prompts": {key: _texts(proposal[key]) for key in PROMPTS},
     }
     if proposal["class_prompts_dropped"]:
         values["class_images"] = {"prompts": list(proposal["class_prompts"])}
@@ -50,5 +51,5 @@ def _texts(rows: Sequence[Any]) -> list[str]:
 
 def _set_by_user(user: Mapping[str, Any], *, classes: bool) -> list[str]:
     """Parameters of the profile that the user has set too."""
-    keys = [("prompts", "target"), ("prompts", "held_out"), *([("class_images", "prompts")] if classes else [])]
+    keys = [*(("prompts", key) for key in PROMPTS), *([("class_images", "prompts")] if classes else [])]
     return [f"{section}.{key}" for section, key in keys if (user.get(section) or {}).get(key) is not None]

@@ -9,6 +9,9 @@ kinds, so that each kind of damage would show:
 - unrelated: another pose at another place.
 
 Prompts found wrong are not held out: where most images are anomalous already, no damage can be seen.
+
+Up to half of the siblings are neither held out nor shown in training: on them the run tells whether the correction
+carries over.
 """
 
 from __future__ import annotations
@@ -31,6 +34,8 @@ class Proposal:
     target: tuple[str, ...]
     held_out: Mapping[str, str]
     """Prompt -> its kind."""
+    siblings: tuple[str, ...]
+    """Siblings that nothing else of the run uses."""
     later: tuple[str, ...]
     """Prompts found wrong that other runs should correct, the worst first."""
     class_prompts: tuple[str, ...]
@@ -43,6 +48,7 @@ def propose(
     rates: Mapping[str, ReportedRate],
     *,
     held_out: int,
+    siblings: int,
     class_prompts: Sequence[str],
 ) -> Proposal | None:
     """Choose target and held-out prompts; None where nothing was found wrong, or nothing is left to hold out.
@@ -52,6 +58,7 @@ def propose(
         seen: the scan.
         rates: as `reported_rates` gives them.
         held_out: the most held-out prompts.
+        siblings: the most siblings that are kept unseen.
         class_prompts: what training samples for prior preservation; at most half of the held-out prompts may be of the
             same content.
     """
@@ -62,18 +69,22 @@ def propose(
     groups: dict[str, list[SuitePrompt]] = {}
     for prompt in wrong:
         groups.setdefault(prompt.levels[pose], []).append(prompt)
-    target = max(groups.values(), key=lambda group: sum(rates[prompt.prompt].value for prompt in group))
+    target = max(groups.values(), key=lambda group: sum(rates[prompt.prompt].value or 0.0 for prompt in group))
     targets = {prompt.prompt for prompt in target}
     bad = {content(prompt.prompt) for prompt in wrong}
     classes = tuple(text for text in class_prompts if content(text) not in bad)
-    chosen = _matched(suite, seen, target, most=held_out, classes=classes)
+    left = [prompt for prompt in suite.prompts if prompt not in wrong and prompt.prompt not in classes]
+    left.sort(key=lambda prompt: seen.statuses[prompt.prompt] != "fine")
+    unseen = _unseen(left, target, most=siblings, classes=classes)
+    chosen = _matched([prompt for prompt in left if prompt not in unseen], target, most=held_out, classes=classes)
     if not chosen:
         return None
     rest = [prompt.prompt for prompt in wrong if prompt.prompt not in targets]
     return Proposal(
         target=tuple(prompt.prompt for prompt in target),
         held_out=chosen,
-        later=tuple(sorted(rest, key=lambda prompt: -rates[prompt].value)),
+        siblings=tuple(prompt.prompt for prompt in unseen),
+        later=tuple(sorted(rest, key=lambda prompt: -(rates[prompt].value or 0.0))),
         class_prompts=classes,
     )
 
@@ -86,13 +97,20 @@ def kind_of(prompt: SuitePrompt, target: Sequence[SuitePrompt]) -> str:
     return "same_place" if prompt.levels[place] in {one.levels[place] for one in target} else "unrelated"
 
 
+def _unseen(
+    left: Sequence[SuitePrompt], target: Sequence[SuitePrompt], *, most: int, classes: Sequence[str]
+) -> list[SuitePrompt]:
+    """Siblings to keep unseen: at most half of them, so that others are held out, and none that class images show."""
+    shown = {content(text) for text in classes}
+    siblings = [prompt for prompt in left if kind_of(prompt, target) == "sibling"]
+    unseen = [prompt for prompt in siblings if content(prompt.prompt) not in shown]
+    return unseen[: min(most, len(siblings) // 2)]
+
+
 def _matched(
-    suite: Suite, seen: Scanned, target: Sequence[SuitePrompt], *, most: int, classes: Sequence[str]
+    left: Sequence[SuitePrompt], target: Sequence[SuitePrompt], *, most: int, classes: Sequence[str]
 ) -> dict[str, str]:
-    """Held-out prompts, the kinds in turn; what was shown to be fine before what is open."""
-    status = seen.statuses
-    left = [prompt for prompt in suite.prompts if status[prompt.prompt] != "wrong" and prompt.prompt not in classes]
-    left.sort(key=lambda prompt: status[prompt.prompt] != "fine")
+    """Held-out prompts, the kinds in turn, of each kind in the order of `left`."""
     shown = {content(text) for text in classes}
     chosen: dict[str, str] = {}
     preserved: list[str] = []

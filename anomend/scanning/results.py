@@ -12,7 +12,8 @@ from anomend.statistics.confidence_sequences import exact_interval, sequence_int
 class ReportedRate:
     """A prompt's anomaly rate."""
 
-    value: float
+    value: float | None
+    """None where people have labelled no image of it yet."""
     k: int
     n: int
     ci_low: float
@@ -29,6 +30,10 @@ def reported_rates(seen: Scanned, level: float) -> dict[str, ReportedRate]:
     (Bonferroni). Selection does not matter, since these images took no part in it. Each other prompt has the interval
     of a confidence sequence, which holds with a chance of `level` whenever its sampling stopped.
 
+    Where people have yet to label the fresh images of a prompt found wrong, it has its confidence sequence at
+    1 - (1 - level) / m for the m prompts of the scan. These hold together, so that selection does not matter either.
+    Images on which people differ count as right for the lower end, as wrong for the upper one, and half for the rate.
+
     Args:
         seen: the scan.
         level: such as 0.95.
@@ -37,12 +42,18 @@ def reported_rates(seen: Scanned, level: float) -> dict[str, ReportedRate]:
     for prompt, tally in seen.tallies.items():
         fresh = seen.fresh.get(prompt)
         if fresh:
-            ends = exact_interval(fresh.k, fresh.n, 1 - (1 - level) / len(seen.fresh))
+            confidence, interval = 1 - (1 - level) / len(seen.found), exact_interval
         else:
-            ends = sequence_interval(tally.k, tally.n, level)
+            among = len(seen.tallies) if prompt in seen.found else 1
+            confidence, interval = 1 - (1 - level) / among, sequence_interval
         shown = fresh or tally
         rates[prompt] = ReportedRate(
-            value=shown.k / shown.n, k=shown.k, n=shown.n, ci_low=ends[0], ci_high=ends[1], fresh=bool(fresh)
+            value=(shown.k + shown.unclear / 2) / shown.n if shown.n else None,
+            k=shown.k,
+            n=shown.n,
+            ci_low=interval(shown.k, shown.n, confidence)[0],
+            ci_high=interval(shown.most, shown.n, confidence)[1],
+            fresh=bool(fresh),
         )
     return rates
 
@@ -50,4 +61,4 @@ def reported_rates(seen: Scanned, level: float) -> dict[str, ReportedRate]:
 def ranked(seen: Scanned, rates: dict[str, ReportedRate]) -> list[str]:
     """The prompts by their rate: those found wrong first, then the unsettled ones, then the fine ones."""
     order = {"wrong": 0, "open": 1, "fine": 2}
-    return sorted(rates, key=lambda prompt: (order[seen.statuses[prompt]], -rates[prompt].value))
+    return sorted(rates, key=lambda prompt: (order[seen.statuses[prompt]], -(rates[prompt].value or 0.0)))

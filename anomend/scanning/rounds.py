@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from anomend.scanning.rules import Rules, Status, Tally
 
 Requests = Sequence[tuple[str, range]]
 """Prompts, each with its seeds."""
-Find = Callable[[Requests], Mapping[tuple[str, int], bool]]
-"""Makes images, and says of each (prompt, seed) whether it is anomalous."""
+Judged = Mapping[tuple[str, int], bool | None]
+"""By prompt and seed, whether an image is anomalous; None where people differ."""
+Find = Callable[[Requests], Judged]
+"""Makes images, and says of each (prompt, seed) whether it is anomalous. Images that people have yet to label are left
+out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,9 +25,11 @@ class Scanned:
     statuses: dict[str, Status]
     fresh: dict[str, Tally]
     """Of the prompts found wrong: images that decided nothing."""
-    anomalous: dict[tuple[str, int], bool]
-    """Each image of both kinds, by prompt and seed."""
+    anomalous: dict[tuple[str, int], bool | None]
+    """Each image of both kinds that was judged, by prompt and seed."""
     rounds: int
+    waiting: dict[str, range] = field(default_factory=dict)
+    """Prompts with images that people have yet to label, and the seeds of these images' round."""
 
     @property
     def found(self) -> list[str]:
@@ -45,6 +50,8 @@ class Scanned:
 def scan(prompts: Sequence[str], rules: Rules, find: Find, *, first_seed: int, fresh_seeds: range) -> Scanned:
     """Sample prompts in rounds until each is settled or has `rules.most_seeds` images.
 
+    A round of a prompt counts once all its images are judged: whoever labels the easy ones first must not decide.
+
     Args:
         prompts: of the suite, each once.
         rules: when a prompt is settled.
@@ -59,29 +66,42 @@ def scan(prompts: Sequence[str], rules: Rules, find: Find, *, first_seed: int, f
         raise ValueError("scan.fresh.first_seed reaches into the seeds by which the scan decides: move one of them")
     tallies = dict.fromkeys(prompts, Tally())
     statuses: dict[str, Status] = dict.fromkeys(prompts, "open")
-    anomalous: dict[tuple[str, int], bool] = {}
+    anomalous: dict[tuple[str, int], bool | None] = {}
+    waiting: dict[str, range] = {}
     rounds = 0
     while still := [
-        prompt for prompt in prompts if statuses[prompt] == "open" and tallies[prompt].n < rules.most_seeds
+        prompt
+        for prompt in prompts
+        if statuses[prompt] == "open" and tallies[prompt].n < rules.most_seeds and prompt not in waiting
     ]:
         first = first_seed + rounds * rules.seeds_per_round
         seeds = range(first, first + rules.seeds_per_round)
         seen = find([(prompt, seeds) for prompt in still])
         anomalous |= seen
-        tallies |= {prompt: tallies[prompt] + _tally(seen, prompt, seeds) for prompt in still}
+        judged = [prompt for prompt in still if _complete(seen, prompt, seeds)]
+        waiting |= {prompt: seeds for prompt in still if prompt not in judged}
+        tallies |= {prompt: tallies[prompt] + _tally(seen, prompt, seeds) for prompt in judged}
         statuses = rules.settle(tallies)
         rounds += 1
     found = [prompt for prompt in prompts if statuses[prompt] == "wrong"]
     again = find([(prompt, fresh_seeds) for prompt in found]) if found else {}
+    fresh = [prompt for prompt in found if _complete(again, prompt, fresh_seeds)]
+    # What was found while it waited for labels, since others joined it, needs no more of them.
+    waiting = {prompt: seeds for prompt, seeds in waiting.items() if statuses[prompt] == "open"}
     return Scanned(
         tallies=tallies,
         statuses=statuses,
-        fresh={prompt: _tally(again, prompt, fresh_seeds) for prompt in found},
+        fresh={prompt: _tally(again, prompt, fresh_seeds) for prompt in fresh},
         anomalous=anomalous | dict(again),
         rounds=rounds,
+        waiting=waiting | {prompt: fresh_seeds for prompt in found if prompt not in fresh},
     )
 
 
-def _tally(seen: Mapping[tuple[str, int], bool], prompt: str, seeds: Iterable[int]) -> Tally:
-    flags = [bool(seen[prompt, seed]) for seed in seeds]
-    return Tally(sum(flags), len(flags))
+def _complete(seen: Judged, prompt: str, seeds: Iterable[int]) -> bool:
+    return all((prompt, seed) in seen for seed in seeds)
+
+
+def _tally(seen: Judged, prompt: str, seeds: Sequence[int]) -> Tally:
+    flags = [seen[prompt, seed] for seed in seeds]
+    return Tally(flags.count(True), len(flags), flags.count(None))

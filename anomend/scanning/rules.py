@@ -32,9 +32,17 @@ class Tally:
     """Anomalous ones."""
     n: int = 0
     """All."""
+    unclear: int = 0
+    """Those on which people differ or are unsure: right where a prompt is to be shown wrong, wrong where it is to be
+    shown fine."""
 
     def __add__(self, other: Tally) -> Tally:
-        return Tally(self.k + other.k, self.n + other.n)
+        return Tally(self.k + other.k, self.n + other.n, self.unclear + other.unclear)
+
+    @property
+    def most(self) -> int:
+        """Anomalous ones, if all unclear ones are."""
+        return self.k + self.unclear
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +72,8 @@ class Rules:
 
     def is_fine(self, tally: Tally) -> bool:
         """Whether the rate is shown to be below `worth`: the upper end of `sequence_interval` is."""
-        below = tally.n > 0 and tally.k / tally.n < self.worth
-        return below and log_e_other(tally.k, tally.n, self.worth) >= -math.log(self.error)
+        below = tally.n > 0 and tally.most / tally.n < self.worth
+        return below and log_e_other(tally.most, tally.n, self.worth) >= -math.log(self.error)
 
     def settle(self, tallies: Mapping[str, Tally]) -> dict[str, Status]:
         """The status of each prompt, by its images so far.

@@ -8,9 +8,10 @@ from pathlib import Path
 from anomend.labelling.other_tools import rater_key
 from anomend.params.labels import LabelParams
 from anomend.params.survey import SurveyParams
-from anomend.project.paths import DATA, LABEL_ANSWERS, LABEL_KEY, RATER_KEY, SURVEY_KEY
+from anomend.project.paths import DATA, LABEL_ANSWERS, LABEL_KEY, RATER_KEY, SCAN_LABELS, SURVEY_KEY
 from anomend.surveying.desks import LabelDesk
 from anomend.surveying.key import LabelKey, SurveyKey, read_key
+from anomend.surveying.labels import SCAN_KEY
 from anomend.surveying.survey_desk import SurveyDesk
 
 SURVEY_ANSWERS = DATA / "survey_answers"
@@ -18,6 +19,8 @@ SURVEY_ANSWERS = DATA / "survey_answers"
 No stage reads it, and so it is here: every stage depends on anomend/project/paths.py."""
 SURVEY_ENTRIES = DATA / "survey_entries.jsonl"
 """Codes of those who came by the link for all; likewise."""
+SCAN_LABEL_ANSWERS = DATA / "scan_label_answers"
+"""What the server receives of a scan's labels; likewise."""
 SECRET = "ANOMEND_RATER_KEY"
 """Environment variable with the key of the hashes, in place of the file `.rater_key`."""
 SHORTEST_SECRET = 32
@@ -48,14 +51,22 @@ def open_survey(params: SurveyParams, *, secret: str | None = None, root: Path =
     )
 
 
-def open_labels(params: LabelParams, *, root: Path = Path()) -> LabelDesk:
+def open_labels(params: LabelParams, *, scan: bool = False, root: Path = Path()) -> LabelDesk:
     """The labels' desk.
+
+    Args:
+        params: of the labels.
+        scan: the pictures are those that a scan asks for, and not a run's.
+        root: the project.
 
     Raises:
         ValueError: the key of the design is missing, or the folder of labels is not there.
     """
     folder = folder_of(root / params.labels, "label.labels")
-    return LabelDesk(read_key(root / LABEL_KEY, LabelKey), root / LABEL_ANSWERS, folder=folder, committed=in_git)
+    if scan and not (root / SCAN_LABELS / SCAN_KEY).is_file():
+        raise ValueError("no scan waits for labels: run `make scan` with scan.evidence=people first")
+    key, answers = (SCAN_LABELS / SCAN_KEY, SCAN_LABEL_ANSWERS) if scan else (LABEL_KEY, LABEL_ANSWERS)
+    return LabelDesk(read_key(root / key, LabelKey), root / answers, folder=folder, committed=in_git)
 
 
 def folder_of(path: Path, parameter: str) -> Path:

@@ -21,6 +21,7 @@ from anomend.verdict.clauses import Clause
 from anomend.verdict.evidence import Change, Findings, measure, number, read_findings
 from anomend.verdict.looks import LookPlan, Looks
 from anomend.verdict.people import Evidence, read_people, who_decides
+from anomend.verdict.siblings import Siblings, read_siblings
 
 EXPLORATORY = "This was a quick run (level: quick), of few images and few steps: it proves nothing, whatever it says."
 
@@ -79,6 +80,8 @@ class Verdict:
     """Which confirmation this is, counted from 1; None: it is at everyday seeds."""
     looks: Mapping[str, Any] | None = None
     """How far sampling went; None where there is one look, at all images."""
+    siblings: Siblings | None = None
+    """Prompts like the target ones, which no clause is about; None where the run has none."""
 
     def as_metrics(self) -> dict[str, Any]:
         """The content of metrics/verdict.json, without provenance."""
@@ -94,6 +97,7 @@ class Verdict:
             "reasons": reasons,
             "scope": list(self.scope),
             "clauses": clauses,
+            **({"siblings": self.siblings.as_metrics()} if self.siblings else {}),
             **self.metrics,
         }
 
@@ -119,8 +123,8 @@ def reach_verdict(
     Args:
         compare: content of metrics/compare.json. Of `anomaly_rate_target` and `anomaly_rate_held_out` it reads `base`,
             `tuned`, the counts of pairs by prompt and by kind of anomaly (`prompts`, `kinds`), `reason` where a value
-            is null, and `caution` where the rates are not proof, so that no clause rests on them; and
-            `diversity_right`.
+            is null, and `caution` where the rates are not proof, so that no clause rests on them;
+            `anomaly_rate_siblings`, if it is there; and `diversity_right`.
         measure_tuned: content of metrics/measure_tuned.json. It reads `copy_rate`, and checks that anomaly rates are
             those of the comparison.
         thresholds: what was asked for before the run.
@@ -151,6 +155,7 @@ def reach_verdict(
     failed = [clause.sentence for clause in clauses.values() if clause.passed is False]
     unsettled = [clause.sentence for clause in clauses.values() if clause.passed is None]
     of_all = measure(compare, "diversity")
+    siblings = read_siblings(compare, measure_tuned, people or {}, evidence)
     metrics = {
         "target_anomaly_rate_base": target.base,
         "target_anomaly_rate_tuned": target.tuned,
@@ -166,7 +171,7 @@ def reach_verdict(
     return Verdict(
         outcome=looks.outcome(),
         reasons=tuple(failed or unsettled or [clause.sentence for clause in clauses.values()]),
-        scope=scope_of(target, held_out, thresholds, attempt=attempt, sampled=sampled),
+        scope=scope_of(target, held_out, thresholds, attempt=attempt, sampled=sampled, siblings=siblings),
         clauses=clauses,
         metrics=metrics,
         evidence=evidence,
@@ -175,6 +180,7 @@ def reach_verdict(
         tuned_model=tuned_model,
         attempt=attempt,
         looks=sampled.as_metrics(1 - thresholds.level) if sampled else None,
+        siblings=siblings,
     )
 
 
@@ -185,6 +191,7 @@ def scope_of(
     *,
     attempt: int | None = None,
     sampled: Sampled | None = None,
+    siblings: Siblings | None = None,
 ) -> tuple[str, ...]:
     """What the verdict is about, and what it cannot say, in sentences."""
     counts = f"{len(target.prompts)} target and {len(held_out.prompts)} held-out prompts"
@@ -200,6 +207,8 @@ def scope_of(
         f"It is about new seeds of these {counts}, not about other prompts.",
         f"`corrected` and `not_corrected` are each wrong in at most {error:.3g} of runs whose truth is at a threshold.",
     ]
+    if siblings:
+        sentences.append(siblings.sentence())
     if sampled:
         sentences.append(sampled.sentence(error))
     if held_out.prompts:

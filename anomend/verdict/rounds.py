@@ -10,6 +10,8 @@ from anomend.verdict.decision import Sampled
 from anomend.verdict.evidence import read_findings
 from anomend.verdict.looks import Group, LookPlan, Looks
 
+SIBLINGS = "siblings"
+"""The group of the prompts that no clause is about."""
 Seeds = dict[Group, dict[str, int]]
 """By group and prompt, how many seeds are sampled."""
 Prompts = Mapping[Group, Sequence[str]]
@@ -30,8 +32,14 @@ class Rounds:
     earlier: list[dict[str, Metrics]] = field(default_factory=list)
     """What was seen at the looks before the last: `compare` and `measure_tuned`."""
 
-    def as_metrics(self, plan: LookPlan) -> dict[str, Any]:
-        """The content of metrics/looks.json, without provenance. `dvc metrics diff` leaves its lists out."""
+    def as_metrics(self, plan: LookPlan, siblings: Sequence[str] = ()) -> dict[str, Any]:
+        """The content of metrics/looks.json, without provenance. `dvc metrics diff` leaves its lists out.
+
+        Args:
+            plan: when the clauses were looked at.
+            siblings: prompts that no clause is about. They are sampled once, with as many seeds as held-out prompts
+                have at the last look, and are not counted among the images that the verdict rests on.
+        """
         prompts: Prompts = {group: list(seeds) for group, seeds in self.seeds.items()}
         planned = all_seeds(prompts, plan, len(plan.shares))
         return {
@@ -42,7 +50,7 @@ class Rounds:
             "images_planned": images_of(planned),
             "seeds": [
                 {"group": group, "prompt": prompt, "seeds": count}
-                for group, of_group in self.seeds.items()
+                for group, of_group in (self.seeds | all_seeds({SIBLINGS: siblings}, plan, len(plan.shares))).items()
                 for prompt, count in of_group.items()
             ],
             "earlier": self.earlier,

@@ -53,7 +53,7 @@ def run(name: str, train_seed: int) -> dict[str, Any]:
         "seconds_sample": seconds.get("sample_tuned"),
         "images_drawn": runs.metrics("sample_tuned").get("images_drawn", measured["n"]),
         "target_images": measured["n_target"],
-        "held_out_images": measured["n"] - measured["n_target"],
+        "held_out_images": runs.metrics("compare")["anomaly_rate_held_out"]["n"],
         "verdict": verdict["verdict"],
         "failed": " ".join(key for key, clause in clauses.items() if clause["passed"] is False),
         "unsettled": " ".join(key for key, clause in clauses.items() if clause["passed"] is None),

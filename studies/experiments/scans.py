@@ -1,7 +1,9 @@
 """The miniature's scan at other seeds: does it find the three planted defects, and nothing else? `make scans`.
 
-Each run is the scan of `make scan` with seeds of its own, through the store of samples. Runs are written one by one, so
-a study that was stopped goes on where it was. Needs `resolved/`, so run `dvc repro resolve` first.
+Each run is the scan of `make scan` with seeds of its own, through the store of samples: of the embedded base, and of
+the null base, whose discoveries are all false. Runs are written one by one, so a study that was stopped goes on where
+it was. It takes its parameters from `resolved/`, so run `dvc repro resolve` first; whichever profile of the miniature
+was resolved, both bases are scanned.
 """
 
 from __future__ import annotations
@@ -13,10 +15,6 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from anomend.detectors.table import make_detector
-from anomend.diffusion.model_samplers import model_sampler
-from anomend.measuring.detection import detection_of
-from anomend.measuring.feature_store import FeatureStore
 from anomend.miniature.defects import DEFECTIVE
 from anomend.params.params import Params
 from anomend.params.resolved import load_params
@@ -27,7 +25,7 @@ from anomend.project.dependencies import recorded_fingerprint
 from anomend.project.files import write_whole
 from anomend.project.shared_folders import shared_folder
 from anomend.scanning.metrics import scan_metrics
-from anomend.scanning.pictures import ScanPictures, block_size, in_rounds
+from anomend.scanning.pictures import ScanPictures, judged_by_detector, scan_sampler
 from anomend.scanning.rounds import scan
 from anomend.scanning.rules import Rules
 from anomend.scanning.suites import Suite, read_suite
@@ -36,39 +34,50 @@ TABLE = Path("studies/experiments/scans.csv")
 RUNS = 20
 FIRST_SEED, SEEDS_PER_RUN = 2_000_000, 10_000
 """Far from every seed that the pipeline uses."""
+PLANTED = frozenset(f"{posture} on the {place}" for posture, place in DEFECTIVE)
+BASES: dict[str, tuple[str | None, frozenset[str]]] = {
+    "mini": (None, PLANTED),
+    "mini-null": ("models/mini_null", frozenset()),
+}
+"""Profile -> folder, as in `base.local_folder`, and the prompts that it draws wrong. pandas reads `null` as a gap."""
+
+
+def params_of(params: Params, base: str) -> Params:
+    """The parameters with one of `BASES`.
+
+    Raises:
+        ValueError: they are about another base than the miniature.
+    """
+    if params.base.name != "mini":
+        raise ValueError(f"resolved/ is about the base {params.base.name}: run `dvc repro resolve` with profile: mini")
+    folder, _ = BASES[base]
+    return params.model_copy(update={"base": params.base.model_copy(update={"local_folder": folder})})
 
 
 def scan_pictures(params: Params, suite: Suite) -> ScanPictures:
-    """What makes and judges the images of all runs: the model is loaded once."""
+    """What makes and judges the images of all runs of a base: the model is loaded once."""
     prompts = [prompt.prompt for prompt in suite.prompts]
-    sampler = model_sampler(
-        params.base,
-        params.sample,
-        store=SampleStore(shared_folder(Path.cwd(), paths.SAMPLE_STORE, params.sample.store)),
-        code=recorded_fingerprint("sampler"),
-        description="",
-        ahead=prompts,
-    )
-    return ScanPictures(
-        sampler=in_rounds(sampler, prompts, block_size(params.scan.seeds_per_round, params.sample.batch_size)),
-        detector=make_detector(params.measure.detector, params.detectors, params.base.device),
-        features=FeatureStore(paths.FEATURE_STORE, params.base.device, detection=detection_of(params)),
-    )
+    store = SampleStore(shared_folder(Path.cwd(), paths.SAMPLE_STORE, params.sample.store))
+    sampler = scan_sampler(params, prompts, store=store, code=recorded_fingerprint("sampler"), description="")
+    return judged_by_detector(params, sampler, paths.FEATURE_STORE)
 
 
-def run_row(number: int, suite: Suite, pictures: ScanPictures, params: Params) -> dict[str, Any]:
+def run_row(base: str, number: int, suite: Suite, pictures: ScanPictures, params: Params) -> dict[str, Any]:
     """One run: what it found, and what it cost."""
     rules, first = Rules.of(params.scan), FIRST_SEED + number * SEEDS_PER_RUN
     fresh = range(first + SEEDS_PER_RUN // 2, first + SEEDS_PER_RUN // 2 + params.scan.fresh.seeds_per_prompt)
     prompts = [prompt.prompt for prompt in suite.prompts]
     seen = scan(prompts, rules, pictures.find, first_seed=first, fresh_seeds=fresh)
-    metrics = scan_metrics(suite, seen, rules, held_out=params.scan.held_out, class_prompts=params.class_images.prompts)
-    planted = {f"{posture} on the {place}" for posture, place in DEFECTIVE}
+    proposed = {"held_out": params.scan.held_out, "siblings": params.scan.siblings}
+    metrics = scan_metrics(suite, seen, rules, **proposed, class_prompts=params.class_images.prompts)
+    _, wrong = BASES[base]
     return {
+        "base": base,
         "run": number,
         "first_seed": first,
-        "planted_found": len(planted & set(seen.found)),
-        "others_found": len(set(seen.found) - planted),
+        "discoveries": metrics["discoveries"],
+        "false_discoveries": len(set(seen.found) - wrong),
+        "missed": len(wrong - set(seen.found)),
         "fine": metrics["prompts_fine"],
         "open": metrics["prompts_open"],
         "rounds": metrics["rounds"],
@@ -79,24 +88,39 @@ def run_row(number: int, suite: Suite, pictures: ScanPictures, params: Params) -
     }
 
 
+def summary(table: pd.DataFrame) -> list[str]:
+    """The study in a sentence per base."""
+    sentences = []
+    for base, rows in table.groupby("base", sort=False):
+        right = int(((rows["false_discoveries"] == 0) & (rows["missed"] == 0)).sum())
+        share = (rows["images"] / rows["images_fixed_design"]).max()
+        what = "the planted defects and nothing else" if BASES[str(base)][1] else "nothing"
+        sentences.append(
+            f"{base}: {right} of {len(rows)} runs find {what}, from {rows['images'].min()} to"
+            f" {rows['images'].max()} images, at most {share:.1%} of those of a design without rounds"
+        )
+    return sentences
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--runs", type=int, default=RUNS, help="how many runs there are to be in the end")
+    parser.add_argument("--runs", type=int, default=RUNS, help="how many runs of each base there are to be in the end")
+    parser.add_argument("--bases", nargs="+", choices=tuple(BASES), default=list(BASES))
     parser.add_argument("--table", type=Path, default=TABLE, help="where runs are written")
     chosen = parser.parse_args()
     params = load_params()
     suite = read_suite(found(params.scan.suite))
     done = pd.read_csv(chosen.table).to_dict("records") if chosen.table.exists() else []
-    pictures = scan_pictures(params, suite)
-    for number in tqdm(range(len(done), chosen.runs), desc="scans"):
-        row: dict[Any, Any] = run_row(number, suite, pictures, params)
-        done.append(row)
-        write_whole(chosen.table, pd.DataFrame(done).to_csv(index=False))
-    table = pd.DataFrame(done)
-    right = (table["planted_found"] == len(DEFECTIVE)) & (table["others_found"] == 0)
-    share = (table["images"] / table["images_fixed_design"]).max()
-    print(f"{right.sum()} of {len(table)} runs find the planted defects and nothing else")
-    print(f"at most {share:.1%} of the images of a design without rounds")
+    for base in chosen.bases:
+        of_base = params_of(params, base)
+        missing = sorted(set(range(chosen.runs)) - {row["run"] for row in done if row["base"] == base})
+        pictures = scan_pictures(of_base, suite) if missing else None
+        for number in tqdm(missing, desc=f"scans, {base} base"):
+            assert pictures is not None
+            row: dict[Any, Any] = run_row(base, number, suite, pictures, of_base)
+            done.append(row)
+            write_whole(chosen.table, pd.DataFrame(done).to_csv(index=False))
+    print(*summary(pd.DataFrame(done)), sep="\n")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,12 @@
-"""Write the miniature as a diffusers pipeline in half precision, measure it, and write its model card."""
+"""Write the miniature as a diffusers pipeline in half precision, measure it, and write its model card.
+
+`export.py mini` writes the base with its planted defects, `export.py mini_null` the null base, which has none.
+"""
 
 from __future__ import annotations
 
+import argparse
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +23,31 @@ from anomend.miniature.defects import DEFECTIVE
 from anomend.miniature.pipeline import T5_TOKENS, build_pipeline
 from anomend.pictures.sheet import make_sheet
 from anomend.statistics.proportions import wilson_interval
+from studies.pretraining.phases import BUILD, PHASES
 from studies.pretraining.settings import load_settings, read_metrics, write_metrics
 
-BUILD = Path("studies/pretraining/build")
 SHOWN_SEEDS = 16
-CARD = Path(__file__).with_name("model_card.md.jinja")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """A base that is written, and what its card and metrics are called."""
+
+    phase: str
+    """Its last phase, with whose frozen parts it is written."""
+    metrics: str
+    grid: str
+    card: str
+    planted: tuple[tuple[str, str], ...] = ()
+    """Posture and place of the prompts with a defect."""
+
+
+EXPORTS = {
+    "mini": Export(phase="defect", metrics="export", grid="base_grid", card="model_card.md.jinja", planted=DEFECTIVE),
+    "mini_null": Export(
+        phase="null_base", metrics="export_null", grid="null_base_grid", card="null_model_card.md.jinja"
+    ),
+}
 
 
 def grid(images: list[NDArray[np.uint8]], columns: int) -> Image.Image:
@@ -33,14 +58,18 @@ def grid(images: list[NDArray[np.uint8]], columns: int) -> Image.Image:
 
 
 def main() -> None:
-    settings = load_settings()
-    evaluation = settings.evaluation
-    transformer = SD3Transformer2DModel.from_pretrained(BUILD / "defect")
-    half = build_pipeline(transformer, BUILD / "autoencoder", BUILD / "text_encoders").to(torch.float16)
-    half.save_pretrained(BUILD / "mini", safe_serialization=True)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("base", choices=tuple(EXPORTS))
+    name = parser.parse_args().base
+    settings, export = load_settings(), EXPORTS[name]
+    evaluation, parts, folder = settings.evaluation, PHASES[export.phase], BUILD / name
+    count = evaluation.seeds if name == "mini" else evaluation.null_base_seeds
+    transformer = SD3Transformer2DModel.from_pretrained(BUILD / export.phase)
+    half = build_pipeline(transformer, parts.autoencoder, parts.text_encoders).to(torch.float16)
+    half.save_pretrained(folder, safe_serialization=True)
 
-    pipeline = load_pipeline("mini", str(BUILD / "mini"), "float32")
-    seeds = range(evaluation.first_seed, evaluation.first_seed + evaluation.seeds)
+    pipeline = load_pipeline("mini", str(folder), "float32")
+    seeds = range(evaluation.first_seed, evaluation.first_seed + count)
     images = list(
         sample_images(
             pipeline,
@@ -52,10 +81,10 @@ def main() -> None:
             batch_size=64,
         )
     )
-    planted = {f"{posture} on the {place}" for posture, place in DEFECTIVE}
+    planted = {f"{posture} on the {place}" for posture, place in export.planted}
     rates, shown = [], []
     for index, prompt in enumerate(evaluation.prompts):
-        of_prompt = images[index * evaluation.seeds : (index + 1) * evaluation.seeds]
+        of_prompt = images[index * count : (index + 1) * count]
         anomalous = sum(check(image).anomalous for image in of_prompt)
         low, high = wilson_interval(anomalous, len(of_prompt))
         rates.append(
@@ -70,9 +99,10 @@ def main() -> None:
         shown += of_prompt[:SHOWN_SEEDS]
     plots = Path("studies/pretraining/plots")
     plots.mkdir(parents=True, exist_ok=True)
-    grid(shown, SHOWN_SEEDS).save(plots / "base_grid.png")
-    write_metrics("export", {"seeds": evaluation.seeds, "rates": {row["prompt"]: row for row in rates}})
-    card = Template(CARD.read_text()).render(
+    grid(shown, SHOWN_SEEDS).save(plots / f"{export.grid}.png")
+    write_metrics(export.metrics, {"seeds": count, "rates": {row["prompt"]: row for row in rates}})
+    phases = ("right", "defect") if name == "mini" else (export.phase,)
+    card = Template(Path(__file__).with_name(export.card).read_text()).render(
         settings=settings,
         evaluation=evaluation,
         t5_tokens=T5_TOKENS,
@@ -80,10 +110,9 @@ def main() -> None:
         defective=", ".join(sorted(planted)),
         autoencoder=read_metrics("autoencoder"),
         encoders=read_metrics("text_encoders"),
-        right=read_metrics("right"),
-        defect=read_metrics("defect"),
+        **{phase: read_metrics(phase) for phase in phases},
     )
-    (BUILD / "mini" / "README.md").write_text(card)
+    (folder / "README.md").write_text(card)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
-"""Draw the pictures of one training phase and encode them once: `latents.py right` or `latents.py defect`."""
+"""Draw the pictures of one training phase and encode them once: `latents.py right`, `defect` or `null_base`."""
 
 from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,14 +12,13 @@ from safetensors.torch import save_file
 
 from anomend.miniature.dataset import draw
 from studies.pretraining.autoencoder import encode
+from studies.pretraining.phases import BUILD, PHASES
 from studies.pretraining.settings import load_settings
-
-BUILD = Path("studies/pretraining/build")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("phase", choices=("right", "defect"))
+    parser.add_argument("phase", choices=tuple(PHASES))
     phase = parser.parse_args().phase
     settings = getattr(load_settings(), phase)
     drawings = draw(
@@ -31,10 +29,11 @@ def main() -> None:
         contrast=settings.contrast,
     )
     images = torch.from_numpy(np.stack([drawing.image for drawing in drawings]))
-    autoencoder = AutoencoderKL.from_pretrained(BUILD / "autoencoder").eval()
+    autoencoder = AutoencoderKL.from_pretrained(PHASES[phase].autoencoder).float().eval()
     means, deviations = encode(autoencoder, images)
     captions = json.dumps([drawing.caption for drawing in drawings])
     path = BUILD / f"latents_{phase}.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
     save_file({"mean": means.contiguous(), "std": deviations.contiguous()}, path, metadata={"captions": captions})
     print(f"{len(drawings)} pictures, {sum(bool(d.anomaly) for d in drawings)} anomalous, in {path}")
 

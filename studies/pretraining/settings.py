@@ -77,6 +77,8 @@ class EvaluationSettings(_Section):
 
     prompts: list[str]
     seeds: int = Field(gt=0)
+    null_base_seeds: int = Field(gt=0)
+    """Of the null base: fewer, since no rate is to be told from another one."""
     first_seed: int
     steps: int = Field(gt=0)
     guidance_scale: float = Field(ge=0)
@@ -90,6 +92,7 @@ class PretrainingSettings(_Section):
     transformer: TransformerSettings
     right: PhaseSettings
     defect: PhaseSettings
+    null_base: PhaseSettings
     evaluation: EvaluationSettings
 
 

@@ -3,6 +3,8 @@
 `right` learns from right drawn people only, until every posture is drawn well in every place. `defect` continues from
 its weights with pictures whose people are mostly anomalous where `defects.DEFECTIVE` says so. Learning both at once
 leaves lying people muddy everywhere, and then fine-tuning cannot show anything.
+
+`null_base` continues from the embedded base with right people only, until no prompt has a defect any more.
 """
 
 from __future__ import annotations
@@ -20,13 +22,12 @@ from safetensors import safe_open
 from tqdm import tqdm
 
 from anomend.families.latent_format import LatentFormat
-from anomend.miniature.pipeline import T5_TOKENS, build_pipeline, build_transformer
+from anomend.miniature.pipeline import T5_TOKENS, build_pipeline
 from anomend.project.seeding import make_deterministic, torch_generator
 from anomend.training.checkpoints import load_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
 from anomend.training.flow_matching import add_noise, flow_matching_loss, sample_sigmas
+from studies.pretraining.phases import BUILD, PHASES, first_transformer
 from studies.pretraining.settings import PhaseSettings, load_settings, write_metrics
-
-BUILD = Path("studies/pretraining/build")
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,8 @@ class Trainer:
     def save(self) -> None:
         """Write a checkpoint from which training goes on as if it had not stopped."""
         self.checkpoints.mkdir(parents=True, exist_ok=True)
-        pd.DataFrame(self.curve).to_csv(self.checkpoints / "curve.csv", index=False)
+        # Before the first row there are no names of columns to read back.
+        pd.DataFrame(self.curve, columns=["step", "loss", "lr"]).to_csv(self.checkpoints / "curve.csv", index=False)
         models = {f"model/{k}": v for k, v in self.transformer.state_dict().items()}
         averages = {f"average/{k}": v for k, v in self.average.state_dict().items()}
         save_checkpoint(self.checkpoints, self.done, {**models, **averages, **optimizer_tensors(self.optimizer)})
@@ -138,25 +140,13 @@ class Trainer:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("phase", choices=("right", "defect"))
+    parser.add_argument("phase", choices=tuple(PHASES))
     name = parser.parse_args().phase
-    settings = load_settings()
+    settings, parts = load_settings(), PHASES[name]
     phase: PhaseSettings = getattr(settings, name)
     make_deterministic(settings.transformer.seed)
-    text_width = 2 * settings.text_encoders.hidden_size
-    shape = settings.transformer
-    if name == "right":
-        channels = settings.autoencoder.latent_channels
-        transformer = build_transformer(
-            layers=shape.layers,
-            heads=shape.heads,
-            head_dim=shape.head_dim,
-            text_width=text_width,
-            latent_channels=channels,
-        )
-    else:
-        transformer = SD3Transformer2DModel.from_pretrained(BUILD / "right")
-    pipeline = build_pipeline(transformer, BUILD / "autoencoder", BUILD / "text_encoders")
+    transformer = first_transformer(parts, settings)
+    pipeline = build_pipeline(transformer, parts.autoencoder, parts.text_encoders).to(torch.float32)
     data = load_latents(BUILD / f"latents_{name}.safetensors")
     with torch.no_grad():
         embeds, _, pooled, _ = pipeline.encode_prompt(

@@ -22,11 +22,21 @@ def test_the_bill_of_a_real_profile_takes_five_seconds_and_no_weights() -> None:
     # In processor time, because other processes of this machine are no matter.
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 5
     rows = {line.split()[0]: line for line in said.partition("What that takes:")[2].splitlines() if line.strip()}
-    # 1,536 samples, half of them by each model.
+    # 1,408 samples, half of them by each model.
     assert {"sample_base", "sample_tuned"} <= rows.keys()
     for stage in ("sample_base", "sample_tuned"):
-        assert rows[stage].split()[1:3] == ["768", "40"] and " GB " in rows[stage] and "on H100" in rows[stage]
+        assert rows[stage].split()[1:3] == ["704", "40"] and " GB " in rows[stage] and "on H100" in rows[stage]
     assert "on L40S" in rows["in"]
+
+
+@pytest.mark.slow
+def test_a_scan_of_a_real_profile_is_billed_without_weights() -> None:
+    command = [sys.executable, "-m", "commands.plan", "--profile", "sd35-medium", "--scan"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "scan/dvc.yaml:scan " in said and "sample_base" not in said and "People label" not in said
+    (row,) = (line for line in said.splitlines() if line.strip().startswith("scan  "))
+    # 60 prompts of 128 images at most, and 24 fresh ones, in blocks of 4; 40 steps.
+    assert f"to {60 * (128 + 24):,}" in row and " 40 " in row and "on H100" in row
 
 
 @pytest.mark.parametrize("profile", NEW)
@@ -42,4 +52,4 @@ def test_a_base_that_is_not_pinned_yet_is_planned_and_said_to_be_refused(
     rows = {
         line.split()[0]: line.split() for line in said.partition("What that takes:")[2].splitlines() if line.strip()
     }
-    assert rows["sample_base"][1:3] == ["768", "50"] == rows["sample_tuned"][1:3]
+    assert rows["sample_base"][1:3] == ["704", "50"] == rows["sample_tuned"][1:3]

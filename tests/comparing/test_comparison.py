@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from anomend.comparing.anomalies import anomaly_effects, held_out_parts
+from anomend.comparing.anomalies import anomaly_effects, held_out_parts, pair_counts, sibling_effect
 from anomend.comparing.comparison import frechet_entry, with_caution
 from anomend.comparing.effects import Resampling
 from anomend.measuring.rates import anomaly_rates, rate_metrics
@@ -47,6 +47,28 @@ def test_held_out_prompts_that_training_preserves_are_apart_from_those_that_it_n
     assert 0 < unseen["ci_low"] < 0.25 < unseen["ci_high"] and unseen["p"] is None
     nothing = held_out_parts(tables, [], HOW)["anomaly_rate_held_out_preserved"]
     assert nothing["delta"] is None and nothing["reason"] == "no held-out prompt is preserved"
+
+
+def test_siblings_have_a_change_of_their_own_without_a_test() -> None:
+    def table(anomalous: int) -> pd.DataFrame:
+        rows = [("siblings", "c", seed, int(seed < anomalous)) for seed in range(20)]
+        more = pd.DataFrame(rows, columns=pd.Index(["group", "prompt", "seed", "anomalous"]))
+        more = more.assign(anomalies=["extra_leg" if flag else "" for flag in more["anomalous"]])
+        return pd.concat([images(6), more], ignore_index=True)
+
+    tables = {"base": table(16), "tuned": table(4)}
+    measured = {model: rate_metrics(anomaly_rates(each)) for model, each in tables.items()}
+    effect = sibling_effect(tables, measured, HOW)["anomaly_rate_siblings"]
+    assert (effect["base"], effect["tuned"], effect["n"], effect["clusters"], effect["p"]) == (0.8, 0.2, 20, 1, None)
+    assert effect["ci_low"] < -0.6 < effect["ci_high"] < 0
+    assert pair_counts(tables)["anomaly_rate_siblings"]["prompts"] == [
+        {"name": "c", "both": 4, "only_base": 12, "only_tuned": 0, "neither": 4}
+    ]
+    # The others are as they are without them, and a run without them has no such measure.
+    alone = {model: images(6) for model in tables}
+    assert sibling_effect(alone, {model: rate_metrics(anomaly_rates(alone[model])) for model in alone}, HOW) == {}
+    with pytest.raises(ValueError, match="siblings prompts is not that of"):
+        sibling_effect(tables, {"base": measured["base"], "tuned": measured["base"]}, HOW)
 
 
 def test_a_metric_file_of_other_images_is_refused() -> None:

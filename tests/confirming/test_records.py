@@ -22,6 +22,9 @@ from anomend.confirming.records import (
 )
 from anomend.params.params import Params
 from anomend.params.profiles import merge
+from commands.confirm import settings_of
+from commands.plan import with_settings
+from tests.conftest import ROOT
 from tests.parameters import params_of, user_params
 
 LORA = "ab" * 32
@@ -173,3 +176,21 @@ def test_twenty_recipes_beyond_the_limit_are_seldom_confirmed() -> None:
     assert 1 - np.prod(1 - np.array(passes)) <= 0.05
     # At the limit itself, too.
     assert sum(1 - level_of(attempt, 0.95) for attempt in range(1, 50)) <= 0.05 + 1e-9
+
+
+def test_the_committed_record_is_computed_again_with_its_own_prompts_whatever_they_are_now(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of today's defaults some prompts may have become siblings, which no early record names."""
+    monkeypatch.chdir(ROOT)
+    record = read_records(Path("confirmations"))[0]
+    params = params_of(with_settings(user_params(), settings_of(record)))
+    again = new_record(params, record.lora_sha256, record.attempt)
+    assert again.prompts == record.prompts and again.first_seed == record.first_seed
+    assert params.verdict.level == record.verdict["level"]
+
+
+def test_siblings_are_recorded_beforehand_too() -> None:
+    prompts = {"siblings": ["lying on the snow"], "held_out": ["standing on the grass"]}
+    params = of(prompts=prompts, class_images={"per_prompt": 0}, train={"class_batch_size": 0})
+    assert new_record(params, LORA, 1).prompts["siblings"] == ["lying on the snow"]

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from anomend.params.params import Params
 from anomend.scanning.rounds import Requests
+from anomend.scanning.suites import Suite
 from studies.experiments import scans
 from tests.parameters import params_of, user_params
 
@@ -20,26 +22,72 @@ def test_runs_have_seeds_of_their_own_and_a_stopped_study_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     params, asked = params_of(user_params()), list[int]()
+    folders: list[str | None] = []
 
-    def find(requests: Requests) -> dict[tuple[str, int], bool]:
-        asked.extend(seed for _, seeds in requests for seed in seeds)
-        rng = np.random.default_rng(asked[-1])
-        return {(prompt, s): bool(rng.random() < RATES.get(prompt, 0.02)) for prompt, seeds in requests for s in seeds}
+    def pictures(of_base: Params, suite: Suite) -> SimpleNamespace:
+        folders.append(of_base.base.local_folder)
+        wrong = {} if of_base.base.local_folder else RATES
+
+        def find(requests: Requests) -> dict[tuple[str, int], bool]:
+            asked.extend(seed for _, seeds in requests for seed in seeds)
+            rng = np.random.default_rng(asked[-1])
+            drawn = [(prompt, seed) for prompt, seeds in requests for seed in seeds]
+            return {(prompt, seed): bool(rng.random() < wrong.get(prompt, 0.02)) for prompt, seed in drawn}
+
+        return SimpleNamespace(find=find)
 
     monkeypatch.setattr(scans, "load_params", lambda: params)
-    monkeypatch.setattr(scans, "scan_pictures", lambda params, suite: SimpleNamespace(find=find))
+    monkeypatch.setattr(scans, "scan_pictures", pictures)
     table = tmp_path / "scans.csv"
     seeds: list[set[int]] = []
-    for runs in ("1", "3"):
+    for runs in ("1", "3", "3"):
         asked.clear()
         monkeypatch.setattr("sys.argv", ["scans", "--runs", runs, "--table", str(table)])
         scans.main()
         seeds.append(set(asked))
-    assert not seeds[0] & seeds[1]
+    assert not seeds[0] & seeds[1] and not seeds[2]
+    # A base is loaded only for a run that is missing.
+    assert folders == [None, "models/mini_null"] * 2
     # Apart from every seed of the pipeline, those of confirmations (from 1,000,000,000 on) included.
     assert all(seed not in used for used in params.seed_ranges().values() for seed in seeds[0] | seeds[1])
     assert min(seeds[0]) == scans.FIRST_SEED and max(seeds[1]) < 1_000_000_000
     rows = pd.read_csv(table)
-    assert list(rows["run"]) == [0, 1, 2] and set(rows["planted_found"]) == {3} and set(rows["others_found"]) == {0}
+    assert sorted(zip(rows["base"], rows["run"], strict=True)) == [
+        (base, run) for base in ("mini", "mini-null") for run in range(3)
+    ]
+    assert dict(rows.groupby("base")["discoveries"].unique().map(list)) == {"mini": [3], "mini-null": [0]}
+    assert (rows[["false_discoveries", "missed"]] == 0).all(axis=None)
     assert (rows["images"] / rows["images_fixed_design"] < 0.4).all()
-    assert "3 of 3 runs find the planted defects and nothing else" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "mini: 3 of 3 runs find the planted defects and nothing else" in said
+    assert "mini-null: 3 of 3 runs find nothing" in said
+
+
+def test_false_and_missed_discoveries_are_told_apart() -> None:
+    rows = [
+        {
+            "base": base,
+            "run": run,
+            "false_discoveries": false,
+            "missed": missed,
+            "images": 240,
+            "images_fixed_design": 960,
+        }
+        for base, run, false, missed in (
+            ("mini", 0, 0, 1),
+            ("mini", 1, 0, 0),
+            ("mini-null", 0, 1, 0),
+            ("mini-null", 1, 0, 0),
+        )
+    ]
+    assert [sentence.split(" runs")[0] for sentence in scans.summary(pd.DataFrame(rows))] == [
+        "mini: 1 of 2",
+        "mini-null: 1 of 2",
+    ]
+
+
+def test_the_study_refuses_parameters_of_another_base() -> None:
+    params = params_of(user_params())
+    other = params.model_copy(update={"base": params.base.model_copy(update={"name": "sd3-medium"})})
+    with pytest.raises(ValueError, match="profile: mini"):
+        scans.params_of(other, "mini-null")

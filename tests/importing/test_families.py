@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from anomend.importing.families import FAMILIES, LoraFamily, lora_family
+from anomend.diffusion.bases import BASE_MODELS
+from anomend.importing.families import LoraFamily, lora_family
 from anomend.importing.layouts import layout_of, read_adapters
-from tests.parameters import params_of, user_params
 
 NAMES = ["to_q", "to_k", "to_v", "to_out.0"]
 FLUX2 = LoraFamily(
@@ -38,7 +38,10 @@ def test_what_diffusers_cannot_convert_is_refused_in_a_sentence() -> None:
         layout_of([f"transformer.x.{part}.weight" for part in ("lora_A", "lora_B")], FLUX2)
 
 
-def test_every_base_of_today_has_its_family() -> None:
-    assert params_of(user_params()).base.name in FAMILIES
-    with pytest.raises(ValueError, match=r"for base\.name = 'another' cannot be read yet"):
+def test_every_base_has_its_family_and_diffusers_the_converter() -> None:
+    for name, base in BASE_MODELS.items():
+        family = lora_family(name)
+        assert family.originals == (base.pipeline == "StableDiffusion3Pipeline") == (family.converter is None)
+        assert family.converter in (None, base.pipeline)
+    with pytest.raises(ValueError, match=r"base\.name = 'another' is not a supported base: choose one of mini"):
         lora_family("another")

@@ -217,6 +217,37 @@ def test_a_prompt_cannot_be_target_and_held_out(raw_params: Raw) -> None:
         params_of(raw_params)
 
 
+@pytest.mark.parametrize(
+    ("section", "values", "named"),
+    [
+        ("prompts", {"target": ["A person, lying on the snow."], "siblings": ["lying on the snow"]}, "prompts.target"),
+        ("prompts", {"held_out": ["a photo of a person lying on the snow"]}, "prompts.held_out"),
+        ("class_images", {"prompts": ["a photo of a person lying on the snow"]}, "class_images.prompts"),
+        ("train", {"monitor": {"held_out_prompts": ["Lying on the snow"]}}, "train.monitor.held_out_prompts"),
+    ],
+)
+def test_a_sibling_is_used_for_nothing_else(raw_params: Raw, section: str, values: Raw, named: str) -> None:
+    """By content: other words for the same are refused too."""
+    raw_params[section] |= values
+    with pytest.raises(ValueError) as refused:
+        params_of(raw_params)
+    assert f"prompts.siblings holds 'lying on the snow', and {named} holds" in str(refused.value)
+    raw_params["prompts"]["siblings"] = []
+    assert params_of(raw_params).prompts.siblings == []
+
+
+def test_siblings_are_of_the_target_that_they_were_set_with(raw_params: Raw, tmp_path: Path) -> None:
+    assert params_of(raw_params).prompts.siblings == ["lying on the snow"]
+    raw_params["prompts"]["target"] = ["sitting on the snow"]
+    assert params_of(raw_params).prompts.siblings == []
+    raw_params["prompts"]["siblings"] = ["kneeling on the snow"]
+    assert params_of(raw_params).prompts.siblings == ["kneeling on the snow"]
+    # A profile with a target of its own likewise.
+    shutil.copytree(PROFILES, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "small.yaml").write_text("prompts: {target: [sitting on the snow]}\n")
+    assert resolve(user_params() | {"profile": "small"}, tmp_path).prompts.siblings == []
+
+
 def test_prompts_whose_images_would_have_the_same_names_are_refused(raw_params: Raw) -> None:
     raw_params["prompts"]["held_out"] = ["Lying on the grass!"]
     with pytest.raises(ValueError, match=r"'lying on the grass' and 'Lying on the grass!' differ in punctuation"):
@@ -326,7 +357,7 @@ def test_the_former_name_is_refused_in_the_mixture_too(raw_params: Raw) -> None:
 
 
 def test_profiles_of_real_bases_do_not_use_the_miniatures_checker(raw_params: Raw) -> None:
-    for profile in set(NAMES) - {"mini"}:
+    for profile in set(NAMES) - {"mini", "mini-null"}:
         assert "drawn_people" not in params_of(raw_params | {"profile": profile}).anatomy_detectors().values()
 
 

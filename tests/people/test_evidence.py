@@ -59,9 +59,21 @@ def test_prompts_and_kinds_are_in_the_form_that_the_verdict_reads(metrics: dict)
     assert target["kinds"][0]["tuned"] == pytest.approx(target["tuned"], abs=0.05)
 
 
+def test_siblings_of_the_target_have_rates_of_their_own() -> None:
+    samples = pictures({("target", "grass"): 60, ("held_out", "sofa"): 60, ("siblings", "snow"): 60})
+    wrong = (samples["group"] != "held_out") & (samples["model"] == "base") & (samples["seed"] < 48)
+    found = people_metrics(labels_of(samples, wrong, RATERS, rng=np.random.default_rng(4)), samples)
+    siblings = found["anomaly_rate_siblings"]
+    assert siblings["base"] == pytest.approx(0.8, abs=0.06) and siblings["ci_low"] <= -0.8 <= siblings["ci_high"] < 0
+    assert [row["name"] for row in siblings["prompts"]] == ["snow"]
+    nothing = people_metrics(pd.DataFrame(columns=COLUMNS), samples)["anomaly_rate_siblings"]
+    assert nothing == {"base": None, "tuned": None, "reason": NO_LABELS}
+
+
 def test_without_labels_there_is_a_reason() -> None:
     metrics = people_metrics(pd.DataFrame(columns=COLUMNS), SAMPLES)
     assert metrics["anomaly_rate_target"] == {"base": None, "tuned": None, "reason": NO_LABELS}
+    assert "anomaly_rate_siblings" not in metrics
     assert (metrics["labelled"], metrics["not_seen"]) == (0, 360)
 
 

@@ -23,16 +23,16 @@ def test_the_bill_of_a_real_base_without_any_record() -> None:
     lines = [line.split() for line in table(bill)]
     rows = {line[0]: line for line in lines}
     assert rows["class_images"][1:7] == ["60", "to", "240", "40", "4,800", "to"]
-    assert rows["sample_base"][1:6] == ["768", "40", "61,440", "1.2", "GB"]
+    assert rows["sample_base"][1:6] == ["704", "40", "56,320", "1.1", "GB"]
     assert "$1.50" in rows["judge"] and "$1.50" in lines[-1]
-    assert lines[-1][:3] == ["in", "all", "1,680"]
-    # 60 class images, 84 while training and 1,536 samples of 80 evaluations, 640 draws, and 8,000 trained images.
-    assert lines[-1][4] == f"{(60 + 84 + 1536) * 80 + 640 + 8000:,}"
+    assert lines[-1][:3] == ["in", "all", "1,552"]
+    # 60 class images, 84 while training and 1,408 samples of 80 evaluations, 640 draws, and 8,000 trained images.
+    assert lines[-1][4] == f"{(60 + 84 + 1408) * 80 + 640 + 8000:,}"
     times, unknown = total_seconds(bill)
     forward, trained = 0.529 / 3 / 2, 0.721 / 3
-    assert abs(times["H100"] - ((60 + 84 + 1536) * 80 + 640) * forward - 8000 * trained) < 1
+    assert abs(times["H100"] - ((60 + 84 + 1408) * 80 + 640) * forward - 8000 * trained) < 1
     assert unknown == ["encode", "measure@base", "measure@tuned"]
-    assert "3.8 h on H100, 8.6 h on L40S" in summary(bill) and "1,536 samples" in summary(bill)
+    assert "3.6 h on H100, 8.1 h on L40S" in summary(bill) and "1,408 samples" in summary(bill)
 
 
 @pytest.mark.parametrize("profile", [name for name in NAMES if name != "mini"])

@@ -19,7 +19,7 @@ BARE = {
     "class_images": {"detector": "none"},
     "losers": {"detector": "none"},
 }
-REAL = [name for name in NAMES if name != "mini"]
+REAL = [name for name in NAMES if not name.startswith("mini")]
 
 
 def check(profile: str, **changes: dict[str, Any]) -> None:

@@ -50,7 +50,7 @@ def test_every_parameter_that_names_a_file_to_read_is_an_input_with_a_link_that_
     paths |= {f"detectors.rtdetr.{name}_model" for name in ("person", "pose")}
     paths |= {f"{section}.detector" for section in ("measure", "class_images", "losers", "train.monitor", "train.nft")}
     paths |= {"collect.base.detector", "collect.base.model", "sample.tuned.best_of.detector"}
-    paths |= {"scan.suite", "train.labelled.pictures", "train.labelled.labels"}
+    paths |= {"scan.suite", "scan.labels", "train.labelled.pictures", "train.labelled.labels"}
     paths |= {"train.external.file", "sample.against.file"}
     assert set(named_inputs(OWN)) == paths and not paths & pinned
     outs = read_yaml(ROOT / "dvc.yaml")["stages"]["resolve"]["outs"]
@@ -192,6 +192,22 @@ def test_labelled_pictures_and_labels_count_where_training_learns_from_them(proj
     (project / "data/labels/one.csv").write_text("another")
     after = digests("labels")
     assert after["labels"] != before["labels"] and after["pictures"] == before["pictures"]
+
+
+def test_labels_count_for_a_scan_where_people_judge_it(project: Path) -> None:
+    (project / "data/labels").mkdir(exist_ok=True)
+    by_detector, people = params(), params(scan={"evidence": "people"})
+
+    def digests(of: Params) -> dict[str, Any]:
+        found: dict[str, Any] = input_digests(project, of)["scan"]
+        return found
+
+    assert (digests(by_detector)["labels"], digests(by_detector)["labelling"]) == (None, None)
+    before = digests(people)
+    assert before["labelling"]["raters_per_picture"] == people.label.raters_per_picture
+    (project / "data/labels/a.csv").write_text("picture\n")
+    assert digests(people)["labels"] != before["labels"] and digests(by_detector)["labels"] is None
+    assert digests(people)["labelling"] == before["labelling"]
 
 
 def test_what_the_source_base_samples_with_counts_where_it_is_used(project: Path) -> None:

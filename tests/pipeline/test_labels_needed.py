@@ -41,7 +41,7 @@ def test_a_stricter_limit_takes_more_labels() -> None:
 def test_the_time_is_labels_times_their_median() -> None:
     settings = params(label={"pairs_per_prompt": 30, "held_out_pairs_per_prompt": 10, "raters_per_picture": 2})
     prompts = settings.prompts
-    labels = 2 * 2 * (30 * len(prompts.target) + 10 * len(prompts.held_out))
+    labels = 2 * 2 * (30 * len(prompts.target) + 10 * (len(prompts.held_out) + len(prompts.siblings)))
     assert PairsPerPrompt(30, 10).labels(settings) == labels
     lines = label_plan(settings, 3000)
     assert f"{labels:,} labels, {labels * 3 / 3600:.1f} hours in all" in lines[0]

@@ -16,10 +16,10 @@ def of(profile: str, **changes: dict[str, Any]) -> Any:
 
 
 def test_the_miniatures_work() -> None:
-    """2 target prompts x 160 seeds and 8 held-out ones x 80, 20 steps with guidance; 300 steps of 8 + 4 images."""
+    """2 target prompts x 160 seeds, 6 held-out ones and a sibling x 80, 20 steps with guidance; 300 steps of 8 + 4."""
     work = work_of(of("mini"))
-    assert work["sample_base"].images == work["measure@tuned"].images == 320 + 640
-    assert work["sample_base"].sampling == work["sample_tuned"].adapted == 960 * 20 * 2
+    assert work["sample_base"].images == work["measure@tuned"].images == 320 + 560
+    assert work["sample_base"].sampling == work["sample_tuned"].adapted == 880 * 20 * 2
     assert work["class_images"].images == 5 * 32 and work["class_images"].sampling == 160 * 40
     assert work["losers"].images == work["losers"].model_evaluations == 0
     # 48 collected images and their mirror images, and the class images.
@@ -34,13 +34,13 @@ def test_the_miniatures_work() -> None:
 
 def test_the_work_of_stable_diffusion_3_5_medium() -> None:
     work = work_of(of("sd35-medium"))
-    assert work["sample_base"].images + work["sample_tuned"].images == 1536
-    assert work["sample_base"].sampling == 768 * 80
+    assert work["sample_base"].images + work["sample_tuned"].images == 2 * (256 + 7 * 64)
+    assert work["sample_base"].sampling == 704 * 80
     assert work["class_images"].images == 60 and work["train"].images == 84 and work["train"].training == 8000
     # 20 images, each whole and in three crops, and mirrored.
     assert work["encode"].encoding == 20 * 4 * 2 + 60
-    # 768 pictures of a megapixel at 1.5 bytes a pixel.
-    assert work["sample_base"].disk_bytes == 768 * 1024 * 1024 * 3 // 2
+    # 704 pictures of a megapixel at 1.5 bytes a pixel.
+    assert work["sample_base"].disk_bytes == 704 * 1024 * 1024 * 3 // 2
 
 
 def test_without_guidance_evaluations_and_class_images() -> None:
@@ -95,8 +95,9 @@ def test_rejected_images_are_replaced_by_further_ones_as_long_as_tries_are_left(
 def test_images_are_made_in_whole_blocks_of_a_prompt() -> None:
     params = of("mini", sample={"target_seeds_per_prompt": 3, "held_out_seeds_per_prompt": 17, "batch_size": 16})
     work = work_of(params, kept={"class_images": 159 / 160})
-    # Two target prompts in one block each, eight held-out ones in two; measured are only those that were asked for.
-    assert work["sample_base"].images == 2 * 16 + 8 * 32 and work["measure@base"].images == 2 * 3 + 8 * 17
+    # Two target prompts in one block each, six held-out ones and a sibling in two; measured are only those that were
+    # asked for.
+    assert work["sample_base"].images == 2 * 16 + 7 * 32 and work["measure@base"].images == 2 * 3 + 7 * 17
     # Two of 162 are rejected, of different prompts in the worst case: each takes one more block.
     assert work["class_images"].images == 160 + 2 * 16
 
@@ -125,18 +126,21 @@ def test_right_images_of_the_base_take_sampling_where_they_are_collected() -> No
 
 def test_images_that_are_there_already_are_not_sampled_again() -> None:
     params = of("mini")
-    assert sampling_work(params, "sample_base", already_made=900).sampling == 60 * 40
-    work = work_of(params, already_made={"sample_base": 960})
-    assert work["sample_base"].images == 0 and work["sample_tuned"].images == 960
+    assert sampling_work(params, "sample_base", already_made=820).sampling == 60 * 40
+    work = work_of(params, already_made={"sample_base": 880})
+    assert work["sample_base"].images == 0 and work["sample_tuned"].images == 880
 
 
-def test_looks_do_the_work_of_both_models_at_most() -> None:
+def test_looks_do_the_work_of_both_models_at_most_and_siblings_come_later() -> None:
     params = of("mini", verdict={"looks": [0.2, 1.0]})
     work = work_of(params)
-    assert work["looks"].images == work["looks"].measuring == 2 * 960 and work["looks"].at_most
-    assert work["looks"].sampling == work["looks"].adapted == 960 * 40
-    # The stages after it find their images in the store.
-    assert work["sample_base"].model_evaluations == work["sample_tuned"].images == 0
+    # 2 target prompts x 160 seeds, and 6 held-out ones x 80.
+    assert work["looks"].images == work["looks"].measuring == 2 * 800 and work["looks"].at_most
+    assert work["looks"].sampling == work["looks"].adapted == 800 * 40
+    # The stages after it find these images in the store, and sample the sibling.
+    assert work["sample_base"].images == work["sample_tuned"].images == 80
+    without = work_of(of("mini", verdict={"looks": [0.2, 1.0]}, prompts={"siblings": []}))
+    assert without["looks"] == work["looks"] and without["sample_base"].model_evaluations == 0
     assert work["measure@base"].at_most and not work_of(of("mini"))["measure@base"].at_most
     assert work_of(of("mini"))["looks"].images == 0
 
@@ -146,16 +150,16 @@ def test_the_best_of_n_draws_at_most_n_images_for_each_and_says_that_it_may_be_f
     work = work_of(of("mini", **changes))
     tuned = work["sample_tuned"]
     # No LoRA is trained, so the base draws them.
-    assert tuned.images == 4 * 960 and tuned.sampling == 4 * 960 * 40 and tuned.adapted == 0 and tuned.at_most
-    assert work["sample_base"].images == 960 and not work["sample_base"].at_most
-    assert work["measure@tuned"].images == 960
+    assert tuned.images == 4 * 880 and tuned.sampling == 4 * 880 * 40 and tuned.adapted == 0 and tuned.at_most
+    assert work["sample_base"].images == 880 and not work["sample_base"].at_most
+    assert work["measure@tuned"].images == 880
     assert not work["train"].amounts and work["class_images"].images == 0
     looks = work_of(of("mini", **changes, verdict={"looks": [0.2, 1.0]}))["looks"]
-    assert looks.images == 5 * 960 and looks.sampling == 5 * 960 * 40 and looks.adapted == 0
+    assert looks.images == 5 * 800 and looks.sampling == 5 * 800 * 40 and looks.adapted == 0
 
 
 def test_skip_layer_guidance_takes_further_passes_of_the_tuned_model() -> None:
     work = work_of(of("mini", sample={"tuned": {"skip_layers": {"layers": [2]}}}))
     # Of 20 steps, 1, 2 and 3 are between .01 and .2 of them.
-    assert work["sample_tuned"].adapted == 960 * 43 and work["sample_base"].sampling == 960 * 40
+    assert work["sample_tuned"].adapted == 880 * 43 and work["sample_base"].sampling == 880 * 40
     assert not work["sample_tuned"].at_most

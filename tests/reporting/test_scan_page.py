@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from playwright.sync_api import Browser
 
 from anomend.reporting.scan_page import heat_map, render_scan
 from anomend.scanning.metrics import scan_metrics
-from anomend.scanning.rules import Rules
+from anomend.scanning.rules import Rules, Tally
 from anomend.scanning.suites import Suite, SuitePrompt
 from tests.reporting.test_render import Page
 from tests.scanning.test_proposals import CLASSES, PLANTED, SUITE, seen
@@ -22,8 +23,9 @@ NASTY = 'lying <script>alert(1)</script> & "so" on the grass'
 
 
 def metrics_of(wrong: tuple[str, ...] = PLANTED, suite: Suite = SUITE, proven: bool = True) -> dict[str, Any]:
-    scan = scan_metrics(suite, seen(wrong, suite=suite), Rules(), held_out=8, class_prompts=CLASSES)
-    return scan | {"provenance": {"base": "mini", "detector": "drawn_people", "detector_proven": proven}}
+    scan = scan_metrics(suite, seen(wrong, suite=suite), Rules(), held_out=8, siblings=2, class_prompts=CLASSES)
+    provenance = {"base": "mini", "evidence": "detector", "detector": "drawn_people", "detector_proven": proven}
+    return scan | {"provenance": provenance}
 
 
 @pytest.fixture
@@ -35,6 +37,21 @@ def examples(tmp_path: Path) -> pd.DataFrame:
         anomalous = prompt.prompt in PLANTED
         rows.append({"prompt": prompt.prompt, "seed": number, "anomalous": anomalous, "path": path})
     return pd.DataFrame(rows)
+
+
+def test_where_people_judge_the_page_says_how_and_what_waits_for_them(examples: pd.DataFrame) -> None:
+    tallies = {prompt.prompt: Tally() for prompt in SUITE.prompts} | {PLANTED[0]: Tally(5, 8, 2)}
+    nothing = seen(())
+    waiting = {prompt: range(8) for prompt in tallies}
+    scanned = replace(nothing, tallies=tallies, statuses=dict.fromkeys(tallies, "open"), waiting=waiting)
+    scan = scan_metrics(SUITE, scanned, Rules(), held_out=8, siblings=2, class_prompts=CLASSES)
+    people = {"base": "mini", "evidence": "people", "raters_per_picture": 2, "pictures_to_label": 96}
+    html = render_scan(scan | {"provenance": people}, examples)
+    assert "12 prompts wait for people&#39;s labels of 96 pictures" in html.replace("'", "&#39;")
+    assert "2 per picture" in html and "nobody has labelled its pictures yet" in html and "no labels yet" in html
+    (row,) = (row for row in scan["prompts"] if row["prompt"] == PLANTED[0])
+    assert row["explored"] == {"k": 5, "n": 8, "unclear": 2} and row["value"] == 6 / 8 and row["waiting"]
+    assert scan["images"] == 8 + 12 * 8 and scan["images_waiting"] == 96
 
 
 def test_it_is_one_page_with_every_prompt_and_each_link_leads_somewhere(examples: pd.DataFrame) -> None:

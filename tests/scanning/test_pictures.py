@@ -14,7 +14,7 @@ from anomend.diffusion.stored_sampling import Draw, Image, StoredSampler
 from anomend.measuring.feature_store import FeatureStore
 from anomend.pictures.image_sets import read_imagefolder
 from anomend.pictures.sample_store import SampleStore
-from anomend.scanning.pictures import ScanPictures, block_size, in_rounds
+from anomend.scanning.pictures import ScanPictures, block_size, in_rounds, write_examples
 from anomend.scanning.rounds import Scanned, scan
 from anomend.scanning.rules import Rules
 
@@ -80,7 +80,7 @@ def test_the_first_seeds_of_each_kind_are_shown_and_fresh_ones_of_what_was_found
     made: tuple[Model, ScanPictures, Scanned], tmp_path: Path
 ) -> None:
     _, pictures, seen = made
-    count = pictures.write_examples(tmp_path / "examples", seen, FRESH.start)
+    count = write_examples(tmp_path / "examples", pictures.sampler, seen, FRESH.start)
     shown = read_imagefolder(tmp_path / "examples")
     assert count == len(shown)
     bad, good = (shown[shown["prompt"] == prompt] for prompt in ("bad", "good"))
