@@ -19,7 +19,7 @@ LEVEL ?=
 BASE ?= $(shell git rev-parse --verify --quiet origin/main > /dev/null && echo origin/main || echo main)
 IMAGES ?= .
 
-.PHONY: checker confirm clean-samples plan lock lock-check test-docs audit check-cache photograph-models pr-report pr-reproduce faults repro test test-fast lint format setup paper-images replication pretraining adopt-base null-base rehearsal gpu-check seeds sabotage export-data methods calibration operating-characteristics people-study scan scans survey label docs clean
+.PHONY: checker compare-runs confirm clean-samples plan lock lock-check test-docs audit check-cache photograph-models pr-report pr-reproduce report-picture faults repro test test-fast lint format setup paper-images replication pretraining adopt-base null-base rehearsal gpu-check seeds sabotage export-data methods calibration operating-characteristics people-study scan scans survey label docs clean
 
 repro: $(VENV)/ready
 	@python -m commands.repair_lock
@@ -132,7 +132,7 @@ photograph-models: $(VENV)/ready
 
 # The paper's Tables 1 and 2 from its published images (ANOMEND_PAPER_IMAGES: folder with tuned, base, instance).
 replication: $(VENV)/ready
-	dvc repro studies/replication/dvc.yaml
+	dvc --cd studies/replication repro
 
 # The survey's page on this machine, with links for participants; HOST=0.0.0.0 opens it to the network, URL=https://...
 # is the address that links have behind a server of your own.
@@ -209,6 +209,16 @@ rehearsal: $(VENV)/ready
 gpu-check: $(VENV)/ready
 	HF_HUB_OFFLINE=1 python -m studies.gpu_check.run
 
+# Several runs next to each other on one page, runs.html: RUNS="main wider" names branches, commits or experiments;
+# without it, this commit and every experiment on it.
+RUNS ?=
+compare-runs: $(VENV)/ready
+	@python -m commands.compare_runs $(RUNS)
+
+# The README's picture of the report, after a new committed run: needs chromium.
+report-picture: $(VENV)/ready
+	@python -m commands.report_picture
+
 # What the pull request workflow runs; everyone can run it here.
 pr-report: $(VENV)/ready
 	python -m commands.pull_request_comment --base "$(BASE)" --images "$(IMAGES)"
@@ -231,11 +241,11 @@ clean-samples: $(VENV)/ready
 
 # Hours on two cores; needed only to change the embedded base.
 pretraining: $(VENV)/ready
-	dvc repro studies/pretraining/dvc.yaml:export
+	dvc --cd studies/pretraining repro export
 
 # The base without defects, from models/mini on: some minutes on two cores; resumed if stopped.
 null-base: $(VENV)/ready
-	for stage in code null_base_latents null_base export_null; do dvc repro -s studies/pretraining/dvc.yaml:$$stage || exit 1; done
+	for stage in code null_base_latents null_base export_null; do dvc --cd studies/pretraining repro -s $$stage || exit 1; done
 	rm -rf models/mini_null
 	cp -rL studies/pretraining/build/mini_null models/mini_null
 	chmod -R u+w models/mini_null

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from anomend.reporting.pull_request import pull_request_comment
+from commands.check_results import check_results
 
 
 def main() -> None:
@@ -16,7 +17,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("pull_request.md"))
     options = parser.parse_args()
     try:
-        comment = pull_request_comment(Path.cwd(), base=options.base, images=options.images)
+        problems = check_results(Path.cwd())
+        comment = pull_request_comment(Path.cwd(), base=options.base, images=options.images, problems=problems)
     except ValueError as error:
         sys.exit(f"pull_request_comment: {error}")
     options.out.write_text(comment, encoding="utf-8")

@@ -8,11 +8,12 @@ from anomend.confirming.records import record_in_force
 from anomend.params.resolved import load_params
 from anomend.project.metric_files import read_metrics, write_metrics
 from anomend.project.model_words import words_in
-from anomend.project.paths import CONFIRMATIONS, METRICS
+from anomend.project.paths import CONFIRMATIONS, METRICS, PLOTS
 from anomend.project.run import run_stage
 from anomend.verdict.claims import thresholds_of
 from anomend.verdict.decision import reach_verdict
 from anomend.verdict.evidence import read_findings
+from anomend.verdict.headline import headline, rate_rows
 from anomend.verdict.looks import look_plan
 from anomend.verdict.rounds import sampled_of
 
@@ -21,7 +22,7 @@ def main() -> None:
     params = load_params()
     thresholds = thresholds_of(params.verdict)
     compare, tuned = read_metrics(METRICS / "compare.json"), read_metrics(METRICS / "measure_tuned.json")
-    of_tuned = read_metrics(METRICS / "sample_tuned.json")
+    people, of_tuned = read_metrics(METRICS / "people.json"), read_metrics(METRICS / "sample_tuned.json")
     taken, plan = read_metrics(METRICS / "looks.json"), look_plan(params)
     record = record_in_force(params, CONFIRMATIONS)
     verdict = reach_verdict(
@@ -29,7 +30,7 @@ def main() -> None:
         tuned,
         thresholds,
         evidence=params.verdict.evidence,
-        people=read_metrics(METRICS / "people.json"),
+        people=people,
         survey=read_metrics(METRICS / "survey.json"),
         exploratory=params.level == "quick",
         tuned_model=of_tuned.get("tuned_model", ""),
@@ -41,7 +42,11 @@ def main() -> None:
     )
     target = compare["anomaly_rate_target"]
     provenance = {"thresholds": asdict(thresholds), "n": target["n"], "clusters": target["clusters"]}
-    write_metrics(METRICS / "verdict.json", verdict.as_metrics(), provenance)
+    metrics = verdict.as_metrics()
+    write_metrics(METRICS / "verdict.json", metrics, provenance)
+    write_metrics(METRICS / "headline.json", headline(metrics, compare, people), {"from": ["metrics/verdict.json"]})
+    PLOTS.mkdir(parents=True, exist_ok=True)
+    rate_rows(metrics, compare, people).to_csv(PLOTS / "rates.csv", index=False, lineterminator="\n")
     about = f", confirmation {record.attempt}" if record else ""
     print(
         f"verdict by {params.verdict.evidence}: {verdict.outcome}{about}"

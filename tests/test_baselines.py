@@ -85,7 +85,7 @@ def test_the_best_of_three_is_a_tuned_model_like_any_other(project: Path) -> Non
     model = "The tuned model is the base without a LoRA. Each of its images is the first of at most 3"
     assert found["verdict"]["reasons"][0].startswith(model)
     report = (project / "report/report.md").read_text()
-    assert model in report[: report.index("## Why this verdict")] and "Nothing was trained" in report
+    assert model in report[: report.index("## What was required")] and "Nothing was trained" in report
     assert f"| Images that the tuned model drew | {drawn} |" in report
     assert model in run(project, "python", "-m", "commands.summary").stdout
 

@@ -88,10 +88,10 @@ def test_two_of_them_are_held_against_each_other_by_their_names(project: Path) -
     said = " ".join(reasons)
     assert "odel B's" in said and "tuned model" not in said and "base model" not in said
     report = (project / "report/report.md").read_text()
-    assert "## A and B images at the same seeds" in report and "| Prompt | Group | A | B |" in report
-    assert "the tuned model" not in report[: report.index("## The paper")]
+    assert "Wrong with A (model A)" in report and "| Prompt | Group | A | B |" in report
+    assert "the tuned model" not in report and "wrong before" not in report
     html = (project / "report/report.html").read_text()
-    assert "Model B against model A, profile" in html and "> A only<" in html
+    assert "Model B against model A. Profile" in html and '"models":["A","B"]' in html
 
 
 def test_other_contents_make_it_stale_and_a_pickle_is_refused_before_anything_runs(project: Path) -> None:

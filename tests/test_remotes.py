@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tests.clones import run, stages_run
+from tests.conftest import ROOT
 from tests.long_runs import on_request
 from tests.s3 import KEYS, s3_server
 
@@ -64,6 +65,25 @@ def share(mine: Path, theirs: Path, credentials: dict[str, str]) -> None:
 def test_a_folder_as_remote(mine: Path, tmp_path: Path) -> None:
     run(mine, "dvc", "remote", "add", "-d", "-q", "shared", str(tmp_path / "remote"))
     share(mine, tmp_path / "theirs", {})
+
+
+@pytest.mark.slow
+def test_a_release_is_fetched_by_its_version_without_a_clone(mine: Path, tmp_path: Path) -> None:
+    """With a tag as GTO writes it (docs/teams.md)."""
+    pipeline = yaml.safe_load((mine / "dvc.yaml").read_text())
+    (mine / "dvc.yaml").write_text(yaml.safe_dump(pipeline | {"artifacts": {"lora": {"path": "weights.bin"}}}))
+    run(mine, "dvc", "remote", "add", "-d", "-q", "shared", str(tmp_path / "remote"))
+    run(mine, "git", "commit", "-qam", "artifact")
+    run(mine, "dvc", "push", "-q")
+    first = (mine / "weights.bin").read_text()
+    run(mine, "gto", "register", "lora", "--version", "v1.0.0")
+    (mine / "steps.txt").write_text("900\n")
+    run(mine, "dvc", "repro", "-q")
+    run(mine, "git", "commit", "-qam", "longer")
+    run(tmp_path, "dvc", "artifacts", "get", str(mine), "lora", "--rev", "v1.0.0", "--out", "fetched")
+    assert (tmp_path / "fetched").read_text() == first != (mine / "weights.bin").read_text()
+    project = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+    assert project["artifacts"]["lora"]["path"] == "models/lora"
 
 
 @pytest.mark.slow

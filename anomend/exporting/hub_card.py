@@ -17,9 +17,10 @@ from anomend.exporting.finished_run import FinishedRun
 from anomend.exporting.licences import licence_of
 from anomend.families.table import family_named
 from anomend.params.tuned import TunedParams
+from anomend.reporting.clauses import clause_table
 from anomend.reporting.inputs import Metrics
 from anomend.reporting.rates import prompt_rates
-from anomend.reporting.tables import clause_table, compare_table, headline, prompt_table
+from anomend.reporting.tables import compare_table, headline, prompt_table
 from anomend.reporting.templating import markdown_environment
 
 TEMPLATES = Path(__file__).parent / "templates"

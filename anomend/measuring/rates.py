@@ -38,8 +38,8 @@ class AnomalyRate:
     """None where no detector ran."""
 
     def as_dict(self) -> dict[str, Any]:
-        """The rate as a row of a metric file."""
-        fields = {"scope": self.scope, "name": self.name, "group": self.group}
+        """The rate as an object of a metric file."""
+        fields = {"group": self.group}
         if self.rate is not None:
             return fields | self.rate.as_dict()
         nothing = {"value": None, "k": 0, "n": 0, "ci_low": None, "ci_high": None}
@@ -90,7 +90,8 @@ def rate_metrics(rates: Sequence[AnomalyRate]) -> dict[str, Any]:
 
     Returns:
         `anomaly_rate_<group>`, each with a reason where no detector ran; `anomaly_rate` by prompt and `anomaly_kinds`
-        by kind, whose keys have letters and digits only; and all rates with counts and intervals under `KEY`.
+        by kind, whose keys have letters and digits only; and all rates with counts and intervals under `KEY`,
+        by scope and name.
 
     Raises:
         ValueError: two prompts have the same key.
@@ -102,7 +103,10 @@ def rate_metrics(rates: Sequence[AnomalyRate]) -> dict[str, Any]:
     for scope, key in scopes:
         if values := _by_key([rate for rate in rates if rate.scope == scope and rate.rate]):
             metrics[key] = values
-    return metrics | {KEY: [rate.as_dict() for rate in rates]}
+    by_scope: dict[str, dict[str, Any]] = {}
+    for each in rates:
+        by_scope.setdefault(each.scope, {})[each.name] = each.as_dict()
+    return metrics | {KEY: by_scope}
 
 
 def read_rates(metrics: Mapping[str, Any]) -> list[AnomalyRate]:
@@ -116,14 +120,16 @@ def read_rates(metrics: Mapping[str, Any]) -> list[AnomalyRate]:
     """
     if KEY not in metrics:
         raise ValueError(f"the measured metrics have no {KEY}: run stage `measure` again")
+    scopes = metrics[KEY]
+    if isinstance(scopes, list):  # As earlier versions wrote them, and with them confirmations.
+        rows = [(row["scope"], row["name"], row) for row in scopes]
+    else:
+        rows = [(scope, name, row) for scope, named in scopes.items() for name, row in named.items()]
     return [
         AnomalyRate(
-            scope=row["scope"],
-            name=row["name"],
-            group=row["group"],
-            rate=None if row["value"] is None else Rate.from_dict(row),
+            scope=scope, name=name, group=row["group"], rate=None if row["value"] is None else Rate.from_dict(row)
         )
-        for row in metrics[KEY]
+        for scope, name, row in rows
     ]
 
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from anomend.project.model_words import BASE_AND_TUNED, ModelWords, capital
-from anomend.reporting import evidence_tables, paper_tables, people, tables
+from anomend.reporting import clauses, evidence_tables, opening, paper_tables, people, run_facts, tables
 from anomend.reporting.charts import renamed
 from anomend.reporting.formatting import metric_text
-from anomend.reporting.glance import KeyAnswer, key_answers, subject
+from anomend.reporting.gallery import Gallery, gallery
 from anomend.reporting.inputs import Metrics, ReportInputs
 from anomend.reporting.pairs import ImagePair, named_pairs
 from anomend.reporting.paper_figures import PaperFigure, paper_figures
@@ -21,26 +21,7 @@ from anomend.reporting.thumbnails import picture_uri
 from anomend.reporting.training_section import LOSS, training_charts, training_samples
 
 MOST_DISAGREEMENTS = 6
-CONTACT_SHEET_WIDTH = 1200
-CONTENTS = (
-    ("clauses", "Why this verdict"),
-    ("images", "Images"),
-    ("rates", "Anomaly rates"),
-    ("measures", "All measures"),
-    ("training", "Training"),
-    ("training-images", "Training images"),
-    ("judges", "Judges"),
-    ("people", "People's labels"),
-    ("survey", "Survey"),
-    ("agreement", "Agreement"),
-    ("paper", "The paper"),
-    ("costs", "Costs"),
-    ("reproduce", "Reproduce this run"),
-)
-"""Ids and headings of the page's parts."""
-VERDICTS = {"corrected": "✓ Corrected", "not_corrected": "✗ Not corrected", "inconclusive": "? Inconclusive"}
-
-QUICK = " (a quick run, which proves nothing)"
+CONTACT_SHEET_WIDTH = 1000
 
 
 @dataclass(frozen=True)
@@ -48,120 +29,117 @@ class Content:
     """The content of a report, in its order; a table that is None was not part of the run."""
 
     title: str
-    profile: str
     verdict: str
     """corrected | not_corrected | inconclusive."""
     verdict_words: str
-    reasons: Sequence[str]
-    scope: Sequence[str]
-    """What the verdict is about, in sentences."""
+    sentence: str
+    """The verdict in plain English."""
+    evidence: Sequence[str]
+    numbers: Sequence[opening.Number]
     subject: str
-    key_answers: Sequence[KeyAnswer]
-    clauses: Table
-    advice: Sequence[str]
-    """How many images would settle the clauses that are not settled."""
-    contents: Sequence[tuple[str, str]]
     words: ModelWords
     """What the two models are called."""
     against: str
-    """What is held against what, for the head of the page."""
-    pairs: Mapping[str, Mapping[ImagePair, str]]
-    """By prompt; each pair with its caption."""
+    """What is held against what."""
+    full_size: str | None
+    gallery: Gallery
     picture: str | None
     """Address of the side-by-side picture."""
+    clauses: Table
+    advice: Sequence[str]
+    """How many images would settle the clauses that are not settled."""
+    scope: Sequence[str]
+    """What the verdict is about, in sentences."""
+    elsewhere: Sequence[str]
+    """What the correction cost elsewhere, in sentences."""
+    kinds: Table | None
     prompts: Table
-    kinds: Table
-    compare: Table
-    sets: Table
-    training: Table
-    curves: Mapping[str, str]
-    """Charts of the training by their titles, as SVG."""
-    training_samples: Mapping[int, str]
-    """By step, as `data:` URIs."""
-    replication: Table | None
-    votes: Table | None
-    preferences: Table
-    paper_figures: Sequence[PaperFigure]
+    absent: str
+    """Which evidence there is not, in one line; empty where all is there."""
     judge: Table | None
     people: Table | None
     raters: Table | None
     passport: Table | None
     survey: Table | None
     agreement: Table | None
-    disagreements: Mapping[ImagePair, str]
-    """Pairs on which raters differ most, and each rater's choice in words."""
+    facts: Table
+    """What was changed, with what, at which cost."""
+    compare: Table
+    sets: Table
+    curves: Mapping[str, str]
+    """Charts of the training by their titles, as SVG."""
+    training: Table
+    training_samples: Mapping[int, str]
+    """By step, as `data:` URIs."""
     contact_sheet: str | None
     """As a `data:` URI."""
     curated: str
     """How many images were kept and rejected."""
+    replication: Table | None
+    votes: Table | None
+    preferences: Table
+    paper_figures: Sequence[PaperFigure]
     costs: Table
     commands: Sequence[tuple[str, str]]
     rounding: str
-    base_model: Table
     data: Table
-    environment: Table
     parameters: Table
 
 
 def content_of(inputs: ReportInputs, rates: Sequence[PromptRates]) -> Content:
     """The content of a run's report; `rates` are the anomaly rates prompt by prompt."""
-    decision = inputs.verdict["verdict"]
-    by_prompt: dict[str, dict[ImagePair, str]] = {}
-    for pair in inputs.first_pairs:
-        by_prompt.setdefault(pair.prompt, {})[pair] = f"seed {pair.seed}"
-    evidence = evidence_tables
+    decision, evidence = inputs.verdict["verdict"], evidence_tables
     asked = inputs.people if inputs.people is not None and inputs.people.get("labels") else None
+    answered = inputs.survey if inputs.survey is not None and inputs.survey.get("n") else None
+    judged = run_facts.judges_of(inputs.judge)
     curves, words = training_charts(inputs), inputs.words
     loss = curves.get(LOSS)
     return Content(
         title=inputs.title,
-        profile=str(inputs.parameters.get("profile", "")),
         verdict=decision,
-        verdict_words=VERDICTS[decision] + (QUICK if inputs.verdict.get("exploratory") else ""),
-        reasons=inputs.verdict["reasons"],
-        scope=inputs.verdict["scope"],
-        subject=subject(inputs),
-        key_answers=key_answers(inputs, rates),
-        clauses=tables.clause_table(inputs.verdict, words),
-        advice=tables.sample_advice(inputs.verdict, words),
-        contents=CONTENTS,
+        verdict_words=opening.VERDICTS[decision],
+        sentence=opening.verdict_sentence(inputs),
+        evidence=opening.evidence_sentences(inputs),
+        numbers=opening.numbers(inputs),
+        subject=run_facts.subject(inputs),
         words=words,
         against=_against(inputs),
-        pairs=by_prompt,
+        full_size=inputs.full_size,
+        gallery=gallery(inputs.pairs, inputs.first_pairs, _disagreements(inputs)),
         picture=inputs.picture,
+        clauses=clauses.clause_table(inputs.verdict, words),
+        advice=tables.sample_advice(inputs.verdict),
+        scope=inputs.verdict["scope"],
+        elsewhere=run_facts.elsewhere(inputs, rates),
+        kinds=tables.kind_table(inputs.compare, words),
         prompts=tables.prompt_table(rates, words),
-        kinds=tables.kind_table(inputs.measure_base, inputs.measure_tuned, words),
+        absent=run_facts.absent(labels=asked, survey=answered, judges=judged, agreement=inputs.agreement),
+        judge=evidence.judge_table(judged, words) if judged else None,
+        people=people.people_table(asked, words) if asked else None,
+        raters=people.rater_table(asked) if asked else None,
+        passport=people.passport_table(inputs.passport, words) if asked and inputs.passport is not None else None,
+        survey=evidence.survey_table(answered, words) if answered else None,
+        agreement=run_facts.agreement_of(inputs.agreement, judges=judged),
+        facts=run_facts.facts(inputs),
         compare=tables.compare_table(inputs.compare, words),
         sets=tables.set_table(inputs.measure_base, inputs.measure_tuned, words),
-        training=evidence.training_table(inputs.train),
         curves=curves,
+        training=evidence.training_table(inputs.train),
         training_samples=training_samples(inputs.training_samples),
+        contact_sheet=None if inputs.contact_sheet is None else picture_uri(inputs.contact_sheet, CONTACT_SHEET_WIDTH),
+        curated=_curated(inputs.curate),
         replication=_table_1(inputs.replication, inputs),
         votes=None if inputs.replication is None else paper_tables.vote_table(inputs.replication),
         preferences=paper_tables.preference_table(
-            replication=inputs.replication,
-            paper_judges=inputs.paper_judges,
-            judges=inputs.judge,
-            survey=inputs.survey,
+            replication=inputs.replication, paper_judges=inputs.paper_judges, judges=judged, survey=inputs.survey
         ),
         paper_figures=paper_figures(inputs, loss and renamed(loss, "loss", "figure-7")),
-        judge=None if inputs.judge is None else evidence.judge_table(inputs.judge, words),
-        people=people.people_table(asked, words) if asked else None,
-        raters=people.rater_table(asked) if asked else None,
-        passport=None if inputs.passport is None else people.passport_table(inputs.passport, words),
-        survey=None if inputs.survey is None else evidence.survey_table(inputs.survey, words),
-        agreement=None if inputs.agreement is None else evidence.agreement_table(inputs.agreement),
-        disagreements=_disagreements(inputs),
-        contact_sheet=None if inputs.contact_sheet is None else picture_uri(inputs.contact_sheet, CONTACT_SHEET_WIDTH),
-        curated=_curated(inputs.curate),
         costs=evidence.cost_table(
             collect=inputs.collect, curate=inputs.curate, judge=inputs.judge, sampled=inputs.sampled, words=words
         ),
         commands=COMMANDS,
         rounding=ROUNDING,
-        base_model=evidence.key_value_table(inputs.base_model),
         data=evidence.key_value_table(inputs.data_hashes, "Data", "MD5, size, and the stage that wrote it"),
-        environment=evidence.key_value_table(inputs.environment),
         parameters=evidence.key_value_table(inputs.parameters, "Parameter", "Value"),
     )
 
@@ -173,9 +151,10 @@ def _disagreements(inputs: ReportInputs) -> dict[ImagePair, str]:
         return {}
     raters = [column for column in table.columns if column not in ("prompt", "seed", "spread")]
     captions = {
-        (str(row["prompt"]), int(row["seed"])): f"{row['prompt']}, seed {row['seed']}. "
-        + _preferences({rater: float(row[rater]) for rater in raters}, inputs.words)
-        for row in table.head(MOST_DISAGREEMENTS).to_dict("records")
+        (str(row["prompt"]), int(row["seed"])): _preferences(
+            {rater: float(row[rater]) for rater in raters}, inputs.words
+        )
+        for row in table[table["spread"] > 0].head(MOST_DISAGREEMENTS).to_dict("records")
     }
     return {pair: captions[pair.prompt, pair.seed] for pair in named_pairs(inputs.pairs, list(captions))}
 

@@ -55,6 +55,8 @@ class ReportInputs:
     """Base | tuned pairs shown per prompt."""
     picture: str | None = None
     """Address of the side-by-side picture as the Markdown report should link it; None leaves the picture out."""
+    full_size: str | None = None
+    """Address of the folder with an image set per model, as seen from the page; None: the page shows what it holds."""
     sampled: Metrics | None = None
     """Content of metrics/sample_tuned.json: what the tuned model is, where it is not just a LoRA, and what it drew."""
     train: Metrics | None = None

@@ -24,6 +24,11 @@ class AssessedImage:
     """Words such as `missing arm`; empty for right anatomy; None where no detector ran."""
 
     @property
+    def kinds(self) -> tuple[str, ...]:
+        """The anomalies; none where no detector ran."""
+        return self.anomalies or ()
+
+    @property
     def finding(self) -> str:
         """The finding in words."""
         if self.anomalies is None:
@@ -78,6 +83,12 @@ def first_pairs(pairs: pd.DataFrame, per_prompt: int, max_pairs: int = MAX_PAIRS
     per_prompt = max(1, min(per_prompt, max_pairs // ordered["prompt"].nunique()))
     first = ordered.groupby("prompt", sort=False).head(per_prompt).head(max_pairs)
     return [_pair(row) for row in first.to_dict("records")]
+
+
+def all_pairs(pairs: pd.DataFrame) -> list[ImagePair]:
+    """Every pair, the target prompts first, then by prompt and seed."""
+    ordered = pairs.assign(place=pairs["group"].map(ORDER.index)).sort_values(["place", *KEYS])
+    return [_pair(row) for row in ordered.to_dict("records")]
 
 
 def named_pairs(pairs: pd.DataFrame, names: Sequence[tuple[str, int]]) -> list[ImagePair]:

@@ -65,13 +65,6 @@ def passport_table(passport: Metrics, words: ModelWords = BASE_AND_TUNED) -> Tab
     return Table(("Pictures of", "Sensitivity", "Specificity", "Labelled"), tuple(rows), about)
 
 
-def deciding_rates(name: str, *, verdict: Metrics, compare: Metrics, people: Metrics | None) -> Mapping[str, Any]:
-    """The anomaly rate that the verdict rests on: of the detector, or of people."""
-    source = compare if verdict.get("evidence", "detector") == "detector" else people or {}
-    found = source.get(name)
-    return found if isinstance(found, Mapping) else {}
-
-
 def decided_by(verdict: Metrics) -> str:
     """The evidence of the verdict, in words for the report's first line."""
     words = {

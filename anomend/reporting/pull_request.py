@@ -1,66 +1,118 @@
-"""The comment under a pull request: verdict, changed metrics and parameters, and the run's report."""
+"""The comment on a pull request: whose results, by which rules, what moved, and what a reviewer should look at."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
+import math
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from anomend.confirming.records import read_records
+from anomend.params.profiles import resolve
+from anomend.params.resolved import split
 from anomend.project.dvc_command import dvc
-from anomend.project.model_words import words_in
-from anomend.project.paths import CONFIRMATIONS
+from anomend.project.paths import CONFIRMATIONS, PARAMS, PROFILES, RESOLVED
+from anomend.project.yaml_files import read_yaml
+from anomend.reporting.formatting import change_text, interval_text, metric_text
+from anomend.reporting.measures import is_share, measure_label, measures_of
+from anomend.reporting.opening import VERDICTS
+from anomend.reporting.rule_changes import RuleChange, rule_changes
 from anomend.reporting.templating import TEMPLATES, markdown_environment
 
 READS = ("templates/pull_request.md.jinja",)
 """Files that this module reads: a change of them is a change of its code."""
 LIMIT = 65_000
 """Characters; GitHub refuses comments of more than 65,536."""
-SHOWN = re.compile(r"anomaly_rate_|diversity$|ssim_within$|psnr_within$")
-"""How the names of the shown measures begin."""
+MARKER = "<!-- anomend report -->"
+"""By which the workflow finds its own comment again."""
+MOST_PROBLEMS, MOST_MOVED = 5, 8
+PICTURES = {"changes.png": "Newly broken and fixed", "side_by_side.png": "The first seeds"}
 
 
-def pull_request_comment(folder: Path, *, base: str, images: str) -> str:
+@dataclass(frozen=True)
+class Moved:
+    """A measure whose change from base to tuned is not what it was, beyond the noise of both runs."""
+
+    label: str
+    before: str
+    after: str
+
+
+def pull_request_comment(folder: Path, *, base: str, images: str, problems: Sequence[str] = ()) -> str:
     """The comment as Markdown, about the results in a checkout.
 
     Args:
         folder: root of the checkout, with committed metrics and report.
         base: revision that the pull request goes to, such as origin/main.
-        images: address under which the report's pictures are linked, such as a raw view of the commit.
+        images: address under which the pictures are linked: of a GitHub blob view of the commit, which also shows in
+            private repositories to those who may read them, or of a folder.
+        problems: why the results do not belong to the commit, as `commands.check_results` says; none: they do.
 
     Returns:
-        At most `LIMIT` characters: a long comment links the report, then leaves out the list of all changed metrics.
+        At most `LIMIT` characters, of which at most 40 lines come before the first fold.
 
     Raises:
         ValueError: there is no such revision, or results are missing.
     """
     verdict, compare = _read_metrics(folder, "verdict"), _read_metrics(folder, "compare")
-    report, sampled = _read_report(folder, images), folder / "metrics" / "sample_tuned.json"
-    words = words_in(json.loads(sampled.read_text()) if sampled.is_file() else None)
+    at_base = {name: _at(folder, base, f"metrics/{name}.json") for name in ("verdict", "compare")}
     template = markdown_environment(TEMPLATES).get_template("pull_request.md.jinja")
+    report, parameters = _read_report(folder, images), _diff("params", base, folder)
 
-    def render(report: str, metrics_diff: str) -> str:
+    def render(report: str, params_diff: str) -> str:
         return template.render(
-            verdict=verdict,
-            words=words,
-            confirmations=confirmations(folder),
-            measures={name: effect for name, effect in compare.items() if _is_shown(name, effect)},
-            number=number,
+            marker=MARKER,
             base=base,
-            verdict_diff=verdict_diff,
-            metrics_diff=metrics_diff,
+            problems=problems[:MOST_PROBLEMS],
+            more_problems=max(0, len(problems) - MOST_PROBLEMS),
+            words=VERDICTS[verdict["verdict"]],
+            quick=verdict.get("exploratory"),
+            before=VERDICTS.get((at_base["verdict"] or {}).get("verdict", ""), "no verdict"),
+            confirmation=verdict.get("confirmation"),
+            tuned_model=_tuned_model(folder),
+            confirmations=confirmations(folder),
+            rules=changed_rules(folder, base),
+            target=_sentence(compare, "target"),
+            held_out=_sentence(compare, "held_out"),
+            moved=moved_measures(at_base["compare"] or {}, compare)[:MOST_MOVED],
+            pictures={
+                _address(images, name): alt for name, alt in PICTURES.items() if (folder / "report" / name).exists()
+            },
             params_diff=params_diff,
             report=report,
         )
 
-    verdict_diff = _diff("metrics", base, folder, targets=["--targets", "metrics/verdict.json"])
-    params_diff = _diff("params", base, folder, targets=["--targets", "resolved/params.json"])
-    metrics_diff = _diff("metrics", base, folder)
     link = "It is `report/report.md` of this commit."
-    versions = [render(report, metrics_diff), render(link, metrics_diff), render(link, "")]
+    versions = [render(report, parameters), render(link, parameters), render(link, "")]
     return next((text for text in versions if len(text) <= LIMIT), versions[-1][:LIMIT])
+
+
+def changed_rules(folder: Path, base: str) -> list[RuleChange]:
+    """The rules of the verdict that differ from the base's, by params.yaml itself: the recorded ones may be stale."""
+    before = _at(folder, base, str(RESOLVED)) or {}
+    after, _ = split(resolve(read_yaml(folder / PARAMS), folder / PROFILES))
+    return rule_changes(before, after)
+
+
+def moved_measures(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Moved]:
+    """Measures whose change moved by more than the two runs' intervals allow together.
+
+    The half-widths of two independent intervals add as squares; runs at the same seeds vary together, so less would do.
+    """
+    earlier, moved = dict(measures_of(before)), []
+    for name, measure in measures_of(after):
+        old = earlier.get(name)
+        if old is None or any(
+            each.get(key) is None for each in (old, measure) for key in ("delta", "ci_low", "ci_high")
+        ):
+            continue
+        widths = [(each["ci_high"] - each["ci_low"]) / 2 for each in (old, measure)]
+        if abs(measure["delta"] - old["delta"]) > math.hypot(*widths):
+            moved.append(Moved(measure_label(name), _change(name, old), _change(name, measure)))
+    return moved
 
 
 def confirmations(folder: Path) -> list[str]:
@@ -74,13 +126,40 @@ def confirmations(folder: Path) -> list[str]:
     return sentences
 
 
-def number(value: object) -> str:
-    """Four significant digits, or n/a where there is no value."""
-    return f"{value:.4g}" if isinstance(value, int | float) else "n/a"
+def _tuned_model(folder: Path) -> str:
+    """What the tuned model is where it is not just a LoRA, and what it takes; else empty."""
+    path = folder / "metrics" / "sample_tuned.json"
+    return str(json.loads(path.read_text()).get("tuned_model", "")) if path.is_file() else ""
 
 
-def _is_shown(name: str, effect: Any) -> bool:
-    return bool(SHOWN.match(name)) and isinstance(effect, Mapping) and "delta" in effect
+def _change(name: str, measure: Mapping[str, Any]) -> str:
+    if is_share(name):
+        return f"{change_text(measure)} ({interval_text(measure, 'points')})"
+    return f"{metric_text(measure, 'delta', 'signed')} ({interval_text(measure, 'signed')})"
+
+
+def _sentence(compare: Mapping[str, Any], group: str) -> str:
+    rates = compare.get(f"anomaly_rate_{group}") or {"reason": "not measured"}
+    before, after = (metric_text(rates, model, "rate") for model in ("base", "tuned"))
+    return f"{before} wrong before, {after} after ({change_text(rates)}; interval {interval_text(rates, 'points')})"
+
+
+def _address(images: str, name: str) -> str:
+    return f"{images.rstrip('/')}/report/{name}" + ("?raw=true" if "/blob/" in images else "")
+
+
+def _at(folder: Path, revision: str, path: str) -> Any:
+    """A JSON file at a revision; None where it was not there."""
+    known = subprocess.run(
+        ["git", "rev-parse", "--quiet", "--verify", f"{revision}^{{commit}}"],
+        cwd=folder,
+        capture_output=True,
+        check=False,
+    )
+    if known.returncode:
+        raise ValueError(f"there is no revision {revision!r} here: fetch it, or pass another with --base")
+    shown = subprocess.run(["git", "show", f"{revision}:{path}"], cwd=folder, capture_output=True, check=False)
+    return json.loads(shown.stdout) if shown.returncode == 0 else None
 
 
 def _read_metrics(folder: Path, name: str) -> Any:
@@ -94,11 +173,11 @@ def _read_report(folder: Path, images: str) -> str:
     path = folder / "report" / "report.md"
     if not path.is_file():
         raise ValueError(f"{path} is missing: run `dvc repro` and commit it")
-    return path.read_text().replace("](side_by_side.png)", f"]({images.rstrip('/')}/report/side_by_side.png)")
+    return path.read_text().replace("](side_by_side.png)", f"]({_address(images, 'side_by_side.png')})")
 
 
-def _diff(kind: str, base: str, folder: Path, targets: list[str] | None = None) -> str:
-    """DVC's Markdown table of what changed; empty where nothing did."""
-    lines = dvc(kind, "diff", base, "--md", *(targets or []), cwd=folder).strip().splitlines()
+def _diff(kind: str, base: str, folder: Path) -> str:
+    """DVC's Markdown table of the resolved parameters that changed; empty where none did."""
+    lines = dvc(kind, "diff", base, "--md", "--targets", str(RESOLVED), cwd=folder).strip().splitlines()
     has_rows = len(lines) > 2
     return "\n".join(lines) if has_rows else ""

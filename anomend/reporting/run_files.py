@@ -38,13 +38,16 @@ class RunFiles:
     """dvc.lock; it may be missing."""
 
 
-def read_run(files: RunFiles, params: Params, *, picture: str | None = None) -> ReportInputs:
+def read_run(
+    files: RunFiles, params: Params, *, picture: str | None = None, full_size: str | None = None
+) -> ReportInputs:
     """Everything that the report shows.
 
     Args:
         files: where the run's files are.
         params: the resolved parameters of the run.
         picture: address of the side-by-side picture as the Markdown report should link it; None leaves it out.
+        full_size: address of the folder with the images, as seen from the page; None: the page shows what it holds.
 
     Raises:
         FileNotFoundError, ValueError: a file is missing or broken.
@@ -67,6 +70,7 @@ def read_run(files: RunFiles, params: Params, *, picture: str | None = None) -> 
         images_tuned=pd.read_csv(plots / "images_tuned.csv"),
         pairs_per_prompt=params.report.pairs_per_prompt,
         picture=picture,
+        full_size=full_size,
         sampled=read_metrics(metrics / "sample_tuned.json"),
         train=train,
         train_loss=read_curves(training),

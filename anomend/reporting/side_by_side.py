@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -18,7 +18,12 @@ CELL = 128
 
 
 def save_side_by_side(
-    path: Path, pairs: Sequence[ImagePair], cell: int = CELL, words: ModelWords = BASE_AND_TUNED
+    path: Path,
+    pairs: Sequence[ImagePair],
+    cell: int = CELL,
+    *,
+    rows: Mapping[str, Sequence[ImagePair]] | None = None,
+    words: ModelWords = BASE_AND_TUNED,
 ) -> None:
     """Write one PNG: a row per prompt, the base model's images in the left half, the tuned one's in the right half.
 
@@ -26,6 +31,7 @@ def save_side_by_side(
         path: the PNG file; its folder is made.
         pairs: as `first_pairs` returns them.
         cell: side of an image in pixels.
+        rows: the pairs of each row by its label; None: a row per prompt.
         words: what the two models are called.
 
     Raises:
@@ -33,22 +39,22 @@ def save_side_by_side(
     """
     if not pairs:
         raise ValueError("there is no pair of images to show")
-    prompts = dict.fromkeys(pair.prompt for pair in pairs)
-    rows = [[pair for pair in pairs if pair.prompt == prompt] for prompt in prompts]
-    columns = max(len(row) for row in rows)
+    by_label = _by_prompt(pairs) if rows is None else {label: list(row) for label, row in rows.items()}
+    shown = list(by_label.values())
+    columns = max(len(row) for row in shown)
     gap, text = 6, 22
     half = columns * (cell + gap)
     fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     font, bold = (ImageFont.truetype(str(fonts / name), 13) for name in ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf"))
-    labels = [f"{' '.join(row[0].prompt.split())}   ({row[0].group.replace('_', '-')})" for row in rows]
+    labels = list(by_label)
     width = max(2 * half + 4 * gap, *(round(font.getlength(label)) + 2 * gap for label in labels))
-    sheet = Image.new("RGB", (width, 2 * text + gap + len(rows) * (text + cell + gap)), "white")
+    sheet = Image.new("RGB", (width, 2 * text + gap + len(shown) * (text + cell + gap)), "white")
     draw = ImageDraw.Draw(sheet)
     starts = {"base": gap, "tuned": half + 3 * gap}
     for name, left in starts.items():
         draw.text((left, 6), words.short(name).upper(), "black", bold)
     draw.text((gap, sheet.height - text), "red frame and cross: anomaly", ANOMALY_RED, font)
-    for index, row in enumerate(rows):
+    for index, row in enumerate(shown):
         top = text + gap + index * (text + cell + gap)
         draw.text((gap, top + 4), labels[index], "black", font)
         for model, left in starts.items():
@@ -62,6 +68,13 @@ def save_side_by_side(
                     _mark(draw, corner, cell)
     path.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(path)
+
+
+def _by_prompt(pairs: Sequence[ImagePair]) -> dict[str, list[ImagePair]]:
+    rows: dict[str, list[ImagePair]] = {}
+    for pair in pairs:
+        rows.setdefault(f"{' '.join(pair.prompt.split())}   ({pair.group.replace('_', '-')})", []).append(pair)
+    return rows
 
 
 def _mark(draw: ImageDraw.ImageDraw, corner: Corner, side: int) -> None:

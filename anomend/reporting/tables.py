@@ -6,7 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from anomend.project.model_words import BASE_AND_TUNED, ModelWords
-from anomend.reporting.formatting import Unit, interval_text, metric_text, number_text, p_text, reason_for, reasons_once
+from anomend.reporting.formatting import (
+    Unit,
+    change_text,
+    interval_text,
+    metric_text,
+    number_text,
+    p_text,
+    reason_for,
+    reasons_once,
+)
 from anomend.reporting.inputs import Metrics
 from anomend.reporting.measures import (
     caution_of,
@@ -20,19 +29,11 @@ from anomend.reporting.measures import (
 from anomend.reporting.rates import PromptRates
 from anomend.statistics.rate import Rate
 
-OUTCOMES = {True: "✓ passed", False: "✗ failed", None: "? unsettled"}
-
-CLAUSES: dict[str, tuple[str, Unit, str]] = {
-    # With the words of `ModelWords`.
-    "target_drop": ("Change of the target anomaly rate", "points", "at most"),
-    "target_rate": ("Target anomaly rate of {tuned_model}", "rate", "at most"),
-    "worst_target_prompt": ("Target anomaly rate of the worst prompt, {full_tuned}", "rate", "at most"),
-    "new_kinds": ("Change of the kind of anomaly that rose most", "points", "below"),
-    "held_out": ("Change of the held-out anomaly rate", "points", "below"),
-    "worst_held_out_prompt": ("Change of the held-out prompt that rose most", "points", "below"),
-    "diversity": ("Diversity of right images, {tuned} over {base}", "number", "at least"),
-    "memorisation": ("Share of {tuneds} images that copy a training image", "rate", "at most"),
-}
+OUTCOMES = {True: "✓ met", False: "✗ not met", None: "? not settled"}
+RATE = "anomaly_rate_"
+"""How the names of anomaly rates begin, before the group of prompts."""
+PAIR_COUNTS = ("both", "only_base", "only_tuned", "neither")
+NONE = "none"
 
 
 @dataclass(frozen=True)
@@ -44,40 +45,17 @@ class Table:
     note: str = ""
 
 
-def _clause(name: str, words: ModelWords) -> tuple[str, Unit, str]:
-    label, unit, bound = CLAUSES.get(name, (name.replace("_", " "), "number", "threshold"))
-    named = {"tuned_model": words.tuned_model, "full_tuned": words.full("tuned"), "tuneds": words.tuneds}
-    return label.format(base=words.base, tuned=words.tuned, **named), unit, bound
-
-
-def clause_table(verdict: Metrics, words: ModelWords = BASE_AND_TUNED) -> Table:
-    """The clauses of the verdict, each with its outcome, value and threshold."""
-    rows = []
-    for name, clause in verdict["clauses"].items():
-        label, unit, bound = _clause(name, words)
-        threshold = f"{bound} {number_text(clause['threshold'], unit)}"
-        value = metric_text(clause, "figure", unit)
-        bound_value = "" if clause.get("bound") is None else number_text(clause["bound"], unit)
-        rows.append((label, OUTCOMES[clause["passed"]], value, bound_value, threshold))
-    note = (
-        "The bound is the value that the truth does not exceed (or not fall short of), with the verdict's confidence; a"
-        " clause passes where it keeps the threshold. The thresholds are parameters, set before the run. Changes are"
-        f" {words.tuned} minus {words.base}, in percentage points."
-    )
-    return Table(("Clause", "Outcome", "Value", "Bound", "Threshold"), tuple(rows), note)
-
-
-def sample_advice(verdict: Metrics, words: ModelWords = BASE_AND_TUNED) -> tuple[str, ...]:
+def sample_advice(verdict: Metrics) -> tuple[str, ...]:
     """How many images would settle each clause, where the verdict says so."""
     sentences = []
     for name, clause in verdict["clauses"].items():
         advice = clause.get("advice") or {}
         units = (("seeds_per_prompt", "seeds"), ("labelled_pairs_per_prompt", "labelled pairs"))
         for key, unit in (each for each in units if each[0] in advice):
-            label = _clause(name, words)[0]
-            often = f"{advice['power']:.0%} of repetitions"
-            needed = f"{label}: {advice[key]:,} {unit} per prompt"
-            sentences.append(f"{needed} would show it in {often}, if the true values are those measured.")
+            sentences.append(
+                f"With {advice[key]:,} {unit} per prompt, {advice['power']:.0%} of runs would settle the requirement "
+                f"'{name.replace('_', ' ')}', if the true values are those measured."
+            )
     return tuple(sentences)
 
 
@@ -93,7 +71,7 @@ def compare_table(compare: Metrics, words: ModelWords = BASE_AND_TUNED) -> Table
         values = [
             metric_text(measure, "base", unit),
             metric_text(measure, "tuned", unit),
-            metric_text(measure, "delta", change),
+            change_text(measure) if share else metric_text(measure, "delta", change),
             interval_text(measure, change),
             metric_text(measure, "p", "p"),
         ]
@@ -152,16 +130,45 @@ def metrics_by_name(metrics: Metrics, prefix: str = "") -> Iterator[tuple[str, M
             yield f"{prefix}{key}", metrics
 
 
-def kind_table(measure_base: Metrics, measure_tuned: Metrics, words: ModelWords = BASE_AND_TUNED) -> Table:
-    """Which anomalies there are, over all images of a model; kinds that neither has are left out."""
-    base, tuned = (measure.get("anomaly_kinds", {}) for measure in (measure_base, measure_tuned))
-    rows = [
-        (kind.replace("_", " "), metric_text(base, kind, "rate"), metric_text(tuned, kind, "rate"))
-        for kind in {**base, **tuned}
-        if base.get(kind) or tuned.get(kind)
-    ]
-    note = "Share of all images, of all prompts together; an image can have several."
-    return Table(("Kind of anomaly", *words.heads()), tuple(rows), note)
+def kind_table(compare: Metrics, words: ModelWords = BASE_AND_TUNED) -> Table | None:
+    """Which anomalies there are by group of prompts, before and after; kinds that no image has are left out.
+
+    Args:
+        compare: content of metrics/compare.json, whose anomaly rates have the pairs of images by kind of anomaly
+            (`kinds`: both, only_base, only_tuned, neither).
+    """
+    groups = {
+        name.removeprefix(RATE): measure["kinds"]
+        for name, measure in compare.items()
+        if name.startswith(RATE) and isinstance(measure, Mapping) and measure.get("kinds")
+    }
+    names = list(dict.fromkeys(kind["name"] for kinds in groups.values() for kind in kinds))
+    if not names:
+        return None
+    rows = []
+    for name in names:
+        cells = []
+        for kinds in groups.values():
+            counts = next((kind for kind in kinds if kind["name"] == name), None)
+            cells.append(NONE if counts is None else _before_after(counts))
+        if set(cells) != {NONE}:
+            rows.append((name.replace("_", " "), *cells))
+    sizes = {group: sum(kinds[0][key] for key in PAIR_COUNTS) for group, kinds in groups.items()}
+    columns = [f"{group.replace('_', '-')} prompts ({sizes[group]:,} pairs)".capitalize() for group in groups]
+    note = (
+        f"Share of images with this kind, {words.full('base')} -> {words.full('tuned')}; an image can have several. "
+        "▲: it rose."
+    )
+    return Table(("Kind of anomaly", *columns), tuple(sorted(rows)), note)
+
+
+def _before_after(counts: Mapping[str, int]) -> str:
+    pairs = sum(counts[key] for key in PAIR_COUNTS)
+    before, after = (counts["both"] + counts[f"only_{model}"] for model in ("base", "tuned"))
+    if not before and not after:
+        return NONE
+    rose = " ▲" if after > before else ""
+    return f"{number_text(before / pairs, 'rate')} -> {number_text(after / pairs, 'rate')}{rose}"
 
 
 def headline(verdict: Metrics, compare: Metrics) -> tuple[str, ...]:
@@ -170,7 +177,7 @@ def headline(verdict: Metrics, compare: Metrics) -> tuple[str, ...]:
     for name, prompts in (("anomaly_rate_target", "target"), ("anomaly_rate_held_out", "held-out")):
         measure = compare.get(name) or {"reason": "not measured"}
         base, tuned = metric_text(measure, "base", "rate"), metric_text(measure, "tuned", "rate")
-        change = metric_text(measure, "delta", "points")
+        change = change_text(measure)
         sentences.append(
             f"Anomalous images on the {prompts} prompts: {base} with the base model, {tuned} with the tuned one "
             f"(change {change}, interval {interval_text(measure, 'points')}, {p_text(measure)})."
@@ -178,7 +185,7 @@ def headline(verdict: Metrics, compare: Metrics) -> tuple[str, ...]:
     if caution := caution_of(compare.get("anomaly_rate_target") or {}):
         sentences.append(caution)
     reason = reason_for(compare.get("diversity_right") or {}, "ratio") or "not measured"
-    ratio = number_text(verdict.get("right_diversity_ratio"), "number", reason)
+    ratio = number_text(verdict.get("right_diversity_ratio"), "ratio", reason)
     copies = number_text(verdict.get("copy_rate"), "rate", "not measured")
     sentences.append(f"Diversity of the right images, tuned over base: {ratio}. Copied training images: {copies}.")
     return tuple(sentences)

@@ -15,18 +15,25 @@ from anomend.pictures.image_sets import load_image
 from anomend.pictures.sheet import fitted
 from anomend.reporting.pairs import ImagePair
 
-THUMBNAIL_SIDES = (192, 160, 128, 96, 64)
+THUMBNAIL_SIDES = (512, 384, 320, 256, 192, 128, 64)
 """Sides in pixels; the first that keeps to the budget is used."""
+STILL_SIDE = 192
 BYTE_BUDGET = 3_000_000
-"""Thumbnails of a report in base64: with the rest, the page stays below 5 MB."""
+"""Pictures of a report in base64: with the rest, the page stays below 5 MB."""
 
 
 def thumbnails(pairs: Sequence[ImagePair], budget: int = BYTE_BUDGET) -> list[tuple[str, str]]:
-    """The images of each pair, (base, tuned), as `data:` URIs of PNGs; as large as the budget (bytes) allows."""
+    """The images of each pair, (base, tuned), as `data:` URIs; as large as the budget (bytes) allows.
+
+    Images that are small already stay as they are, as PNG; larger ones are reduced, as WebP.
+    """
     largest = THUMBNAIL_SIDES[0]
     sources = [load_reduced(image.path, largest) for pair in pairs for image in (pair.base, pair.tuned)]
     for side in THUMBNAIL_SIDES:
-        uris = [_data_uri(fitted(source, side), exact=max(source.size) < largest) for source in sources]
+        uris = [
+            _data_uri(source, exact=True) if max(source.size) <= side else _data_uri(fitted(source, side), exact=False)
+            for source in sources
+        ]
         if sum(len(uri) for uri in uris) <= budget:
             break
     return list(zip(uris[::2], uris[1::2], strict=True))
@@ -41,8 +48,8 @@ def picture_uri(path: Path, width: int) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def still_uri(image: Path | NDArray[np.uint8], side: int = THUMBNAIL_SIDES[0]) -> str:
-    """One image, a file or RGB of shape (H, W, 3), as `data:` URI of a PNG with `side` pixels at most."""
+def still_uri(image: Path | NDArray[np.uint8], side: int = STILL_SIDE) -> str:
+    """One image, a file or RGB of shape (H, W, 3), as `data:` URI of a picture with `side` pixels at most."""
     loaded = load_reduced(image, side)
     return _data_uri(fitted(loaded, side), exact=max(loaded.size) < side)
 
@@ -55,7 +62,11 @@ def load_reduced(image: Path | NDArray[np.uint8], largest: int) -> Image.Image:
 
 
 def _data_uri(image: Image.Image, exact: bool) -> str:
-    """A PNG; photographs (not exact) in 256 colours, a third of the bytes, which leaves room for larger thumbnails."""
+    """A PNG; a reduced photograph (not exact) as WebP, a tenth of the bytes."""
     buffer = io.BytesIO()
-    (image if exact else image.quantize(256)).save(buffer, "PNG", optimize=not exact)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    if exact:
+        image.save(buffer, "PNG", optimize=False)
+    else:
+        image.save(buffer, "WEBP", quality=85)
+    kind = "png" if exact else "webp"
+    return f"data:image/{kind};base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -32,7 +32,7 @@ def training_charts(inputs: ReportInputs) -> dict[str, str]:
 
 def evaluation_rates(train: Metrics | None) -> dict[int, Rate]:
     """The anomaly rates of the evaluations by step, as stage `train` stored them; empty where no detector ran."""
-    return {row["step"]: Rate.from_dict(row) for row in (train or {}).get("evaluations", [])}
+    return {int(step): Rate.from_dict(row) for step, row in (train or {}).get("evaluations", {}).items()}
 
 
 def training_samples(pictures: Mapping[int, Path]) -> dict[int, str]:

@@ -93,10 +93,11 @@ def count_votes(
     metrics |= {"on_other_texts": other_texts, "incomplete": len(stopped), "incomplete_count": params.count_incomplete}
     if metrics["n"] == 0 and not current.any():
         metrics["reason"] = _why_none(metrics, other_texts=other_texts, stopped=len(stopped))
+    named = {"files": [path.name for path in files]} if files else {}
     return SurveyResult(
         metrics=metrics,
         pairs=per_pair(responses[current], rules),
-        provenance={"files": [path.name for path in files], "exclusion": asdict(rules), "seed": params.seed},
+        provenance={**named, "exclusion": asdict(rules), "seed": params.seed},
         notes=notes,
     )
 

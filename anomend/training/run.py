@@ -187,32 +187,25 @@ def images_learned(trainer: LoraTrainer) -> int:
     return sum(each.images for each in rounds) if rounds else len(trainer.data.instance)
 
 
-def round_rates(rounds: Sequence[RoundReport]) -> list[dict[str, Any]]:
-    """The anomaly rate and the diversity of each round's images, before it was trained on.
-
-    A list, which `dvc metrics diff` leaves out: the curves have the same.
-    """
-    return [
-        {
-            "step": each.step,
+def round_rates(rounds: Sequence[RoundReport]) -> dict[str, dict[str, Any]]:
+    """The anomaly rate and the diversity of each round's images, by the step before which it was trained on."""
+    return {
+        str(each.step): {
             "n": each.images,
             "anomaly_rate": round(each.anomaly_rate, 6),
             "diversity": None if (ratio := diversity(rounds[: count + 1])) is None else round(ratio, 6),
         }
         for count, each in enumerate(rounds)
-    ]
+    }
 
 
-def evaluation_rates(history: EvaluationHistory) -> list[dict[str, Any]]:
-    """The anomaly rate of each evaluation that a detector saw, with its interval: what the report draws.
-
-    A list, which `dvc metrics diff` leaves out: the curves have the same rates.
-    """
-    return [
-        {"step": step, **Rate.of(round(evaluation.anomaly_rate * evaluation.sampled), evaluation.sampled).as_dict()}
+def evaluation_rates(history: EvaluationHistory) -> dict[str, dict[str, Any]]:
+    """The anomaly rate of each evaluation that a detector saw by its step, with its interval: what the report draws."""
+    return {
+        str(step): Rate.of(round(evaluation.anomaly_rate * evaluation.sampled), evaluation.sampled).as_dict()
         for step, evaluation in zip(history.steps, history.evaluations, strict=True)
         if evaluation.anomaly_rate is not None and evaluation.sampled
-    ]
+    }
 
 
 def training_metrics(trainer: LoraTrainer) -> dict[str, Any]:

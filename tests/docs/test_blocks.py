@@ -24,6 +24,7 @@ PROGRAMS = {
     "echo",
     "make",
     "dvc",
+    "gto",
     "python",
     "git",
     "source",

@@ -76,7 +76,8 @@ def mine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("teams") / "mine"
     for name in ("metrics", "report"):
         (folder / name).mkdir(parents=True)
-    (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": STAGES}))
+    artifacts = {"lora": {"path": "weights.bin", "type": "model"}}
+    (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": STAGES, "artifacts": artifacts}))
     (folder / "params.yaml").write_text(PARAMS)
     (folder / "train.py").write_text(TRAIN)
     run(folder, "git", "init", "-q", "-b", "main")
@@ -158,6 +159,12 @@ def test_one_remote_for_all(mine: Path, server: str) -> None:
     # DVC keeps only the weights; what git keeps is made again.
     assert stages_run(do(theirs, "dvc repro --pull")) == {"resolve", "measure", "report"}
     assert trained(theirs) == trained(mine)
+
+
+def test_a_release_is_registered_and_fetched(mine: Path, tmp_path: Path) -> None:
+    do(mine, "gto register lora")
+    do(tmp_path, "dvc artifacts get", **{"https://example.org/team/anomend.git": str(mine.parent / "origin.git")})
+    assert json.loads((tmp_path / "lora").read_text()) == trained(mine)
 
 
 def test_own_pictures_are_shared(mine: Path) -> None:

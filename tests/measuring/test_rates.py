@@ -51,6 +51,8 @@ def test_keys_do_not_depend_on_which_anomalies_occur() -> None:
 def test_rates_come_back_from_a_metric_file_as_they_were_computed() -> None:
     rates = anomaly_rates(TABLE, KINDS)
     assert read_rates(json.loads(json.dumps(rate_metrics(rates)))) == rates
+    listed = [{"scope": rate.scope, "name": rate.name, **rate.as_dict()} for rate in rates]
+    assert read_rates({"anomaly_rate_intervals": listed}) == rates  # As earlier versions wrote them.
     with pytest.raises(ValueError, match="run stage `measure` again"):
         read_rates({"anomaly_rate_target": 0.5})
 

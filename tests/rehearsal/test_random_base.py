@@ -137,7 +137,7 @@ def test_the_stages_run_on_it_and_resume_after_a_kill(tmp_path: Path) -> None:
     assert all(metrics[stage]["seconds"] > 0 and metrics[stage]["peak_memory_bytes"] > 2**26 for stage in stages)
     assert (tmp_path / "work/models/lora/pytorch_lora_weights.safetensors").exists()
     assert len(list((tmp_path / "work/data/samples/tuned").glob("*.png"))) == 2
-    drawn = [row["n"] for row in read_metrics(tmp_path / "work_rewards/metrics/train.json")["by_round"]]
+    drawn = [row["n"] for row in read_metrics(tmp_path / "work_rewards/metrics/train.json")["by_round"].values()]
     assert drawn == [2, 2] and (tmp_path / "work_rewards/models/lora/pytorch_lora_weights.safetensors").exists()
     before = (tmp_path / "base" / "model_index.json").stat().st_mtime_ns
     assert write_base(tmp_path / "base", "shrunk", tmp_path) == metrics["random_base"]

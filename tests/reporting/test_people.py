@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from anomend.reporting.glance import key_answers
 from anomend.reporting.inputs import ReportInputs
+from anomend.reporting.opening import evidence_sentences, numbers
 from anomend.reporting.people import passport_table, people_table, rater_table
 from anomend.reporting.render import render_report
 from tests.verdict.test_people import run_of
@@ -26,10 +26,10 @@ def test_the_report_shows_who_decided_and_their_rates(inputs: ReportInputs) -> N
     people = run_of(0.8, 0.05, seeds=40)
     verdict = {**inputs.verdict, "evidence": "people"}
     shown = replace(inputs, people=people, passport=PASSPORT, verdict=verdict)
-    answers = {each.question: each.answer for each in key_answers(shown)}
-    assert "Decided by people's labels." in answers["Is it corrected?"]
-    assert f"{people['anomaly_rate_target']['tuned']:.1%}" in answers["By how much?"]
-    assert "80 pairs of images that people labelled" in answers["How sure is that?"]
+    assert evidence_sentences(shown)[0].startswith("Decided by people's labels, each requirement with 95% confidence")
+    _, after, change, _ = numbers(shown)
+    assert after.value == f"{people['anomaly_rate_target']['tuned']:.1%}" and "raters' errors" in after.interval
+    assert change.interval.endswith("80 pairs of images")
     for report in render_report(shown):
         assert "By the plain majority" in report and "90.0%; interval 80.0 to 95.0%" in report
         assert "people found 2 such pictures" in report
@@ -38,7 +38,7 @@ def test_the_report_shows_who_decided_and_their_rates(inputs: ReportInputs) -> N
 def test_without_labels_the_report_says_so(inputs: ReportInputs) -> None:
     shown = replace(inputs, passport={"detector": "none", "base": None, "tuned": None, "reason": "no detector ran"})
     markdown, _ = render_report(shown)
-    assert "Decided by the detector." in markdown and "no detector ran" in markdown
+    assert "Decided by the detector" in markdown and "Not part of this run: people's labels" in markdown
 
 
 def test_the_tables_say_what_was_not_seen_and_how_raters_err() -> None:

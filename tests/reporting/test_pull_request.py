@@ -1,77 +1,170 @@
-"""The comment has verdict, measures and changes, and is short enough for GitHub."""
+"""The comment on a pull request: a changed threshold, a loosened one, stale results, other evidence, a fork."""
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
-from anomend.reporting.pull_request import LIMIT, pull_request_comment
+from anomend.params.resolved import split
+from anomend.pipeline.resolved_files import as_text
+from anomend.reporting.pull_request import LIMIT, MARKER, moved_measures, pull_request_comment
+from anomend.reporting.rule_changes import rule_changes
 from tests.clones import clone, run, set_params
 from tests.conftest import ROOT
+from tests.parameters import params_of, user_params
 
 pytestmark = pytest.mark.usefixtures("warm_interpreter")
+BLOB = "https://github.com/owner/name/blob/abc"
 
 
 @pytest.fixture(scope="module")
-def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone whose branch has another rank and another verdict."""
-    folder = clone(tmp_path_factory.mktemp("pull_request"))
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone whose branch `main` has the committed results."""
+    folder = clone(tmp_path_factory.mktemp("pull_request"), {})
     run(folder, "git", "branch", "-m", "main")
-    set_params(folder, {"train": {"rank": 5}})
-    run(folder, "python", "-m", "stages.resolve")
-    verdict = json.loads((folder / "metrics" / "verdict.json").read_text())
-    verdict["verdict"] = "inconclusive"
-    (folder / "metrics" / "verdict.json").write_text(json.dumps(verdict))
+    shutil.copy(ROOT / "dvc.lock", folder)
+    (folder / "resolved" / "params.json").write_text(as_text(split(params_of(user_params()))[0]))
+    (folder / "report" / "changes.png").write_bytes((folder / "report" / "side_by_side.png").read_bytes())
+    run(folder, "git", "add", "-A")
+    run(folder, "git", "commit", "-qm", "results")
     return folder
 
 
-def test_it_has_verdict_measures_and_changes(changed: Path) -> None:
-    text = pull_request_comment(changed, base="main", images="https://images.example/abc/")
-    effect = json.loads((ROOT / "metrics" / "compare.json").read_text())["anomaly_rate_target"]
-    assert text.startswith("## inconclusive\n")
-    assert f"| {effect['base']:.4g} | {effect['tuned']:.4g} | {effect['delta']:.4g} |" in text
-    assert "train.rank" in text and "| inconclusive |" in text.replace("  ", "")
-    assert "](https://images.example/abc/report/side_by_side.png)" in text
-    assert len(text) <= LIMIT
+def comment(folder: Path, changes: dict[str, dict[str, Any]], **options: Any) -> str:
+    """The comment while these parameters are set in params.yaml."""
+    before = (folder / "params.yaml").read_text()
+    set_params(folder, changes)
+    try:
+        return pull_request_comment(folder, **{"base": "main", "images": BLOB} | options)
+    finally:
+        (folder / "params.yaml").write_text(before)
 
 
-def test_the_verdict_of_a_quick_run_is_headed_as_one(changed: Path) -> None:
-    path = changed / "metrics" / "verdict.json"
+def before_the_fold(text: str) -> list[str]:
+    return text.partition("<details>")[0].splitlines()
+
+
+def test_a_changed_threshold_is_named_with_its_direction(project: Path) -> None:
+    text = comment(project, {"verdict": {"max_target_rate": 0.05}})
+    assert "| verdict.max_target_rate | 0.15 | 0.05 | stricter |" in text and "looser" not in text
+    assert text.startswith("## ✓ Corrected") and "The results belong to this commit." in text
+    assert len(before_the_fold(text)) <= 40
+
+
+def test_a_loosened_threshold_comes_first_and_is_pointed_out(project: Path) -> None:
+    loosened = {"min_target_drop": 0.1, "max_target_rate": 0.05, "min_diversity_ratio": 0.6}
+    text = comment(project, {"verdict": loosened})
+    assert "differ from main: some are looser" in text
+    rules = [line for line in text.splitlines() if line.startswith("| verdict.")]
+    assert [line.split(" | ")[0] for line in rules if "⚠ looser" in line] == [
+        "| verdict.min_target_drop",
+        "| verdict.min_diversity_ratio",
+    ]
+    assert "⚠" in rules[0] and "⚠" in rules[1] and "stricter" in rules[2]
+
+
+def test_stale_results_are_the_first_line_and_no_verdict_is_printed(project: Path) -> None:
+    """Through the command, which asks `check_results` itself: params.yaml changed, nothing ran."""
+    before = (project / "params.yaml").read_text()
+    set_params(project, {"verdict": {"max_target_rate": 0.3}})
+    words = [sys.executable, "-m", "commands.pull_request_comment", "--base", "main", "--out", "comment.md"]
+    try:
+        subprocess.run(words, cwd=project, capture_output=True, text=True, check=True)
+    finally:
+        (project / "params.yaml").write_text(before)
+    text = (project / "comment.md").read_text()
+    assert text.startswith("## Stale: the committed results do not belong to this commit\n")
+    assert "orrected" not in text and "wrong before" not in text and "![" not in text
+    assert "resolved/params.json does not belong to params.yaml" in text
+    assert "| verdict.max_target_rate | 0.15 | 0.3 | ⚠ looser |" in text
+    assert len(before_the_fold(text)) <= 40
+
+
+def test_other_evidence_and_other_seeds_are_named(project: Path) -> None:
+    text = comment(project, {"verdict": {"evidence": "people"}, "sample": {"first_seed": 31_000}})
+    assert "| verdict.evidence | detector | people | another |" in text
+    assert "| sample.first_seed | 20000 | 31000 | another |" in text
+
+
+def test_a_fork_gets_the_same_text_as_the_summary_of_the_job() -> None:
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "pull-request.yml").read_text())["jobs"]
+    steps = {step.get("name"): step for step in jobs["report"]["steps"]}
+    assert "head.repo.full_name == github.repository" in steps["Comment"]["if"]
+    assert steps["Show it"]["if"] == "always()" and "GITHUB_STEP_SUMMARY" in steps["Show it"]["run"]
+    assert "pull_request.md" in steps["Show it"]["run"] and "pull_request.md" in steps["Comment"]["run"]
+    assert "/blob/" in steps["Write the report"]["env"]["IMAGES"]
+
+
+def test_an_unchanged_branch_says_so_and_shows_pictures_that_a_private_repository_shows(project: Path) -> None:
+    text = comment(project, {})
+    assert "No threshold, level, evidence, prompt or seed range differs from main." in text
+    assert "No measure moved beyond the noise" in text and len(text) <= LIMIT
+    assert f"![Newly broken and fixed]({BLOB}/report/changes.png?raw=true)" in text
+    assert text.rstrip().endswith(MARKER) and len(before_the_fold(text)) <= 40
+
+
+def test_a_tuned_model_that_is_not_just_a_lora_is_named(project: Path) -> None:
+    path = project / "metrics" / "sample_tuned.json"
     before = path.read_text()
-    path.write_text(json.dumps(json.loads(before) | {"exploratory": True}))
-    text = pull_request_comment(changed, base="main", images=".")
-    path.write_text(before)
-    assert text.startswith("## inconclusive (a quick run, which proves nothing)\n\n- ")
+    path.write_text(json.dumps(json.loads(before) | {"tuned_model": "The tuned model is the base, the best of 4."}))
+    try:
+        assert "The tuned model is the base, the best of 4." in "\n".join(before_the_fold(comment(project, {})))
+    finally:
+        path.write_text(before)
 
 
-def test_an_unchanged_branch_says_so(changed: Path) -> None:
-    run(changed, "git", "checkout", "-q", "-b", "same")
-    run(changed, "git", "commit", "-qam", "other")
-    text = pull_request_comment(changed, base="HEAD", images=".")
-    assert "are the same as on HEAD" in text and "No parameter changed." in text
+def test_only_what_leaves_the_noise_of_both_runs_has_moved() -> None:
+    def run_of(delta: float, width: float) -> dict[str, Any]:
+        return {"x_rate": {"base": 0.5, "tuned": 0.5 + delta, "delta": delta, "ci_low": delta - width}
+                | {"ci_high": delta + width, "better": "lower"}}  # fmt: skip
+
+    # Half-widths of 3 and 4 points: 5 together.
+    assert not moved_measures(run_of(-0.2, 0.03), run_of(-0.249, 0.04))
+    (moved,) = moved_measures(run_of(-0.2, 0.03), run_of(-0.251, 0.04))
+    assert moved.before.startswith("-20.0 points (-23.0 to -17.0 points)")
+    assert not moved_measures({}, run_of(-0.2, 0.03))
 
 
-def test_a_report_that_is_too_long_is_linked(changed: Path) -> None:
-    report = changed / "report" / "report.md"
+def test_a_clause_that_is_switched_off_is_looser() -> None:
+    on, off = ({"verdict": {"min_preference": value}} for value in (0.6, None))
+    assert [change.direction for change in rule_changes(on, off)] == ["looser"]
+    assert [change.direction for change in rule_changes(off, on)] == ["stricter"]
+
+
+def test_a_report_that_is_too_long_is_linked(project: Path) -> None:
+    report = project / "report" / "report.md"
     before = report.read_text()
     report.write_text("x" * LIMIT)
     try:
-        assert "It is `report/report.md` of this commit." in pull_request_comment(changed, base="HEAD", images=".")
+        assert "It is `report/report.md` of this commit." in comment(project, {})
     finally:
         report.write_text(before)
 
 
-def test_an_unknown_base_is_one_sentence(changed: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "commands.pull_request_comment", "--base", "nowhere"],
-        cwd=changed,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert len(done.stderr.strip().splitlines()) == 1 and "nowhere" in done.stderr
+def test_an_unknown_base_is_one_sentence(project: Path) -> None:
+    with pytest.raises(ValueError, match="no revision 'nowhere'"):
+        pull_request_comment(project, base="nowhere", images=".")
+
+
+def test_the_comment_is_written_in_the_place_of_its_own(tmp_path: Path) -> None:
+    """With a `gh` that notes what it is asked, and knows one comment of a bot with the marker, or none."""
+    gh = tmp_path / "gh"
+    gh.write_text('#!/bin/sh\necho "$@" >> log\ncase "$*" in *--paginate*) cat answer ;; esac\n')
+    gh.chmod(0o755)
+    (tmp_path / "text.md").write_text(f"text\n\n{MARKER}\n")
+    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "NUMBER": "7", "REPOSITORY": "owner/name"}
+    for answer, expected in (("", "pr comment 7"), ("41\n42\n", "--method PATCH repos/owner/name/issues/comments/41")):
+        (tmp_path / "answer").write_text(answer)
+        (tmp_path / "log").unlink(missing_ok=True)
+        words = [str(ROOT / ".ci" / "comment"), "text.md"]
+        subprocess.run(words, cwd=tmp_path, env=environment, check=True, capture_output=True)
+        asked, written = (tmp_path / "log").read_text().splitlines()
+        assert "repos/owner/name/issues/7/comments" in asked and expected in written

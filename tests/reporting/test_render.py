@@ -13,24 +13,15 @@ import pytest
 from anomend.reporting.inputs import ReportInputs
 from anomend.reporting.render import render_report
 from anomend.reporting.templating import escape_markdown
-from anomend.surveying.responses import no_responses
-from anomend.surveying.tally import tally
 
 VOID = {"meta", "img", "br", "input"}
 HEADINGS = (
-    "Why this verdict",
-    "Base and tuned images at the same seeds",
-    "Anomaly rates",
-    "All measures",
-    "Training",
-    "Training images",
-    "Judges",
-    "People's labels",
-    "Survey",
-    "Agreement",
-    "The paper's tables and figures",
-    "Costs",
-    "Reproduce this run",
+    "The first seeds, whatever their result",
+    "All pairs",
+    "What was required",
+    "What it cost elsewhere",
+    "People and judges",
+    "This run",
 )
 NASTY = "lying <script>alert(1)</script> | on $the$ **grass** @team `x`\nnext"
 
@@ -79,53 +70,41 @@ def full(complete: ReportInputs) -> tuple[str, str]:
 def test_nothing_is_fetched_from_elsewhere(full: tuple[str, str]) -> None:
     page = Page(full[1])
     for tag, attributes in page.tags:
-        assert tag not in ("script", "link", "iframe", "object", "base")
+        assert tag not in ("link", "iframe", "object", "base")
         for name, value in attributes.items():
             assert not name.startswith("on")
             if name in ("src", "srcset", "href", "xlink:href", "poster", "data", "action"):
-                assert re.match(r"data:image/(png|jpeg);base64,|#", value or ""), (tag, name, value)
+                # The one file beside the page that it asks for says who made it.
+                known = r"data:image/(png|jpeg|webp);base64,|#|made\.js$"
+                assert re.match(known, value or ""), (tag, name, value)
     # Style sheets and style attributes fetch by url() and @import; only references within the page are there.
     assert set(re.findall(r"url\((.)", full[1])) == {"#"}
     assert "@import" not in full[1]
     assert len(full[1].encode()) < 5_000_000
 
 
-def test_the_verdict_comes_first_then_seven_answers_then_what_decided(
-    full: tuple[str, str], complete: ReportInputs
-) -> None:
+def test_the_verdict_comes_first_then_four_numbers_and_the_pictures(full: tuple[str, str]) -> None:
     markdown, html = full
     page = Page(html)
-    assert page.of("h2") == ["Verdict: ✓ Corrected", *HEADINGS]
-    assert markdown.startswith("# ✓ Corrected: A small run\n\nProfile mini: images by the base model mini, the mini")
-    assert markdown.splitlines()[4] == "| Question | Answer |"
-    assert re.findall(r"^## (.*)$", markdown, flags=re.MULTILINE) == list(HEADINGS)
-    questions = page.of("dt")[:7]
-    assert questions[0] == "Is it corrected?" and all(text.endswith("?") for text in questions)
-    assert all(f"| **{text}** |" in markdown for text in questions)
-    for reason in complete.verdict["reasons"]:
-        assert reason in page.of("li") and f"- {reason}" in markdown
-    assert html.index("Is it corrected?") < html.index("Why this verdict") < html.index("<img")
-
-
-def test_links_within_the_page_lead_somewhere(full: tuple[str, str]) -> None:
-    tags = Page(full[1]).tags
-    ids = {attributes["id"] for _, attributes in tags if "id" in attributes}
-    links = [attributes["href"] or "" for tag, attributes in tags if tag == "a"]
-    assert len(links) == 7 + len(HEADINGS)
-    assert {link.removeprefix("#") for link in links} <= ids
+    assert page.of("h2") == list(HEADINGS)
+    assert markdown.startswith("# ✓ Corrected: A small run\n\n**The base model draws 80.0% of the target images wrong")
+    assert page.of("strong")[:4] == ["80.0%", "20.0%", "-60.0 points", "+1.0 points"]
+    assert html.index("-60.0 points") < html.index("<img") < html.index("What was required")
+    headings = re.findall(r"^## (.*)$", markdown, flags=re.MULTILINE)
+    assert headings == list(HEADINGS[2:])
 
 
 def test_every_picture_says_what_it_shows(full: tuple[str, str]) -> None:
     page = Page(full[1])
     alts = [attributes.get("alt") or "" for tag, attributes in page.tags if tag == "img"]
-    # Two prompts, three pairs each, two images per pair.
-    assert all(alt.startswith(("base image", "tuned image")) for alt in alts[:12])
+    # Three pairs of the target prompt, two images each.
+    assert all(alt.startswith(("base image", "tuned image")) for alt in alts[:6])
     assert alts[0] == "base image of 'lying on the grass', seed 0: extra arm"
     assert alts[3] == "tuned image of 'lying on the grass', seed 1: no anomaly"
-    assert all(alts)
+    assert all(alts[:-2]) and alts[-2:] == ["", ""]  # The viewer's two, which its script fills.
     charts = [attributes for _, attributes in page.tags if attributes.get("role") == "img"]
     assert [(chart["aria-label"] or "")[:13] for chart in charts] == [
-        "Anomaly rates",
+        "Wrong images ",
         "Training loss",
         "Validation lo",
         "Anomaly rate ",
@@ -138,14 +117,15 @@ def test_anomalous_images_are_marked_by_frame_and_symbol(reports: tuple[str, str
     images = [
         attributes["class"]
         for tag, attributes in page.tags
-        if tag == "div" and "image" in (attributes.get("class") or "")
+        if tag == "span" and "image" in (attributes.get("class") or "")
     ]
-    # Of the first three seeds of the target prompt, all three base images and one tuned image have a planted anomaly.
-    assert images.count("image anomalous") == 4
+    # Of the first three seeds of the target prompt, all three base images and one tuned image have a planted anomaly;
+    # the pair that is still wrong is shown again among the examples.
+    assert images.count("image anomalous") == 6
     # The paper's Figures 3 and 4 show two of them again.
     stills = [attributes.get("class") for tag, attributes in page.tags if tag == "figure"]
     assert stills.count("still anomalous") == 2
-    assert page.of("span") == ["✗"] * 6
+    assert page.of("span").count("✗") == 8
 
 
 def test_ids_are_unique(full: tuple[str, str]) -> None:
@@ -158,8 +138,13 @@ def test_the_same_inputs_give_the_same_bytes(full: tuple[str, str], complete: Re
     assert render_report(shuffled) == full
 
 
-def test_parts_that_did_not_run_are_named(reports: tuple[str, str], inputs: ReportInputs) -> None:
-    assert [report.count("Not part of this run.") for report in reports] == [7, 7]
+def test_parts_that_did_not_run_are_named_in_one_line(reports: tuple[str, str], inputs: ReportInputs) -> None:
+    for report in reports:
+        assert (
+            report.count("Not part of this run: people's labels, a survey, judges.".replace("'", "&#39;"))
+            + (report.count("Not part of this run: people's labels, a survey, judges."))
+            == 1
+        )
     bare = replace(inputs, train=None, train_loss=None, collect=None, curate=None, parameters={}, picture=None)
     markdown, html = render_report(bare)
     assert "No training curve was recorded." in html and "not recorded" in html
@@ -167,14 +152,13 @@ def test_parts_that_did_not_run_are_named(reports: tuple[str, str], inputs: Repo
 
 
 def test_nulls_are_written_with_their_reason(inputs: ReportInputs) -> None:
-    survey = tally(no_responses(), seed=0)
     judge = {"provider": "x", "model": "y", "pairs": 0, "unparsed": 8, "reason": "no pair has an answer"}
     judge |= dict.fromkeys(("win_rate_tuned", "ci_low", "ci_high", "first_position_rate", "consistency"))
-    for report in render_report(replace(inputs, survey=survey, judge={"x": judge, "provenance": {}})):
-        assert "n/a (no responses yet" in report
+    for report in render_report(replace(inputs, judge={"x": judge, "provenance": {}})):
         assert "n/a (no pair has an answer)" in report
         assert "n/a (80 images are fewer than 1280 features)" in report
-        assert not re.search(r"\b(None|nan|NaN)\b", report)
+        found = re.search(r".{0,40}\b(None|nan|NaN)\b", re.sub(r"base64,[^\"]*", "", report))
+        assert not found, found
 
 
 @pytest.mark.parametrize(
@@ -184,17 +168,14 @@ def test_other_verdicts(inputs: ReportInputs, verdict: str, words: str) -> None:
     clauses = {"held_out": {"passed": None, "figure": None, "threshold": 0.05, "reason": "Too few seeds."}}
     content: dict[str, Any] = {"verdict": verdict, "reasons": ["Too few seeds."], "scope": [], "clauses": clauses}
     markdown, html = render_report(replace(inputs, verdict=content))
-    assert Page(html).of("h2")[0] == f"Verdict: {words}"
+    assert words in Page(html).of("span") and "It is not settled whether the share of wrong images" in html
     assert markdown.startswith(f"# {words}")
-    assert "| ? unsettled | n/a (Too few seeds) |  | below +5.0 points |" in markdown
+    assert "| ? not settled | n/a (Too few seeds) |  | below +5.0 points |" in markdown
 
 
 def test_a_quick_run_is_called_that_wherever_its_verdict_is(inputs: ReportInputs) -> None:
-    outcome = inputs.verdict["verdict"]
     for report in render_report(replace(inputs, verdict={**inputs.verdict, "exploratory": True})):
-        assert report.count("(a quick run, which proves nothing)") >= 1
-        assert "A quick run cannot tell" in report and "Yes: each of the" not in report
-    assert outcome == "corrected"
+        assert "A quick run of few images and steps proves nothing" in report and "draws 80.0%" not in report
     for report in render_report(inputs):
         assert "quick run" not in report
 
@@ -208,8 +189,9 @@ def test_markup_in_a_prompt_stays_text(inputs: ReportInputs) -> None:
     parameters = {"prompts": {"target": [NASTY]}}
     markdown, html = render_report(replace(inputs, title=NASTY, parameters=parameters, **nasty))
     page = Page(html)
-    assert "script" not in {tag for tag, _ in page.tags}
-    assert NASTY in page.of("h3")
+    # The page's own three scripts: the list of pairs, the viewer, and who made it.
+    assert [tag for tag, _ in page.tags].count("script") == 3
+    assert NASTY in page.of("option") and "<script>alert" not in html
     assert "<script" not in markdown and "@team" not in markdown and "**grass**" not in markdown
     for line in markdown.splitlines():
         if line.startswith("| lying"):

@@ -22,7 +22,7 @@ def test_images_without_a_detector_are_neither_right_nor_wrong(inputs: ReportInp
     assert findings == {"not assessed"}
     for page in render_report(unseen):
         assert "n/a (no detector)" in page and "no detector ran on images of this prompt" in page
-        assert "No detector ran on the base model" in page and "is anomalous." not in page
+        assert "not assessed" in page and "is anomalous." not in page
 
 
 def test_a_caution_is_next_to_the_rates_and_nothing_is_called_improved(inputs: ReportInputs) -> None:

@@ -134,12 +134,21 @@ def test_metrics_of_a_set_have_their_dotted_names_and_reasons() -> None:
 def test_advice_on_the_number_of_images() -> None:
     advised = {"held_out": {"advice": {"seeds_per_prompt": 1200, "power": 0.8}}, "target_drop": {"passed": True}}
     (sentence,) = sample_advice({"clauses": advised})
-    assert sentence.startswith("Change of the held-out anomaly rate: 1,200 seeds per prompt would show it in 80% of")
+    assert sentence.startswith("With 1,200 seeds per prompt, 80% of runs would settle the requirement 'held out'")
 
 
 def test_kinds_that_neither_model_shows_are_left_out() -> None:
-    base, tuned = ({"anomaly_kinds": kinds} for kinds in ({"extra_arm": 0.25, "missing_leg": 0.0}, {"extra_arm": 0.0}))
-    assert kind_table(base, tuned).rows == (("extra arm", "25.0%", "0.0%"),)
+    def kind(name: str, both: int, only_base: int, only_tuned: int) -> dict[str, object]:
+        rest = 8 - both - only_base - only_tuned
+        return {"name": name, "both": both, "only_base": only_base, "only_tuned": only_tuned, "neither": rest}
+
+    target = [kind("extra_arm", 1, 1, 2), kind("missing_leg", 0, 0, 0)]
+    groups = {"anomaly_rate_target": target, "anomaly_rate_held_out": [kind("extra_arm", 0, 2, 0)]}
+    table = kind_table({name: {"kinds": kinds} for name, kinds in groups.items()} | {"diversity": {"delta": 0}})
+    assert table is not None
+    assert table.columns[1:] == ("Target prompts (8 pairs)", "Held-out prompts (8 pairs)")
+    assert table.rows == (("extra arm", "25.0% -> 37.5% ▲", "25.0% -> 0.0%"),)
+    assert kind_table({"anomaly_rate_target": {"delta": None}}) is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,137 @@
+"""The clauses of the verdict for the reader: what each asks for, and its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from anomend.project.model_words import BASE_AND_TUNED, ModelWords
+from anomend.reporting.formatting import Unit, metric_text, number_text
+from anomend.reporting.inputs import Metrics
+from anomend.reporting.tables import OUTCOMES, Table
+
+
+@dataclass(frozen=True)
+class ClauseText:
+    """How a clause is written."""
+
+    asks: str
+    """What it asks for, as half a sentence; {} is the threshold, names are words for the models."""
+    about: str
+    """What its value is."""
+    unit: Unit
+    upper: bool
+    """Whether the value must stay below the threshold."""
+    strict: bool = False
+    """Whether it must not reach the threshold."""
+
+    @property
+    def limit(self) -> str:
+        """The words before the threshold."""
+        return ("below" if self.strict else "at most") if self.upper else "at least"
+
+
+CLAUSES: dict[str, ClauseText] = {
+    "target_drop": ClauseText(
+        "the share of wrong target images falls by at least {}",
+        "Change of the share of wrong target images",
+        "points",
+        upper=True,
+    ),
+    "target_rate": ClauseText(
+        "at most {} of {tuned_model}'s target images are wrong",
+        "Wrong target images, {full_tuned}",
+        "rate",
+        upper=True,
+    ),
+    "worst_target_prompt": ClauseText(
+        "at most {} are wrong for each target prompt", "The same, worst target prompt", "rate", upper=True
+    ),
+    "new_kinds": ClauseText(
+        "no kind of anomaly rises by {} or more",
+        "Change of the kind of anomaly that rose most",
+        "points",
+        upper=True,
+        strict=True,
+    ),
+    "held_out": ClauseText(
+        "the share of wrong images on held-out prompts rises by less than {}",
+        "Change of the share of wrong images, held-out prompts",
+        "points",
+        upper=True,
+        strict=True,
+    ),
+    "worst_held_out_prompt": ClauseText(
+        "it rises by less than {} for each held-out prompt",
+        "The same, held-out prompt that rose most",
+        "points",
+        upper=True,
+        strict=True,
+    ),
+    "diversity": ClauseText(
+        "right images are at least {} times as diverse as {base_model}'s",
+        "Diversity of right images, {tuned} over {base}",
+        "ratio",
+        upper=False,
+    ),
+    "memorisation": ClauseText(
+        "at most {} of the target images copy a training image", "Copies of training images", "rate", upper=True
+    ),
+    "preference": ClauseText(
+        "people prefer {the_tuneds} image in at least {} of votes",
+        "People prefer {the_tuneds} image",
+        "rate",
+        upper=False,
+    ),
+}
+
+
+def value_text(name: str, value: Any, *, size: bool = False) -> str:
+    """A value, bound or threshold of a clause; `size` leaves the sign out."""
+    unit = CLAUSES[name].unit if name in CLAUSES else "number"
+    if size and value is not None:
+        return number_text(abs(value), unit).lstrip("+")
+    return number_text(value, unit)
+
+
+def bound_text(name: str, clause: Mapping[str, Any]) -> str:
+    """The bound in words; with another digit where it would read as the threshold without being it."""
+    bound, threshold = clause.get("bound"), clause["threshold"]
+    if bound is None:
+        return ""
+    text = value_text(name, bound)
+    if text == value_text(name, threshold) and bound != threshold:
+        unit = CLAUSES[name].unit if name in CLAUSES else "number"
+        text = number_text(bound, unit, digits=3)
+    words = "at least" if name in CLAUSES and not CLAUSES[name].upper else "at most"
+    return f"{words} {text}"
+
+
+def about(name: str, words: ModelWords) -> str:
+    """What the value of a clause is."""
+    return CLAUSES[name].about.format(**named(words)) if name in CLAUSES else name.replace("_", " ")
+
+
+def named(words: ModelWords) -> dict[str, str]:
+    """The words for the models by the names that the texts of clauses use."""
+    return vars(words) | {"full_tuned": words.full("tuned")}
+
+
+def clause_table(verdict: Metrics, words: ModelWords = BASE_AND_TUNED) -> Table:
+    """The clauses of the verdict, each with its outcome, value, bound and threshold."""
+    rows = []
+    for name, clause in verdict["clauses"].items():
+        known = CLAUSES.get(name)
+        label = about(name, words)
+        unit: Unit = known.unit if known else "number"
+        threshold = f"{known.limit if known else 'threshold'} {number_text(clause['threshold'], unit)}"
+        value = metric_text(clause, "figure", unit)
+        rows.append((label, OUTCOMES[clause["passed"]], value, bound_text(name, clause), threshold))
+    level = (verdict.get("provenance") or {}).get("thresholds", {}).get("level", 0.95)
+    note = (
+        f"The truth keeps to the bound with {level:.0%} confidence (held-out prompts: {(1 + level) / 2:.1%}). A "
+        "requirement is met where the bound keeps to the limit. The limits were set before the run. Changes are "
+        f"{words.tuned} minus {words.base}, in percentage points."
+    )
+    return Table(("Requirement", "Outcome", "Measured", "Bound", "Limit"), tuple(rows), note)
