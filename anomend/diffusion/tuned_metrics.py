@@ -79,7 +79,9 @@ def tuned_metrics(params: Params, sampler: Sampler, images: int, origins: Origin
 
 
 def _draws(sampler: BestOf, prompts: PromptParams) -> dict[str, Any]:
-    groups: dict[str, list[Choice]] = {"target": [], "held_out": []} | ({"siblings": []} if prompts.siblings else {})
+    groups: dict[str, list[Choice]] = {"target": [], "held_out": []}
+    if prompts.siblings:
+        groups["siblings"] = []
     for (prompt, _), choice in sampler.choices.items():
         others = "siblings" if prompt in prompts.siblings else "held_out"
         groups["target" if prompt in prompts.target else others].append(choice)
