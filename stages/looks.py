@@ -37,13 +37,12 @@ def main() -> None:
             refuse_another_lora(record_in_force(params, paths.CONFIRMATIONS), lora_sha256(lora), model)
     store = SampleStore(shared_folder(Path.cwd(), paths.SAMPLE_STORE, params.sample.store))
     features = FeatureStore(paths.FEATURE_STORE, params.base.device, detection=detection_of(params))
-    first_seed = params.sample.first_seed
     detector = cache(lambda: make_detector(params.measure.detector, params.detectors, params.base.device))
     both = cache(lambda: samplers(params, store=store))
     words = words_for(against=params.sample.against.in_use)
 
     def measure(seeds: Seeds) -> tuple[Metrics, Metrics]:
-        tables = sampled_tables(both(), paths.SAMPLES, seeds, first_seed)
+        tables = sampled_tables(both(), paths.SAMPLES, seeds, params.sample.first_seed)
         instances = read_imagefolder(paths.INSTANCE)
         return interim_metrics(
             tables, instances, detector=detector(), settings=params.measure, store=features, words=words
@@ -52,9 +51,8 @@ def main() -> None:
     plan = look_plan(params)
     prompts = {"target": params.prompts.target, "held_out": params.prompts.held_out}
     rounds = sample_in_rounds(Looks(thresholds_of(params.verdict), plan), prompts, measure)
-    write_metrics(
-        paths.METRICS / "looks.json", rounds.as_metrics(plan, params.prompts.siblings), {"shares": list(plan.shares)}
-    )
+    metrics = rounds.as_metrics(plan, params.prompts.siblings)
+    write_metrics(paths.METRICS / "looks.json", metrics, {"shares": list(plan.shares)})
     print(f"look {rounds.look} of {len(plan.shares)} ({rounds.stopped})")
 
 

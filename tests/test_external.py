@@ -99,7 +99,8 @@ def test_other_contents_make_it_stale_and_a_pickle_is_refused_before_anything_ru
     file = project / "loras/kohya.safetensors"
     file.write_bytes((project / "loras/ai-toolkit.safetensors").read_bytes())
     ran = stages_run(run(project, "dvc", "repro", "train", "sample_base").stdout)
-    assert {"resolve", "train", "against", "sample_base"} <= ran and "collect" not in ran
+    # Stage `against` without a second LoRA comes from the run cache.
+    assert {"resolve", "train", "sample_base"} <= ran and "collect" not in ran
     assert metrics(project)["train"]["layout"] == "diffusers"
     (project / "loras/old.pt").write_bytes(b"PK")
     set_params(project, {"train.external": {"file": "loras/old.pt"}})

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 from anomend.params.params import Params
+from anomend.statistics.noisy_pairs import restricted_share
 from anomend.verdict.advice import POWER
 
 DEFAULT_MS = 6_000
@@ -111,8 +112,10 @@ def _rate_pairs(rate: float, limit: float, error: float) -> float:
 
 def _rise_pairs(changed: float, limit: float, error: float, *, rise: float = 0.0) -> float:
     """Pairs that show a rise to be below a limit; `changed`: share of pairs in which one picture is wrong."""
-    normal = NormalDist()
-    # At the limit at least as many pairs have changed as the limit says.
-    spread = normal.inv_cdf(1 - error) * math.sqrt(max(changed, limit - limit**2))
-    spread += normal.inv_cdf(POWER) * math.sqrt(max(changed - rise**2, 0.0))
-    return (spread / (limit - rise)) ** 2
+    normal, changed = NormalDist(), max(changed, rise)
+    # The test's variance is that of the likeliest shares whose rise is the limit.
+    share = restricted_share((changed + rise) / 2, (changed - rise) / 2, limit)
+    spread = normal.inv_cdf(1 - error) * math.sqrt(2 * share + limit * (1 - limit))
+    spread += normal.inv_cdf(POWER) * math.sqrt(changed - rise**2)
+    # The second term is for the test's continuity correction.
+    return (spread / (limit - rise)) ** 2 + 1 / (limit - rise)

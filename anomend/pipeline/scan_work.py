@@ -45,7 +45,6 @@ def scan_work(params: Params, prompts: int, *, worst: bool = False) -> Work:
         images=images,
         steps=params.sample.steps,
         sampling=images * params.sample.passes,
-        measuring=images if params.scan.evidence == "detector" else 0,
         disk_bytes=int(images * params.base.resolution**2 * BYTES_PER_PIXEL),
     )
 

@@ -36,6 +36,10 @@ class Cell:
     anchor: str
 
 
+EXAMPLE_COLUMNS = ("prompt", "seed", "anomalous", "path")
+"""What is read of the pictures."""
+
+
 def render_scan(scan: Row, examples: pd.DataFrame) -> str:
     """Render the page.
 

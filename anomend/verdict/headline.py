@@ -73,9 +73,15 @@ def rate_rows(verdict: Mapping[str, Any], compare: Mapping[str, Any], people: Ma
     source = compare if verdict.get("evidence", "detector") == "detector" else people or {}
     rows = []
     for name, rate in source.items():
-        for counts in (rate.get("prompts") or []) if name.startswith(GROUPS) and isinstance(rate, Mapping) else []:
-            pairs = sum(counts[key] for key in ("both", "only_base", "only_tuned", "neither"))
-            for model in ("base", "tuned") if pairs else ():
-                share = round((counts["both"] + counts[f"only_{model}"]) / pairs, 6)
-                rows.append((f"{counts['name']}, {model}", name.removeprefix(GROUPS), share))
+        for row in (rate.get("prompts") or []) if name.startswith(GROUPS) and isinstance(rate, Mapping) else []:
+            shares = _shares(row)
+            rows += [(f"{row['name']}, {model}", name.removeprefix(GROUPS), share) for model, share in shares.items()]
     return pd.DataFrame(rows or [(NO_RATES, "target", None)], columns=["images", "group", "share"])
+
+
+def _shares(row: Mapping[str, Any]) -> dict[str, float]:
+    """A prompt's anomaly rates by model: from the detector's counts of pairs, or people's own; empty without pairs."""
+    if "both" not in row:
+        return {model: round(row[model], 6) for model in ("base", "tuned")}
+    pairs = sum(row[key] for key in ("both", "only_base", "only_tuned", "neither"))
+    return {model: round((row["both"] + row[f"only_{model}"]) / pairs, 6) for model in ("base", "tuned") if pairs}

@@ -121,6 +121,7 @@ def test_the_draws_of_the_best_of_n_are_counted_by_group(tmp_path: Path) -> None
     assert said["draws"] == {
         "target": {"images": 3, "drawn": 1 + 3 + 3, "none_right": 1},
         "held_out": {"images": 1, "drawn": 1, "none_right": 0},
+        "siblings": {"images": 0, "drawn": 0, "none_right": 0},
     }
     assert said["images_drawn"] == said["images_drawn_in_blocks"] == 8 and said["none_right"] == 1
     assert said["drawn_per_image"] == 2 and said["model_evaluations_per_image"] == 80

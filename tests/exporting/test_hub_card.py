@@ -49,7 +49,8 @@ def test_a_base_that_is_not_on_the_hub_is_not_named_as_one(make_run: MakeRun) ->
 def test_prompts_and_seeds_are_those_that_were_judged(make_run: MakeRun) -> None:
     run = make_run()
     text = hub_card(run)
-    assert set(run.images_tuned["prompt"]) == {*run.params.prompts.target, *run.params.prompts.held_out}
+    prompts = run.params.prompts
+    assert set(run.images_tuned["prompt"]) == {*prompts.target, *prompts.held_out, *prompts.siblings}
     for prompt in set(run.images_tuned["prompt"]):
         rows = run.images_tuned[run.images_tuned["prompt"] == prompt]
         assert f"| {prompt} | {rows['group'].iloc[0].replace('_', '-')} |" in text

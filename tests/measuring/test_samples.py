@@ -120,10 +120,10 @@ def test_a_run_without_a_detector_goes_on_to_its_verdict(project: Path) -> None:
     write_params(project, parameters)
     for model in ("base", "tuned"):
         measure.main(model)
-    compare.main()
     one_look: dict[str, object] = {"looks": 1, "look": 1, "images": 18, "images_planned": 18, "earlier": []}
     for name, content in {"looks": one_look, "people": {}, "survey": {}, "sample_tuned": {}}.items():
         (project / "metrics" / f"{name}.json").write_text(json.dumps(content))
+    compare.main()
     verdict.main()
     compared, decided = (
         json.loads((project / "metrics" / f"{name}.json").read_text()) for name in ("compare", "verdict")

@@ -80,11 +80,11 @@ def test_a_quick_run_is_a_setting_like_any_other_and_other_settings_win_over_it(
 def test_resolve_says_what_a_run_takes(project: Path) -> None:
     said = run(project, "dvc", "exp", "run", "-S", "level=quick", "resolve").stdout
     run(project, "git", "checkout", "-q", ".")
-    # A block of 16 samples of each of ten prompts and two models, and a block of class images of each of five, of 40
+    # A block of 16 samples of each of nine prompts and two models, and a block of class images of each of five, of 40
     # evaluations each; 100 steps of 12 images; 12 images and two times 16 draws while training.
-    evaluations = (320 + 80) * 40 + 1200 + 12 * 40 + 32
+    evaluations = (288 + 80) * 40 + 1200 + 12 * 40 + 32
     assert "profile mini, level quick" in said
-    assert f"a whole run: 320 samples, {evaluations:,} model evaluations" in said
+    assert f"a whole run: 288 samples, {evaluations:,} model evaluations" in said
 
 
 def test_a_key_that_is_not_a_parameter_is_refused_by_dvc_repro(project: Path) -> None:

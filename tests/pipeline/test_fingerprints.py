@@ -141,7 +141,7 @@ def test_comments_docstrings_and_layout_make_no_stage_stale(tmp_path: Path) -> N
             {"collect", "encode", "train", "sample_base", "sample_tuned", "compare", "survey", "label"},
             set(),
         ),
-        ("diffusion/latent_format", {"encode", "train", "sample_base", "sample_tuned", "class_images"}, {"verdict"}),
+        ("families/latent_format", {"encode", "train", "sample_base", "sample_tuned", "class_images"}, {"verdict"}),
         (
             "diffusion/embeddings",
             {"encode", "train", "sample_base", "sample_tuned", "class_images", "losers"},
