@@ -51,6 +51,7 @@ BASE_MODELS = {
     "flux2-klein": BaseModel("black-forest-labs/FLUX.2-klein-base-4B", None, "Apache-2.0", "Flux2KleinPipeline"),
     "z-image": BaseModel("Tongyi-MAI/Z-Image", None, "Apache-2.0", "ZImagePipeline"),
     "qwen-image": BaseModel("Qwen/Qwen-Image", None, "Apache-2.0", "QwenImagePipeline"),
+    "chroma": BaseModel("lodestones/Chroma1-Base", None, "Apache-2.0", "ChromaPipeline"),
     # Stable Diffusion 3 Medium's shapes with random weights: `make rehearsal` writes it.
     "rehearsal": BaseModel("models/rehearsal", None, "none: random weights"),
 }

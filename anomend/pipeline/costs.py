@@ -38,7 +38,7 @@ DECIDES_SPEED = {
 """By kind of work, the parameters that must be equal for a record to tell how fast it goes."""
 BILLIONS = {
     **{"sd3-medium": 2.0, "sd3.5-medium": 2.5, "sd3.5-large": 8.0},
-    **{"flux2-klein": 3.9, "z-image": 6.2, "qwen-image": 20.4},
+    **{"flux2-klein": 3.9, "z-image": 6.2, "qwen-image": 20.4, "chroma": 8.9},
 }
 """Parameters of the transformer, by base: time grows with them."""
 FORWARD_SHARE = 0.5
