@@ -3,7 +3,7 @@
 Texts are T5's last hidden states, padded to the full length; the padding is masked in T5, and all but its first token
 is marked for the transformer. diffusers gives these marks as numbers, 1 or 0, which attention adds to its scores:
 padding counts for less, by a factor of e, and is not left out. Training does as that pipeline does. Facts are those of
-diffusers 0.42.1 (`pipeline_chroma.py`, `transformer_chroma.py`).
+diffusers 0.42.1 (`pipeline_chroma.py`, `transformer_chroma.py`; its script for Flux, since it has none for Chroma).
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 PATCH = 2
 """Side of a token in latents."""
+INPUTS_OF_DOUBLE, INPUTS_OF_SINGLE = 5, 3
+"""Of a block in gradient checkpointing: with two streams the marks come last, with one they are missing."""
 IN_DOUBLE_BLOCK = (
     *(f"attn.{name}" for name in ("to_q", "to_k", "to_v", "to_out.0")),
     *(f"attn.{name}" for name in ("add_q_proj", "add_k_proj", "add_v_proj", "to_add_out")),
@@ -78,6 +80,22 @@ class Chroma(Family):
             return_dict=False,
         )[0]
         return pixel_shuffle(velocity.transpose(1, 2).unflatten(2, (height, width)), PATCH)
+
+    def checkpoint_gradients(self, transformer: Any) -> None:
+        """diffusers passes the marks to all blocks, but with gradient checkpointing only to those with two streams."""
+        from torch.utils.checkpoint import checkpoint
+
+        marks: torch.Tensor | None = None
+
+        def again(block: Any, *inputs: Any) -> Any:
+            nonlocal marks
+            if len(inputs) == INPUTS_OF_DOUBLE:
+                marks = inputs[-1]
+            elif len(inputs) == INPUTS_OF_SINGLE:
+                inputs = (*inputs, marks)
+            return checkpoint(block, *inputs, use_reentrant=False)
+
+        transformer.enable_gradient_checkpointing(again)
 
     def wanted(self, texts: Texts) -> dict[str, Any]:
         """Embeddings and their marks."""
