@@ -19,9 +19,9 @@ VERDICTS = {"corrected": "✓ Corrected", "not_corrected": "✗ Not corrected", 
 """Each with a sign, so that colour is not all that tells them apart."""
 QUICK = "A quick run of few images and steps proves nothing, whatever it says: make a full run (level=full)."
 DECIDES = {
-    "detector": "the detector {detector}",
+    "detector": "the detector '{detector}'",
     "people": "people's labels",
-    "people+machine": "people's labels with the help of the detector {detector}",
+    "people+machine": "people's labels with the help of the detector '{detector}'",
 }
 """By `verdict.evidence`."""
 

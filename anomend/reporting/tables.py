@@ -34,6 +34,8 @@ RATE = "anomaly_rate_"
 """How the names of anomaly rates begin, before the group of prompts."""
 PAIR_COUNTS = ("both", "only_base", "only_tuned", "neither")
 NONE = "none"
+GROUP_WORDS = {"target": "Target prompts", "held_out": "Held-out prompts", "siblings": "Siblings"}
+"""Groups of prompts in words."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ def kind_table(compare: Metrics, words: ModelWords = BASE_AND_TUNED) -> Table | 
         if set(cells) != {NONE}:
             rows.append((name.replace("_", " "), *cells))
     sizes = {group: sum(kinds[0][key] for key in PAIR_COUNTS) for group, kinds in groups.items()}
-    columns = [f"{group.replace('_', '-')} prompts ({sizes[group]:,} pairs)".capitalize() for group in groups]
+    columns = [f"{GROUP_WORDS.get(group, group)} ({sizes[group]:,} pairs)" for group in groups]
     note = (
         f"Share of images with this kind, {words.full('base')} -> {words.full('tuned')}; an image can have several. "
         "▲: it rose."
