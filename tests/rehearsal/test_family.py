@@ -37,7 +37,7 @@ def test_a_family_has_the_published_size_and_its_row_in_the_documentation(name: 
         assert gigabytes["sample"] == round((weights + 4 * counts["lora"] + 4 * counts["vae"]) / 1e9, 2)
 
 
-@pytest.mark.parametrize("name", ["flux2-klein", "z-image"])
+@pytest.mark.parametrize("name", ["flux2-klein", "z-image", "chroma"])
 def test_a_step_with_random_weights_is_made_and_measured(name: str) -> None:
     with torch.device("meta"):
         transformer = BASES[name].make().transformer.to(torch.bfloat16)
