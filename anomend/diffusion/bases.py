@@ -17,6 +17,8 @@ class BaseModel:
     """Its name, which `anomend.exporting.licences` explains."""
     pipeline: str = "StableDiffusion3Pipeline"
     """diffusers' pipeline class, by which its family is known (`anomend.families.table`)."""
+    billions: float | None = None
+    """Parameters of the transformer, with which time grows (`anomend.pipeline.costs`); None: it is never estimated."""
 
     @property
     def on_hub(self) -> bool:
@@ -37,20 +39,26 @@ BASE_MODELS = {
         "stabilityai/stable-diffusion-3-medium-diffusers",
         "ea42f8cef0f178587cf766dc8129abd379c90671",
         "Stability AI Community License",
+        billions=2.0,
     ),
     "sd3.5-medium": BaseModel(
         "stabilityai/stable-diffusion-3.5-medium",
         "b940f670f0eda2d07fbb75229e779da1ad11eb80",
         "Stability AI Community License",
+        billions=2.5,
     ),
     "sd3.5-large": BaseModel(
         "stabilityai/stable-diffusion-3.5-large",
         "ceddf0a7fdf2064ea28e2213e3b84e4afa170a0f",
         "Stability AI Community License",
+        billions=8.0,
     ),
-    "flux2-klein": BaseModel("black-forest-labs/FLUX.2-klein-base-4B", None, "Apache-2.0", "Flux2KleinPipeline"),
-    "z-image": BaseModel("Tongyi-MAI/Z-Image", None, "Apache-2.0", "ZImagePipeline"),
-    "qwen-image": BaseModel("Qwen/Qwen-Image", None, "Apache-2.0", "QwenImagePipeline"),
+    "flux2-klein": BaseModel(
+        "black-forest-labs/FLUX.2-klein-base-4B", None, "Apache-2.0", "Flux2KleinPipeline", billions=3.9
+    ),
+    "z-image": BaseModel("Tongyi-MAI/Z-Image", None, "Apache-2.0", "ZImagePipeline", billions=6.2),
+    "qwen-image": BaseModel("Qwen/Qwen-Image", None, "Apache-2.0", "QwenImagePipeline", billions=20.4),
+    "chroma": BaseModel("lodestones/Chroma1-Base", None, "Apache-2.0", "ChromaPipeline", billions=8.9),
     # Stable Diffusion 3 Medium's shapes with random weights: `make rehearsal` writes it.
     "rehearsal": BaseModel("models/rehearsal", None, "none: random weights"),
 }

@@ -36,6 +36,7 @@ FAMILIES: dict[str, Family] = {
     "flux2-klein": Family("flux2", "flux2_klein_4b", "klein-4b"),
     "z-image": Family("z_image", "zimage", "base"),
     "qwen-image": Family("qwen_image", "qwen_image", "v1.0"),
+    "chroma": Family("chroma", "chroma", "base"),
 }
 """By base; a base of another family is one row more."""
 OPTIMIZERS = {

@@ -137,6 +137,16 @@ class Family(ABC):
             texts: of each sample, in the transformer's precision.
         """
 
+    def checkpoint_gradients(self, transformer: Any) -> None:
+        """Have each block computed again in the backward pass (`train.gradient_checkpointing`).
+
+        diffusers' transformers call their blocks in two ways, with and without this: compare what each block gets.
+
+        Args:
+            transformer: the model itself, not what wraps it.
+        """
+        transformer.enable_gradient_checkpointing()
+
     def noise_dtype(self, dtype: torch.dtype) -> torch.dtype:
         """In which precision the pipeline draws start noise for a base of precision `dtype`."""
         return dtype

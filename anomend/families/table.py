@@ -12,6 +12,7 @@ FAMILIES: dict[str, str] = {
     "Flux2KleinPipeline": "anomend.families.flux2_klein",
     "ZImagePipeline": "anomend.families.z_image",
     "QwenImagePipeline": "anomend.families.qwen_image",
+    "ChromaPipeline": "anomend.families.chroma",
 }
 """diffusers' pipeline class to the module whose `FAMILY` it is. It is imported at first use: the code of the family of
 the selected base counts for a run, and no other (`anomend.pipeline.plugins`)."""

@@ -15,7 +15,15 @@ class BaseModelParams(Section):
     """The model to correct."""
 
     name: Literal[
-        "mini", "sd3-medium", "sd3.5-medium", "sd3.5-large", "flux2-klein", "z-image", "qwen-image", "rehearsal"
+        "mini",
+        "sd3-medium",
+        "sd3.5-medium",
+        "sd3.5-large",
+        "flux2-klein",
+        "z-image",
+        "qwen-image",
+        "chroma",
+        "rehearsal",
     ] = Field(description="Base model: a row of the table of supported bases.")
     local_folder: str | None = Field(
         None, description="Folder with the base in diffusers' layout; null: the model named in the table."

@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from anomend.diffusion.bases import BASE_MODELS
 from anomend.params.params import Params
 from anomend.pipeline.work import Work
 from anomend.project.hand_edited import read_table
@@ -36,11 +37,6 @@ DECIDES_SPEED = {
     ),
 }
 """By kind of work, the parameters that must be equal for a record to tell how fast it goes."""
-BILLIONS = {
-    **{"sd3-medium": 2.0, "sd3.5-medium": 2.5, "sd3.5-large": 8.0},
-    **{"flux2-klein": 3.9, "z-image": 6.2, "qwen-image": 20.4},
-}
-"""Parameters of the transformer, by base: time grows with them."""
 FORWARD_SHARE = 0.5
 """A pass without gradient takes half of a training pass that recomputes nothing: the frozen base has no gradients of
 its weights, so its backward pass costs as much as its forward pass."""
@@ -195,7 +191,7 @@ def _source(rates: Sequence[_Rate]) -> str:
 
 def _published_seconds(work: Work, params: Params, published: Sequence[PublishedSpeed]) -> dict[str, float]:
     """Seconds by GPU, scaled by the transformer's parameters and the pixels; empty where the table does not apply."""
-    billions = BILLIONS.get(params.base.name)
+    billions = BASE_MODELS[params.base.name].billions
     if billions is None or set(work.amounts) - {"sampling", "adapted", "training"}:
         return {}
     seconds: dict[str, float] = {}

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from anomend.diffusion.lora import add_lora
 from anomend.diffusion.sharding import gathered
+from anomend.families.table import family_of
 from anomend.params.training import TrainParams
 from anomend.project.devices import device_name
 from anomend.project.seeding import derived_seed, make_deterministic
@@ -91,7 +92,7 @@ class LoraTrainer:
             use_dora=settings.use_dora,
         )
         if settings.gradient_checkpointing:
-            transformer.enable_gradient_checkpointing()
+            family_of(transformer).checkpoint_gradients(transformer)
         self.model, parameters = accelerate_steps(transformer, self.accelerator, settings.compile)
         # With `labels` the base drew the images, and no old weights are needed.
         self._follows = settings.method == "nft"

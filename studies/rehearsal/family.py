@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import init_empty_weights
 
 from anomend.diffusion.base_models import family_of_base
 from anomend.diffusion.embeddings import EncodedSet
@@ -109,6 +110,7 @@ def one_step(params: Params, transformer: Any, channels: int) -> dict[str, float
     width = config["joint_attention_dim"] if "joint_attention_dim" in config else config["cap_feat_dim"]
     transformer = transformer.to_empty(device="cpu")
     fill(transformer, torch_generator(0, "transformer"))
+    restore_buffers(transformer)
     side = SIDE // 8
     latents = torch.randn(1, 1, channels, side, side, generator=torch_generator(0, "latents"))
     texts = {"embeds": torch.randn(1, TOKENS, width, generator=torch_generator(0, "texts"))}
@@ -123,6 +125,16 @@ def one_step(params: Params, transformer: Any, channels: int) -> dict[str, float
         row = trainer.step()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {"seconds": round(time.perf_counter() - start, 2), "peak_memory_bytes": peak, "loss": row["loss"]}
+
+
+def restore_buffers(transformer: Any) -> None:
+    """Give constants that a transformer computes when it is made their values, which the meta device has not kept."""
+    if not any(True for _ in transformer.buffers()):
+        return
+    with init_empty_weights(include_buffers=False):
+        made = dict(type(transformer).from_config(transformer.config).named_buffers())
+    for name, buffer in transformer.named_buffers():
+        buffer.copy_(made[name])
 
 
 def profile(name: str) -> Params:

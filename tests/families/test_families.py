@@ -122,6 +122,26 @@ def test_one_step_of_the_pipeline_without_guidance_is_the_velocity_that_is_train
         assert pixels[place].std() > 0.02
 
 
+def test_gradient_checkpointing_changes_neither_velocity_nor_gradients(run: TinyRun) -> None:
+    transformer = load_pipeline(run.name, str(run.base), "float32").transformer
+    family, texts = family_of(transformer), load_texts(run.folder / "encoded" / "prompts.safetensors").rows(PROMPTS)
+    latent_format = load_latent_format(run.name, str(run.base))
+    images = torch.randn(2, *load_encoded(run.folder / "encoded" / "instance.safetensors").mean.shape[2:])
+    noisy, sigma = latent_format.process_in(images), torch.tensor([0.3, 0.8])
+
+    def made() -> tuple[torch.Tensor, torch.Tensor]:
+        latents = noisy.clone().requires_grad_()
+        velocity = family.velocity(transformer, latents, sigma, texts)
+        (gradient,) = torch.autograd.grad(velocity.square().sum(), latents)
+        return velocity.detach(), gradient
+
+    expected = made()
+    family.checkpoint_gradients(transformer)
+    assert transformer.is_gradient_checkpointing
+    for found, value in zip(made(), expected, strict=True):
+        torch.testing.assert_close(found, value)
+
+
 def test_a_posterior_is_what_diffusers_vae_encodes_and_its_format_goes_back(run: TinyRun) -> None:
     tiny, pipeline = BASES[run.name], load_pipeline(run.name, str(run.base), "float32")
     family, latent_format = family_of(pipeline), load_latent_format(run.name, str(run.base))

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from anomend.diffusion.base_models import fingerprint, load_pipeline, pinned_revision
 from anomend.diffusion.bases import BASE_MODELS
+from anomend.exporting.trainer_configs import FAMILIES as TRAINERS
 from anomend.families.table import FAMILIES, family_named, family_of
+from anomend.params.diffusion import BaseModelParams
 from anomend.params.profiles import merge
 from anomend.pipeline.checks import check_before_run
 from anomend.pipeline.plugins import OF_THE_BASE, plugins
 from anomend.project.paths import PRICES, RETIRED_MODELS
+from studies.rehearsal.family import SHAPES
 from tests.conftest import ROOT
 from tests.diffusion.tiny import tiny_transformer
+from tests.families.tiny_bases import BASES
 from tests.parameters import params_of, user_params
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -50,6 +54,22 @@ def test_every_base_is_of_a_family_whose_classes_diffusers_and_transformers_have
     assert family_of(tiny_transformer()).pipeline == "StableDiffusion3Pipeline"
     with pytest.raises(ValueError, match="bases of diffusers' dict are not supported: choose one of Stable"):
         family_of({})
+
+
+@pytest.mark.parametrize("name", BASE_MODELS)
+def test_no_base_lacks_a_part_of_the_recipe(name: str) -> None:
+    """CONTRIBUTING.md, "A base model" and "A family of base models"."""
+    base = BASE_MODELS[name]
+    assert name in get_args(BaseModelParams.model_fields["name"].annotation), "base.name, anomend/params/diffusion.py"
+    assert name in TRAINERS, "FAMILIES, anomend/exporting/trainer_configs.py"
+    assert base.billions or not base.on_hub, "billions, anomend/diffusion/bases.py"
+    if base.on_hub:
+        profile = ROOT / "profiles" / f"{name.replace('.', '')}.yaml"
+        assert profile.is_file(), profile
+        assert f"| `{base.pipeline}` |" in (ROOT / "docs" / "families.md").read_text(), "docs/families.md"
+    if base.on_hub and base.pipeline != "StableDiffusion3Pipeline":
+        assert name in BASES, "BASES, tests/families/tiny_bases.py"
+        assert (SHAPES / f"{name}.yaml").is_file(), "studies/rehearsal/shapes"
 
 
 @pytest.mark.parametrize("name", NEW)

@@ -15,6 +15,8 @@ from diffusers import (
     AutoencoderKL,
     AutoencoderKLFlux2,
     AutoencoderKLQwenImage,
+    ChromaPipeline,
+    ChromaTransformer2DModel,
     FlowMatchEulerDiscreteScheduler,
     Flux2KleinPipeline,
     Flux2Transformer2DModel,
@@ -31,6 +33,8 @@ from transformers import (
     Qwen3Config,
     Qwen3ForCausalLM,
     Qwen3Model,
+    T5Config,
+    T5EncoderModel,
 )
 
 from anomend.diffusion.embeddings import EncodedSet
@@ -38,6 +42,7 @@ from anomend.families.family import padded
 from anomend.families.latent_format import LatentFormat
 from anomend.families.table import family_of
 from anomend.training.data import TrainingData
+from studies.rehearsal.random_base import build_t5_tokenizer
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 TEMPLATE = (
@@ -164,6 +169,30 @@ def qwen_image() -> Any:
     )
 
 
+def chroma() -> Any:
+    words = build_t5_tokenizer()
+    return ChromaPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(),
+        vae=AutoencoderKL(**VAE, scaling_factor=0.3611, shift_factor=0.1159),
+        text_encoder=T5EncoderModel(
+            T5Config(vocab_size=len(words), d_model=WIDTH, d_kv=4, d_ff=16, num_layers=2, num_heads=2)
+        ),
+        tokenizer=words,
+        transformer=ChromaTransformer2DModel(
+            in_channels=16,
+            num_layers=2,
+            num_single_layers=2,
+            attention_head_dim=16,
+            num_attention_heads=2,
+            joint_attention_dim=WIDTH,
+            axes_dims_rope=(4, 4, 8),
+            approximator_num_channels=16,
+            approximator_hidden_dim=16,
+            approximator_layers=2,
+        ),
+    )
+
+
 def klein_latents(vae: Any, latents: torch.Tensor) -> torch.Tensor:
     """Patches of 2 x 2 as channels, normalised as by the VAE's batch normalisation."""
     deviation = (vae.bn.running_var + vae.config.batch_norm_eps).sqrt().view(1, -1, 1, 1)
@@ -213,6 +242,11 @@ BASES: dict[str, TinyBase] = {
         latents=qwen_latents,
         video=True,
         distilled=("transformer/config.json", "guidance_embeds"),
+    ),
+    "chroma": TinyBase(
+        make=chroma,
+        call=lambda scale: {"guidance_scale": scale},
+        latents=lambda _, latents: (latents - 0.1159) * 0.3611,
     ),
 }
 """By name in the table of bases."""

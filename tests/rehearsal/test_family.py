@@ -11,9 +11,9 @@ from studies.rehearsal.family import SHAPES, components, one_step, plan, profile
 from tests.conftest import ROOT
 from tests.families.tiny_bases import BASES
 
-PUBLISHED = {"flux2-klein": (4, 4), "z-image": (6, 4), "qwen-image": (20, 8)}
-"""Billions of parameters of transformer and text encoder: FLUX.2 [klein] 4B, Z-Image 6B, Qwen-Image 20B; Qwen3-4B, and
-Qwen2.5-VL-7B, whose 8.3 include what it sees with."""
+PUBLISHED = {"flux2-klein": (4, 4), "z-image": (6, 4), "qwen-image": (20, 8), "chroma": (9, 5)}
+"""Billions of parameters of transformer and text encoder: FLUX.2 [klein] 4B, Z-Image 6B, Qwen-Image 20B, Chroma 8.9B;
+Qwen3-4B, Qwen2.5-VL-7B, whose 8.3 include what it sees with, and the encoder of T5-XXL."""
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -37,7 +37,7 @@ def test_a_family_has_the_published_size_and_its_row_in_the_documentation(name: 
         assert gigabytes["sample"] == round((weights + 4 * counts["lora"] + 4 * counts["vae"]) / 1e9, 2)
 
 
-@pytest.mark.parametrize("name", ["flux2-klein", "z-image"])
+@pytest.mark.parametrize("name", ["flux2-klein", "z-image", "chroma"])
 def test_a_step_with_random_weights_is_made_and_measured(name: str) -> None:
     with torch.device("meta"):
         transformer = BASES[name].make().transformer.to(torch.bfloat16)
