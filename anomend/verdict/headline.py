@@ -71,7 +71,7 @@ def rate_rows(verdict: Mapping[str, Any], compare: Mapping[str, Any], people: Ma
         images (the prompt and the model), group, share (0 to 1). One row without a share where there is no rate.
     """
     source = compare if verdict.get("evidence", "detector") == "detector" else people or {}
-    rows = []
+    rows: list[tuple[str, str, float | None]] = []
     for name, rate in source.items():
         for row in (rate.get("prompts") or []) if name.startswith(GROUPS) and isinstance(rate, Mapping) else []:
             shares = _shares(row)
