@@ -6,6 +6,7 @@ In two sampling steps the miniature draws every prompt wrong, which is all that 
 from __future__ import annotations
 
 import json
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ def test_people_are_asked_for_labels_and_the_next_scan_decides_with_them(project
     assert scan["prompts_waiting"] == 3 and scan["provenance"]["pictures_to_label"] == 3 * 8
     said = run(project, "python", "-m", "commands.adopt_scan").stdout
     assert "3 prompts wait for people's labels of 24 pictures: `make label SCAN=1`" in said
-    assert "wait for people's labels of 24 pictures" in (project / "report/scan.html").read_text()
+    assert "wait for people's labels of 24 pictures" in unescape((project / "report/scan.html").read_text())
     # The key of the page names the same pictures as the design; two raters call all of "lying" wrong, the others right.
     # After the first round "lying" is found, and its fresh pictures are asked for; the others take one more round.
     says = {True: ("wrong", "extra_limb"), False: ("nothing", "")}

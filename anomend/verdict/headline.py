@@ -81,7 +81,7 @@ def rate_rows(verdict: Mapping[str, Any], compare: Mapping[str, Any], people: Ma
 
 def _shares(row: Mapping[str, Any]) -> dict[str, float]:
     """A prompt's anomaly rates by model: from the detector's counts of pairs, or people's own; empty without pairs."""
-    if "both" not in row:
+    if "only_base" not in row:
         return {model: round(row[model], 6) for model in ("base", "tuned")}
     pairs = sum(row[key] for key in ("both", "only_base", "only_tuned", "neither"))
     return {model: round((row["both"] + row[f"only_{model}"]) / pairs, 6) for model in ("base", "tuned") if pairs}
