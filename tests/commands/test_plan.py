@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from anomend.project.yaml_files import read_yaml
 from commands.plan import main
 from tests.conftest import ROOT
 from tests.families.test_table import NEW
@@ -52,4 +53,5 @@ def test_a_base_that_is_not_pinned_yet_is_planned_and_said_to_be_refused(
     rows = {
         line.split()[0]: line.split() for line in said.partition("What that takes:")[2].splitlines() if line.strip()
     }
-    assert rows["sample_base"][1:3] == ["704", "50"] == rows["sample_tuned"][1:3]
+    steps = str(read_yaml(ROOT / "profiles" / f"{profile}.yaml")["sample"]["steps"])
+    assert rows["sample_base"][1:3] == ["704", steps] == rows["sample_tuned"][1:3]
