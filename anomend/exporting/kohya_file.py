@@ -84,7 +84,7 @@ def refuse_other_family(base: str) -> None:
     """Refuse a base for whose family nothing here knows kohya's layout.
 
     Raises:
-        ValueError: it is no Stable Diffusion 3; its projections may have the same names.
+        ValueError: it is not a Stable Diffusion 3; its projections may have the same names.
     """
     if not family_of_base(base).has_original_names:
         raise ValueError(

@@ -13,7 +13,7 @@ NAME = "made.js"
 def write_made(folder: Path, checkout: Path) -> None:
     """Write `made.js` next to report.html, which shows what it says.
 
-    It is no output of the stage: the same run made by another person on another day has the same page.
+    It is not an output of the stage: the same run made by another person on another day has the same page.
 
     Args:
         folder: where report.html is.
