@@ -37,9 +37,11 @@ from studies.experiments.operating_characteristics import (
     TARGET_CORRELATION,
     cell_shares,
 )
-from studies.experiments.truths import DESIGNS, GOOD, THRESHOLDS, TRUTHS, Design, Truth
+from studies.experiments.truths import DESIGNS, GOOD, THRESHOLDS, TRUTHS, Design, Truth, in_order
 
 TABLE = Path("studies/experiments/looks.csv")
+FIXED = Path("studies/experiments/operating_characteristics.csv")
+"""The same cells with one look."""
 SHARES = (0.2, 0.4, 0.5, 0.6, 0.8, 1.0)
 """The looks, as shares of the seeds."""
 NOTHING = PairCounts(0, 0, 0, 0)
@@ -178,8 +180,8 @@ def main() -> None:
         }
         looks = " ".join(f"{each:g}" for each in SHARES)
         done.append({**row, "looks": looks, "mean_images": round(images, 1)})
-        write_whole(path, pd.DataFrame(done).to_csv(index=False))
-    write_whole(path.with_suffix(".md"), page(pd.DataFrame(done), SHARES, how))
+        write_whole(path, in_order(done).to_csv(index=False))
+    write_whole(path.with_suffix(".md"), page(in_order(done), pd.read_csv(FIXED), SHARES, how))
 
 
 if __name__ == "__main__":

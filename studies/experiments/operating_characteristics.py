@@ -31,7 +31,7 @@ from anomend.statistics.within_set_ratio import MIN_IMAGES, PromptMean, log_rati
 from anomend.verdict.claims import adjusted, claims, outcome_of
 from anomend.verdict.clauses import settle
 from anomend.verdict.evidence import Change, Copies, Findings, Ratio
-from studies.experiments.truths import DESIGNS, THRESHOLDS, TRUTHS, Design, Truth
+from studies.experiments.truths import DESIGNS, THRESHOLDS, TRUTHS, Design, Truth, in_order
 
 TABLE = Path("studies/experiments/operating_characteristics.csv")
 AT_LIMIT, ELSEWHERE = 10_000, 2_000
@@ -167,8 +167,8 @@ def main() -> None:
         shares = {name: outcomes[name] / simulations for name in ("corrected", "inconclusive", "not_corrected")}
         ok = "limit" if slack == 0 else "yes" if slack > 0 else "no"
         done.append({"design": str(design), "truth": truth.name, "truth_ok": ok, **shares, "simulations": simulations})
-        write_whole(path, pd.DataFrame(done).to_csv(index=False))
-    write_whole(path.with_suffix(".md"), page(pd.DataFrame(done)))
+        write_whole(path, in_order(done).to_csv(index=False))
+    write_whole(path.with_suffix(".md"), page(in_order(done)))
 
 
 if __name__ == "__main__":

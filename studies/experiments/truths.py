@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
 
 from anomend.verdict.claims import Thresholds
 
@@ -98,6 +102,8 @@ TRUTHS = (
 )
 
 DESIGNS = (
+    Design(2, 160, 6, 80),
+    Design(2, 128, 7, 64),
     Design(2, 160, 8, 80),
     Design(2, 128, 8, 64),
     Design(10, 128, 8, 64),
@@ -107,4 +113,10 @@ DESIGNS = (
     Design(5, 16, 5, 16),
     Design(10, 16, 10, 64),
 )
-"""The default first."""
+"""That of the default profile first, then that of the profiles of real bases."""
+
+
+def in_order(rows: Sequence[dict[Any, Any]]) -> pd.DataFrame:
+    """Rows of cells as a table, by design and truth in the order of `DESIGNS` and `TRUTHS`."""
+    designs, truths = [str(design) for design in DESIGNS], [truth.name for truth in TRUTHS]
+    return pd.DataFrame(sorted(rows, key=lambda row: (designs.index(row["design"]), truths.index(row["truth"]))))
