@@ -15,17 +15,15 @@ INSTALLED = ("base", "dev", "torch", "build")
 COPYLEFT = re.compile(r"\b(A?GPL|LGPL|MPL|GNU|Mozilla)", re.IGNORECASE)
 INTRO = """# Dependencies and their licences
 
-Written by `make docs` from the metadata of the packages that `make setup` installs: `base`, `dev`, `torch` and `build`
-in `requirements/`. Anomend imports them and does not change them. It ships none of them except
-[jsPsych](../anomend/surveying/page/jspsych/LICENSE) (MIT) in the survey's page. MediaPipe's networks (Apache-2.0) are
-fetched by `make photograph-models`. Weights of base models and of feature extractors have their own licences, which are
-named where they are pinned.
+Every locked package that `make setup` installs, with the licence that it names; `make docs` writes this page. Anomend
+imports them unchanged. It ships only [jsPsych](../anomend/surveying/page/jspsych/LICENSE) (MIT), in the survey's page.
+`make photograph-models` fetches MediaPipe's networks (Apache-2.0). Weights of base models and of feature extractors
+have their own licences, which are named where they are pinned.
 
-A CUDA build of torch also needs the packages of `requirements/cuda.lock`. Most of these are NVIDIA's, under NVIDIA's
-own licences. The extras `gpu`, `s3`, `torchvision` and `trackers` have one lock file each, and
-`make setup EXTRAS="gpu trackers"` installs them.
+A CUDA build of torch also needs the packages of `requirements/cuda.lock`, most of them NVIDIA's, under NVIDIA's own
+licences. The extras `gpu`, `s3`, `torchvision` and `trackers` have one lock file each:
+`make setup EXTRAS="gpu trackers"`.
 
-`make lock` writes the lock files, and `make lock-check` resolves them for Linux with and without CUDA and for macOS.
 `make audit` checks the locked versions against the known vulnerabilities (pip-audit, in an environment of its own; it
 needs the network, and fails where a package could not be checked). The workflow on pull requests runs it.
 `configs/audit_ignored.txt` lists the findings that it leaves out, each with the reason.

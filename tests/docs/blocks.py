@@ -55,6 +55,7 @@ NOT_RUN: dict[str, dict[str, str]] = {
         "make label HOST=0.0.0.0 PORT=8000": "serves until stopped; tests/commands/test_label_commands.py starts it",
     },
     "docs/photographs.md": {
+        "make plan PROFILE=sd35-medium SET='collect.source=folder' TRIAL=1": "loads a base that needs a licence",
         "make photograph-models": "fetches 36 MB, as `make test` does first",
         "dvc exp run -S profile=sd35-medium -S collect.source=folder -S 'prompts.target=[sitting on the snow]'": (
             "needs a GPU, and the licence of the base to be accepted; tests/test_real_profiles.py runs the profile"
@@ -70,11 +71,6 @@ NOT_RUN: dict[str, dict[str, str]] = {
         "dvc exp run -S profile=scanned": SCAN_TUTORIAL,
         'git add -A && git commit -m "Correct what the scan found"': SCAN_TUTORIAL,
         "make confirm": SCAN_TUTORIAL,
-        "make plan PROFILE=sd35-medium TRIAL=1": "loads a base whose licence has to be accepted",
-        "make photograph-models": "fetches 36 MB, as `make test` does first",
-        "dvc exp run -S profile=sd35-medium -S 'prompts.target=[sitting on the snow]' -S collect.source=folder": (
-            "needs a GPU, and the licence of the base to be accepted"
-        ),
     },
     TEAMS: {
         "sbatch configs/slurm/repro.sbatch": CLUSTER,

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from markdown_it import MarkdownIt
 
 from anomend.params.profiles import merge
 from tests.clones import run
@@ -20,6 +21,7 @@ from tests.docs.blocks import NOT_RUN, PAGES, blocks, commands
 from tests.parameters import params_of, user_params
 
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
+ANCHOR = re.compile(r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)")
 PROGRAMS = {
     "echo",
     "make",
@@ -107,6 +109,19 @@ def test_options_of_commands_that_are_not_run_exist(line: str) -> None:
 def test_links_lead_to_files(page: Path) -> None:
     for target in LINK.findall(page.read_text()):
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def anchors(page: Path) -> set[str]:
+    """What GitHub makes of a page's headings: lower case, blanks as hyphens, no other punctuation."""
+    tokens = pairwise(MarkdownIt().parse(page.read_text()))
+    headings = [text.content for opening, text in tokens if opening.type == "heading_open"]
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", LINKING, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_headings(page: Path) -> None:
+    for target, anchor in ANCHOR.findall(page.read_text()):
+        assert anchor in anchors((page.parent / target) if target else page), f"{page.name}: {target}#{anchor}"
 
 
 def folders_in_git(under: Path) -> set[str]:
