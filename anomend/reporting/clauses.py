@@ -96,7 +96,10 @@ def value_text(name: str, value: Any, *, size: bool = False) -> str:
 
 
 def bound_text(name: str, clause: Mapping[str, Any]) -> str:
-    """The bound in words; with another digit where it would read as the threshold without being it."""
+    """The bound in words; with another digit where it would read as the threshold without being it.
+
+    It is of the side that decides: where a clause fails, of the side away from the threshold.
+    """
     bound, threshold = clause.get("bound"), clause["threshold"]
     if bound is None:
         return ""
@@ -104,8 +107,8 @@ def bound_text(name: str, clause: Mapping[str, Any]) -> str:
     if text == value_text(name, threshold) and bound != threshold:
         unit = CLAUSES[name].unit if name in CLAUSES else "number"
         text = number_text(bound, unit, digits=3)
-    words = "at least" if name in CLAUSES and not CLAUSES[name].upper else "at most"
-    return f"{words} {text}"
+    upper = name not in CLAUSES or CLAUSES[name].upper
+    return f"{'at most' if upper != (clause.get('passed') is False) else 'at least'} {text}"
 
 
 def about(name: str, words: ModelWords) -> str:

@@ -48,14 +48,19 @@ def verdict_sentence(inputs: ReportInputs) -> str:
             f"{capital(words.base_model)} draws {before} of the target images wrong, {words.tuned_model} {after}, and "
             "what that cost elsewhere is within the limits that were set before the run."
         )
-    clauses = verdict["clauses"]
-    for name in (name for name, clause in clauses.items() if clause["passed"] is False):
-        return (
-            f"One requirement is not met: {requirement(name, clauses[name], words)} ({measured(name, clauses[name])})."
-        )
-    for name in (name for name, clause in clauses.items() if clause["passed"] is None):
-        return f"It is not settled whether {requirement(name, clauses[name], words)} ({measured(name, clauses[name])})."
+    failed, unsettled = (_clauses(inputs, passed) for passed in (False, None))
+    if failed:
+        said = "One requirement is" if len(failed) == 1 else f"{len(failed)} requirements are"
+        return f"{said} not met: {'; '.join(failed)}."
+    if unsettled:
+        return f"It is not settled whether {'; nor whether '.join(unsettled)}."
     return "No clause was checked."
+
+
+def _clauses(inputs: ReportInputs, passed: bool | None) -> list[str]:
+    """What the clauses with an outcome ask for, with their figures."""
+    clauses = {name: clause for name, clause in inputs.verdict["clauses"].items() if clause["passed"] is passed}
+    return [f"{requirement(name, each, inputs.words)} ({measured(name, each)})" for name, each in clauses.items()]
 
 
 def requirement(name: str, clause: Mapping[str, Any], words: ModelWords = BASE_AND_TUNED) -> str:
@@ -73,7 +78,7 @@ def measured(name: str, clause: Mapping[str, Any]) -> str:
     if clause.get("figure") is None:
         return str(clause.get("reason") or "not measured").rstrip(".")
     words = f"measured: {value_text(name, clause['figure'])}"
-    return words if clause.get("bound") is None else f"{words}, {bound_text(name, clause)}"
+    return words if clause.get("bound") is None else f"{words}; the truth is {bound_text(name, clause)}"
 
 
 def evidence_sentences(inputs: ReportInputs) -> tuple[str, ...]:
@@ -84,6 +89,9 @@ def evidence_sentences(inputs: ReportInputs) -> tuple[str, ...]:
     level = (verdict.get("provenance") or {}).get("thresholds", {}).get("level", 0.95)
     counts = [clause["passed"] for clause in verdict["clauses"].values()]
     checks = f"{counts.count(True)} of {len(counts)} requirements are shown to be met"
+    failed, unsettled = counts.count(False), counts.count(None)
+    checks += f", {failed} not to be met" if failed else ""
+    checks += f", {unsettled} {'is' if unsettled == 1 else 'are'} not settled" if unsettled else ""
     sentences = [f"Decided by {who}, each requirement with {level:.0%} confidence: {checks}."]
     if verdict.get("confirmation"):
         sentences.append(f"Confirmed: attempt {verdict['confirmation']}, at seeds that nothing had looked at.")

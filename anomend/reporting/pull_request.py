@@ -69,11 +69,12 @@ def pull_request_comment(folder: Path, *, base: str, images: str, problems: Sequ
             problems=problems[:MOST_PROBLEMS],
             more_problems=max(0, len(problems) - MOST_PROBLEMS),
             words=VERDICTS[verdict["verdict"]],
+            reasons=[] if verdict["verdict"] == "corrected" else verdict["reasons"][1:],
             quick=verdict.get("exploratory"),
             before=VERDICTS.get((at_base["verdict"] or {}).get("verdict", ""), "no verdict"),
             confirmation=verdict.get("confirmation"),
             tuned_model=_tuned_model(folder),
-            confirmations=confirmations(folder),
+            confirmations=_confirmations(folder),
             rules=changed_rules(folder, base),
             target=_sentence(compare, "target"),
             held_out=_sentence(compare, "held_out"),
@@ -115,15 +116,22 @@ def moved_measures(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[
     return moved
 
 
-def confirmations(folder: Path) -> list[str]:
+def _confirmations(folder: Path) -> list[str]:
     """A sentence for every confirmation that was recorded in a checkout, whether or not it was computed."""
-    sentences = []
+    sentences, here = [], _lora(folder)
     for record in read_records(folder / CONFIRMATIONS):
         path = folder / CONFIRMATIONS / f"{record.attempt:03}" / "verdict.json"
         outcome = json.loads(path.read_text())["verdict"] if path.is_file() else "not computed yet"
-        about = f"of the LoRA {record.lora_sha256[:12]}, at the level {record.verdict['level']:g}"
-        sentences.append(f"Attempt {record.attempt} {about}: {outcome}.")
+        which = "this LoRA" if record.lora_sha256 == here else f"another LoRA, {record.lora_sha256[:12]}"
+        about = f"of {which}, at the level {record.verdict['level']:g}"
+        sentences.append(f"Confirmation {record.attempt} {about}: {outcome.replace('_', ' ')}.")
     return sentences
+
+
+def _lora(folder: Path) -> str:
+    """SHA-256 of the LoRA that the results are about; empty where there is none."""
+    path = folder / "metrics" / "train.json"
+    return str(json.loads(path.read_text()).get("lora_sha256", "")) if path.is_file() else ""
 
 
 def _tuned_model(folder: Path) -> str:

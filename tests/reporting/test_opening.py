@@ -38,7 +38,27 @@ def test_what_failed_or_is_open_is_what_the_sentence_names(
     }
     verdict = {"verdict": "inconclusive" if passed is None else "not_corrected", "clauses": clauses}
     sentence = verdict_sentence(replace(inputs, verdict=verdict))
-    assert sentence.startswith(begins) and sentence.endswith(".0%, at most 25.0%).")
+    side = "at least" if passed is False else "at most"
+    assert sentence.startswith(begins) and sentence.endswith(f".0%; the truth is {side} 25.0%).")
+
+
+def test_all_that_failed_is_named_and_what_is_open_is_counted(inputs: ReportInputs) -> None:
+    clauses = {
+        "target_rate": {"passed": True, "figure": 0.0, "bound": 0.01, "threshold": 0.15},
+        "held_out": {"passed": None, "figure": 0.067, "bound": 0.1, "threshold": 0.05},
+        "diversity": {"passed": False, "figure": 0.35, "bound": 0.39, "threshold": 0.7},
+        "memorisation": {"passed": False, "figure": 0.5, "bound": 0.45, "threshold": 0.1},
+    }
+    verdict = {"verdict": "not_corrected", "clauses": clauses}
+    failed = replace(inputs, verdict=verdict)
+    assert verdict_sentence(failed) == (
+        "2 requirements are not met: right images are at least 0.70 times as diverse as the base model's (measured: "
+        "0.35; the truth is at most 0.39); at most 10.0% of the target images copy a training image (measured: 50.0%; "
+        "the truth is at least 45.0%)."
+    )
+    assert (
+        "1 of 4 requirements are shown to be met, 2 not to be met, 1 is not settled." in evidence_sentences(failed)[0]
+    )
 
 
 def test_every_clause_that_has_a_threshold_has_words() -> None:

@@ -33,6 +33,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(ROOT / "dvc.lock", folder)
     (folder / "resolved" / "params.json").write_text(as_text(split(params_of(user_params()))[0]))
     (folder / "report" / "changes.png").write_bytes((folder / "report" / "side_by_side.png").read_bytes())
+    shutil.copytree(ROOT / "confirmations", folder / "confirmations", dirs_exist_ok=True)
     run(folder, "git", "add", "-A")
     run(folder, "git", "commit", "-qm", "results")
     return folder
@@ -168,3 +169,23 @@ def test_the_comment_is_written_in_the_place_of_its_own(tmp_path: Path) -> None:
         subprocess.run(words, cwd=tmp_path, env=environment, check=True, capture_output=True)
         asked, written = (tmp_path / "log").read_text().splitlines()
         assert "repos/owner/name/issues/7/comments" in asked and expected in written
+
+
+def test_what_is_not_met_comes_before_the_figures_and_a_confirmation_of_another_lora_is_told(project: Path) -> None:
+    path, train = project / "metrics" / "verdict.json", project / "metrics" / "train.json"
+    kept = {each: each.read_text() for each in (path, train)}
+    verdict = json.loads(kept[path])
+    why = "The share of tuned target images that copy a training image is 50.0%: at most 10.0% was asked for."
+    path.write_text(json.dumps({**verdict, "verdict": "not_corrected", "reasons": ["The detector decides.", why]}))
+    train.write_text(json.dumps(json.loads(kept[train]) | {"lora_sha256": "0" * 64}))
+    try:
+        text = comment(project, {})
+    finally:
+        for each, before in kept.items():
+            each.write_text(before)
+    lines = before_the_fold(text)
+    assert lines[0] == "## ✗ Not corrected; ✓ Corrected on main" and len(lines) <= 40
+    assert lines.index(f"- **{why}**") < next(n for n, line in enumerate(lines) if line.startswith("- Target prompts"))
+    assert "The detector decides." not in "\n".join(lines)
+    assert "Confirmation 1 of another LoRA, " in text
+    assert "Confirmation 1 of this LoRA" in comment(project, {})
