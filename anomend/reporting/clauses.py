@@ -46,7 +46,7 @@ CLAUSES: dict[str, ClauseText] = {
         upper=True,
     ),
     "worst_target_prompt": ClauseText(
-        "at most {} are wrong for each target prompt", "The same, worst target prompt", "rate", upper=True
+        "at most {} of the images of each target prompt are wrong", "The same, worst target prompt", "rate", upper=True
     ),
     "new_kinds": ClauseText(
         "no kind of anomaly rises by {} or more",
@@ -63,7 +63,7 @@ CLAUSES: dict[str, ClauseText] = {
         strict=True,
     ),
     "worst_held_out_prompt": ClauseText(
-        "it rises by less than {} for each held-out prompt",
+        "the share of wrong images of each held-out prompt rises by less than {}",
         "The same, held-out prompt that rose most",
         "points",
         upper=True,

@@ -17,6 +17,8 @@ from anomend.verdict.headline import deciding_rates
 
 VERDICTS = {"corrected": "✓ Corrected", "not_corrected": "✗ Not corrected", "inconclusive": "? Inconclusive"}
 """Each with a sign, so that colour is not all that tells them apart."""
+MOST_CLAUSES = 2
+"""That the sentence names; the table below has all."""
 QUICK = "A quick run of few images and steps proves nothing, whatever it says: make a full run (level=full)."
 DECIDES = {
     "detector": "the detector '{detector}'",
@@ -51,10 +53,15 @@ def verdict_sentence(inputs: ReportInputs) -> str:
     failed, unsettled = (_clauses(inputs, passed) for passed in (False, None))
     if failed:
         said = "One requirement is" if len(failed) == 1 else f"{len(failed)} requirements are"
-        return f"{said} not met: {'; '.join(failed)}."
+        return f"{said} not met: {'; '.join(failed[:MOST_CLAUSES])}{_further(failed)}."
     if unsettled:
-        return f"It is not settled whether {'; nor whether '.join(unsettled)}."
+        return f"It is not settled whether {'; nor whether '.join(unsettled[:MOST_CLAUSES])}{_further(unsettled)}."
     return "No clause was checked."
+
+
+def _further(clauses: list[str]) -> str:
+    further = len(clauses) - MOST_CLAUSES
+    return f"; and {further} more, below" if further > 0 else ""
 
 
 def _clauses(inputs: ReportInputs, passed: bool | None) -> list[str]:
