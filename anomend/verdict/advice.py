@@ -28,24 +28,30 @@ class Advice:
         return {f"{self.unit.replace(' ', '_')}_per_prompt": self.seeds_per_prompt, "power": POWER}
 
 
-def seeds_to_show(p: float, error: float, seeds_per_prompt: int, *, unit: str = "seeds") -> Advice:
+def seeds_to_show(
+    figure: float, *, bound: float, threshold: float, error: float, seeds_per_prompt: int, unit: str = "seeds"
+) -> Advice:
     """How many seeds per prompt would show that the truth is within the limit, if it is what was seen.
 
-    A p-value's normal quantile grows with the square root of the number of images. What was seen is itself uncertain,
+    A bound comes closer to its figure with the square root of the number of images. What was seen is itself uncertain,
     so the advice is a next step, not a promise.
 
     Args:
-        p: of the hypothesis that the truth is at the limit or beyond, with today's images.
+        figure: what was seen.
+        bound: of the figure, with today's images, at the error; beyond the threshold.
+        threshold: what the truth is to be within.
         error: p at which the clause passes, such as .05.
         seeds_per_prompt: today's number.
         unit: what is counted: `seeds`, or `labelled pairs` where people decide.
     """
-    if p >= 0.5 or seeds_per_prompt < 1:
+    inside = (threshold - figure) * math.copysign(1.0, bound - figure)
+    if inside <= 0 or seeds_per_prompt < 1:
         return Advice(f"More {unit} may settle it, but what was seen does not promise that they show it.")
     normal = NormalDist()
-    longer = (normal.inv_cdf(1 - error) + normal.inv_cdf(POWER)) / normal.inv_cdf(1 - p)
+    longer = (1 + normal.inv_cdf(POWER) / normal.inv_cdf(1 - error)) * abs(bound - figure) / inside
     needed = math.ceil(seeds_per_prompt * longer**2)
     if needed > MOST_SEEDS:
-        return Advice(f"More than {MOST_SEEDS:,} {unit} per prompt (now {seeds_per_prompt}) are needed to show it.")
+        needs = f"More than {MOST_SEEDS:,} {unit} per prompt (now {seeds_per_prompt}) are needed to show it"
+        return Advice(f"{needs}, if the truth is what was seen.")
     now = f"{needed:,} {unit} per prompt (now {seeds_per_prompt})"
     return Advice(f"{now} show it with a power of {POWER:.0%}, if the truth is what was seen.", needed, unit)

@@ -92,11 +92,18 @@ def decide(claim: Claim, p_fail: float | None, error: float, *, shown: bool = Fa
     tails, passed = claim.tails, True if shown else settle(claim, p_fail, error)
     if tails is None or p_fail is None:
         return Clause(passed=None, threshold=claim.threshold, figure=claim.figure, sentence=_unmeasured(claim))
-    outcome = {True: "is shown", False: "is excluded", None: "is neither shown nor excluded"}[passed]
+    outcome = {True: "is shown", False: "is not met", None: "is not settled"}[passed]
     bound, words = _bound(claim, excluded=passed is False, error=error if passed is False else claim.error)
-    advice = (
-        seeds_to_show(tails.beyond, claim.error, claim.seeds_per_prompt, unit=claim.unit) if passed is None else None
-    )
+    advice = None
+    if passed is None and bound is not None and claim.figure is not None:
+        advice = seeds_to_show(
+            claim.figure,
+            bound=bound,
+            threshold=claim.threshold,
+            error=claim.error,
+            seeds_per_prompt=claim.seeds_per_prompt,
+            unit=claim.unit,
+        )
     parts = [f"{claim.subject}{words}: {claim.asked} was asked for, and {outcome}.", claim.remark]
     parts += [advice.sentence] if advice else []
     return Clause(

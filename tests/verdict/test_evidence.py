@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from anomend.statistics.one_sided import rate_tails
+from anomend.statistics.one_sided import lowest_limit, rate_tails
 from anomend.statistics.paired_rise import PairCounts, rise_tails
-from anomend.verdict.advice import seeds_to_show
+from anomend.verdict.advice import Advice, seeds_to_show
 from anomend.verdict.decision import reach_verdict
 from tests.verdict.made import THRESHOLDS, change, compare, measured
 
@@ -129,7 +129,9 @@ def test_advised_seeds_have_about_the_power_they_say() -> None:
     """For a rate of 7% where 15% are allowed: as many seeds as advised show it in about 80% of repetitions."""
     rng = np.random.default_rng(0)
     now, truth, limit = 40, 0.07, 0.15
-    advice = seeds_to_show(rate_tails(round(truth * now), now, limit).beyond, 0.05, now)
+    k = round(truth * now)
+    bound = lowest_limit(lambda most: rate_tails(k, now, most).beyond, 0.05, low=0.0, high=1.0)
+    advice = seeds_to_show(k / now, bound=bound, threshold=limit, error=0.05, seeds_per_prompt=now)
     assert advice.seeds_per_prompt is not None and now < advice.seeds_per_prompt < 400
     seeds = advice.seeds_per_prompt
     shown = [rate_tails(k, seeds, limit).beyond <= 0.05 for k in rng.binomial(seeds, truth, size=2000)]
@@ -137,6 +139,24 @@ def test_advised_seeds_have_about_the_power_they_say() -> None:
 
 
 def test_advice_where_more_seeds_promise_nothing_gets_no_number() -> None:
-    assert seeds_to_show(0.7, 0.05, 16).seeds_per_prompt is None
-    assert "More than 10,000" in seeds_to_show(0.4999, 0.05, 64).sentence
-    assert seeds_to_show(0.06, 0.05, 16).as_metrics()["power"] == 0.8
+    def advice(figure: float, bound: float) -> Advice:
+        return seeds_to_show(figure, bound=bound, threshold=0.15, error=0.05, seeds_per_prompt=64)
+
+    assert advice(0.16, 0.3).seeds_per_prompt is None
+    assert "More than 10,000" in advice(0.149, 0.2).sentence
+    assert advice(0.1, 0.2).as_metrics()["power"] == 0.8
+
+
+def test_advice_near_a_limit_is_that_of_the_normal_distribution() -> None:
+    """11 of 80 where 15% are allowed. By hand: ((z.95 + z.8) / (.15 - .1375))^2 x .1375 x .8625 pairs, 2 prompts."""
+    by_hand = ((1.6449 + 0.8416) / 0.0125) ** 2 * 0.1375 * 0.8625 / 2
+    bound = lowest_limit(lambda most: rate_tails(11, 80, most).beyond, 0.05, low=0.0, high=1.0)
+    advice = seeds_to_show(11 / 80, bound=bound, threshold=0.15, error=0.05, seeds_per_prompt=40)
+    assert advice.seeds_per_prompt is not None and by_hand < advice.seeds_per_prompt < 1.6 * by_hand
+
+
+@pytest.mark.parametrize(("threshold", "bound"), [(-0.3, -0.25), (0.7, 0.6)])
+def test_advice_where_the_truth_must_be_below_or_above(threshold: float, bound: float) -> None:
+    figure = threshold - 0.02 if threshold < 0 else threshold + 0.02
+    advice = seeds_to_show(figure, bound=bound, threshold=threshold, error=0.05, seeds_per_prompt=40)
+    assert advice.seeds_per_prompt is not None and advice.seeds_per_prompt > 40
