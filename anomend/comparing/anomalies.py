@@ -1,9 +1,13 @@
-"""The change of the anomaly rate from the base to the tuned model."""
+"""The change of the anomaly rate from the base to the tuned model.
+
+Its interval is that of the verdict's own tests, at new seeds of these prompts. The intervals of other measures are
+about other prompts like these, too, where there are five or more (`resampling.bootstrap_counts`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pandas as pd
@@ -14,9 +18,11 @@ from anomend.measuring.rates import AnomalyRate, read_rates
 from anomend.project.paths import MODELS
 from anomend.statistics.effect import Effect, insufficient
 from anomend.statistics.paired import paired_effect
+from anomend.statistics.paired_rise import EXACT_PAIRS, PairCounts, rise_interval
 from anomend.statistics.rate import Rate
 
 Metrics = Mapping[str, Any]
+COUNTS = tuple(field.name for field in fields(PairCounts))
 
 
 def anomaly_effects(images: Mapping[str, pd.DataFrame], measured: Mapping[str, Metrics], how: Resampling) -> Effects:
@@ -41,10 +47,22 @@ def _group_effect(group: str, pairs: pd.DataFrame, rates: Mapping[str, list[Anom
     if rows[["base", "tuned"]].isna().any(axis=None):
         reason = "no detector ran on some images: choose a measure.detector"
         return insufficient(len(rows), rows["prompt"].nunique(), better="lower", reason=reason)
-    effect = paired_effect(rows["base"], rows["tuned"], list(rows["prompt"]), better="lower", **how)
+    effect = _rise_effect(rows, how)
     if base and tuned:
         effect = replace(effect, base=base.value, tuned=tuned.value, delta=tuned.value - base.value)
     return effect
+
+
+def _rise_effect(rows: pd.DataFrame, how: Resampling) -> Effect:
+    """The change of the anomaly rate of pairs, with the interval of the verdict's tests."""
+    effect = paired_effect(rows["base"], rows["tuned"], list(rows["prompt"]), better="lower", **how)
+    if effect.ci_low is None:
+        return effect
+    cells = _counted("", *(rows[model].astype(bool) for model in MODELS))
+    low, high = rise_interval(PairCounts(**{name: cells[name] for name in COUNTS}), how["confidence"])
+    test = f"paired score test inverted, exact up to {EXACT_PAIRS} pairs, for new seeds of these prompts"
+    _, _, p = effect.method.partition("; p: ")
+    return replace(effect, ci_low=low, ci_high=high, method=f"{how['confidence']:.0%} interval: {test}; p: {p}")
 
 
 def sibling_effect(
@@ -95,7 +113,7 @@ def held_out_parts(
             reason = "no detector ran on some images" if len(rows) else f"no held-out prompt is {name}"
             effect = insufficient(len(rows), len(set(prompts)), better="lower", reason=reason)
         else:
-            effect = replace(paired_effect(rows["base"], rows["tuned"], prompts, better="lower", **how), p=None)
+            effect = replace(_rise_effect(rows, how), p=None)
         parts[f"anomaly_rate_held_out_{name}"] = effect.as_dict()
     return parts
 

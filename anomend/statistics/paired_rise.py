@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anomend.statistics.one_sided import Tails, rate_tails
+from anomend.statistics.one_sided import Tails, lowest_limit, rate_tails
 
 EXACT_PAIRS = 128
 """Up to this many pairs the test is exact; its work grows with the square of their number."""
@@ -104,6 +104,14 @@ def rise_tails(pairs: PairCounts, limit: float) -> Tails:
         beyond, within = _exact_tails(n, limit)
         return Tails(beyond=float(beyond[down, up]), within=float(within[down, up]))
     return score_tails(n, down, up, limit)
+
+
+def rise_interval(pairs: PairCounts, confidence: float = 0.95) -> tuple[float, float]:
+    """The rises that `rise_tails` does not exclude on either side, at (1 - confidence) / 2 each: for new seeds of these
+    prompts. -1 to 1 without pairs."""
+    error = (1 - confidence) / 2
+    low = -lowest_limit(lambda limit: rise_tails(pairs, -limit).within, error, low=-1.0, high=1.0)
+    return low, lowest_limit(lambda limit: rise_tails(pairs, limit).beyond, error, low=-1.0, high=1.0)
 
 
 def score_tails(n: float, down: float, up: float, limit: float) -> Tails:

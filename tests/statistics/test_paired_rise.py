@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 from scipy.stats import multinomial, norm
 
-from anomend.statistics.paired_rise import EXACT_PAIRS, PairCounts, rise_tails
+from anomend.statistics.paired_rise import EXACT_PAIRS, PairCounts, rise_interval, rise_tails
 
 
 @pytest.mark.parametrize("limit", [-0.3, 0.05, 0.15])
@@ -86,3 +87,29 @@ def test_the_exact_test_keeps_its_level_at_every_share() -> None:
     for share in np.linspace(1e-6, (1 - limit) / 2 - 1e-6, 173):
         chance = multinomial.pmf(tables, n, [share, share + limit, 1 - 2 * share - limit])
         assert chance[passed].sum() <= 0.0505 and chance[failed].sum() <= 0.0505
+
+
+@pytest.mark.parametrize(
+    ("pairs", "by_hand"), [((1, 12, 44, 423), (0.0368, 0.0966)), ((25, 238, 2, 55), (-0.787, -0.688))]
+)
+def test_an_interval_of_many_pairs_is_near_that_of_the_normal_distribution(
+    pairs: tuple[int, int, int, int], by_hand: tuple[float, float]
+) -> None:
+    """By hand: rise +- 1.96 sqrt(changed - difference^2 / n) / n; the score's correction reaches a little farther."""
+    counts = PairCounts(*pairs)
+    low, high = rise_interval(counts)
+    assert low == pytest.approx(by_hand[0], abs=0.008) and high == pytest.approx(by_hand[1], abs=0.008)
+    swapped = rise_interval(PairCounts(counts.both, counts.only_tuned, counts.only_base, counts.neither))
+    assert swapped == pytest.approx((-high, -low), abs=1e-6)
+
+
+@pytest.mark.parametrize("n", [12, 200])
+def test_an_interval_covers_the_rise(n: int) -> None:
+    """Of 400 draws from known shares at least 93%; the test's own level is below."""
+    shares, rise = (0.02, 0.1, 0.15, 0.73), 0.05
+    drawn = Counter(tuple(map(int, counts)) for counts in np.random.default_rng(n).multinomial(n, shares, size=400))
+    covered = 0
+    for counts, times in drawn.items():
+        low, high = rise_interval(PairCounts(*counts))
+        covered += times * (low <= rise <= high)
+    assert covered / 400 >= 0.93
