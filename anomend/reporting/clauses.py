@@ -46,11 +46,14 @@ CLAUSES: dict[str, ClauseText] = {
         upper=True,
     ),
     "worst_target_prompt": ClauseText(
-        "at most {} of the images of each target prompt are wrong", "The same, worst target prompt", "rate", upper=True
+        "at most {} of the images of each target prompt are wrong",
+        "Wrong images of the worst target prompt",
+        "rate",
+        upper=True,
     ),
     "new_kinds": ClauseText(
         "no kind of anomaly rises by {} or more",
-        "Change of the kind of anomaly that rose most",
+        "Change of the kind of anomaly that rose most, target prompts",
         "points",
         upper=True,
         strict=True,
@@ -64,7 +67,7 @@ CLAUSES: dict[str, ClauseText] = {
     ),
     "worst_held_out_prompt": ClauseText(
         "the share of wrong images of each held-out prompt rises by less than {}",
-        "The same, held-out prompt that rose most",
+        "Change of the held-out prompt that rose most",
         "points",
         upper=True,
         strict=True,
@@ -121,20 +124,50 @@ def named(words: ModelWords) -> dict[str, str]:
     return vars(words) | {"full_tuned": words.full("tuned")}
 
 
-def clause_table(verdict: Metrics, words: ModelWords = BASE_AND_TUNED) -> Table:
-    """The clauses of the verdict, each with its outcome, value, bound and threshold."""
+def figure_text(name: str, clause: Mapping[str, Any], changes: Mapping[str, str]) -> str:
+    """The value of a clause.
+
+    Args:
+        name: of the clause.
+        clause: as in metrics/verdict.json.
+        changes: by clause, the change of a rate as it is printed elsewhere: the difference of the printed rates.
+    """
+    return changes.get(name) or metric_text(clause, "figure", CLAUSES[name].unit if name in CLAUSES else "number")
+
+
+def clause_table(
+    verdict: Metrics, words: ModelWords = BASE_AND_TUNED, *, changes: Mapping[str, str] | None = None
+) -> Table:
+    """The clauses of the verdict, each with its outcome, value, bound and threshold; `changes` as in `figure_text`."""
     rows = []
     for name, clause in verdict["clauses"].items():
         known = CLAUSES.get(name)
         label = about(name, words)
         unit: Unit = known.unit if known else "number"
         threshold = f"{known.limit if known else 'threshold'} {number_text(clause['threshold'], unit)}"
-        value = metric_text(clause, "figure", unit)
+        value = figure_text(name, clause, changes or {})
         rows.append((label, OUTCOMES[clause["passed"]], value, bound_text(name, clause), threshold))
     level = (verdict.get("provenance") or {}).get("thresholds", {}).get("level", 0.95)
     note = (
-        f"The truth keeps to the bound with {level:.0%} confidence (held-out prompts: {(1 + level) / 2:.1%}). A "
+        f"The truth keeps to the bound with {level:.0%} confidence (the change on held-out prompts: "
+        f"{(1 + level) / 2:.1%}); one-sided, so it is nearer than the end of a two-sided interval of that level. A "
         "requirement is met where the bound keeps to the limit. The limits were set before the run. Changes are "
         f"{words.tuned} minus {words.base}, in percentage points."
     )
     return Table(("Requirement", "Outcome", "Measured", "Bound", "Limit"), tuple(rows), note)
+
+
+def sample_advice(verdict: Metrics, words: ModelWords = BASE_AND_TUNED) -> str:
+    """How many images would settle each clause, where the verdict says so, the most last; else empty."""
+    units = (("seeds_per_prompt", "seeds"), ("labelled_pairs_per_prompt", "labelled pairs"))
+    asked = []
+    for name, clause in verdict["clauses"].items():
+        advice = clause.get("advice") or {}
+        asked += [(advice[key], unit, about(name, words), advice["power"]) for key, unit in units if key in advice]
+    if not asked:
+        return ""
+    parts = [f"{count:,} {unit} per prompt ({label[0].lower()}{label[1:]})" for count, unit, label, _ in sorted(asked)]
+    share = f"{asked[0][3]:.0%} of runs"
+    return (
+        f"Each of these would settle a requirement in {share}, if the truth is what was measured: {'; '.join(parts)}."
+    )

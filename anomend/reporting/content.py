@@ -46,7 +46,7 @@ class Content:
     picture: str | None
     """Address of the side-by-side picture."""
     clauses: Table
-    advice: Sequence[str]
+    advice: str
     """How many images would settle the clauses that are not settled."""
     scope: Sequence[str]
     """What the verdict is about, in sentences."""
@@ -107,8 +107,8 @@ def content_of(inputs: ReportInputs, rates: Sequence[PromptRates]) -> Content:
         full_size=inputs.full_size,
         gallery=gallery(inputs.pairs, inputs.first_pairs, _disagreements(inputs)),
         picture=inputs.picture,
-        clauses=clauses.clause_table(inputs.verdict, words),
-        advice=tables.sample_advice(inputs.verdict),
+        clauses=clauses.clause_table(inputs.verdict, words, changes=opening.printed_changes(inputs)),
+        advice=clauses.sample_advice(inputs.verdict, words),
         scope=inputs.verdict["scope"],
         elsewhere=run_facts.elsewhere(inputs, rates),
         kinds=tables.kind_table(inputs.compare, words),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice, zip_longest
 from typing import Any, Literal
 
 import pandas as pd
@@ -44,7 +45,7 @@ class Examples:
     heading: str
     count: int
     pairs: tuple[ImagePair, ...]
-    """The first of them, by prompt and seed."""
+    """Some of them, as `spread` picks them."""
 
 
 @dataclass(frozen=True)
@@ -87,13 +88,23 @@ def gallery(table: pd.DataFrame, first: Sequence[ImagePair], disagreements: Mapp
             matching = [pair for pair in of_group if outcome_of(pair) == outcome]
             if matching and (outcome == "broken" or group == "target"):
                 heading = f"{OUTCOMES[outcome]}, {group.replace('_', '-')} prompts"
-                examples.append(Examples(group, outcome, heading, len(matching), tuple(matching[:most])))
+                examples.append(Examples(group, outcome, heading, len(matching), tuple(spread(matching, most))))
     shown = tuple(pair for pair in first if pair.group == "target") or tuple(first)
     return Gallery(tuple(every), shown, tuple(examples), disagreements)
 
 
+def spread(pairs: Sequence[ImagePair], most: int) -> list[ImagePair]:
+    """Pairs from as many prompts as there are, in turn, those with most pairs first; of a prompt the first seeds."""
+    by_prompt: dict[str, list[ImagePair]] = {}
+    for pair in pairs:
+        by_prompt.setdefault(pair.prompt, []).append(pair)
+    queues = sorted(by_prompt.values(), key=len, reverse=True)
+    turns = (pair for turn in zip_longest(*queues) for pair in turn if pair is not None)
+    return list(islice(turns, most))
+
+
 def changed_rows(pairs: Sequence[ImagePair], most: int = 6) -> dict[str, list[ImagePair]]:
-    """What broke and what was fixed, the first of each, by label and count; empty where nothing changed.
+    """What broke and what was fixed, some of each (`spread`), by label and count; empty where nothing changed.
 
     Args:
         pairs: as `pairs.all_pairs` returns them.
@@ -105,7 +116,7 @@ def changed_rows(pairs: Sequence[ImagePair], most: int = 6) -> dict[str, list[Im
             matching = [pair for pair in pairs if pair.group == group and outcome_of(pair) == outcome]
             if matching and (outcome == "broken" or group == "target"):
                 words = f"{OUTCOMES[outcome]}, {group.replace('_', '-')} prompts: {len(matching):,}"
-                rows[words + (f", the first {most}" if len(matching) > most else "")] = matching[:most]
+                rows[words + (f", of which {most}" if len(matching) > most else "")] = spread(matching, most)
     return rows
 
 

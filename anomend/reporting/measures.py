@@ -16,7 +16,7 @@ MEASURES = {
     "anomaly_rate_siblings": "Anomaly rate, siblings of the target prompts",
     "ssim_within": "SSIM within the set",
     "psnr_within": "PSNR within the set (dB)",
-    "diversity": "Diversity",
+    "diversity": "Diversity of all images, wrong ones too",
     "nearest_instance_similarity": "Similarity to the nearest instance image",
     "clip_score": "CLIPScore",
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 from anomend.measuring.rates import read_rates
 from anomend.project.model_words import BASE_AND_TUNED, ModelWords, capital
-from anomend.reporting.clauses import CLAUSES, bound_text, named, value_text
+from anomend.reporting.clauses import CLAUSES, bound_text, figure_text, named, value_text
 from anomend.reporting.formatting import change_text, interval_text, metric_text
 from anomend.reporting.inputs import Metrics, ReportInputs
 from anomend.reporting.measures import caution_of, confidence_level
@@ -17,6 +17,8 @@ from anomend.verdict.headline import deciding_rates
 
 VERDICTS = {"corrected": "✓ Corrected", "not_corrected": "✗ Not corrected", "inconclusive": "? Inconclusive"}
 """Each with a sign, so that colour is not all that tells them apart."""
+ON_TARGET = ("target_drop", "target_rate", "worst_target_prompt")
+"""The clauses that ask whether the fault is gone; the others ask what that cost."""
 MOST_CLAUSES = 2
 """That the sentence names; the table below has all."""
 QUICK = "A quick run of few images and steps proves nothing, whatever it says: make a full run (level=full)."
@@ -52,7 +54,10 @@ def verdict_sentence(inputs: ReportInputs) -> str:
         )
     failed, unsettled = (_clauses(inputs, passed) for passed in (False, None))
     if failed:
+        gone = all((verdict["clauses"].get(name) or {}).get("passed") for name in ON_TARGET)
+        fault = "The fault is gone from the target prompts, but " if gone else ""
         said = "One requirement is" if len(failed) == 1 else f"{len(failed)} requirements are"
+        said = fault + (said[0].lower() + said[1:] if fault else said)
         return f"{said} not met: {'; '.join(failed[:MOST_CLAUSES])}{_further(failed)}."
     if unsettled:
         return f"It is not settled whether {'; nor whether '.join(unsettled[:MOST_CLAUSES])}{_further(unsettled)}."
@@ -67,7 +72,17 @@ def _further(clauses: list[str]) -> str:
 def _clauses(inputs: ReportInputs, passed: bool | None) -> list[str]:
     """What the clauses with an outcome ask for, with their figures."""
     clauses = {name: clause for name, clause in inputs.verdict["clauses"].items() if clause["passed"] is passed}
-    return [f"{requirement(name, each, inputs.words)} ({measured(name, each)})" for name, each in clauses.items()]
+    changes = printed_changes(inputs)
+    return [
+        f"{requirement(name, each, inputs.words)} ({measured(name, each, changes)})" for name, each in clauses.items()
+    ]
+
+
+def printed_changes(inputs: ReportInputs) -> dict[str, str]:
+    """The changes that clauses are about, as the first screen prints them."""
+    groups = {"target_drop": "target", "held_out": "held_out"}
+    rates = {name: rates_of(inputs, group) for name, group in groups.items()}
+    return {name: change_text(each) for name, each in rates.items() if each.get("delta") is not None}
 
 
 def requirement(name: str, clause: Mapping[str, Any], words: ModelWords = BASE_AND_TUNED) -> str:
@@ -80,12 +95,13 @@ def requirement(name: str, clause: Mapping[str, Any], words: ModelWords = BASE_A
     )
 
 
-def measured(name: str, clause: Mapping[str, Any]) -> str:
-    """The value of a clause and its bound."""
+def measured(name: str, clause: Mapping[str, Any], changes: Mapping[str, str]) -> str:
+    """The value of a clause, and its bound: what the truth is at worst, or at best where the clause fails."""
     if clause.get("figure") is None:
         return str(clause.get("reason") or "not measured").rstrip(".")
-    words = f"measured: {value_text(name, clause['figure'])}"
-    return words if clause.get("bound") is None else f"{words}; the truth is {bound_text(name, clause)}"
+    words = f"measured: {figure_text(name, clause, changes)}"
+    _, _, bound = bound_text(name, clause).partition(" ")[2].partition(" ")
+    return f"{words}, at {'best' if clause['passed'] is False else 'worst'} {bound}" if bound else words
 
 
 def evidence_sentences(inputs: ReportInputs) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from anomend.project.dvc_command import dvc
 from anomend.project.paths import CONFIRMATIONS, PARAMS, PROFILES, RESOLVED
 from anomend.project.yaml_files import read_yaml
 from anomend.reporting.formatting import change_text, interval_text, metric_text
-from anomend.reporting.measures import is_share, measure_label, measures_of
+from anomend.reporting.measures import is_share, measure_label, measures_of, reading
 from anomend.reporting.opening import VERDICTS
 from anomend.reporting.rule_changes import RuleChange, rule_changes
 from anomend.reporting.templating import TEMPLATES, markdown_environment
@@ -69,15 +69,19 @@ def pull_request_comment(folder: Path, *, base: str, images: str, problems: Sequ
             problems=problems[:MOST_PROBLEMS],
             more_problems=max(0, len(problems) - MOST_PROBLEMS),
             words=VERDICTS[verdict["verdict"]],
+            revision=_revision(folder, base),
+            decides=verdict["reasons"][0],
             reasons=[] if verdict["verdict"] == "corrected" else verdict["reasons"][1:],
             quick=verdict.get("exploratory"),
             before=VERDICTS.get((at_base["verdict"] or {}).get("verdict", ""), "no verdict"),
             confirmation=verdict.get("confirmation"),
+            lora=_lora_sentence(folder, base),
             tuned_model=_tuned_model(folder),
             confirmations=_confirmations(folder),
             rules=changed_rules(folder, base),
             target=_sentence(compare, "target"),
             held_out=_sentence(compare, "held_out"),
+            worse=[measure_label(name) for name, measure in measures_of(compare) if reading(measure) == "worse"],
             moved=moved_measures(at_base["compare"] or {}, compare)[:MOST_MOVED],
             pictures={
                 _address(images, name): alt for name, alt in PICTURES.items() if (folder / "report" / name).exists()
@@ -128,6 +132,14 @@ def _confirmations(folder: Path) -> list[str]:
     return sentences
 
 
+def _lora_sentence(folder: Path, base: str) -> str:
+    """Whether the weights are new, which no figure tells."""
+    here, there = _lora(folder), (_at(folder, base, "metrics/train.json") or {}).get("lora_sha256", "")
+    if not here:
+        return ""
+    return f"LoRA {here[:12]}, {'the same as' if here == there else 'another than'} on {base}."
+
+
 def _lora(folder: Path) -> str:
     """SHA-256 of the LoRA that the results are about; empty where there is none."""
     path = folder / "metrics" / "train.json"
@@ -150,6 +162,13 @@ def _sentence(compare: Mapping[str, Any], group: str) -> str:
     rates = compare.get(f"anomaly_rate_{group}") or {"reason": "not measured"}
     before, after = (metric_text(rates, model, "rate") for model in ("base", "tuned"))
     return f"{before} wrong before, {after} after ({change_text(rates)}; interval {interval_text(rates, 'points')})"
+
+
+def _revision(folder: Path, name: str) -> str:
+    """A revision with its commit, so that the comment keeps its meaning when the branch moves."""
+    words = ["git", "rev-parse", "--short=8", f"{name}^{{commit}}"]
+    commit = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False).stdout.strip()
+    return f"{name} ({commit})" if commit and not name.startswith(commit) else name
 
 
 def _address(images: str, name: str) -> str:

@@ -42,7 +42,7 @@ class RuleChange:
     before: Any
     after: Any
     direction: str
-    """looser | stricter | another."""
+    """looser | stricter | fewer | more | changed."""
 
 
 def rule_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[RuleChange]:
@@ -56,7 +56,7 @@ def rule_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Ru
         old, new = value_of(before, name), value_of(after, name)
         if old != new:
             changes.append(RuleChange(name, old, new, _direction(name, old, new)))
-    order = ("looser", "another", "stricter")
+    order = ("looser", "fewer", "changed", "more", "stricter")
     return sorted(changes, key=lambda change: order.index(change.direction))
 
 
@@ -69,8 +69,10 @@ def value_of(parameters: Mapping[str, Any], name: str) -> Any:
 
 
 def _direction(name: str, old: Any, new: Any) -> str:
+    if name.endswith("_seeds_per_prompt") and old is not None and new is not None:
+        return "fewer" if new < old else "more"
     if name not in LOOSER_WHEN_HIGHER:
-        return "another"
+        return "changed"
     if old is None or new is None:  # A clause that is off asks for nothing.
         return "looser" if new is None else "stricter"
     return "looser" if (new > old) == LOOSER_WHEN_HIGHER[name] else "stricter"

@@ -184,7 +184,7 @@ def _changed(inputs: ReportInputs) -> str:
     provenance = train.get("provenance", {})
     method = METHODS.get(str(params.get("method")), str(params.get("method")))
     change = f"A LoRA of rank {params.get('rank')} on {inputs.base_model.get('name')}, by {method}: "
-    change += f"{metric_text(train, 'steps', 'count')} steps on {metric_text(provenance, 'n', 'count')} images"
+    change += f"{metric_text(train, 'steps', 'count')} steps on {_images(provenance)}"
     if params.get("method") in ("nft", "labels"):
         change += ", right and wrong ones"
     if class_images := provenance.get("n_class"):
@@ -194,6 +194,10 @@ def _changed(inputs: ReportInputs) -> str:
     if not tuned_model(inputs) or KEY in (inputs.sampled or {}):
         return change
     return f"{change} It is also sampled in another way, as the first lines say."
+
+
+def _images(provenance: Mapping[str, Any]) -> str:
+    return f"{metric_text(provenance, 'n', 'count')} image{'' if provenance.get('n') == 1 else 's'}"
 
 
 def _span(train: Metrics, key: str) -> str:

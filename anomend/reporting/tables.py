@@ -47,20 +47,6 @@ class Table:
     note: str = ""
 
 
-def sample_advice(verdict: Metrics) -> tuple[str, ...]:
-    """How many images would settle each clause, where the verdict says so."""
-    sentences = []
-    for name, clause in verdict["clauses"].items():
-        advice = clause.get("advice") or {}
-        units = (("seeds_per_prompt", "seeds"), ("labelled_pairs_per_prompt", "labelled pairs"))
-        for key, unit in (each for each in units if each[0] in advice):
-            sentences.append(
-                f"With {advice[key]:,} {unit} per prompt, {advice['power']:.0%} of runs would settle the requirement "
-                f"'{name.replace('_', ' ')}', if the true values are those measured."
-            )
-    return tuple(sentences)
-
-
 def compare_table(compare: Metrics, words: ModelWords = BASE_AND_TUNED) -> Table:
     """Every measure on base and tuned images, with interval, p, n and the direction that is better."""
     rows: list[tuple[str, ...]] = []
@@ -158,7 +144,7 @@ def kind_table(compare: Metrics, words: ModelWords = BASE_AND_TUNED) -> Table | 
     sizes = {group: sum(kinds[0][key] for key in PAIR_COUNTS) for group, kinds in groups.items()}
     columns = [f"{GROUP_WORDS.get(group, group)} ({sizes[group]:,} pairs)" for group in groups]
     note = (
-        f"Share of images with this kind, {words.full('base')} -> {words.full('tuned')}; an image can have several. "
+        f"Share of images with this kind, {words.full('base')} → {words.full('tuned')}; an image can have several. "
         "▲: it rose."
     )
     return Table(("Kind of anomaly", *columns), tuple(sorted(rows)), note)
@@ -170,7 +156,7 @@ def _before_after(counts: Mapping[str, int]) -> str:
     if not before and not after:
         return NONE
     rose = " ▲" if after > before else ""
-    return f"{number_text(before / pairs, 'rate')} -> {number_text(after / pairs, 'rate')}{rose}"
+    return f"{number_text(before / pairs, 'rate')} → {number_text(after / pairs, 'rate')}{rose}"
 
 
 def headline(verdict: Metrics, compare: Metrics) -> tuple[str, ...]:

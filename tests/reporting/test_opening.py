@@ -11,7 +11,7 @@ import pytest
 from anomend.reporting.clauses import CLAUSES, bound_text
 from anomend.reporting.formatting import change_text
 from anomend.reporting.inputs import ReportInputs
-from anomend.reporting.opening import evidence_sentences, numbers, verdict_sentence
+from anomend.reporting.opening import ON_TARGET, evidence_sentences, numbers, verdict_sentence
 from anomend.verdict.claims import Thresholds
 
 
@@ -38,8 +38,8 @@ def test_what_failed_or_is_open_is_what_the_sentence_names(
     }
     verdict = {"verdict": "inconclusive" if passed is None else "not_corrected", "clauses": clauses}
     sentence = verdict_sentence(replace(inputs, verdict=verdict))
-    side = "at least" if passed is False else "at most"
-    assert sentence.startswith(begins) and sentence.endswith(f".0%; the truth is {side} 25.0%).")
+    side = "best" if passed is False else "worst"
+    assert sentence.startswith(begins) and sentence.endswith(f".0%, at {side} 25.0%).")
 
 
 def test_all_that_failed_is_named_and_what_is_open_is_counted(inputs: ReportInputs) -> None:
@@ -53,9 +53,12 @@ def test_all_that_failed_is_named_and_what_is_open_is_counted(inputs: ReportInpu
     failed = replace(inputs, verdict=verdict)
     assert verdict_sentence(failed) == (
         "2 requirements are not met: right images are at least 0.70 times as diverse as the base model's (measured: "
-        "0.35; the truth is at most 0.39); at most 10.0% of the target images copy a training image (measured: 50.0%; "
-        "the truth is at least 45.0%)."
+        "0.35, at best 0.39); at most 10.0% of the target images copy a training image (measured: 50.0%, at best "
+        "45.0%)."
     )
+    met = {name: {"passed": True, "figure": 0.0, "bound": 0.01, "threshold": 0.15} for name in ON_TARGET}
+    gone = verdict_sentence(replace(inputs, verdict={**verdict, "clauses": clauses | met}))
+    assert gone.startswith("The fault is gone from the target prompts, but 2 requirements are not met: right images")
     assert (
         "1 of 4 requirements are shown to be met, 2 not to be met, 1 is not settled." in evidence_sentences(failed)[0]
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from anomend.reporting.clauses import sample_advice
 from anomend.reporting.evidence_tables import cost_table, judge_table, survey_table, training_table
 from anomend.reporting.formatting import number_text, p_text, reasons_once
 from anomend.reporting.inputs import ReportInputs
 from anomend.reporting.measures import direction, is_share, reading
-from anomend.reporting.tables import compare_table, kind_table, sample_advice, set_table
+from anomend.reporting.tables import compare_table, kind_table, set_table
 
 
 @pytest.mark.parametrize(
@@ -133,8 +134,10 @@ def test_metrics_of_a_set_have_their_dotted_names_and_reasons() -> None:
 
 def test_advice_on_the_number_of_images() -> None:
     advised = {"held_out": {"advice": {"seeds_per_prompt": 1200, "power": 0.8}}, "target_drop": {"passed": True}}
-    (sentence,) = sample_advice({"clauses": advised})
-    assert sentence.startswith("With 1,200 seeds per prompt, 80% of runs would settle the requirement 'held out'")
+    sentence = sample_advice({"clauses": advised})
+    assert "settle a requirement in 80% of runs" in sentence
+    assert sentence.endswith(": 1,200 seeds per prompt (change of the share of wrong images, held-out prompts).")
+    assert sample_advice({"clauses": {}}) == ""
 
 
 def test_kinds_that_neither_model_shows_are_left_out() -> None:
@@ -147,7 +150,7 @@ def test_kinds_that_neither_model_shows_are_left_out() -> None:
     table = kind_table({name: {"kinds": kinds} for name, kinds in groups.items()} | {"diversity": {"delta": 0}})
     assert table is not None
     assert table.columns[1:] == ("Target prompts (8 pairs)", "Held-out prompts (8 pairs)")
-    assert table.rows == (("extra arm", "25.0% -> 37.5% ▲", "25.0% -> 0.0%"),)
+    assert table.rows == (("extra arm", "25.0% → 37.5% ▲", "25.0% → 0.0%"),)
     assert kind_table({"anomaly_rate_target": {"delta": None}}) is None
 
 
