@@ -38,8 +38,8 @@ DECIDES_SPEED = {
 }
 """By kind of work, the parameters that must be equal for a record to tell how fast it goes."""
 FORWARD_SHARE = {False: 1 / 2, True: 1 / 3}
-"""What a pass without gradient takes of a training pass, without and with gradient checkpointing, which does the forward
-pass twice: the frozen base has no gradients of its weights, so its backward pass costs as much as its forward pass."""
+"""What a pass without gradient takes of a training pass, without and with gradient checkpointing, which does the pass
+forward twice. The frozen base has no gradients of its weights, so a backward pass costs as much as a forward pass."""
 REFERENCE = "sd3.5-medium"
 """The base whose published speeds are scaled to those that nobody has timed, or with fewer pixels only."""
 
