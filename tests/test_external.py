@@ -29,6 +29,7 @@ LAYOUTS = [
     *("OneTrainer original", "ComfyUI", "ComfyUI down up", "LyCORIS", "PEFT"),
 ]
 """The others."""
+LORA = f"models/lora/{WEIGHT_NAME}"
 WHOSE = "The tuned model is the base with the LoRA of Ann"
 
 
@@ -100,20 +101,28 @@ def test_it_draws_the_originals_images_and_reaches_the_originals_verdict(project
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_every_other_layout_is_the_same_file_with_the_originals_images_and_verdict(
+def test_every_other_layout_becomes_the_same_file(project: Path, original: Original, layout: str) -> None:
+    """The file that is sampled from, byte for byte: images and verdict depend on nothing else of a layout."""
+    before = sha256_of(project / LORA)
+    named = original.files[layout]
+    set_params(project, {"train.external": {"file": named}})
+    for stage in ("resolve", "train"):
+        run(project, "python", "-m", f"stages.{stage}")
+    weights = project / named / "adapter_model.safetensors" if layout == "PEFT" else project / named
+    train = json.loads((project / "metrics/train.json").read_text())
+    assert (train["file"], train["file_sha256"]) == (Path(named).name, sha256_of(weights))
+    assert sha256_of(project / LORA) == before
+
+
+@pytest.mark.parametrize("layout", ["SimpleTuner comfyui", "PEFT"])
+def test_it_is_the_originals_verdict_by_layouts_of_other_kinds_too(
     project: Path, original: Original, layout: str
 ) -> None:
-    """Its images come from the store, because the file is the first one's byte for byte; alpha / rank is 4 here."""
-    before = sha256_of(project / "models/lora" / WEIGHT_NAME)
     set_params(project, {"train.external": {"file": original.files[layout]}})
     ran = stages_run(run(project, "dvc", "repro", "verdict").stdout)
     assert {"train", "sample_tuned", "verdict"} <= ran and not ran & NOT_AGAIN
-    found = metrics(project)
-    file = project / original.files[layout]
-    assert found["train"]["file_sha256"] == sha256_of(file / "adapter_model.safetensors" if file.is_dir() else file)
-    assert sha256_of(project / "models/lora" / WEIGHT_NAME) == before
     assert np.array_equal(images(project, "tuned"), original.images)
-    assert without_whose(found["verdict"]) == without_whose(original.metrics["verdict"])
+    assert without_whose(metrics(project)["verdict"]) == without_whose(original.metrics["verdict"])
 
 
 def test_two_of_them_are_held_against_each_other_by_their_names(project: Path) -> None:

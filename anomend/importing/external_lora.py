@@ -74,6 +74,8 @@ def take_external(settings: ExternalLoraParams, parameter: str, params: Params, 
         weights = {key: computable(value, key, file.path) for key, value in load_file(file.path).items()}
         words, adapters = adapters_of(weights, family, metadata=file.metadata, peft_config=file.peft_config)
         refuse_other_base(adapters, linear_layers(base.name, base.local_folder, base.revision), base.name)
+        # One that was never trained changes nothing, and is in no file where q, k and v are one.
+        adapters = {name: adapter for name, adapter in adapters.items() if adapter.down.any() and adapter.up.any()}
         remove_lora(folder)
         # In the precision that a LoRA is trained and saved in here; it holds each value of 16 bits.
         write_diffusers({name: Adapter(a.down.float(), a.up.float(), a.scale) for name, a in adapters.items()}, folder)

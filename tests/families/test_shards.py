@@ -15,7 +15,7 @@ from tests.families.tiny_bases import BASES
 def test_all_shards_are_loaded_and_pin_the_base(name: str, tmp_path: Path) -> None:
     torch.manual_seed(3)
     made = BASES[name].make()
-    made.save_pretrained(tmp_path, max_shard_size="30KB")
+    made.save_pretrained(tmp_path, max_shard_size="8KB")
     shards = sorted((tmp_path / "transformer").glob("*-of-*.safetensors"))
     assert len(shards) > 1 and list((tmp_path / "transformer").glob("*.safetensors.index.json"))
     (text_encoder, _) = family_of_base(name).large_text_encoder

@@ -34,12 +34,12 @@ WORDS = {
 KOHYA = {"kohya", "kohya of the original code"}
 DIFFUSERS = {
     "flux2-klein": {"diffusers", "ai-toolkit", "SimpleTuner comfyui", *KOHYA},
-    "chroma": {"diffusers", *KOHYA},
+    "chroma": {"diffusers", "ComfyUI", *KOHYA},
     "z-image": {"diffusers", "ai-toolkit", *KOHYA},
     "qwen-image": {"diffusers", "ai-toolkit", "ComfyUI", "ComfyUI A B", "original", *KOHYA},
 }
-"""What diffusers' own loader reads, by base. It takes the alpha of Z-Image's and Qwen-Image's ComfyUI files by SimpleTuner
-twice, and that of PEFT's folders never."""
+"""What diffusers' own loader reads, by base. It takes the alpha of SimpleTuner's ComfyUI files twice for Z-Image
+and Qwen-Image, and that of PEFT's folders never."""
 
 
 @cache
