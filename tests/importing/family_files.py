@@ -101,7 +101,7 @@ def family_files(base: str) -> dict[str, FamilyFile]:
     ab, updown = ("lora_A", "lora_B"), ("lora_down", "lora_up")
 
     def written(pairs: Any, prefix: str, parts: Any, *, flat: bool = False, folded: float = 1, alpha: bool) -> Any:
-        weights = {}
+        weights: dict[str, torch.Tensor] = {}
         for name, (down, up) in pairs.items():
             key = prefix + (name.replace(".", "_") if flat else name)
             weights |= {f"{key}.{parts[0]}.weight": down, f"{key}.{parts[1]}.weight": folded * up}
