@@ -1,4 +1,7 @@
-"""A LoRA of another program through DVC: the original's images and verdict; two of them against each other."""
+"""A LoRA of another program through DVC: the original's images and verdict; two of them against each other.
+
+Two minutes of CPU time, besides the clone that other tests share.
+"""
 
 from __future__ import annotations
 
