@@ -53,11 +53,28 @@ BASE_MODELS = {
         "Stability AI Community License",
         billions=8.0,
     ),
+    # Where these three commits are from: docs/families.md, "Pin the base".
     "flux2-klein": BaseModel(
-        "black-forest-labs/FLUX.2-klein-base-4B", None, "Apache-2.0", "Flux2KleinPipeline", billions=3.9
+        "black-forest-labs/FLUX.2-klein-base-4B",
+        "a3b4f4849157f664bdbc776fd7453c2783562f4d",
+        "Apache-2.0",
+        "Flux2KleinPipeline",
+        billions=3.9,
     ),
-    "z-image": BaseModel("Tongyi-MAI/Z-Image", None, "Apache-2.0", "ZImagePipeline", billions=6.2),
-    "qwen-image": BaseModel("Qwen/Qwen-Image", None, "Apache-2.0", "QwenImagePipeline", billions=20.4),
+    "z-image": BaseModel(
+        "Tongyi-MAI/Z-Image",
+        "04cc4abb7c5069926f75c9bfde9ef43d49423021",
+        "Apache-2.0",
+        "ZImagePipeline",
+        billions=6.2,
+    ),
+    "qwen-image": BaseModel(
+        "Qwen/Qwen-Image",
+        "75e0b4be04f60ec59a75f475837eced720f823b6",
+        "Apache-2.0",
+        "QwenImagePipeline",
+        billions=20.4,
+    ),
     "chroma": BaseModel("lodestones/Chroma1-Base", None, "Apache-2.0", "ChromaPipeline", billions=8.9),
     # Stable Diffusion 3 Medium's shapes with random weights: `make rehearsal` writes it.
     "rehearsal": BaseModel("models/rehearsal", None, "none: random weights"),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
@@ -17,10 +18,10 @@ from anomend.exporting.adapters import Adapter, write_diffusers
 from anomend.exporting.lora_tensors import computable
 from anomend.importing.cards import CARD, external_card, remove_lora
 from anomend.importing.checks import external_loras
-from anomend.importing.families import lora_family
+from anomend.importing.families import LoraFamily, lora_family
 from anomend.importing.files import LoraFile, locate
-from anomend.importing.keys import PREFIXES, named, prefix_of, refuse_other_kinds
-from anomend.importing.layouts import layout_of, read_adapters
+from anomend.importing.keys import PREFIXES, named, prefix_of
+from anomend.importing.layouts import ORIGINAL_CODE, UnknownModules, layout_of, matrices_of, read_adapters
 from anomend.params.external import ExternalLoraParams
 from anomend.params.params import Params
 from anomend.project.devices import resolve_device
@@ -43,10 +44,12 @@ def check_external(settings: ExternalLoraParams, parameter: str, base: str) -> L
     """
     file, family = locate(settings, parameter), lora_family(base)
     try:
-        refuse_other_kinds(file.shapes)
-        if family.converter is None:
-            layout_of(file.shapes, family)
+        layout_of(file.shapes, family)
         return file
+    except UnknownModules as error:
+        if family.converter is not None:
+            return file
+        raise ValueError(f"{parameter}.file: {file.path}: {error}") from None
     except ValueError as error:
         raise ValueError(f"{parameter}.file: {file.path}: {error}") from None
 
@@ -69,10 +72,10 @@ def take_external(settings: ExternalLoraParams, parameter: str, params: Params, 
     try:
         sha256 = sha256_of(file.path)
         weights = {key: computable(value, key, file.path) for key, value in load_file(file.path).items()}
-        converted = family.in_diffusers_layout(weights)
-        layout = layout_of(converted, family)
-        adapters = read_adapters(converted, layout, metadata=file.metadata, peft_config=file.peft_config)
+        words, adapters = adapters_of(weights, family, metadata=file.metadata, peft_config=file.peft_config)
         refuse_other_base(adapters, linear_layers(base.name, base.local_folder, base.revision), base.name)
+        # One that was never trained changes nothing, and is in no file where q, k and v are one.
+        adapters = {name: adapter for name, adapter in adapters.items() if adapter.down.any() and adapter.up.any()}
         remove_lora(folder)
         # In the precision that a LoRA is trained and saved in here; it holds each value of 16 bits.
         write_diffusers({name: Adapter(a.down.float(), a.up.float(), a.scale) for name, a in adapters.items()}, folder)
@@ -87,7 +90,7 @@ def take_external(settings: ExternalLoraParams, parameter: str, params: Params, 
         source=settings.origin,
         file=Path(str(settings.file)).name,
         file_sha256=sha256,
-        layout=layout.words if family.converter is None else PREFIXES[prefix_of(file.shapes)],
+        layout=words,
         modules=len(adapters),
         rank_min=min(ranks),
         rank_max=max(ranks),
@@ -97,6 +100,37 @@ def take_external(settings: ExternalLoraParams, parameter: str, params: Params, 
     write_origin(folder, origin)
     write_whole(folder / CARD, external_card(origin, params.base.name))
     return origin
+
+
+def adapters_of(
+    weights: Mapping[str, torch.Tensor],
+    family: LoraFamily,
+    *,
+    metadata: Mapping[str, str],
+    peft_config: Mapping[str, Any] | None,
+) -> tuple[str, dict[str, Adapter]]:
+    """Whose layout a file has, and its adapters by diffusers' module name.
+
+    Args:
+        weights: the file's tensors.
+        family: of the base.
+        metadata: the file's.
+        peft_config: content of adapter_config.json; None: there is none.
+
+    Raises:
+        ValueError: as `read_adapters` and `LoraFamily.in_diffusers_layout`.
+    """
+    try:
+        layout = layout_of(weights, family)
+        return layout.words, read_adapters(weights, layout, metadata=metadata, peft_config=peft_config)
+    except UnknownModules:
+        if family.converter is None:
+            raise
+    prefix = prefix_of(weights)
+    matrices = matrices_of(weights, metadata=metadata, peft_config=peft_config)
+    converted = family.in_diffusers_layout(matrices, flat=prefix.endswith("_"))
+    words = PREFIXES[prefix] if prefix else ORIGINAL_CODE
+    return words, read_adapters(converted, layout_of(converted, family))
 
 
 def refuse_other_base(adapters: Mapping[str, Adapter], layers: Mapping[str, tuple[int, int]], base: str) -> None:

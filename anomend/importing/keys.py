@@ -13,8 +13,11 @@ Key names as each trainer's own source has them, read at these commits (GPL and 
 - OneTrainer 23df3832, AGPL-3.0, `modules/util/convert_lora_util.py`, `modules/modelSaver/mixin/LoRASaverMixin.py`:
   diffusers (alpha within lora_B), kohya, ComfyUI and original (`.alpha` kept), and `lora_transformer_` with
   diffusers' flat name.
-- LyCORIS' plain LoRAs begin with `lycoris_` and have diffusers' flat name (ComfyUI reads them so).
-- PEFT writes `base_model.model.` and the module's own name; alpha is in adapter_config.json.
+- LyCORIS 057df549, Apache-2.0, `lycoris/wrapper.py`: `lycoris_` and the flat name of the module that it wraps.
+- PEFT 6b2556e6, Apache-2.0, `src/peft/utils/save_and_load.py`: `base_model.model.` and the module's own name; alpha is
+  in adapter_config.json.
+
+tests/importing/family_files.py has what differs for the families other than Stable Diffusion 3.
 """
 
 from __future__ import annotations

@@ -5,8 +5,10 @@ the original code's, whole or with `_` for `.`), and in where alpha is. Names ar
 table serves all. The original code's names, its q, k and v in one, and its order of shift and scale are the concern
 of `anomend.exporting.kohya`.
 
-Where diffusers has a converter for the family, the tensors come here in its layout (`LoraFamily.in_diffusers_layout`).
-For Stable Diffusion 3 it has none: its loader takes its own layout alone, in which the adapters are handed to it.
+Where modules have diffusers' names, whole or flat, files of every family are read here. The original code's names are
+read here for Stable Diffusion 3, for which diffusers has no converter, and by its converters for the other families
+(`LoraFamily.in_diffusers_layout`). These get the matrices with their scale in them (`matrices_of`), because they differ
+in what they make of an alpha, and none reads one from the file's metadata.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +31,14 @@ from anomend.importing.families import SD3, LoraFamily
 from anomend.importing.files import PEFT_CONFIG
 from anomend.importing.keys import PREFIXES, named, pair_of, prefix_of, refuse_other_kinds
 
+
+class UnknownModules(ValueError):
+    """The file has modules by names that are neither diffusers' nor known as the original code's."""
+
+
 ALPHAS = ("alpha", "lora_alpha")
+ORIGINAL_CODE = "the original code"
+"""Whose layout keys without a prefix have."""
 NEAR = 1e-4
 """Largest relative difference of two scales that say the same: an alpha may be kept in 16 bits."""
 
@@ -49,7 +58,12 @@ class Layout:
     @property
     def words(self) -> str:
         """Whose layout it is."""
-        return PREFIXES[self.prefix] if self.prefix else "the original code" if self.originals else "PEFT"
+        return PREFIXES[self.prefix] if self.prefix else ORIGINAL_CODE if self.originals else "PEFT"
+
+    @property
+    def of_peft(self) -> bool:
+        """Whether alpha may be in PEFT's own file beside it."""
+        return self.words == "PEFT"
 
     @property
     def pattern(self) -> str:
@@ -62,24 +76,51 @@ def layout_of(keys: Iterable[str], family: LoraFamily = SD3) -> Layout:
     """The layout of a file's keys.
 
     Raises:
-        ValueError: there is anything but a plain LoRA of a transformer of the family; the sentence names keys.
+        UnknownModules: some are not of a transformer of the family; the sentence names them.
+        ValueError: there is anything but a plain LoRA; the sentence names keys.
     """
     keys = sorted(keys)
-    refuse_other_kinds(keys)
-    (down, up), prefix = pair_of(keys), prefix_of(keys)
-    layout = Layout(prefix=prefix, down=down, up=up, modules={})
-    if strange := [key for key in keys if not re.fullmatch(layout.pattern, key)]:
-        raise ValueError(f"{named(strange)} cannot be read as parts of a plain LoRA: get the file again")
+    layout = _spelling(keys)
+    down, up, prefix = layout.down, layout.up, layout.prefix
     names = dict.fromkeys(match[1] for key in keys if (match := re.fullmatch(layout.pattern, key)))
     diffusers = {name.replace(".", "_"): name for name in family.projections()}
     modules = {name: diffusers[flat] for name in names if (flat := name.replace(".", "_")) in diffusers}
     originals = frozenset(name for name in names if family.originals and name not in modules and _is_original(name))
     if unknown := [name for name in names if name not in modules and name not in originals]:
-        raise ValueError(
+        raise UnknownModules(
             f"{named(unknown)} cannot be found in the transformer of {family.title}: name a LoRA that was trained "
             "on this base"
         )
     return Layout(prefix=prefix, down=down, up=up, modules=modules, originals=originals)
+
+
+def _spelling(keys: Sequence[str]) -> Layout:
+    """How the keys are spelt, whatever the modules."""
+    refuse_other_kinds(keys)
+    (down, up), prefix = pair_of(keys), prefix_of(keys)
+    layout = Layout(prefix=prefix, down=down, up=up, modules={})
+    if strange := [key for key in keys if not re.fullmatch(layout.pattern, key)]:
+        raise ValueError(f"{named(strange)} cannot be read as parts of a plain LoRA: get the file again")
+    return layout
+
+
+def matrices_of(
+    weights: Weights,
+    *,
+    metadata: Mapping[str, str] | None = None,
+    peft_config: Mapping[str, Any] | None = None,
+) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """The matrices by the names in the file, without prefix, in float32, each scale in the second one.
+
+    Args and errors are those of `read_adapters`.
+    """
+    layout = _spelling(sorted(weights))
+    config = _config(metadata or {}, peft_config if layout.of_peft else None)
+    matrices = {}
+    for name, found in by_module(weights, layout.pattern, {layout.down, layout.up}).items():
+        down, up = found[layout.down].float(), found[layout.up].float()
+        matrices[name] = (down, _scale(name, found, config, rank=len(down)) * up)
+    return matrices
 
 
 def _is_original(name: str) -> bool:
@@ -112,9 +153,9 @@ def read_adapters(
             are 0.
     """
     parts = by_module(weights, layout.pattern, {layout.down, layout.up})
-    config = _config(metadata or {}, peft_config if layout.words == "PEFT" else None)
+    config = _config(metadata or {}, peft_config if layout.of_peft else None)
     known = config or any(name in found for found in parts.values() for name in ALPHAS)
-    if layout.words == "PEFT" and not known:
+    if layout.of_peft and not known:
         raise ValueError(
             f"its keys are PEFT's, whose alpha is in {PEFT_CONFIG}: put that beside it, and name their folder"
         )

@@ -37,9 +37,11 @@ DECIDES_SPEED = {
     ),
 }
 """By kind of work, the parameters that must be equal for a record to tell how fast it goes."""
-FORWARD_SHARE = 0.5
-"""A pass without gradient takes half of a training pass that recomputes nothing: the frozen base has no gradients of
-its weights, so its backward pass costs as much as its forward pass."""
+FORWARD_SHARE = {False: 1 / 2, True: 1 / 3}
+"""What a pass without gradient takes of a training pass, without and with gradient checkpointing, which does the pass
+forward twice. The frozen base has no gradients of its weights, so a backward pass costs as much as a forward pass."""
+REFERENCE = "sd3.5-medium"
+"""The base whose published speeds are scaled to those that nobody has timed, or with fewer pixels only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +83,8 @@ class PublishedSpeed:
     """Seconds of one training step on a GPU, as others published them."""
 
     card: str
+    base: str
+    """In the table of bases."""
     parameters_billion: float
     resolution: int
     gradient_checkpointing: bool
@@ -122,6 +126,7 @@ def read_published(path: Path) -> list[PublishedSpeed]:
     return [
         PublishedSpeed(
             card=line["card"],
+            base=line["base"],
             parameters_billion=line.number_in("parameters_billion"),
             resolution=round(line.number_in("resolution")),
             gradient_checkpointing=line["gradient_checkpointing"].lower() == "true",
@@ -152,8 +157,10 @@ def duration(work: Work, params: Params, *, records: Sequence[Record], published
         amounts = zip(work.amounts.values(), known, strict=True)
         seconds = stage.rest + sum(amount * rate.seconds for amount, rate in amounts)
         return Duration(seconds={"here": seconds}, source=_source(known))
-    if by_card := _published_seconds(work, params, published):
-        return Duration(seconds=by_card, source="published speeds, docs/costs.md")
+    rows = _rows_for(params, published)
+    if by_card := _published_seconds(work, params, rows):
+        scaled = "" if rows[0].base == params.base.name else f" of {rows[0].base}, scaled"
+        return Duration(seconds=by_card, source=f"published speeds{scaled}, docs/costs.md")
     return Duration(seconds={}, source="not known: TRIAL=1 would tell")
 
 
@@ -189,20 +196,32 @@ def _source(rates: Sequence[_Rate]) -> str:
     return f"{names}, run here on {rates[0].device}"
 
 
-def _published_seconds(work: Work, params: Params, published: Sequence[PublishedSpeed]) -> dict[str, float]:
+def _published_seconds(work: Work, params: Params, rows: Sequence[PublishedSpeed]) -> dict[str, float]:
     """Seconds by GPU, scaled by the transformer's parameters and the pixels; empty where the table does not apply."""
     billions = BASE_MODELS[params.base.name].billions
     if billions is None or set(work.amounts) - {"sampling", "adapted", "training"}:
         return {}
     seconds: dict[str, float] = {}
-    for card in dict.fromkeys(row.card for row in published):
+    for card in dict.fromkeys(row.card for row in rows):
         passes = {}
-        for row in published:
+        for row in rows:
             if row.card == card:
-                size = billions / row.parameters_billion * (params.base.resolution / row.resolution) ** 2
-                passes[row.gradient_checkpointing] = size * row.seconds_per_step / row.batch_size
-        if False in passes and params.train.gradient_checkpointing in passes:
-            training = passes[params.train.gradient_checkpointing]
-            forward = FORWARD_SHARE * passes[False]
-            seconds[card] = (work.sampling + work.adapted) * forward + work.training * training
+                size = 1.0 if row.base == params.base.name else billions / row.parameters_billion
+                pixels = (params.base.resolution / row.resolution) ** 2
+                passes[row.gradient_checkpointing] = size * pixels * row.seconds_per_step / row.batch_size
+        training = passes.get(params.train.gradient_checkpointing)
+        if training is None and work.training:
+            continue
+        plainest = min(passes)
+        forward = FORWARD_SHARE[plainest] * passes[plainest]
+        seconds[card] = (work.sampling + work.adapted) * forward + work.training * (training or 0)
     return seconds
+
+
+def _rows_for(params: Params, published: Sequence[PublishedSpeed]) -> list[PublishedSpeed]:
+    """Those of the base itself, else of `REFERENCE`.
+
+    Those of fewer pixels do not count: a small image leaves a GPU partly idle, so that time does not grow with pixels.
+    """
+    own = [row for row in published if row.base == params.base.name and row.resolution >= params.base.resolution]
+    return own or [row for row in published if row.base == REFERENCE]

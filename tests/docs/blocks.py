@@ -45,7 +45,7 @@ NOT_RUN: dict[str, dict[str, str]] = {
         "git push --force --all": "rewrites a remote's history",
     },
     "docs/families.md": {
-        "dvc exp run -S profile=flux2-klein -S base.revision=0123456789abcdef0123456789abcdef01234567 "
+        "dvc exp run -S profile=chroma -S base.revision=0123456789abcdef0123456789abcdef01234567 "
         "-S collect.source=folder": "needs a GPU and a real commit; tests/test_real_profiles.py runs the profile",
     },
     "docs/labels.md": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any, get_args
@@ -24,8 +25,10 @@ from tests.families.tiny_bases import BASES
 from tests.parameters import params_of, user_params
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-NEW = [name for name, base in BASE_MODELS.items() if base.on_hub and base.revision is None]
-"""Bases whose commit is not known here; each has a profile of its name."""
+SD3 = "StableDiffusion3Pipeline"
+OTHERS = [name for name, base in BASE_MODELS.items() if base.pipeline != SD3]
+"""Bases of other families; each has a profile of its name."""
+UNPINNED = [name for name in OTHERS if BASE_MODELS[name].revision is None]
 
 
 def of(profile: str, **changes: Any) -> Any:
@@ -51,7 +54,7 @@ def test_every_base_is_of_a_family_whose_classes_diffusers_and_transformers_have
         assert family.pipeline == pipeline == family.pipeline_class().__name__
         assert family.transformer_class().__name__ == family.transformer
         assert family.large_text_encoder_class().__name__ == family.large_text_encoder[1]
-    assert family_of(tiny_transformer()).pipeline == "StableDiffusion3Pipeline"
+    assert family_of(tiny_transformer()).pipeline == SD3
     with pytest.raises(ValueError, match="bases of diffusers' dict are not supported: choose one of Stable"):
         family_of({})
 
@@ -67,12 +70,12 @@ def test_no_base_lacks_a_part_of_the_recipe(name: str) -> None:
         profile = ROOT / "profiles" / f"{name.replace('.', '')}.yaml"
         assert profile.is_file(), profile
         assert f"| `{base.pipeline}` |" in (ROOT / "docs" / "families.md").read_text(), "docs/families.md"
-    if base.on_hub and base.pipeline != "StableDiffusion3Pipeline":
+    if base.on_hub and base.pipeline != SD3:
         assert name in BASES, "BASES, tests/families/tiny_bases.py"
         assert (SHAPES / f"{name}.yaml").is_file(), "studies/rehearsal/shapes"
 
 
-@pytest.mark.parametrize("name", NEW)
+@pytest.mark.parametrize("name", UNPINNED)
 def test_a_base_without_a_commit_is_refused_before_anything_is_drawn(name: str) -> None:
     with pytest.raises(ValueError, match=rf"base.name = '{name}' has no pinned commit here.*set base\.revision to the"):
         check(name)
@@ -82,6 +85,15 @@ def test_a_base_without_a_commit_is_refused_before_anything_is_drawn(name: str) 
         fingerprint(name, None)
     with pytest.raises(ValueError, match=r"base\.revision = 'main': string should match"):
         check(name, base={"revision": "main"})
+
+
+def test_every_base_on_the_hub_but_one_is_pinned_to_a_whole_commit() -> None:
+    assert UNPINNED == ["chroma"]
+    pinned = {name: base.revision for name, base in BASE_MODELS.items() if base.on_hub and name not in UNPINNED}
+    assert all(re.fullmatch("[0-9a-f]{40}", revision or "") for revision in pinned.values()), pinned
+    check("z-image")
+    assert fingerprint("z-image", None) == f"Tongyi-MAI/Z-Image@{pinned['z-image']}"
+    assert fingerprint("z-image", None, COMMIT) == f"Tongyi-MAI/Z-Image@{COMMIT}"
 
 
 def test_a_commit_is_of_the_hub() -> None:
@@ -119,7 +131,7 @@ def test_a_folder_of_another_family_is_named_with_the_bases_that_it_may_be(tmp_p
         load_pipeline("z-image", str(mini), "float32")
 
 
-@pytest.mark.parametrize("name", ["mini", *NEW])
+@pytest.mark.parametrize("name", ["mini", *OTHERS])
 def test_the_family_of_the_selected_base_counts_as_code_and_no_other(name: str) -> None:
     selected = plugins(of(name))
     families = {stage: {each for each in modules if ".families." in each} for stage, modules in selected.items()}

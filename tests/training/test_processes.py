@@ -64,7 +64,9 @@ def test_two_processes_resume(alone: Path, tmp_path: Path, shard: bool) -> None:
     torch.testing.assert_close(weights(tmp_path), weights(alone), atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize(("base", "shard"), [("flux2-klein", True), ("z-image", False), ("qwen-image", True)])
+@pytest.mark.parametrize(
+    ("base", "shard"), [("flux2-klein", True), ("z-image", False), ("qwen-image", True), ("chroma", True)]
+)
 def test_two_processes_agree_with_one_for_each_family(tmp_path: Path, base: str, shard: bool) -> None:
     changes = {"base": base, "steps": 3, "target_modules": ["to_q", "to_k", "to_out.0"]}
     folders = [tmp_path / name for name in ("one", "two")]
