@@ -1,14 +1,14 @@
 """Delete what stops every command of DVC: `python -m commands.repair_lock`. `make repro` and `make plan` run it first.
 
 It is DVC's list of readers and writers, or dvc.lock, if a kill truncated it (of dvc.lock the last whole version is put
-back), and links in resolved/links/ to folders that are gone.
+back), and links in resolved/inputs/ to folders that are gone.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from anomend.pipeline.inputs import remove_broken_links
+from anomend.pipeline.input_links import remove_broken_links
 from anomend.project.dvc_repair import remove_truncated_rwlock
 from anomend.project.paths import DVC_TEMPORARY, LOCK
 from anomend.project.run import run_stage
