@@ -1,7 +1,7 @@
 """Delete what stops every command of DVC: `python -m commands.repair_lock`. `make repro` and `make plan` run it first.
 
 It is DVC's list of readers and writers, or dvc.lock, if a kill truncated it (of dvc.lock the last whole version is put
-back), and links in resolved/inputs/ to folders that are gone.
+back), and links in resolved/links/ to folders that are gone.
 """
 
 from __future__ import annotations

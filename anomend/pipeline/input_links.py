@@ -1,6 +1,6 @@
 """Links to the files and folders that parameters name: DVC compares what they lead to, and then runs `resolve` again.
 
-They are outputs of `resolve`, in `resolved/inputs/`, which is itself a link to one of two folders:
+They are outputs of `resolve`, in `resolved/links/`, which is itself a link to one of two folders:
 
 - `resolved/shared/`, which git keeps, where every input is in a folder that each clone has (`IN_EVERY_CLONE`). So a
   clone has the links too, and DVC finds nothing changed in it. A link leads to that folder and not to the input in it,
@@ -21,13 +21,14 @@ from anomend.params.params import Params
 from anomend.pipeline.inputs import named_inputs
 from anomend.project.checkouts import found
 from anomend.project.files import write_whole, written_whole
-from anomend.project.paths import INPUT_LINKS, LOCAL_LINKS, SHARED_LINKS
+from anomend.project.paths import INPUT_LINKS
 from anomend.project.shared_folders import main_checkout
 
 IN_EVERY_CLONE = tuple(
     Path(folder) for folder in ("data/labels", "data/own", "data/prompts", "data/suites", "data/survey", "models/mini")
 )
 """Folders for inputs of which git keeps at least one file."""
+SHARED, LOCAL = INPUT_LINKS.with_name("shared"), INPUT_LINKS.with_name("local")
 NOT_IN_USE, NOT_HERE = "not_in_use", "not_here"
 """What the link of an input leads to that this run does not read, or that is not on this machine."""
 
@@ -43,12 +44,12 @@ def link_inputs(root: Path, params: Params) -> None:
     kept = {str(_absolute(root / folder)) for folder in IN_EVERY_CLONE} | {NOT_IN_USE, NOT_HERE}
     shared = kept.issuperset(targets.values())
     # The links of this machine always: an experiment that ran in a copy may lead to them once it is applied here.
-    for folder in (LOCAL_LINKS, SHARED_LINKS) if shared else (LOCAL_LINKS,):
+    for folder in (LOCAL, SHARED) if shared else (LOCAL,):
         for name, text in ((NOT_IN_USE, "not in use\n"), (NOT_HERE, "not on this machine\n")):
             write_whole(root / folder / name, text, durable=False)
         for parameter, target in targets.items():
             _link(root / folder / parameter, _relative(root, target))
-    _link(root / INPUT_LINKS, (SHARED_LINKS if shared else LOCAL_LINKS).name)
+    _link(root / INPUT_LINKS, (SHARED if shared else LOCAL).name)
 
 
 def remove_broken_links(root: Path) -> list[str]:
@@ -74,7 +75,7 @@ def _target(root: Path, named: str | None) -> str:
 def _relative(root: Path, target: str) -> str:
     """Within the project a relative path, so that a copy of the project has its own input."""
     inside = Path(target).is_relative_to(_absolute(root))
-    return os.path.relpath(target, _absolute(root / SHARED_LINKS)) if inside else target
+    return os.path.relpath(target, _absolute(root / SHARED)) if inside else target
 
 
 def _absolute(path: Path) -> Path:

@@ -1,7 +1,7 @@
 """Files and folders that a parameter names: when their contents change, the stages that read them run again.
 
 `resolve` writes a digest of each to `resolved/inputs.json`, on whose sections the stages depend. After a change DVC
-runs `resolve` again by itself: `resolve` leaves a link to each input in `resolved/inputs/` (`input_links.py`), and these
+runs `resolve` again by itself: `resolve` leaves a link to each input in `resolved/links/` (`input_links.py`), and these
 links are its outputs, so that DVC compares what they lead to. The inputs cannot be dependencies themselves: dvc.yaml
 cannot follow a parameter, and DVC refuses a dependency that is not there, as private pictures are not in a colleague's
 clone.

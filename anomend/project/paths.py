@@ -15,11 +15,8 @@ RUN_SETTINGS = Path("resolved/run.json")
 CODE = Path("resolved/code.json")
 SCAN_CODE = Path("scan/resolved/code.json")
 INPUTS = Path("resolved/inputs.json")
-INPUT_LINKS = Path("resolved/inputs")
-"""Links to the files and folders that parameters name: itself a link to one of the next two."""
-SHARED_LINKS = Path("resolved/shared")
-LOCAL_LINKS = Path("resolved/local")
-"""Those of this machine alone; git ignores them."""
+INPUT_LINKS = Path("resolved/links")
+"""Links to the files and folders that parameters name; git ignores them."""
 LOCK = Path("dvc.lock")
 DVC_TEMPORARY = Path(".dvc/tmp")
 
