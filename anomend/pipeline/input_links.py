@@ -80,7 +80,7 @@ def _relative(root: Path, target: str) -> str:
 
 def _absolute(path: Path) -> Path:
     """Without `..`, and without following links."""
-    return Path(os.path.abspath(path))
+    return Path(os.path.normpath(path.absolute()))
 
 
 def _link(path: Path, target: str) -> None:
