@@ -38,15 +38,16 @@ test: $(VENV)/ready lint
 	@python -m commands.fetch_photograph_networks models/photographs || true
 	$(PYTEST) --durations 25
 
-# Which prompts of a suite does the base draw wrong? A pipeline of its own (docs/scan.md); it proposes a correction as the
-# profile `scanned`.
+# Which prompts of a suite does the base draw wrong? A pipeline of its own (docs/scan.md) with the parameters of stage
+# `resolve`; it proposes a correction as the profile `scanned`.
 scan: $(VENV)/ready
 	@python -m commands.repair_lock
 ifneq ($(PROFILE),)
-	dvc exp run -S profile=$(PROFILE) scan/dvc.yaml
+	dvc exp run -S profile=$(PROFILE) resolve
 else
-	dvc repro scan/dvc.yaml
+	dvc repro resolve
 endif
+	dvc --cd scan repro
 	@python -m commands.adopt_scan
 
 # Which stages a run would do, why, and at which cost; nothing runs. PROFILE, LEVEL and SET as for an experiment. TRIAL=1

@@ -10,7 +10,8 @@ from anomend.params.profiles import resolve
 from anomend.pipeline.bill import kept_shares, make_bill, summary
 from anomend.pipeline.checks import check_before_run
 from anomend.pipeline.costs import read_published, read_records
-from anomend.pipeline.inputs import absent_inputs, link_inputs
+from anomend.pipeline.input_links import link_inputs
+from anomend.pipeline.inputs import absent_inputs
 from anomend.pipeline.resolved_files import resolved_files, write_files
 from anomend.project.lock import environment_differences
 from anomend.project.paths import COSTS, METRICS, PARAMS, PRICES, PROFILES, RESOURCES, RETIRED_MODELS

@@ -103,9 +103,9 @@ def clone(folder: Path, changes: dict[str, dict[str, Any]] = SHRUNK) -> Path:
     """The working tree's tracked and new files as a repository of their own, with changed parameters."""
     listed = run(ROOT, "git", "ls-files", "--cached", "--others", "--exclude-standard").stdout.split("\n")
     for name in filter(None, listed):
-        if (ROOT / name).is_file():
+        if (ROOT / name).is_file() or (ROOT / name).is_symlink():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
+            shutil.copy(ROOT / name, folder / name, follow_symlinks=False)
     (folder / "dvc.lock").unlink(missing_ok=True)
     # The project's confirmations are of its own run: with other parameters the next one is the clone's first.
     for record in (folder / "confirmations").glob("[0-9]*"):

@@ -6,6 +6,7 @@ In two sampling steps the miniature draws every prompt wrong, which is all that 
 from __future__ import annotations
 
 import json
+import subprocess
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from anomend.labelling.records import COLUMNS
 from anomend.pictures.image_sets import read_imagefolder
 from anomend.project.metric_files import read_metrics
 from anomend.project.yaml_files import read_yaml
-from tests.clones import clone, run, set_params
+from tests.clones import clone, run, set_params, stages_run
 
 pytestmark = pytest.mark.slow
 
@@ -34,8 +35,18 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone that has been scanned; the tests below go on from one another."""
     folder = clone(tmp_path_factory.mktemp("scan") / "a project", SETTINGS)
     (folder / "data/own_suite.csv").write_text(SUITE)
-    run(folder, "dvc", "repro", "scan/dvc.yaml")
+    run_scan(folder)
     return folder
+
+
+def run_scan(folder: Path, *, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """As `make scan` does."""
+    return run(folder, "sh", "-c", "dvc repro resolve && dvc --cd scan repro", check=check)
+
+
+def test_the_main_repository_of_dvc_does_not_know_of_it(project: Path) -> None:
+    assert "scan" not in run(project, "dvc", "stage", "list", "--all", "--name-only").stdout
+    assert not run(project, "git", "status", "--short", "--untracked-files=all", "data").stdout.count("scan")
 
 
 def blocks(folder: Path) -> list[dict[str, int]]:
@@ -55,16 +66,16 @@ def test_it_counts_the_images_that_it_made_and_shows_some(project: Path) -> None
 
 def test_another_limit_decides_anew_and_makes_no_image_again(project: Path) -> None:
     before = len(blocks(project))
-    assert "up to date" in run(project, "dvc", "repro", "scan/dvc.yaml").stdout
+    assert stages_run(run_scan(project).stdout) == set()
     set_params(project, {"scan": {"limit": 0.25}})
-    run(project, "dvc", "repro", "scan/dvc.yaml")
+    run_scan(project)
     assert read_metrics(project / "metrics/scan.json")["rules"]["limit"] == 0.25 and len(blocks(project)) == before
 
 
 def test_another_prompt_in_the_suites_file_is_noticed_and_sampled_alone(project: Path) -> None:
     before = len(blocks(project))
     (project / "data/own_suite.csv").write_text(SUITE + "standing on the snow,standing,snow\n")
-    run(project, "dvc", "repro", "scan/dvc.yaml")
+    run_scan(project)
     assert read_metrics(project / "metrics/scan.json")["prompts_scanned"] == 3
     log = [json.loads(line)["prompt"] for line in (project / ".samples/log.jsonl").read_text().splitlines()]
     assert set(log[before:]) == {"standing on the snow"}
@@ -109,12 +120,12 @@ def test_people_are_asked_for_labels_and_the_next_scan_decides_with_them(project
     assert scan["prompts"][0]["fresh"] and (scan["prompts"][0]["k"], scan["prompts"][0]["n"]) == (4, 4)
     assert list((project / "data/scan_labels").iterdir()) == []
     # Labels are inputs of this scan alone: nothing runs again without new ones.
-    assert "up to date" in run(project, "dvc", "repro", "scan/dvc.yaml").stdout
+    assert stages_run(run_scan(project).stdout) == set()
     set_params(project, {"scan": {"evidence": None}})
 
 
 def scanned(project: Path) -> dict[str, Any]:
-    run(project, "dvc", "repro", "scan/dvc.yaml")
+    run_scan(project)
     return read_metrics(project / "metrics/scan.json")
 
 
@@ -131,6 +142,6 @@ def test_a_scan_that_cannot_be_is_refused_in_one_sentence(
 ) -> None:
     before = len(blocks(project))
     set_params(project, changes)
-    done = run(project, "dvc", "repro", "scan/dvc.yaml", check=False)
+    done = run_scan(project, check=False)
     assert done.returncode and said in done.stderr and "Traceback" not in done.stderr
     assert len(blocks(project)) == before

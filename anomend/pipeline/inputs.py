@@ -1,9 +1,10 @@
 """Files and folders that a parameter names: when their contents change, the stages that read them run again.
 
 `resolve` writes a digest of each to `resolved/inputs.json`, on whose sections the stages depend. After a change DVC
-runs `resolve` again by itself: `resolve` leaves a link to each input in `resolved/links/`, and these links are its
-outputs, so that DVC compares what they lead to. The inputs cannot be dependencies themselves: dvc.yaml cannot follow a
-parameter, and DVC refuses a dependency that is not there, as private pictures are not in a colleague's clone.
+runs `resolve` again by itself: `resolve` leaves a link to each input in `resolved/links/` (`input_links.py`), and these
+links are its outputs, so that DVC compares what they lead to. The inputs cannot be dependencies themselves: dvc.yaml
+cannot follow a parameter, and DVC refuses a dependency that is not there, as private pictures are not in a colleague's
+clone.
 
 An input that is not on this machine counts as unchanged, as data do that were not pulled.
 
@@ -13,7 +14,6 @@ sampled. dvc.yaml cannot say that either, so both are in its section of `resolve
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,7 @@ from anomend.params.params import Params
 from anomend.params.resolved import split
 from anomend.pipeline.contents import KnownDigests, files_in, folder_digest, json_object
 from anomend.project.checkouts import found
-from anomend.project.files import write_whole
-from anomend.project.paths import CHECKPOINTS, INPUT_LINKS, INPUTS
+from anomend.project.paths import CHECKPOINTS, INPUTS
 from anomend.project.shared_folders import main_checkout
 
 COLLECTED_BASE = "collect.base.model"
@@ -121,30 +120,6 @@ def absent_inputs(root: Path, params: Params) -> list[str]:
             raise ValueError(_not_here(parameter, named))
         absent.append(parameter)
     return absent
-
-
-def link_inputs(root: Path, params: Params) -> None:
-    """Leave a link to each input for DVC to compare; where there is no input, a file that says so."""
-    for parameter, named in named_inputs(params).items():
-        link, target = root / INPUT_LINKS / parameter, None if named is None else found(named, root).absolute()
-        if link.is_symlink():
-            link.unlink()
-        if target is None or not target.exists():
-            write_whole(link, "not in use\n" if target is None else "not on this machine\n", durable=False)
-            continue
-        link.unlink(missing_ok=True)
-        link.parent.mkdir(parents=True, exist_ok=True)
-        # Within the project by a relative path, so that a copy of the project has its own input.
-        inside = target.is_relative_to(root.absolute())
-        link.symlink_to(os.path.relpath(target, link.parent.absolute()) if inside else target)
-
-
-def remove_broken_links(root: Path) -> list[str]:
-    """Delete links that lead nowhere, at which DVC stops; the parameters of their inputs."""
-    broken = [path for path in sorted((root / INPUT_LINKS).glob("*")) if path.is_symlink() and not path.exists()]
-    for path in broken:
-        path.unlink()
-    return [path.name for path in broken]
 
 
 def _base_folder(params: Params) -> str | None:

@@ -43,8 +43,8 @@ class Planned:
     """What changed. A stage that only follows others may be skipped after all, where these write what they wrote."""
 
 
-MAIN, SCAN = Path("dvc.yaml"), Path("scan/dvc.yaml")
-"""Pipelines that can be planned."""
+MAIN, SCAN = Path(), Path("scan")
+"""Pipelines that can be planned: folders of the project that are DVC repositories."""
 
 
 def plan(root: Path, files: Mapping[Path, Values], pipeline: Path = MAIN) -> list[Planned]:
@@ -54,7 +54,7 @@ def plan(root: Path, files: Mapping[Path, Values], pipeline: Path = MAIN) -> lis
         root: the project.
         files: the content that `resolve` would write (`anomend.pipeline.resolved_files.resolved_values`), and the
             fingerprints of the pipeline's code, if it has a file of its own.
-        pipeline: its file.
+        pipeline: its folder.
 
     Raises:
         ValueError: DVC cannot read the pipeline.
@@ -63,9 +63,9 @@ def plan(root: Path, files: Mapping[Path, Values], pipeline: Path = MAIN) -> lis
     from dvc.repo import Repo
 
     try:
-        with Repo(str(root)) as repo, repo.lock:
-            stages = [stage for stage in repo.index.stages if Path(stage.path_in_repo) == pipeline]
-            return _planned(_in_order(stages), files)
+        with Repo(str(root / pipeline)) as repo, repo.lock:
+            stages = [stage for stage in repo.index.stages if stage.path_in_repo == "dvc.yaml"]
+            return _planned(_in_order(stages), files, root.resolve())
     except DvcException as error:
         raise ValueError(f"DVC cannot read the pipeline: {error}") from error
 
@@ -88,14 +88,14 @@ def _inside(path: str, folders: list[str]) -> bool:
     return any(Path(path).is_relative_to(folder) for folder in folders)
 
 
-def _planned(stages: list[Any], files: Mapping[Path, Values]) -> list[Planned]:
+def _planned(stages: list[Any], files: Mapping[Path, Values], root: Path) -> list[Planned]:
     planned: list[Planned] = []
     rewritten: dict[str, str] = {}
     for stage in stages:
         # A frozen stage keeps its outputs, whatever changed; what these would write is known.
         if stage.name in (RESOLVE, FINGERPRINTS) or stage.frozen:
             continue
-        reasons = [*_changes(stage, files, rewritten), *_follows(stage, rewritten)]
+        reasons = [*_changes(stage, files, root, rewritten), *_follows(stage, rewritten)]
         if reasons:
             planned.append(Planned(stage.addressing, tuple(dict.fromkeys(reasons))))
             if stage.name == LOOKS and _writes_the_same_seeds(reasons, files):
@@ -110,24 +110,29 @@ def _writes_the_same_seeds(reasons: list[str], files: Mapping[Path, Values]) -> 
     return one_look and not any(reason.startswith(OTHER_SEEDS) for reason in reasons)
 
 
-def _changes(stage: Any, files: Mapping[Path, Values], rewritten: Mapping[str, str]) -> list[str]:
+def _changes(stage: Any, files: Mapping[Path, Values], root: Path, rewritten: Mapping[str, str]) -> list[str]:
     """What differs from dvc.lock in a stage's command, parameters, code, data and outputs."""
     if stage.cmd_changed and not any(dep.hash_info for dep in stage.deps):
         return ["it has never run"]
     reasons = ["its command"] if stage.cmd_changed else []
     for dep in stage.deps:
-        path = Path(dep.def_path)
+        path = _in_project(dep.fs_path, root)
         if _inside(dep.fs_path, list(rewritten)):
             continue
         if path not in files:
-            reasons += [f"{name} is {how}" for name, how in dep.status().items()]
+            reasons += [f"{_in_project(name, root)} is {how}" for name, how in dep.status().items()]
         elif not hasattr(dep, "params"):
             # The stage reads the whole file.
             digest = hashlib.md5(as_text(files[path]).encode(), usedforsecurity=False).hexdigest()
             reasons += [f"{path} is modified"] if not dep.hash_info or dep.hash_info.value != digest else []
         else:
             reasons += _value_changes(path, dep, files[path])
-    return reasons + [f"{name} is {how}" for out in stage.outs for name, how in out.status().items()]
+    return reasons + [f"{_in_project(name, root)} is {how}" for out in stage.outs for name, how in out.status().items()]
+
+
+def _in_project(path: str, root: Path) -> Path:
+    """A path of the project as seen from its root; DVC names those outside its repository in full."""
+    return Path(path).relative_to(root) if Path(path).is_relative_to(root) else Path(path)
 
 
 def _value_changes(path: Path, dep: Any, values: Values) -> list[str]:

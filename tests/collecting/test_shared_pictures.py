@@ -61,6 +61,11 @@ def test_a_colleague_needs_no_pictures_until_they_collect_and_can_pull_them(proj
     run(other, "dvc", "pull", "-q", "data/own/pictures.dvc")
     assert len(list((other / FOLDER).iterdir())) == 3
     assert stages_run(run(other, "dvc", "repro", "--pull", "collect").stdout) == {"resolve"}
+    # Where the pictures are pulled before anything is run, nothing is changed.
+    another = tmp_path / "another colleague"
+    run(project, "git", "clone", "-q", str(project), str(another))
+    run(another, "dvc", "pull", "-q", "data/own/pictures.dvc", "collect")
+    assert status(another) == set()
 
 
 def test_dvc_sees_another_picture_and_collects_again(project: Path) -> None:

@@ -12,7 +12,7 @@ from anomend.params.params import Params
 from anomend.params.profiles import merge
 from anomend.pipeline import contents
 from anomend.pipeline.contents import KnownDigests, folder_digest
-from anomend.pipeline.inputs import absent_inputs, input_digests, link_inputs, named_inputs, remove_broken_links
+from anomend.pipeline.inputs import absent_inputs, input_digests, named_inputs
 from anomend.pipeline.resolved_files import write_files
 from anomend.project.paths import INPUT_LINKS, INPUTS
 from anomend.project.yaml_files import read_yaml
@@ -133,21 +133,6 @@ def test_an_input_that_is_not_here_counts_as_recorded_and_an_unknown_one_is_refu
         absent_inputs(project, elsewhere)
     with pytest.raises(ValueError, match=r"base\.local_folder = '/nonexistent' is not on this machine"):
         absent_inputs(project, params(base={"local_folder": "/nonexistent"}))
-
-
-def test_links_lead_to_the_inputs_of_their_own_copy_of_the_project(project: Path) -> None:
-    outside = project.parent / "base"
-    outside.mkdir(exist_ok=True)
-    (outside / "model_index.json").write_text("{}")
-    link_inputs(project, params(collect={"source": "folder"}, base={"local_folder": str(outside)}))
-    links = project / INPUT_LINKS
-    assert (links / "collect.folder.path").readlink() == Path("../../data/own")
-    assert (links / "base.local_folder").resolve() == outside.resolve()
-    assert {path.name for path in links.iterdir()} == set(named_inputs(OWN))
-    link_inputs(project, params())
-    assert (links / "base.local_folder").read_text() == "not in use\n" and (outside / "model_index.json").exists()
-    (project / "data/survey").rmdir()
-    assert remove_broken_links(project) == ["survey.responses"]
 
 
 def test_a_large_file_is_read_again_only_after_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
