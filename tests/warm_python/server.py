@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import gc
 import importlib
+import io
 import json
 import os
 import runpy
@@ -31,10 +32,22 @@ LIBRARIES["python"] = (
     "matplotlib.figure",
     "pandas",
     "peft",
-    "pydantic",
+    # Models import these when they are made.
+    "pydantic._internal._generate_schema",
+    "pydantic.functional_validators",
+    "pydantic.json_schema",
+    "pydantic.main",
+    "pydantic.plugin._schema_validator",
+    "pydantic.types",
+    "PIL.ImageCms",
     "scipy.stats",
+    "skimage.color",
+    "skimage.filters",
+    "skimage.measure",
     "skimage.metrics",
+    "skimage.morphology",
     "statsmodels.api",
+    "tenacity",
     "torchmetrics",
     "transformers.models.clip.modeling_clip",
     "transformers.models.t5.modeling_t5",
@@ -267,6 +280,34 @@ def read_locks_quickly() -> None:
     files.parse_yaml_for_update = parse  # type: ignore[attr-defined]
 
 
+def write_locks_quickly() -> None:
+    """Let DVC describe in YAML only the entries of `dvc.lock` that it has not written before.
+
+    It writes the whole file after each stage. The text of an entry depends on nothing else in the file, and is DVC's
+    own, so the file stays the same to the byte (test_commands.py).
+    """
+    files = importlib.import_module("dvc.utils.serialize._yaml")
+    dump = files._dump
+    texts: dict[str, str] = {}
+
+    def text(content: dict[str, Any]) -> str:
+        if (key := repr(content)) not in texts:
+            dump(content, stream := io.StringIO())
+            texts[key] = stream.getvalue()
+        return texts[key]
+
+    def write(content: dict[str, Any], stream: Any) -> None:
+        lock = Path(getattr(stream, "name", "")).name == "dvc.lock"
+        if not lock or list(content) != ["schema", "stages"] or not content["stages"]:
+            dump(content, stream)
+            return
+        stream.write(text({"schema": content["schema"]}) + "stages:\n")
+        for name, entry in content["stages"].items():
+            stream.write(text({"stages": {name: entry}}).removeprefix("stages:\n"))
+
+    files._dump = write  # type: ignore[attr-defined]
+
+
 def main(libraries: str, descriptor: str) -> None:
     """Be the server that has these libraries, at a listening socket; in a fork: the command."""
     started, greeting = dict(os.environ), json.dumps(inherited())
@@ -274,6 +315,9 @@ def main(libraries: str, descriptor: str) -> None:
         importlib.import_module(library)
     if libraries == "dvc":
         read_locks_quickly()
+        write_locks_quickly()
+    else:
+        importlib.import_module("PIL.Image").init()  # Its plugins, which it imports when it opens a file.
     gc.collect()
     gc.freeze()
     job = serve(socket.socket(fileno=int(descriptor)), started, greeting)
