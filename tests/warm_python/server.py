@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import gc
 import importlib
+import importlib.util
 import io
 import json
 import os
@@ -26,8 +27,12 @@ from typing import Any
 
 from client import inherited
 
+ROOT = Path(__file__).resolve().parents[2]
+OWN, FIRST = "anomend", "anomend.params.resolved"
+"""Our own package, and the module of it that every stage imports first: to make its models takes longer than all else
+that a stage imports. Every clone has its copy of both (`take_own_modules`)."""
 LIBRARIES: dict[str, tuple[str, ...]] = {}
-"""By server. None of our own: every clone has its copy of them."""
+"""By server."""
 LIBRARIES["python"] = (
     "accelerate.commands.accelerate_cli",
     "accelerate.commands.launch",
@@ -236,8 +241,13 @@ def ended(running: dict[int, Client]) -> list[tuple[int, int]]:
     return found
 
 
-def run(job: dict[str, Any]) -> None:
-    """In the fork: run a module, a program or a command's script, as the interpreter would."""
+def run(job: dict[str, Any], own: dict[str, bytes]) -> None:
+    """In the fork: run a module, a program or a command's script, as the interpreter would.
+
+    Args:
+        job: what the client wants.
+        own: see `own_modules`.
+    """
     arguments, script = job["arguments"], Path(sys.executable).parent / job.get("script", "")
     sys.executable = job["executable"]  # What it starts by this name starts quickly too.
     if job.get("unbuffered"):
@@ -246,15 +256,18 @@ def run(job: dict[str, Any]) -> None:
     if "script" in job:
         sys.path[0], sys.argv = str(script.parent), [str(script), *arguments]
         sys.orig_argv = [sys.executable, *sys.argv]
+        take_own_modules(own)
         runpy.run_path(str(script), run_name="__main__")
     elif module := job.get("module"):
         sys.path[0], sys.argv = job["folder"], [module, *arguments]
         sys.orig_argv = [sys.executable, "-m", module, *arguments]
+        take_own_modules(own)
         runpy.run_module(module, run_name="__main__", alter_sys=True)
     else:
         sys.path[0], sys.argv = "", ["-c", *arguments]
         sys.orig_argv = [sys.executable, "-c", job["program"], *arguments]
         sys.modules["__main__"] = ModuleType("__main__")
+        take_own_modules(own)
         exec(compile(job["program"], "<string>", "exec"), sys.modules["__main__"].__dict__)
 
 
@@ -315,6 +328,45 @@ def treat_locks_quickly() -> None:
     files._dump, files.parse_yaml_for_update = write, parse  # type: ignore[attr-defined]
 
 
+def own_modules() -> dict[str, bytes]:
+    """Import `FIRST` and what it needs; the text of each module's file."""
+    before = dict(os.environ)
+    sys.path.insert(0, str(ROOT))
+    importlib.import_module(FIRST)
+    del sys.path[0]
+    for variable in os.environ.keys() - before.keys():
+        del os.environ[variable]  # `take_own_modules` sets it again.
+    return {name: Path(str(sys.modules[name].__file__)).read_bytes() for name in sys.modules if is_own(name)}
+
+
+def is_own(name: str) -> bool:
+    return name.partition(".")[0] == OWN
+
+
+def take_own_modules(texts: dict[str, bytes]) -> None:
+    """In the fork: our own modules are those of the folder that Python would import them from, or are forgotten.
+
+    They stay where every file there is as the server read it, and then say that they are of that folder.
+    """
+    if not texts:
+        return
+    folder = next((Path(path).absolute() for path in sys.path if Path(path, OWN).is_dir()), Path("/nowhere"))
+    files = {name: folder / Path(str(sys.modules[name].__file__)).relative_to(ROOT) for name in texts}
+    if any(not file.is_file() or file.read_bytes() != texts[name] for name, file in files.items()):
+        for name in texts:
+            del sys.modules[name]
+        return
+    for name, file in files.items():
+        module, spec = sys.modules[name], sys.modules[name].__spec__
+        assert spec is not None
+        module.__file__ = spec.origin = str(file)
+        module.__loader__.path = str(file)  # type: ignore[union-attr]
+        spec.cached = module.__cached__ = importlib.util.cache_from_source(str(file))
+        if spec.submodule_search_locations is not None:
+            module.__path__ = spec.submodule_search_locations = [str(file.parent)]
+    exec(compile(texts[OWN], str(files[OWN]), "exec"), sys.modules[OWN].__dict__)
+
+
 def main(libraries: str, descriptor: str) -> None:
     """Be the server that has these libraries, at a listening socket; in a fork: the command."""
     started, greeting = dict(os.environ), json.dumps(inherited())
@@ -324,11 +376,12 @@ def main(libraries: str, descriptor: str) -> None:
         treat_locks_quickly()
     else:
         importlib.import_module("PIL.Image").init()  # Its plugins, which it imports when it opens a file.
+    own = own_modules() if libraries == "python" else {}
     gc.collect()
     gc.freeze()
     job = serve(socket.socket(fileno=int(descriptor)), started, greeting)
     try:
-        run(job)
+        run(job, own)
     except SystemExit as ended:
         end(ended.code)
         raise
