@@ -8,8 +8,6 @@ import contextlib
 import ctypes
 import gc
 import importlib
-import importlib.util
-import io
 import json
 import os
 import runpy
@@ -18,19 +16,15 @@ import signal
 import socket
 import sys
 import threading
-from copy import deepcopy
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from client import inherited
+from own_modules import own_modules, take_own_modules
+from quick_locks import treat_locks_quickly
 
-ROOT = Path(__file__).resolve().parents[2]
-OWN, FIRST = "anomend", "anomend.params.resolved"
-"""Our own package, and the module of it that every stage imports first: to make its models takes longer than all else
-that a stage imports. Every clone has its copy of both (`take_own_modules`)."""
 LIBRARIES: dict[str, tuple[str, ...]] = {}
 """By server."""
 LIBRARIES["python"] = (
@@ -279,92 +273,6 @@ def end(code: object) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit((code or 0) & 0xFF)
-
-
-def treat_locks_quickly() -> None:
-    """Let DVC read and write `dvc.lock` several times as fast; what it reads and writes stays the same.
-
-    DVC reads and writes the whole file after each stage, with care for comments, of which it has none. Here it writes
-    and reads each stage's entry once: the text of an entry depends on nothing else in the file, which stays the same
-    to the byte (test_commands.py).
-    """
-    files = importlib.import_module("dvc.utils.serialize._yaml")
-    dump, parse_with_comments = files._dump, files.parse_yaml_for_update
-    written: dict[str, list[str]] = {}
-
-    @cache
-    def parsed(piece: str) -> Any:
-        return files.parse_yaml(piece, "dvc.lock")
-
-    pieces: dict[str, str] = {}
-
-    def piece(content: dict[str, Any]) -> str:
-        if (key := repr(content)) not in pieces:
-            dump(content, stream := io.StringIO())
-            pieces[key] = stream.getvalue()
-        return pieces[key]
-
-    def write(content: dict[str, Any], stream: Any) -> None:
-        lock = Path(getattr(stream, "name", "")).name == "dvc.lock"
-        if not lock or list(content) != ["schema", "stages"] or not content["stages"]:
-            dump(content, stream)
-            return
-        first = piece({"schema": content["schema"]})
-        entries = [piece({"stages": {name: entry}}) for name, entry in content["stages"].items()]
-        text = "".join([first, "stages:\n", *(entry.removeprefix("stages:\n") for entry in entries)])
-        written.clear()
-        written[text] = [first, *entries]
-        stream.write(text)
-
-    def parse(text: str, path: str) -> Any:
-        if Path(path).name != "dvc.lock":
-            return parse_with_comments(text, path)
-        if text not in written:
-            return files.parse_yaml(text, path)
-        first, *entries = written[text]
-        stages = {name: entry for each in entries for name, entry in deepcopy(parsed(each))["stages"].items()}
-        return deepcopy(parsed(first)) | {"stages": stages}
-
-    files._dump, files.parse_yaml_for_update = write, parse  # type: ignore[attr-defined]
-
-
-def own_modules() -> dict[str, bytes]:
-    """Import `FIRST` and what it needs; the text of each module's file."""
-    before = dict(os.environ)
-    sys.path.insert(0, str(ROOT))
-    importlib.import_module(FIRST)
-    del sys.path[0]
-    for variable in os.environ.keys() - before.keys():
-        del os.environ[variable]  # `take_own_modules` sets it again.
-    return {name: Path(str(sys.modules[name].__file__)).read_bytes() for name in sys.modules if is_own(name)}
-
-
-def is_own(name: str) -> bool:
-    return name.partition(".")[0] == OWN
-
-
-def take_own_modules(texts: dict[str, bytes]) -> None:
-    """In the fork: our own modules are those of the folder that Python would import them from, or are forgotten.
-
-    They stay where every file there is as the server read it, and then say that they are of that folder.
-    """
-    if not texts:
-        return
-    folder = next((Path(path).absolute() for path in sys.path if Path(path, OWN).is_dir()), Path("/nowhere"))
-    files = {name: folder / Path(str(sys.modules[name].__file__)).relative_to(ROOT) for name in texts}
-    if any(not file.is_file() or file.read_bytes() != texts[name] for name, file in files.items()):
-        for name in texts:
-            del sys.modules[name]
-        return
-    for name, file in files.items():
-        module, spec = sys.modules[name], sys.modules[name].__spec__
-        assert spec is not None
-        module.__file__ = spec.origin = str(file)
-        module.__loader__.path = str(file)  # type: ignore[union-attr]
-        spec.cached = module.__cached__ = importlib.util.cache_from_source(str(file))
-        if spec.submodule_search_locations is not None:
-            module.__path__ = spec.submodule_search_locations = [str(file.parent)]
-    exec(compile(texts[OWN], str(files[OWN]), "exec"), sys.modules[OWN].__dict__)
 
 
 def main(libraries: str, descriptor: str) -> None:
