@@ -63,6 +63,8 @@ def environment() -> dict[str, str]:
         return dict(os.environ)
     paths = [str(ROOT / "tests" / "no_network"), *filter(None, [os.environ.get("PYTHONPATH")])]
     own = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
+    # A clone's modules are compiled once, and not by each of its stages; copies of the clone have them too.
+    own["PYTHONDONTWRITEBYTECODE"] = ""
     own["TRIED_NETWORK"] = f"{scratch().name}/{TRIED}"
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return os.environ | own | {"PATH": path} | warm_python(path, **own)

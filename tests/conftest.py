@@ -30,17 +30,24 @@ LONGEST = (
     "tests/test_confirmation.py",
     "tests/test_samples.py",
     "tests/training",
-    "tests/curating",
     "tests/rehearsal",
+    "tests/families",
+    "tests/test_baselines.py",
+    "tests/test_external.py",
+    "tests/test_dvc_views.py",
     "tests/surveying",
+    "tests/curating",
+    "tests/pipeline",
+    "tests/test_looks.py",
+    "tests/test_scan.py",
+    "tests/params",
     "tests/gpu_check",
     "tests/miniature",
     "tests/judging",
     "tests/collecting",
     "tests/docs",
 )
-"""Files and folders that take a minute or more: they come first, so that no process ends with one of them while others
-rest."""
+"""Files and folders that take long: they come first, so that no process ends with one of them while others rest."""
 
 
 def pytest_xdist_auto_num_workers() -> int | None:

@@ -27,6 +27,20 @@ def untouched(reproduced_copy: Callable[[Path], Path], tmp_path_factory: pytest.
     return reproduced_copy(tmp_path_factory.mktemp("encoded") / "clone")
 
 
+@pytest.fixture(scope="module")
+def refusing(untouched: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy in which stages refuse what they read, so that nothing changes but params.yaml."""
+    return shutil.copytree(untouched, tmp_path_factory.mktemp("refusing") / "copy", symlinks=True)
+
+
+@pytest.fixture(scope="module")
+def preferring(untouched: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy with a whole run of preference training; two tests go on from one another in it."""
+    folder = shutil.copytree(untouched, tmp_path_factory.mktemp("preferring") / "copy", symlinks=True)
+    run(folder, "dvc", "exp", "run", "-S", "train.method=dpo")
+    return folder
+
+
 @pytest.fixture
 def another_copy(untouched: Path, tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     """Makes a copy to break, in a folder of this name; it is gone after the test."""
@@ -57,13 +71,13 @@ def test_killed_at_three_random_moments_it_ends_with_the_same_file(
 ) -> None:
     through = another_copy("through")
     for folder in (through, copied):
-        set_params(folder, {"train": {"steps": 40, "checkpoint_every": 1}, "train.monitor": {"every": 20}})
+        set_params(folder, {"train": {"steps": 20, "checkpoint_every": 1}, "train.monitor": {"every": 10}})
         assert stage(folder, "stages.resolve").returncode == 0
     whole = stage(through, "stages.train")
     assert whole.returncode == 0, whole.stderr[-2000:]
 
     before = (copied / "metrics" / "train.json").read_bytes()
-    killed_after = sorted(random.SystemRandom().sample(range(1, 39), 3))
+    killed_after = sorted(random.SystemRandom().sample(range(1, 19), 3))
     for step in killed_after:
         process = start(copied, "python", "-m", "stages.train")
         deadline = time.monotonic() + 300
@@ -97,13 +111,7 @@ def evaluated(folder: Path) -> list[tuple[str, str, int, int]]:
 
 def test_evaluations_sample_no_image_twice_though_their_steps_are_trained_again(copied: Path) -> None:
     settings = {"train": {"steps": 12, "checkpoint_every": 100}, "train.monitor": {"every": 4, "patience": 0}}
-    set_params(copied, settings | {"sample": {"store": "other"}})
-    assert stage(copied, "stages.resolve").returncode == 0
-    assert stage(copied, "stages.train").returncode == 0
-    lora = copied / "models/lora/pytorch_lora_weights.safetensors"
-    before, curves = sha256(lora), [sha256(path) for path in sorted((copied / CURVES).rglob("*.*"))]
-
-    set_params(copied, {"sample": {"store": None}})
+    set_params(copied, settings)
     assert stage(copied, "stages.resolve").returncode == 0
     shutil.rmtree(copied / ".samples")
     process = start(copied, "python", "-m", "stages.train")
@@ -111,18 +119,20 @@ def test_evaluations_sample_no_image_twice_though_their_steps_are_trained_again(
         assert process.poll() is None
         time.sleep(0.01)
     assert killed(process) == -9 and not list(copied.glob(".checkpoints/train/*/state-*"))
-    # From the first step on, and once more.
+    results = []
+    # From the first step on, which makes nearly all images; and once more, which makes none.
     for _ in range(2):
         done = stage(copied, "stages.train")
         assert done.returncode == 0, done.stderr[-2000:]
-        assert sha256(lora) == before
-        assert [sha256(path) for path in sorted((copied / CURVES).rglob("*.*"))] == curves
+        lora = copied / "models/lora/pytorch_lora_weights.safetensors"
+        results.append([sha256(path) for path in (lora, *sorted((copied / CURVES).rglob("*.*")))])
         blocks = evaluated(copied)
         assert len({block[:3] for block in blocks}) == len(blocks)
         # At most the batch of three that was being written is made again; its line in the log may be missing.
         assert sum(again for *_, again in blocks) < 3
         # Three evaluations of two prompts and two seeds.
         assert len(list((copied / ".samples").rglob("70000*.png"))) == 3 * 4
+    assert results[0] == results[1] and len(results[0]) > 3
 
 
 def test_a_replacement_machine_goes_on_from_the_checkpoints_that_were_kept(copied: Path, tmp_path: Path) -> None:
@@ -152,33 +162,32 @@ def test_the_saved_lora_draws_what_the_trained_adapter_drew(untouched: Path) -> 
     assert trained["reload_difference"] <= 1
 
 
-def test_preference_training_runs_end_to_end(copied: Path) -> None:
-    run(copied, "dvc", "exp", "run", "-S", "train.method=dpo")
-    found = metrics(copied)
+def test_preference_training_runs_end_to_end(preferring: Path) -> None:
+    found = metrics(preferring)
     assert found["train"]["provenance"]["n_losers"] == 6
-    assert (copied / "metrics/training/plots/metrics/preference_accuracy.tsv").exists()
+    assert (preferring / "metrics/training/plots/metrics/preference_accuracy.tsv").exists()
     assert found["verdict"]["verdict"] in {"corrected", "not_corrected", "inconclusive"}
 
 
-def test_images_keep_their_noise_and_planted_losers_are_twins_at_a_strength_of_the_base(copied: Path) -> None:
+def test_images_keep_their_noise_and_planted_losers_are_twins_at_a_strength_of_the_base(preferring: Path) -> None:
     def train_on(**changes: object) -> dict[str, Any]:
-        set_params(copied, {"train": {"method": "dpo"}, **changes})  # type: ignore[dict-item]
+        set_params(preferring, {"train": {"method": "dpo"}, **changes})  # type: ignore[dict-item]
         for name in ("resolve", "losers", "encode", "train"):
-            done = stage(copied, f"stages.{name}")
+            done = stage(preferring, f"stages.{name}")
             assert done.returncode == 0, done.stderr[-2000:]
-        return json.loads((copied / "metrics/train.json").read_text())
+        return json.loads((preferring / "metrics/train.json").read_text())
 
-    run(copied, "dvc", "unprotect", "data/encoded", "models/lora")
-    fresh = train_on()
-    assert not (copied / "data/encoded/origins.json").exists() and "dpo_beta" not in fresh
+    run(preferring, "dvc", "unprotect", "data/encoded", "models/lora")
+    fresh = metrics(preferring)["train"]
+    assert not (preferring / "data/encoded/origins.json").exists() and "dpo_beta" not in fresh
     own = train_on(**{"train.dpo": {"noise": "own"}})
-    origins = json.loads((copied / "data/encoded/origins.json").read_text())
+    origins = json.loads((preferring / "data/encoded/origins.json").read_text())
     assert {origin["source"] for origin in origins["loser"].values()} == {"base"}
     assert own["lora_sha256"] != fresh["lora_sha256"]
     dpo = {"noise": None, "beta": 20.0, "beta_unit": "base_error"}
     planted = train_on(**{"train.dpo": dpo, "losers": {"source": "planted", "per_prompt": 3}})
     assert planted["provenance"]["n_losers"] == 6 and 20 / planted["dpo_beta"] < 10
-    origins = json.loads((copied / "data/encoded/origins.json").read_text())
+    origins = json.loads((preferring / "data/encoded/origins.json").read_text())
     # Six images were collected, so each that was kept has its twin.
     seeds = {origin["seed"] for origin in origins["loser"].values()}
     assert {origin["source"] for origin in origins["loser"].values()} == {"planted"} and len(seeds) == 6
@@ -222,13 +231,7 @@ def test_rewards_teach_end_to_end_and_a_killed_run_ends_with_the_same_file(copie
 @pytest.mark.parametrize(
     ("section", "value", "sentence"),
     [
-        ("train", {"rank": 0}, "train.rank = 0: input should be greater than or equal to 1"),
-        ("train", {"learning_rate": -1e-4}, "train.learning_rate = -0.0001: input should be greater than 0"),
-        (
-            "train",
-            {"class_batch_size": 0, "launcher": ["nowhere"]},
-            "the command 'nowhere' does not exist",
-        ),
+        ("train", {"class_batch_size": 0, "launcher": ["nowhere"]}, "the command 'nowhere' does not exist"),
         ("train", {"quantise_base": "nf4"}, "train.quantise_base = 'nf4' needs the package bitsandbytes"),
         ("train", {"optimizer": "adamw_8bit"}, "train.optimizer = 'adamw_8bit' needs the package bitsandbytes"),
         ("train.monitor", {"trackers": ["wandb"]}, "train.monitor.trackers = [wandb] needs the package wandb"),
@@ -236,13 +239,14 @@ def test_rewards_teach_end_to_end_and_a_killed_run_ends_with_the_same_file(copie
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_a_wrong_recipe_is_one_sentence(copied: Path, section: str, value: dict[str, object], sentence: str) -> None:
-    set_params(copied, {section: value})
-    done = stage(copied, "stages.resolve")
+def test_a_wrong_recipe_is_one_sentence(refusing: Path, section: str, value: dict[str, object], sentence: str) -> None:
+    set_params(refusing, {section: value})
+    done = stage(refusing, "stages.resolve")
     if done.returncode == 0:
-        done = stage(copied, "stages.train")
+        done = stage(refusing, "stages.train")
+    run(refusing, "git", "checkout", "-q", "params.yaml")
     assert done.returncode != 0 and sentence in done.stderr and "Traceback" not in done.stderr
-    assert (copied / "data/encoded/instance.safetensors").exists()
+    assert (refusing / "data/encoded/instance.safetensors").exists()
 
 
 def test_wrong_instance_images_are_one_sentence_and_nothing_is_lost(copied: Path) -> None:

@@ -16,6 +16,8 @@ from anomend.project.seeding import python_random
 from studies.pretraining.autoencoder import round_trip
 
 COUNT = 1000
+DECODED = 300
+"""Of them, what goes through the VAE: the rates there are a tenth of the limits."""
 VAE = Path("models/mini/vae")
 
 
@@ -57,15 +59,15 @@ def test_at_least_97_in_a_hundred_anomalous_people_are_caught_and_95_named(
 
 @pytest.mark.slow
 def test_right_people_after_the_vae(right: NDArray[np.uint8]) -> None:
-    assert np.mean([check(image).anomalous for image in after_vae(right)]) <= 0.03
+    assert np.mean([check(image).anomalous for image in after_vae(right[:DECODED])]) <= 0.03
 
 
 @pytest.mark.slow
 def test_anomalous_people_after_the_vae(anomalous: tuple[NDArray[np.uint8], list[str]]) -> None:
     images, kinds = anomalous
-    decoded = after_vae(images)
-    missed = Counter(kind for image, kind in zip(decoded, kinds, strict=True) if not check(image).anomalous)
-    assert sum(missed.values()) <= 0.05 * COUNT, missed
+    decoded = after_vae(images[:DECODED])
+    missed = Counter(kind for image, kind in zip(decoded, kinds[:DECODED], strict=True) if not check(image).anomalous)
+    assert sum(missed.values()) <= 0.05 * DECODED, missed
 
 
 def test_by_regions_alone_anomalies_are_named_alike(anomalous: tuple[NDArray[np.uint8], list[str]]) -> None:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -91,16 +92,14 @@ def test_every_profile_resolves_and_its_name_works_on_the_command_line(raw_param
 def test_what_the_user_sets_wins_over_every_profile_leaf_by_leaf(profile: str) -> None:
     """Also where it equals the default: the value of `mini` for each leaf of the profile, and the other way round."""
     mini, other = (params_of(user_params() | {"profile": name}).model_dump() for name in ("mini", profile))
+    unset = {key: value for key, value in user_params().items() if key != "profile"}
     for base, changed in ((profile, mini), ("mini", other)):
+        of_base = read_profile(base, PROFILES)
         for key, value in leaves(changed):
             if key == "profile":
                 continue
-            written = "none" if value is None else value
-            user = with_leaf(user_params() | {"profile": base}, key, written)
-            values = merge(
-                read_profile(base, PROFILES), set_by_user({k: v for k, v in user.items() if k != "profile"}, Params)
-            )
-            assert dict(leaves(values))[key] == value, key
+            user = with_leaf(deepcopy(unset), key, "none" if value is None else value)
+            assert dict(leaves(merge(of_base, set_by_user(user, Params))))[key] == value, key
 
 
 def test_a_profile_changes_only_its_own_leaves(tmp_path: Path, raw_params: Raw) -> None:

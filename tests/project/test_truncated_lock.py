@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -16,41 +17,46 @@ from anomend.project.truncated_lock import REFUSED, is_truncated, restore_trunca
 from tests.clones import run
 from tests.conftest import ROOT
 
+
+def read(text: str) -> Any:
+    return yaml.load(text, Loader=yaml.CSafeLoader)  # As `yaml.safe_load`, but ten times as fast.
+
+
 KEPT = (ROOT / "dvc.lock").read_text()
-STAGES = list(yaml.safe_load(KEPT)["stages"])
+STAGES = list(read(KEPT)["stages"])
 HASH = "    hash:"
 """What DVC refuses at the end of the file: a hash without its name."""
-CUTS = 30
+CUTS = 15
 
 
 def rewritten(stage: str) -> str:
     """The lock as DVC writes it after a stage whose output has changed."""
-    content = yaml.safe_load(KEPT)
+    content = read(KEPT)
     content["stages"][stage]["outs"][0]["size"] = 123456789
     return dumps_yaml(content)
 
 
 def test_dvc_writes_the_lock_as_it_is_read_here() -> None:
-    assert dumps_yaml(yaml.safe_load(KEPT)) == KEPT
+    assert dumps_yaml(read(KEPT)) == KEPT
 
 
 @pytest.mark.parametrize("stage", [STAGES[0], STAGES[7], STAGES[-1]])
 def test_cut_anywhere_no_other_stage_loses_its_record(tmp_path: Path, stage: str) -> None:
     rng, text, lock = random.Random(stage), rewritten(stage), tmp_path / "dvc.lock"
-    others = {name: entry for name, entry in yaml.safe_load(KEPT)["stages"].items() if name != stage}
+    others = {name: entry for name, entry in read(KEPT)["stages"].items() if name != stage}
     line_ends = [place + 1 for place, letter in enumerate(text[:-1]) if letter == "\n"]
     for cut in [0, *rng.sample(range(1, len(text)), CUTS), *rng.sample(line_ends, CUTS)]:
         lock.write_text(KEPT)
         keep_lock(lock, tmp_path)
         lock.write_text(text[:cut])
         restored = restore_truncated_lock(lock, tmp_path)
-        left = yaml.load(lock.read_text(), Loader=yaml.CSafeLoader)["stages"]
+        left = read(lock.read_text())["stages"]
         assert {name: left.get(name) for name in others} == others, f"cut at {cut}"
         assert not restored or (tmp_path / REFUSED).read_text() == text[:cut]
 
 
 def test_what_is_whole_stays() -> None:
-    content = yaml.safe_load(KEPT)
+    content = read(KEPT)
     older = dumps_yaml(content | {"stages": {name: content["stages"][name] for name in STAGES[:-4]}})
     older = older.replace("size: 1", "size: 2")
     for whole in (KEPT, older, *map(rewritten, STAGES[::4])):

@@ -16,7 +16,8 @@ from anomend.surveying.tally import tally
 from tests.surveying.known_raters import Raters, simulate, simulate_mixed
 
 pytestmark = pytest.mark.slow
-SURVEYS = 100
+SURVEYS, LEAST = 50, 44
+"""Where 95 of 100 intervals hold the truth, fewer than 44 of 50 do with chance 1.2%."""
 NOISY = Raters(preference=0.7, noise=0.2, participants=15, pairs=20, repeats=5)
 LEANING = Raters(preference=0.6, noise=0.1, left=0.3, careless=3, catches=8, participants=15, pairs=20)
 
@@ -37,14 +38,14 @@ def recovered(results: list[dict[str, Any]], truth: float, prefix: str = "") -> 
 @pytest.mark.parametrize("raters", [NOISY, LEANING], ids=["noisy", "leaning left, some careless"])
 def test_preference_for_a_model_and_for_a_side_are_recovered(raters: Raters) -> None:
     results = surveys(raters)
-    assert recovered(results, raters.win_rate) >= 90
-    assert recovered(results, raters.left_rate, "left_") >= 90
+    assert recovered(results, raters.win_rate) >= LEAST
+    assert recovered(results, raters.left_rate, "left_") >= LEAST
 
 
 def test_rater_noise_is_recovered() -> None:
     results = surveys(NOISY)
     consistency = (1 - NOISY.noise) ** 2 + NOISY.noise**2
-    assert recovered(results, consistency, "repeat_") >= 90
+    assert recovered(results, consistency, "repeat_") >= LEAST
     assert np.mean([each["rater_noise"] for each in results]) == pytest.approx(NOISY.noise, abs=0.02)
 
 
@@ -58,8 +59,8 @@ def test_only_random_clickers_are_caught() -> None:
 def test_the_mixed_model_recovers_what_it_was_drawn_from() -> None:
     draw = partial(simulate_mixed, log_odds=0.8, side=0.5, sd_participant=0.7, sd_pair=0.9, participants=15, pairs=24)
     results = [mixed_logistic(draw(seed=seed), seed) for seed in range(SURVEYS)]
-    assert recovered(results, 0.8) >= 90
-    assert recovered(results, 0.5, "left_") >= 90
+    assert recovered(results, 0.8) >= LEAST
+    assert recovered(results, 0.5, "left_") >= LEAST
     assert np.mean([each["sd_participant"] for each in results]) == pytest.approx(0.7, abs=0.1)
     assert np.mean([each["sd_pair"] for each in results]) == pytest.approx(0.9, abs=0.1)
 

@@ -3,10 +3,11 @@
 A stage spends up to ten seconds on importing torch and diffusers, and a command of DVC one second on its modules; the
 tests start hundreds of both. The environment that tests give to commands (tests/clones.py) therefore finds `client.py`
 under these names. It asks `server.py` for a forked copy of itself: a server has what Python programs import, another
-what DVC imports. What a process inherits must be as the server has it, the variables included that Python and the
-libraries read when they start; else the client becomes the ordinary command. The fork leads a process group of its
-own, which dies with the client. `ANOMEND_COLD=1` switches all this off; a command without `ANOMEND_WARM` in its
-environment is the ordinary one, and so is what it starts.
+what DVC imports. The first also has the models of the parameters, which every stage imports; a fork keeps them where
+the files that they come from are the same in its own folder. What a process inherits must be as the server has it, the
+variables included that Python and the libraries read when they start; else the client becomes the ordinary command. The
+fork leads a process group of its own, which dies with the client. `ANOMEND_COLD=1` switches all this off; a command
+without `ANOMEND_WARM` in its environment is the ordinary one, and so is what it starts.
 """
 
 from __future__ import annotations

@@ -22,19 +22,33 @@ from types import ModuleType
 from typing import Any
 
 from client import inherited
+from own_modules import own_modules, take_own_modules
+from quick_locks import treat_locks_quickly
 
 LIBRARIES: dict[str, tuple[str, ...]] = {}
-"""By server. None of our own: every clone has its copy of them."""
+"""By server."""
 LIBRARIES["python"] = (
     "accelerate.commands.accelerate_cli",
     "accelerate.commands.launch",
     "matplotlib.figure",
     "pandas",
     "peft",
-    "pydantic",
+    # Models import these when they are made.
+    "pydantic._internal._generate_schema",
+    "pydantic.functional_validators",
+    "pydantic.json_schema",
+    "pydantic.main",
+    "pydantic.plugin._schema_validator",
+    "pydantic.types",
+    "PIL.ImageCms",
     "scipy.stats",
+    "skimage.color",
+    "skimage.filters",
+    "skimage.measure",
     "skimage.metrics",
+    "skimage.morphology",
     "statsmodels.api",
+    "tenacity",
     "torchmetrics",
     "transformers.models.clip.modeling_clip",
     "transformers.models.t5.modeling_t5",
@@ -221,8 +235,13 @@ def ended(running: dict[int, Client]) -> list[tuple[int, int]]:
     return found
 
 
-def run(job: dict[str, Any]) -> None:
-    """In the fork: run a module, a program or a command's script, as the interpreter would."""
+def run(job: dict[str, Any], own: dict[str, bytes]) -> None:
+    """In the fork: run a module, a program or a command's script, as the interpreter would.
+
+    Args:
+        job: what the client wants.
+        own: see `own_modules`.
+    """
     arguments, script = job["arguments"], Path(sys.executable).parent / job.get("script", "")
     sys.executable = job["executable"]  # What it starts by this name starts quickly too.
     if job.get("unbuffered"):
@@ -231,15 +250,18 @@ def run(job: dict[str, Any]) -> None:
     if "script" in job:
         sys.path[0], sys.argv = str(script.parent), [str(script), *arguments]
         sys.orig_argv = [sys.executable, *sys.argv]
+        take_own_modules(own)
         runpy.run_path(str(script), run_name="__main__")
     elif module := job.get("module"):
         sys.path[0], sys.argv = job["folder"], [module, *arguments]
         sys.orig_argv = [sys.executable, "-m", module, *arguments]
+        take_own_modules(own)
         runpy.run_module(module, run_name="__main__", alter_sys=True)
     else:
         sys.path[0], sys.argv = "", ["-c", *arguments]
         sys.orig_argv = [sys.executable, "-c", job["program"], *arguments]
         sys.modules["__main__"] = ModuleType("__main__")
+        take_own_modules(own)
         exec(compile(job["program"], "<string>", "exec"), sys.modules["__main__"].__dict__)
 
 
@@ -253,32 +275,21 @@ def end(code: object) -> None:
         os._exit((code or 0) & 0xFF)
 
 
-def read_locks_quickly() -> None:
-    """Let DVC read `dvc.lock` without keeping its comments, of which it has none: five times as fast.
-
-    DVC reads and writes the whole file after each stage. What it writes stays the same to the byte (test_commands.py).
-    """
-    files = importlib.import_module("dvc.utils.serialize._yaml")
-    with_comments = files.parse_yaml_for_update
-
-    def parse(text: str, path: str) -> Any:
-        return (files.parse_yaml if Path(path).name == "dvc.lock" else with_comments)(text, path)
-
-    files.parse_yaml_for_update = parse  # type: ignore[attr-defined]
-
-
 def main(libraries: str, descriptor: str) -> None:
     """Be the server that has these libraries, at a listening socket; in a fork: the command."""
     started, greeting = dict(os.environ), json.dumps(inherited())
     for library in LIBRARIES[libraries]:
         importlib.import_module(library)
     if libraries == "dvc":
-        read_locks_quickly()
+        treat_locks_quickly()
+    else:
+        importlib.import_module("PIL.Image").init()  # Its plugins, which it imports when it opens a file.
+    own = own_modules() if libraries == "python" else {}
     gc.collect()
     gc.freeze()
     job = serve(socket.socket(fileno=int(descriptor)), started, greeting)
     try:
-        run(job)
+        run(job, own)
     except SystemExit as ended:
         end(ended.code)
         raise

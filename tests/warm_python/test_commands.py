@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ import pytest
 import yaml
 
 from tests.clones import environment, killed, run, start
+from tests.conftest import ROOT
 
 pytestmark = pytest.mark.skipif("ANOMEND_WARM" not in environment(), reason="no warm processes here")
 WARM = "import sys; print('diffusers' in sys.modules)"
@@ -52,6 +54,28 @@ def test_words_variables_paths_streams_and_the_folder_are_the_callers(tmp_path: 
             words, cwd=tmp_path, env=environment(), input="said\n", capture_output=True, text=True, check=True
         )
         assert done.stdout == f"{tmp_path} {['-c', 'a b', '-m']} yes True said\n", done.stderr
+
+
+def test_the_projects_modules_are_those_of_the_folder(tmp_path: Path) -> None:
+    for name in ("__init__.py", "params", "project"):
+        copy = shutil.copytree if (ROOT / "anomend" / name).is_dir() else shutil.copy
+        (tmp_path / "anomend").mkdir(exist_ok=True)
+        copy(ROOT / "anomend" / name, tmp_path / "anomend" / name)
+    said = "; print(slugs.__file__, slugs.__spec__.origin, slugs.slug('a b'), os.environ.get('GOMP_SPINCOUNT'))"
+    code = "import os, sys; print('anomend.params.params' in sys.modules); from anomend.project import slugs" + said
+    code += "; from anomend.params.resolved import load_params; import anomend; print(anomend.__path__)"
+
+    def lines(*before: str) -> list[str]:
+        return run(tmp_path, *before, "python", "-c", code).stdout.splitlines()
+
+    file, ordinary = tmp_path / "anomend/project/slugs.py", ["env", "-u", "ANOMEND_WARM"]
+    assert lines() == ["True", f"{file} {file} a_b 2000", f"['{tmp_path}/anomend']"]
+    assert lines()[1:] == lines(*ordinary)[1:] and lines(*ordinary)[0] == "False"
+    file.write_text(file.read_text() + "\n\ndef slug(text: str) -> str:\n    return 'changed'\n")
+    assert lines() == ["False", f"{file} {file} changed 2000", f"['{tmp_path}/anomend']"] == lines(*ordinary)
+    shutil.rmtree(tmp_path / "anomend")
+    refused = run(tmp_path, "env", "PYTHONPATH=", "python", "-c", code, check=False)
+    assert refused.returncode and "No module named 'anomend'" in refused.stderr
 
 
 @pytest.mark.parametrize(
