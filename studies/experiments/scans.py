@@ -40,6 +40,8 @@ RUNS = 20
 FIRST_SEED, SEEDS_PER_RUN = 2_000_000, 10_000
 """Far from every seed that the pipeline uses."""
 PLANTED = frozenset(f"{posture} on the {place}" for posture, place in DEFECTIVE)
+RULES = ("limit", "worth", "error", "seeds_per_round", "most_seeds")
+"""Parameters of the scan that decide what a run finds, besides its seeds."""
 BASES: dict[str, tuple[str | None, frozenset[str]]] = {
     "mini": (None, PLANTED),
     "mini-null": ("models/mini_null", frozenset()),
@@ -65,7 +67,8 @@ def made_by(params: Params) -> str:
     """What a run depends on besides its seeds, as a digest: weights, sampling, detector, rules, suite."""
     recipe = sampling_recipe(params.base, params.sample, code=recorded_fingerprint("sampler"))
     suite = found(params.scan.suite).read_text(encoding="utf-8")
-    parts = [recipe, params.measure.detector, detection_of(params), params.scan.model_dump(), suite]
+    scan_params = params.scan.model_dump(include={*RULES, "fresh"})
+    parts = [recipe, params.measure.detector, detection_of(params), scan_params, suite]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
 
