@@ -13,10 +13,7 @@ from anomend.project.files import sha256_of
 from tests.conftest import ROOT
 from tests.parameters import params_of, user_params
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not (ROOT / "models/mini_null").is_dir(), reason="`make null-base` has not been run"),
-]
+pytestmark = pytest.mark.slow
 NULL, BASE = ROOT / "models/mini_null", ROOT / "models/mini"
 
 
