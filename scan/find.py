@@ -13,6 +13,7 @@ from anomend.project.dependencies import recorded_fingerprint
 from anomend.project.metric_files import write_metrics
 from anomend.project.run import run_stage
 from anomend.project.shared_folders import shared_folder
+from anomend.scanning.chosen import ChosenPictures
 from anomend.scanning.labelled import judged_by_people
 from anomend.scanning.metrics import scan_metrics
 from anomend.scanning.pictures import judged_by_detector, scan_sampler, write_examples
@@ -31,17 +32,23 @@ def main() -> None:
     sampler = scan_sampler(params, prompts, store=store, code=recorded_fingerprint("sampler"))
     fresh = range(settings.fresh.first_seed, settings.fresh.first_seed + settings.fresh.seeds_per_prompt)
     about: dict[str, object] = {"base": params.base.name, "evidence": settings.evidence, "sampled": sampler.recipe}
-    if settings.evidence == "people":
+    seeds = {"first_seed": settings.first_seed, "fresh_seeds": fresh}
+    if settings.evidence != "people":
+        machine = judged_by_detector(params, sampler, paths.FEATURE_STORE)
+        name = machine.detector.name
+        about |= {"detector": name, "detector_proven": name in PROVEN, **machine.detector.provenance()}
+    if settings.asks_people:
         people = judged_by_people(params.label, sampler, found(params.label.labels))
-        seen = scan(prompts, rules, people.find, first_seed=settings.first_seed, fresh_seeds=fresh)
-        build_scan_labels(people.design(seen.waiting), params.label, paths.SCAN_LABELS)
         about |= people.provenance()
+    if settings.evidence == "people+machine":
+        each, focus = settings.images_per_label, (settings.limit + settings.worth) / 2
+        chosen = ChosenPictures(people=people, machine=machine, images_per_label=each, focus=focus, fresh=fresh)
+        seen = scan(prompts, rules, chosen.find, **seeds, weights=chosen.weights)
     else:
-        pictures = judged_by_detector(params, sampler, paths.FEATURE_STORE)
-        seen = scan(prompts, rules, pictures.find, first_seed=settings.first_seed, fresh_seeds=fresh)
-        paths.SCAN_LABELS.mkdir(parents=True, exist_ok=True)
-        name = pictures.detector.name
-        about |= {"detector": name, "detector_proven": name in PROVEN, **pictures.detector.provenance()}
+        seen = scan(prompts, rules, (people if settings.asks_people else machine).find, **seeds)
+    paths.SCAN_LABELS.mkdir(parents=True, exist_ok=True)
+    if settings.asks_people:
+        build_scan_labels(people.design(seen.waiting), params.label, paths.SCAN_LABELS)
     write_examples(paths.SCANNED, sampler, seen, fresh.start)
     proposed = {"held_out": settings.held_out, "siblings": settings.siblings}
     metrics = scan_metrics(suite, seen, rules, **proposed, class_prompts=params.class_images.prompts)

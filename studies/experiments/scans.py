@@ -108,10 +108,9 @@ def run_row(base: str, number: int, suite: Suite, pictures: ScanPictures, params
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """The runs so far; a study that begins has none."""
-    return (
-        pd.read_csv(path, keep_default_na=False) if path.exists() else pd.DataFrame(columns=["base", "run", "made_by"])
-    )
+    """The runs so far; a study that begins has none, and one that does not say what made them has none of now."""
+    table = pd.read_csv(path, keep_default_na=False) if path.exists() else pd.DataFrame(columns=["base", "run"])
+    return table if "made_by" in table else table.assign(made_by="")
 
 
 def runs_of(path: Path, base: str, maker: str) -> pd.DataFrame:
