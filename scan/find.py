@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from anomend.detectors.table import PROVEN
@@ -32,23 +33,31 @@ def main() -> None:
     sampler = scan_sampler(params, prompts, store=store, code=recorded_fingerprint("sampler"))
     fresh = range(settings.fresh.first_seed, settings.fresh.first_seed + settings.fresh.seeds_per_prompt)
     about: dict[str, object] = {"base": params.base.name, "evidence": settings.evidence, "sampled": sampler.recipe}
-    seeds = {"first_seed": settings.first_seed, "fresh_seeds": fresh}
-    if settings.evidence != "people":
+    decide = partial(scan, prompts, rules, first_seed=settings.first_seed, fresh_seeds=fresh)
+    people = judged_by_people(params.label, sampler, found(params.label.labels)) if settings.asks_people else None
+    if settings.evidence == "people":
+        assert people
+        seen = decide(people.find)
+    else:
         machine = judged_by_detector(params, sampler, paths.FEATURE_STORE)
         name = machine.detector.name
         about |= {"detector": name, "detector_proven": name in PROVEN, **machine.detector.provenance()}
-    if settings.asks_people:
-        people = judged_by_people(params.label, sampler, found(params.label.labels))
-        about |= people.provenance()
-    if settings.evidence == "people+machine":
-        each, focus = settings.images_per_label, (settings.limit + settings.worth) / 2
-        chosen = ChosenPictures(people=people, machine=machine, images_per_label=each, focus=focus, fresh=fresh)
-        seen = scan(prompts, rules, chosen.find, **seeds, weights=chosen.weights)
-    else:
-        seen = scan(prompts, rules, (people if settings.asks_people else machine).find, **seeds)
+        if people:
+            chosen = ChosenPictures(
+                detect=machine.find,
+                said_of=people.said_of,
+                images_per_label=settings.images_per_label,
+                focus=(settings.limit + settings.worth) / 2,
+                fresh=fresh,
+            )
+            seen = decide(chosen.find, weights=chosen.weights)
+            about |= {"images_per_label": settings.images_per_label}
+        else:
+            seen = decide(machine.find)
     paths.SCAN_LABELS.mkdir(parents=True, exist_ok=True)
-    if settings.asks_people:
+    if people:
         build_scan_labels(people.design(seen.waiting), params.label, paths.SCAN_LABELS)
+        about |= people.provenance()
     write_examples(paths.SCANNED, sampler, seen, fresh.start)
     proposed = {"held_out": settings.held_out, "siblings": settings.siblings}
     metrics = scan_metrics(suite, seen, rules, **proposed, class_prompts=params.class_images.prompts)

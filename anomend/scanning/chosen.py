@@ -16,15 +16,13 @@ Only one image of a group has a label, since two of them would be about the same
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from anomend.project.seeding import numpy_generator
-from anomend.scanning.labelled import LabelledPictures
-from anomend.scanning.pictures import ScanPictures, stored
-from anomend.scanning.rounds import Requests
+from anomend.project.seeding import derived_seed
+from anomend.scanning.rounds import Find, Judged, Requests
 
 ALIKE = 0.5
 """Of the chance, what all images of a group have alike: no weight is above 2."""
@@ -32,10 +30,12 @@ ALIKE = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class ChosenPictures:
-    """Makes images of the base, lets the detector see all and people some, and reads what people say of these."""
+    """Images of the base, of which the detector sees all and people some."""
 
-    people: LabelledPictures
-    machine: ScanPictures
+    detect: Find
+    """Makes images, and lets the detector see them."""
+    said_of: Callable[[Sequence[tuple[str, int]]], Judged]
+    """What people say of images."""
     images_per_label: int
     focus: float
     """Where the detector calls more of a group anomalous, people rather see such an image, else another one."""
@@ -44,23 +44,18 @@ class ChosenPictures:
     shown: dict[tuple[str, int], dict[int, float]] = field(default_factory=dict)
     """By prompt and first seed of a round: the images that people are to see, by seed, with their weights."""
 
-    def find(self, requests: Requests) -> dict[tuple[str, int], bool | None]:
+    def find(self, requests: Requests) -> Judged:
         """What people say of the images that they are to see; see `anomend.scanning.rounds.Find`."""
-        detected = self.machine.find(requests)
+        detected = self.detect(requests)
         for prompt, seeds in requests:
-            flags = [detected[prompt, seed] for seed in seeds]
+            flags = [bool(detected[prompt, seed]) for seed in seeds]
             fresh = seeds == self.fresh
             self.shown[prompt, seeds[0]] = dict.fromkeys(seeds, 1.0) if fresh else self._chosen(prompt, seeds, flags)
-        keys = [(prompt, seed) for prompt, seeds in requests for seed in self.shown[prompt, seeds[0]]]
-        return self.people.read({key: stored(self.people.sampler, *key) for key in keys})
+        return self.said_of([(prompt, seed) for prompt, seeds in requests for seed in self.shown[prompt, seeds[0]]])
 
     def weights(self, prompt: str, seeds: range) -> Mapping[int, float]:
         """The images of a round that people are to see, by seed, with their weights."""
         return self.shown[prompt, seeds[0]]
-
-    def provenance(self) -> dict[str, int]:
-        """What metrics/scan.json says of the labels, besides what it says of the detector."""
-        return self.people.provenance() | {"images_per_label": self.images_per_label}
 
     def _chosen(self, prompt: str, seeds: range, detected: Sequence[bool]) -> dict[int, float]:
         size = self.images_per_label
@@ -68,7 +63,7 @@ class ChosenPictures:
         for place in range(0, len(seeds), size):
             group = seeds[place : place + size]
             chances = chances_of(detected[place : place + size], self.focus)
-            draw = numpy_generator("scan", prompt, group[0]).random()
+            draw = derived_seed("scan", prompt, group[0]) / 2**63
             number = min(int(np.searchsorted(np.cumsum(chances), draw, side="right")), size - 1)
             chosen[group[number]] = 1 / (size * chances[number])
         return chosen

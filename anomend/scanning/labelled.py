@@ -55,13 +55,14 @@ class LabelledPictures:
 
     def find(self, requests: Requests) -> dict[tuple[str, int], bool | None]:
         """What people say of each image; see `anomend.scanning.rounds.Find`."""
-        paths = self.sampler.images(requests, min(seeds[0] for _, seeds in requests))
-        return self.read({(prompt, seed): paths[prompt, seed] for prompt, seeds in requests for seed in seeds})
+        self.sampler.images(requests, min(seeds[0] for _, seeds in requests))
+        return self.said_of([(prompt, seed) for prompt, seeds in requests for seed in seeds])
 
-    def read(self, images: Mapping[tuple[str, int], Path]) -> dict[tuple[str, int], bool | None]:
-        """What people say of images, by prompt and seed; the others are noted as `unlabelled`."""
+    def said_of(self, images: Sequence[tuple[str, int]]) -> dict[tuple[str, int], bool | None]:
+        """What people say of images that were made, by prompt and seed; the others are noted as `unlabelled`."""
         found: dict[tuple[str, int], bool | None] = {}
-        for key, path in images.items():
+        for key in images:
+            path = stored(self.sampler, *key)
             enough, wrong = judgement(self.answers.get(checksum(path), ()), self.raters)
             if enough:
                 found[key] = wrong

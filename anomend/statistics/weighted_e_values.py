@@ -39,8 +39,8 @@ def log_e_mean(values: Sequence[float], limit: float) -> float:
     """
     if limit <= 0 or min(values, default=0.0) < 0:
         raise ValueError(f"an e-value of a mean needs a limit above 0 and values of 0 or more, got {limit}")
-    gains = np.asarray(values, dtype=np.float64)[:, None] / limit - 1
-    logs = np.log1p(SHARES * gains).sum(axis=0)
+    different, counts = np.unique(np.asarray(values, dtype=np.float64), return_counts=True)
+    logs = counts @ np.log1p(SHARES * (different[:, None] / limit - 1))
     return float(np.logaddexp.reduce(logs)) - math.log(len(SHARES))
 
 

@@ -41,7 +41,10 @@ def test_four_commands_lead_from_a_scan_to_a_confirmed_correction(tmp_path: Path
             proposed = read_yaml(project / "profiles/scanned.yaml")["prompts"]
             assert set(proposed["target"]) == {"lying on the grass", "lying on the street"}
         if line.startswith("python"):
-            assert "verdict: corrected\n" in said and read_metrics(project / "metrics/verdict.json")["verdict"] == "corrected"
+            assert (
+                "verdict: corrected\n" in said
+                and read_metrics(project / "metrics/verdict.json")["verdict"] == "corrected"
+            )
     verdict = json.loads((project / "confirmations/001/verdict.json").read_text())
     assert (verdict["verdict"], verdict["exploratory"], verdict["confirmation"]) == ("corrected", False, 1)
     record = json.loads((project / "confirmations/001.json").read_text())

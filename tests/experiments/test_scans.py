@@ -39,10 +39,10 @@ def test_runs_have_seeds_of_their_own_and_a_stopped_study_goes_on(
 
     monkeypatch.setattr(scans, "load_params", lambda: params)
     monkeypatch.setattr(scans, "scan_pictures", pictures)
+    weights: dict[str | None, str] = {None: "one", "models/mini_null": "two"}
     # Each base has its model_index.json, whether or not the null base was made.
     monkeypatch.setattr(scans, "base_source", lambda name, folder: str(ROOT / "models/mini"))
     monkeypatch.setattr(scans, "made_by", lambda of_base: weights[of_base.base.local_folder])
-    weights = {None: "one", "models/mini_null": "two"}
     table = tmp_path / "scans.csv"
     seeds: list[set[int]] = []
     for runs in ("1", "3", "3"):
