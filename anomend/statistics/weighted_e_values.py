@@ -24,7 +24,7 @@ import numpy as np
 
 SHARES = (np.arange(200) + 0.5) / 200
 """The bets. A mean over these 200 is an e-value like that over all."""
-_HALVINGS = 50
+_HALVINGS = 30
 
 
 def log_e_mean(values: Sequence[float], limit: float) -> float:

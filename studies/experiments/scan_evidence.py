@@ -26,7 +26,7 @@ from anomend.scanning.rounds import Requests, Scanned, scan
 from anomend.scanning.rules import Rules
 
 TABLE = Path("studies/experiments/scan_evidence.csv")
-RUNS = 200
+RUNS = 100
 FRESH = range(1_000_000_000, 1_000_000_024)
 SEEDS_PER_RUN = 1000
 WORLDS: dict[str, list[float]] = {

@@ -106,17 +106,17 @@ def test_people_are_asked_for_the_chosen_images_alone_and_for_all_fresh_ones() -
 
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.name)
 def test_a_prompt_at_the_limit_is_called_wrong_in_at_most_5_percent_whatever_the_detector_is(machine: Machine) -> None:
-    """One prompt alone, so that no other one's share of the error is left over, and fine as good as never. 200 runs."""
+    """One prompt alone, so that no other one's share of the error is left over, and fine as good as never. 120 runs."""
     rules = replace(rules_of(machine), worth=0.21)
-    found = sum(bool(simulated_scan({"a": 0.2}, machine, run, rules).found) for run in range(200))
-    assert found <= 10
+    found = sum(bool(simulated_scan({"a": 0.2}, machine, run, rules).found) for run in range(120))
+    assert found <= 6
 
 
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.name)
 def test_a_prompt_at_worth_is_called_fine_in_at_most_5_percent_whatever_the_detector_is(machine: Machine) -> None:
     rules = replace(rules_of(machine), limit=0.39)
-    fine = sum(simulated_scan({"a": 0.4}, machine, run, rules).statuses["a"] == "fine" for run in range(200))
-    assert fine <= 10
+    fine = sum(simulated_scan({"a": 0.4}, machine, run, rules).statuses["a"] == "fine" for run in range(120))
+    assert fine <= 6
 
 
 @pytest.mark.parametrize("machine", [None, *MACHINES], ids=lambda machine: machine.name if machine else "people")
@@ -128,7 +128,7 @@ def test_reported_rates_cover_the_truth_after_selection(machine: Machine | None)
         seen = simulated_scan(rates, machine, run, rules_of(machine), unclear=0.0 if machine else 0.1)
         for prompt, row in reported_rates(seen, 0.95).items():
             hits[row.fresh].append(bool(row.ci_low <= rates[prompt] <= row.ci_high))
-    assert min(len(of) for of in hits.values()) > 80
+    assert min(len(of) for of in hits.values()) >= 60
     assert all(np.mean(of) >= 0.94 for of in hits.values())
 
 
