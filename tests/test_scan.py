@@ -115,7 +115,7 @@ def test_people_are_asked_for_labels_and_the_next_scan_decides_with_them(project
 
 def test_with_a_detector_people_see_one_image_of_two_and_what_they_said_before_counts(project: Path) -> None:
     before = len(blocks(project))
-    set_params(project, {"scan": {"evidence": "people+machine"}})
+    set_params(project, {"scan": {"evidence": "people+machine", "images_per_label": 2}})
     scan = scanned(project)
     # The images are there, and people have labelled all of them.
     assert len(blocks(project)) == before and scan["provenance"]["pictures_to_label"] == 0
@@ -133,7 +133,7 @@ def test_with_a_detector_people_see_one_image_of_two_and_what_they_said_before_c
         assert rows[prompt]["status"] == "open" and rows[prompt]["explored"] == {"k": 0, "n": 8, "unseen": 8}
     assert (scan["images"], scan["images_unseen"]) == (8 + 2 * 16 + 4, 4 + 2 * 8)
     assert "helps to choose the one in 2 that people see" in unescape((project / "report/scan.html").read_text())
-    set_params(project, {"scan": {"evidence": None}})
+    set_params(project, {"scan": {"evidence": None, "images_per_label": None}})
 
 
 def scanned(project: Path) -> dict[str, Any]:

@@ -32,7 +32,7 @@ class ScanParams(Section):
         "people, who label some of the images, which the detector helps to choose.",
     )
     images_per_label: int = Field(
-        default=2,
+        default=8,
         ge=2,
         le=100,
         description="Where scan.evidence is people+machine: of so many images of a round people see one, and the "

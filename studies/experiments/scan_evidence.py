@@ -2,7 +2,7 @@
 
 Prompts have known rates, the detector known errors, and people are right. Every run goes through the project's own
 scan. People alone see four images of a prompt in a round and 64 at most; with a detector they see as many, each of them
-one of 2 or 8 that were made. `labels` is the mean number of images that people see, fresh ones included. Rows are
+one of 8 that were made. `labels` is the mean number of images that people see, fresh ones included. Rows are
 written one by one, so a study that was stopped goes on where it was; delete the table to make it anew.
 """
 
@@ -51,7 +51,6 @@ PERFECT, BLIND = Machine("perfect", 1, 1), Machine("blind", 0, 1)
 MACHINES = (
     None,
     PERFECT,
-    Machine("perfect, 2 images per label", 1, 1, 2),
     Machine("sensitivity .9, specificity .95", 0.9, 0.95),
     Machine("sensitivity .6, specificity .7", 0.6, 0.7),
     BLIND,
