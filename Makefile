@@ -19,7 +19,7 @@ LEVEL ?=
 BASE ?= $(shell git rev-parse --verify --quiet origin/main > /dev/null && echo origin/main || echo main)
 IMAGES ?= .
 
-.PHONY: checker compare-runs confirm clean-samples plan lock lock-check test-docs audit check-cache photograph-models pr-report pr-reproduce report-picture faults repro test test-fast lint format setup paper-images replication pretraining adopt-base null-base rehearsal gpu-check seeds sabotage export-data methods calibration operating-characteristics people-study scan scans survey label docs clean
+.PHONY: checker compare-runs confirm clean-samples plan lock lock-check test-docs audit check-cache photograph-models pr-report pr-reproduce report-picture faults repro test test-fast lint format setup paper-images replication pretraining adopt-base null-base rehearsal gpu-check seeds sabotage export-data methods calibration operating-characteristics people-study scan scan-evidence scans survey label docs clean
 
 repro: $(VENV)/ready
 	@python -m commands.repair_lock
@@ -197,6 +197,11 @@ people-study: $(VENV)/ready
 scans: $(VENV)/ready
 	dvc repro --quiet resolve
 	OMP_NUM_THREADS=1 python -m studies.experiments.scans
+
+# What a scan costs where people judge, alone or with detectors of known errors, and how often it errs: some minutes on one
+# core, without an image; resumed if stopped.
+scan-evidence: $(VENV)/ready
+	OMP_NUM_THREADS=1 python -m studies.experiments.scan_evidence
 
 # How often the checker of drawn people errs, on 18,000 people of known anatomy: some minutes on one core.
 checker: $(VENV)/ready

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from anomend.detectors.table import PROVEN
@@ -13,6 +14,7 @@ from anomend.project.dependencies import recorded_fingerprint
 from anomend.project.metric_files import write_metrics
 from anomend.project.run import run_stage
 from anomend.project.shared_folders import shared_folder
+from anomend.scanning.chosen import ChosenPictures
 from anomend.scanning.labelled import judged_by_people
 from anomend.scanning.metrics import scan_metrics
 from anomend.scanning.pictures import judged_by_detector, scan_sampler, write_examples
@@ -31,17 +33,31 @@ def main() -> None:
     sampler = scan_sampler(params, prompts, store=store, code=recorded_fingerprint("sampler"))
     fresh = range(settings.fresh.first_seed, settings.fresh.first_seed + settings.fresh.seeds_per_prompt)
     about: dict[str, object] = {"base": params.base.name, "evidence": settings.evidence, "sampled": sampler.recipe}
+    decide = partial(scan, prompts, rules, first_seed=settings.first_seed, fresh_seeds=fresh)
+    people = judged_by_people(params.label, sampler, found(params.label.labels)) if settings.asks_people else None
     if settings.evidence == "people":
-        people = judged_by_people(params.label, sampler, found(params.label.labels))
-        seen = scan(prompts, rules, people.find, first_seed=settings.first_seed, fresh_seeds=fresh)
+        assert people
+        seen = decide(people.find)
+    else:
+        machine = judged_by_detector(params, sampler, paths.FEATURE_STORE)
+        name = machine.detector.name
+        about |= {"detector": name, "detector_proven": name in PROVEN, **machine.detector.provenance()}
+        if people:
+            chosen = ChosenPictures(
+                detect=machine.find,
+                said_of=people.said_of,
+                images_per_label=settings.images_per_label,
+                focus=(settings.limit + settings.worth) / 2,
+                fresh=fresh,
+            )
+            seen = decide(chosen.find, weights=chosen.weights)
+            about |= {"images_per_label": settings.images_per_label}
+        else:
+            seen = decide(machine.find)
+    paths.SCAN_LABELS.mkdir(parents=True, exist_ok=True)
+    if people:
         build_scan_labels(people.design(seen.waiting), params.label, paths.SCAN_LABELS)
         about |= people.provenance()
-    else:
-        pictures = judged_by_detector(params, sampler, paths.FEATURE_STORE)
-        seen = scan(prompts, rules, pictures.find, first_seed=settings.first_seed, fresh_seeds=fresh)
-        paths.SCAN_LABELS.mkdir(parents=True, exist_ok=True)
-        name = pictures.detector.name
-        about |= {"detector": name, "detector_proven": name in PROVEN, **pictures.detector.provenance()}
     write_examples(paths.SCANNED, sampler, seen, fresh.start)
     proposed = {"held_out": settings.held_out, "siblings": settings.siblings}
     metrics = scan_metrics(suite, seen, rules, **proposed, class_prompts=params.class_images.prompts)

@@ -124,6 +124,29 @@ def test_people_are_asked_for_labels_and_the_next_scan_decides_with_them(project
     set_params(project, {"scan": {"evidence": None}})
 
 
+def test_with_a_detector_people_see_one_image_of_two_and_what_they_said_before_counts(project: Path) -> None:
+    before = len(blocks(project))
+    set_params(project, {"scan": {"evidence": "people+machine", "images_per_label": 2}})
+    scan = scanned(project)
+    # The images are there, and people have labelled all of them.
+    assert len(blocks(project)) == before and scan["provenance"]["pictures_to_label"] == 0
+    assert {name: scan["provenance"][name] for name in ("evidence", "detector", "images_per_label")} == {
+        "evidence": "people+machine",
+        "detector": "drawn_people",
+        "images_per_label": 2,
+    }
+    rows = {row["prompt"]: row for row in scan["prompts"]}
+    # Four labels of "lying" are enough. The detector calls all images wrong, so that all chances are alike.
+    assert rows["lying on the grass"]["explored"] == {"k": 4, "n": 4, "unseen": 4}
+    assert rows["lying on the grass"]["status"] == "wrong" and rows["lying on the grass"]["n"] == 4
+    # Eight that are right do not show less than 40%, whatever the detector finds.
+    for prompt in ("sitting on the snow", "standing on the snow"):
+        assert rows[prompt]["status"] == "open" and rows[prompt]["explored"] == {"k": 0, "n": 8, "unseen": 8}
+    assert (scan["images"], scan["images_unseen"]) == (8 + 2 * 16 + 4, 4 + 2 * 8)
+    assert "helps to choose the one in 2 that people see" in unescape((project / "report/scan.html").read_text())
+    set_params(project, {"scan": {"evidence": None, "images_per_label": None}})
+
+
 def scanned(project: Path) -> dict[str, Any]:
     run_scan(project)
     return read_metrics(project / "metrics/scan.json")
@@ -134,7 +157,14 @@ def scanned(project: Path) -> dict[str, Any]:
     [
         ({"scan": {"suite": "data/none.csv"}}, "scan.suite names data/none.csv, which is not a file"),
         ({"scan": {"suite": "data/own_suite.csv", "worth": 0.1}}, "scan.worth = 0.1 must be above scan.limit"),
-        ({"scan": {"worth": None}, "scan.fresh": {"first_seed": 400_005}}, "reaches into the seeds of scan.first_seed"),
+        (
+            {"scan": {"worth": None, "evidence": "people+machine", "images_per_label": 4}},
+            "scan.seeds_per_round = 8 must be 16 or more, and a multiple of 8",
+        ),
+        (
+            {"scan": {"evidence": None, "images_per_label": None}, "scan.fresh": {"first_seed": 400_005}},
+            "reaches into the seeds of scan.first_seed",
+        ),
     ],
 )
 def test_a_scan_that_cannot_be_is_refused_in_one_sentence(

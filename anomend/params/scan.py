@@ -25,10 +25,18 @@ class ScanParams(Section):
         description="The prompts: a grammar (.yaml), whose combinations are all scanned, or a list (.csv) with a "
         "column `prompt` and one column per factor, such as pose and place."
     )
-    evidence: Literal["detector", "people"] = Field(
+    evidence: Literal["detector", "people", "people+machine"] = Field(
         default="detector",
-        description="What tells anomalous images from right ones: `measure.detector`, or people, who label what a scan "
-        "asks for (docs/scan.md); `label` says how many of them and whose labels count.",
+        description="What tells anomalous images from right ones: `measure.detector`; people, who label what a scan "
+        "asks for (docs/scan.md), where `label` says how many of them and whose labels count; or people+machine: "
+        "people, who label some of the images, which the detector helps to choose.",
+    )
+    images_per_label: int = Field(
+        default=8,
+        ge=2,
+        le=100,
+        description="Where scan.evidence is people+machine: of so many images of a round people see one, and the "
+        "detector all.",
     )
     limit: Rate = Field(gt=0, lt=1, description="A prompt is wrong if its anomaly rate is shown to be above this.")
     worth: Rate = Field(
@@ -53,6 +61,11 @@ class ScanParams(Section):
     )
     fresh: FreshParams
 
+    @property
+    def asks_people(self) -> bool:
+        """Whether people label images."""
+        return self.evidence != "detector"
+
     @model_validator(mode="after")
     def _apart(self) -> ScanParams:
         if self.worth <= self.limit:
@@ -65,11 +78,17 @@ class ScanParams(Section):
                 f"scan.most_seeds = {self.most_seeds} must be a multiple of scan.seeds_per_round = "
                 f"{self.seeds_per_round}: rounds are whole"
             )
-        counts = {"seeds_per_round": self.seeds_per_round, "fresh.seeds_per_prompt": self.fresh.seeds_per_prompt}
-        for name, count in counts.items():
-            if self.evidence == "people" and (count % 2 or count < LEAST_LABELLED):
+        if self.evidence == "detector":
+            return self
+        group = self.images_per_label if self.evidence == "people+machine" else 1
+        for name, count, each in (
+            ("seeds_per_round", self.seeds_per_round, group),
+            ("fresh.seeds_per_prompt", self.fresh.seeds_per_prompt, 1),
+        ):
+            if count % (2 * each) or count < LEAST_LABELLED * each:
                 raise ValueError(
-                    f"scan.{name} = {count} must be even, and {LEAST_LABELLED} or more, where scan.evidence is people: "
-                    "a rater sees pictures in pairs"
+                    f"scan.{name} = {count} must be {LEAST_LABELLED * each} or more, and a multiple of {2 * each}, "
+                    f"where scan.evidence is {self.evidence}: a rater sees pictures in pairs"
+                    + (f", one of scan.images_per_label = {each}" if each > 1 else "")
                 )
         return self

@@ -76,7 +76,7 @@ def named_inputs(params: Params) -> dict[str, str | None]:
         "label.labels": params.label.labels,
         "label.gold": params.label.gold,
         "scan.suite": params.scan.suite,
-        SCAN_LABELS: params.label.labels if params.scan.evidence == "people" else None,
+        SCAN_LABELS: params.label.labels if params.scan.asks_people else None,
         "train.labelled.pictures": params.train.labelled.pictures if labelled else None,
         "train.labelled.labels": params.train.labelled.labels if labelled else None,
         # Not a file of the hub, which is pinned by its commit.
@@ -102,7 +102,7 @@ def input_digests(root: Path, params: Params) -> dict[str, Any]:
             digest = folder_digest(path, known, endings=COUNTED.get(parameter), label=parameter) if here else None
             digests[parameter] = f"{_head(named)}{digest[:32]}" if digest else recorded.get(parameter)
     known.keep()
-    labelling = split(params)[0]["label"] if params.scan.evidence == "people" else None
+    labelling = split(params)[0]["label"] if params.scan.asks_people else None
     return _nested(digests | {SAMPLING: _sampling(params), SCAN_LABELLING: labelling})
 
 

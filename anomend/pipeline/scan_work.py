@@ -30,16 +30,7 @@ def scan_work(params: Params, prompts: int, *, worst: bool = False) -> Work:
         prompts: of the suite.
         worst: the most that it can be, instead of what is expected.
     """
-    rules = Rules.of(params.scan)
-    block = block_size(rules.seeds_per_round, params.sample.batch_size)
-    # A round has whole blocks, fresh images may need one more.
-    fresh = ceil(params.scan.fresh.seeds_per_prompt / block) * block
-    if worst:
-        images = prompts * (ceil(rules.most_seeds / rules.seeds_per_round) * rules.seeds_per_round + fresh)
-    else:
-        wrong = WRONG_SHARE * prompts
-        of_wrong, of_right = (chances(rules, prompts, rate)["images"] for rate in (WRONG_RATE, RIGHT_RATE))
-        images = round(wrong * (of_wrong + fresh) + (prompts - wrong) * of_right)
+    images = round(sum(_images(params, prompts, worst=worst)))
     return Work(
         stage=STAGE,
         images=images,
@@ -64,8 +55,26 @@ def scan_bill(params: Params, prompts: int, *, records: list[Record], published:
 
 def scan_labels(params: Params, prompts: int) -> list[str]:
     """What people have to label for a scan, in words; nothing where the detector judges it."""
-    if params.scan.evidence != "people":
+    if not params.scan.asks_people:
         return []
-    raters = params.label.raters_per_picture
-    expected, most = (scan_work(params, prompts, worst=worst).images * raters for worst in (False, True))
-    return [f"people label them, {raters} raters per picture: {expected:,} to {most:,} labels, in rounds"]
+    raters, group = params.label.raters_per_picture, Rules.of(params.scan).images_per_label
+    expected, most = (
+        round(explored / group + fresh) * raters
+        for explored, fresh in (_images(params, prompts, worst=worst) for worst in (False, True))
+    )
+    which = "them" if group == 1 else f"one of {group}, and all fresh ones"
+    return [f"people label {which}, {raters} raters per picture: {expected:,} to {most:,} labels, in rounds"]
+
+
+def _images(params: Params, prompts: int, *, worst: bool) -> tuple[float, float]:
+    """Images by which the scan decides, and fresh ones."""
+    rules = Rules.of(params.scan)
+    block = block_size(rules.seeds_per_round, params.sample.batch_size)
+    # A round has whole blocks, fresh images may need one more.
+    fresh = ceil(params.scan.fresh.seeds_per_prompt / block) * block
+    if worst:
+        return prompts * ceil(rules.most_seeds / rules.seeds_per_round) * rules.seeds_per_round, prompts * fresh
+    wrong = WRONG_SHARE * prompts
+    alone = [chances(rules.of_labels, prompts, rate)["images"] for rate in (WRONG_RATE, RIGHT_RATE)]
+    of_wrong, of_right = (images * rules.images_per_label for images in alone)
+    return wrong * of_wrong + (prompts - wrong) * of_right, wrong * fresh

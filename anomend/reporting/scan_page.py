@@ -222,11 +222,12 @@ def _verdict(picture: Mapping[Any, Any]) -> str:
 
 
 def _cost_table(scan: Row) -> Table:
-    rules = scan["rules"]
+    rules, unseen = scan["rules"], scan.get("images_unseen")
     rows = (
         ("images by which the scan decided", number_text(scan["images_explored"], "count")),
         ("fresh images of what it found", number_text(scan["images_fresh"], "count")),
         ("all", number_text(scan["images"], "count")),
+        *([("of these not shown to people", number_text(unseen, "count"))] if unseen else []),
         ("a design without rounds", number_text(scan["images_fixed_design"], "count")),
     )
     note = (
@@ -234,6 +235,8 @@ def _cost_table(scan: Row) -> Table:
         f"as rarely, and finds a lone prompt with a rate of {rules['worth']:.0%} as often "
         f"({scan['power_at_worth']:.1%}). Both are computed, not simulated."
     )
+    if unseen:
+        note += " It is one of people alone: compare it with the images that people see."
     return Table(("what", "images"), rows, note)
 
 
@@ -262,11 +265,17 @@ def _waiting(scan: Row) -> list[str]:
 
 
 def _caution(provenance: Row) -> str | None:
-    if provenance["evidence"] == "people":
+    if provenance["evidence"] != "detector":
+        helps = (
+            f" The detector {provenance['detector']} sees all images, and helps to choose the one in "
+            f"{provenance['images_per_label']} that people see: its errors are not in the rates."
+            if provenance["evidence"] == "people+machine"
+            else ""
+        )
         return (
-            f"People decide, {provenance['raters_per_picture']} per picture. A picture on which they differ, or of "
-            "which one is not sure, counts as right where a prompt is to be shown wrong, and as wrong where it is to "
-            "be shown fine. What all of them overlook is not in these rates."
+            f"People decide, {provenance['raters_per_picture']} per picture.{helps} A picture on which they differ, or "
+            "of which one is not sure, counts as right where a prompt is to be shown wrong, and as wrong where it is "
+            "to be shown fine. What all of them overlook is not in these rates."
         )
     if provenance["detector_proven"]:
         return None

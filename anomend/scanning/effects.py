@@ -64,7 +64,7 @@ def factor_effects(suite: Suite, tallies: Mapping[str, Tally]) -> Effects:
         return Effects(levels=(), explained=dict.fromkeys(suite.factors, 0.0), together=None)
     used = np.array([[prompt.levels[factor] == level for factor, level in columns] for prompt in prompts])
     seen = [tallies[prompt.prompt] for prompt in prompts]
-    k = np.array([tally.k + tally.unclear / 2 for tally in seen], dtype=np.float64)
+    k = np.array([tally.n * (tally.rate or 0.0) for tally in seen], dtype=np.float64)
     n = np.array([tally.n for tally in seen], dtype=np.float64)
     weights, covariance = fit(used, k, n)
     own = np.ones(len(columns), dtype=bool)

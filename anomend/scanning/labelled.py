@@ -55,26 +55,31 @@ class LabelledPictures:
 
     def find(self, requests: Requests) -> dict[tuple[str, int], bool | None]:
         """What people say of each image; see `anomend.scanning.rounds.Find`."""
-        paths = self.sampler.images(requests, min(seeds[0] for _, seeds in requests))
+        self.sampler.images(requests, min(seeds[0] for _, seeds in requests))
+        return self.said_of([(prompt, seed) for prompt, seeds in requests for seed in seeds])
+
+    def said_of(self, images: Sequence[tuple[str, int]]) -> dict[tuple[str, int], bool | None]:
+        """What people say of images that were made, by prompt and seed; the others are noted as `unlabelled`."""
         found: dict[tuple[str, int], bool | None] = {}
-        for key in ((prompt, seed) for prompt, seeds in requests for seed in seeds):
-            enough, wrong = judgement(self.answers.get(checksum(paths[key]), ()), self.raters)
+        for key in images:
+            path = stored(self.sampler, *key)
+            enough, wrong = judgement(self.answers.get(checksum(path), ()), self.raters)
             if enough:
                 found[key] = wrong
             else:
-                self.unlabelled[key] = paths[key]
+                self.unlabelled[key] = path
         return found
 
     def provenance(self) -> dict[str, int]:
         """What metrics/scan.json says of the labels: how many raters see each picture, and pictures without enough."""
         return {"raters_per_picture": self.raters, "pictures_to_label": len(self.unlabelled)}
 
-    def design(self, waiting: Mapping[str, range]) -> pd.DataFrame:
+    def design(self, waiting: Mapping[str, Sequence[int]]) -> pd.DataFrame:
         """What people are to label next, two pictures of a prompt as a pair.
 
         Args:
-            waiting: prompts and the seeds of their round. Of a pair both pictures are listed, also where one has labels
-                enough: a rater sees both or none.
+            waiting: prompts and the seeds that people are to see of their round. Of a pair both pictures are listed,
+                also where one has labels enough: a rater sees both or none.
 
         Returns:
             The columns of a design (`DESIGN_COLUMNS`).

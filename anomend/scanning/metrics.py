@@ -21,6 +21,9 @@ def scan_metrics(
 ) -> dict[str, Any]:
     """The content of metrics/scan.json without provenance. `dvc metrics diff` leaves its lists out.
 
+    Where people see a part of the images, the design without rounds is that of people alone, so that its images are
+    compared with those that people see; `images_unseen` are the others.
+
     Args:
         suite: what was scanned.
         seen: the scan.
@@ -31,10 +34,15 @@ def scan_metrics(
     """
     count = len(suite.prompts)
     rates = reported_rates(seen, 1 - rules.error)
-    power = chances(rules, count, rules.worth)["wrong"]
+    power = chances(rules.of_labels, count, rules.worth)["wrong"]
     fixed = fixed_images(rules, count, power)
-    waiting = sum(len(seeds) for seeds in seen.waiting.values())
+    # Of fresh images people see all.
+    waiting = sum(
+        len(seeds) * (1 if prompt in seen.found else rules.images_per_label) for prompt, seeds in seen.waiting.items()
+    )
     images = seen.explored_images + seen.fresh_images + waiting
+    unseen = images - sum(tally.n for tally in [*seen.tallies.values(), *seen.fresh.values()])
+    unseen -= sum(len(seeds) for seeds in seen.waiting.values())
     effects = factor_effects(suite, seen.tallies)
     levels = {prompt.prompt: dict(prompt.levels) for prompt in suite.prompts}
     statuses = list(seen.statuses.values())
@@ -48,8 +56,9 @@ def scan_metrics(
         "images_explored": seen.explored_images,
         "images_fresh": seen.fresh_images,
         "images_waiting": waiting,
+        **({"images_unseen": unseen} if rules.images_per_label > 1 else {}),
         "images_fixed_design": fixed,
-        "share_of_fixed_design": images / fixed,
+        "share_of_fixed_design": (images - unseen) / fixed,
         "rounds": seen.rounds,
         "power_at_worth": power,
         "rules": asdict(rules),
@@ -92,8 +101,8 @@ def _proposal_metrics(proposal: Proposal | None, class_prompts: Sequence[str]) -
 
 
 def _counts(tally: Tally) -> dict[str, int]:
-    counts = asdict(tally)
-    return counts if tally.unclear else {name: counts[name] for name in ("k", "n")}
+    counts = {"k": tally.k, "n": tally.n}
+    return counts | {name: count for name, count in (("unclear", tally.unclear), ("unseen", tally.unseen)) if count}
 
 
 def _finite(value: float) -> float:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from anomend.scanning.rounds import Scanned
+from anomend.scanning.rules import Tally
 from anomend.statistics.confidence_sequences import exact_interval, sequence_interval
+from anomend.statistics.weighted_e_values import least_mean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +42,9 @@ def reported_rates(seen: Scanned, level: float) -> dict[str, ReportedRate]:
     """
     rates = {}
     for prompt, tally in seen.tallies.items():
+        if tally.weighted and prompt not in seen.fresh:
+            rates[prompt] = _weighted(tally, 1 - (1 - level) / (len(seen.tallies) if prompt in seen.found else 1))
+            continue
         fresh = seen.fresh.get(prompt)
         if fresh:
             confidence, interval = 1 - (1 - level) / len(seen.found), exact_interval
@@ -48,7 +53,7 @@ def reported_rates(seen: Scanned, level: float) -> dict[str, ReportedRate]:
             confidence, interval = 1 - (1 - level) / among, sequence_interval
         shown = fresh or tally
         rates[prompt] = ReportedRate(
-            value=(shown.k + shown.unclear / 2) / shown.n if shown.n else None,
+            value=shown.rate,
             k=shown.k,
             n=shown.n,
             ci_low=interval(shown.k, shown.n, confidence)[0],
@@ -56,6 +61,19 @@ def reported_rates(seen: Scanned, level: float) -> dict[str, ReportedRate]:
             fresh=bool(fresh),
         )
     return rates
+
+
+def _weighted(tally: Tally, confidence: float) -> ReportedRate:
+    """By the labels of images that people saw in part; either end misses the truth in half of 1 - `confidence`."""
+    error = (1 - confidence) / 2
+    return ReportedRate(
+        value=tally.rate,
+        k=tally.k,
+        n=tally.n,
+        ci_low=least_mean(tally.of(True), error),
+        ci_high=1 - least_mean(tally.of(False), error),
+        fresh=False,
+    )
 
 
 def ranked(seen: Scanned, rates: dict[str, ReportedRate]) -> list[str]:

@@ -13,7 +13,9 @@ Judged = Mapping[tuple[str, int], bool | None]
 """By prompt and seed, whether an image is anomalous; None where people differ."""
 Find = Callable[[Requests], Judged]
 """Makes images, and says of each (prompt, seed) whether it is anomalous. Images that people have yet to label are left
-out."""
+out, and those that they are not to see."""
+Weights = Callable[[str, range], Mapping[int, float]]
+"""Of the images of a prompt's round: those that are judged, by seed, each with the weight of what is said of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +30,9 @@ class Scanned:
     anomalous: dict[tuple[str, int], bool | None]
     """Each image of both kinds that was judged, by prompt and seed."""
     rounds: int
-    waiting: dict[str, range] = field(default_factory=dict)
-    """Prompts with images that people have yet to label, and the seeds of these images' round."""
+    waiting: dict[str, Sequence[int]] = field(default_factory=dict)
+    """Prompts with images that people have yet to label, and the seeds that people are to see of these images' round.
+    """
 
     @property
     def found(self) -> list[str]:
@@ -39,15 +42,28 @@ class Scanned:
     @property
     def explored_images(self) -> int:
         """Images by which it decided."""
-        return sum(tally.n for tally in self.tallies.values())
+        return sum(tally.images for tally in self.tallies.values())
 
     @property
     def fresh_images(self) -> int:
         """Images by which the rates of what was found are reported."""
-        return sum(tally.n for tally in self.fresh.values())
+        return sum(tally.images for tally in self.fresh.values())
 
 
-def scan(prompts: Sequence[str], rules: Rules, find: Find, *, first_seed: int, fresh_seeds: range) -> Scanned:
+def all_alike(prompt: str, seeds: range) -> Mapping[int, float]:
+    """Every image is judged, and counts as one."""
+    return dict.fromkeys(seeds, 1.0)
+
+
+def scan(
+    prompts: Sequence[str],
+    rules: Rules,
+    find: Find,
+    *,
+    first_seed: int,
+    fresh_seeds: range,
+    weights: Weights = all_alike,
+) -> Scanned:
     """Sample prompts in rounds until each is settled or has `rules.most_seeds` images.
 
     A round of a prompt counts once all its images are judged: whoever labels the easy ones first must not decide.
@@ -57,7 +73,8 @@ def scan(prompts: Sequence[str], rules: Rules, find: Find, *, first_seed: int, f
         rules: when a prompt is settled.
         find: makes and judges images.
         first_seed: of each prompt's images by which the scan decides.
-        fresh_seeds: of the images of what was found; apart from the others.
+        fresh_seeds: of the images of what was found, all of which are judged; apart from the others.
+        weights: of a round that `find` has made, which images are judged, and with which weights.
 
     Raises:
         ValueError: the two ranges of seeds meet.
@@ -67,20 +84,21 @@ def scan(prompts: Sequence[str], rules: Rules, find: Find, *, first_seed: int, f
     tallies = dict.fromkeys(prompts, Tally())
     statuses: dict[str, Status] = dict.fromkeys(prompts, "open")
     anomalous: dict[tuple[str, int], bool | None] = {}
-    waiting: dict[str, range] = {}
+    waiting: dict[str, Sequence[int]] = {}
     rounds = 0
     while still := [
         prompt
         for prompt in prompts
-        if statuses[prompt] == "open" and tallies[prompt].n < rules.most_seeds and prompt not in waiting
+        if statuses[prompt] == "open" and tallies[prompt].images < rules.most_seeds and prompt not in waiting
     ]:
         first = first_seed + rounds * rules.seeds_per_round
         seeds = range(first, first + rules.seeds_per_round)
         seen = find([(prompt, seeds) for prompt in still])
         anomalous |= seen
-        judged = [prompt for prompt in still if _complete(seen, prompt, seeds)]
-        waiting |= {prompt: seeds for prompt in still if prompt not in judged}
-        tallies |= {prompt: tallies[prompt] + _tally(seen, prompt, seeds) for prompt in judged}
+        shown = {prompt: weights(prompt, seeds) for prompt in still}
+        judged = [prompt for prompt in still if _complete(seen, prompt, shown[prompt])]
+        waiting |= {prompt: list(shown[prompt]) for prompt in still if prompt not in judged}
+        tallies |= {prompt: tallies[prompt] + _tally(seen, prompt, shown[prompt], len(seeds)) for prompt in judged}
         statuses = rules.settle(tallies)
         rounds += 1
     found = [prompt for prompt in prompts if statuses[prompt] == "wrong"]
@@ -91,7 +109,7 @@ def scan(prompts: Sequence[str], rules: Rules, find: Find, *, first_seed: int, f
     return Scanned(
         tallies=tallies,
         statuses=statuses,
-        fresh={prompt: _tally(again, prompt, fresh_seeds) for prompt in fresh},
+        fresh={prompt: _tally(again, prompt, all_alike(prompt, fresh_seeds), len(fresh_seeds)) for prompt in fresh},
         anomalous=anomalous | dict(again),
         rounds=rounds,
         waiting=waiting | {prompt: fresh_seeds for prompt in found if prompt not in fresh},
@@ -102,6 +120,8 @@ def _complete(seen: Judged, prompt: str, seeds: Iterable[int]) -> bool:
     return all((prompt, seed) in seen for seed in seeds)
 
 
-def _tally(seen: Judged, prompt: str, seeds: Sequence[int]) -> Tally:
-    flags = [seen[prompt, seed] for seed in seeds]
-    return Tally(flags.count(True), len(flags), flags.count(None))
+def _tally(seen: Judged, prompt: str, shown: Mapping[int, float], images: int) -> Tally:
+    flags = [seen[prompt, seed] for seed in shown]
+    whole = len(shown) == images
+    weighted = () if whole else tuple((weight, seen[prompt, seed]) for seed, weight in shown.items())
+    return Tally(flags.count(True), len(flags), flags.count(None), images - len(flags), weighted)

@@ -13,6 +13,7 @@ from anomend.params.params import Params
 from anomend.scanning.rounds import Requests
 from anomend.scanning.suites import Suite
 from studies.experiments import scans
+from tests.conftest import ROOT
 from tests.parameters import params_of, user_params
 
 RATES = {"lying on the grass": 0.81, "lying on the street": 0.81, "sitting on the snow": 0.8}
@@ -38,6 +39,10 @@ def test_runs_have_seeds_of_their_own_and_a_stopped_study_goes_on(
 
     monkeypatch.setattr(scans, "load_params", lambda: params)
     monkeypatch.setattr(scans, "scan_pictures", pictures)
+    weights: dict[str | None, str] = {None: "one", "models/mini_null": "two"}
+    # Each base has its model_index.json, whether or not the null base was made.
+    monkeypatch.setattr(scans, "base_source", lambda name, folder: str(ROOT / "models/mini"))
+    monkeypatch.setattr(scans, "made_by", lambda of_base: weights[of_base.base.local_folder])
     table = tmp_path / "scans.csv"
     seeds: list[set[int]] = []
     for runs in ("1", "3", "3"):
@@ -61,6 +66,14 @@ def test_runs_have_seeds_of_their_own_and_a_stopped_study_goes_on(
     said = capsys.readouterr().out
     assert "mini: 3 of 3 runs find the planted defects and nothing else" in said
     assert "mini-null: 3 of 3 runs find nothing" in said
+    # A null base that was made anew is scanned anew, and the other one is not.
+    asked.clear()
+    weights["models/mini_null"] = "three"
+    scans.main()
+    again = pd.read_csv(table)
+    assert set(asked) < seeds[0] | seeds[1] and folders[4:] == ["models/mini_null"]
+    assert again.drop(columns="made_by").equals(rows.drop(columns="made_by"))
+    assert list(again["made_by"]) == ["one"] * 3 + ["three"] * 3
 
 
 def test_false_and_missed_discoveries_are_told_apart() -> None:
@@ -84,6 +97,31 @@ def test_false_and_missed_discoveries_are_told_apart() -> None:
         "mini: 1 of 2",
         "mini-null: 1 of 2",
     ]
+
+
+def test_the_null_base_is_scanned_as_its_profile_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scans, "base_source", lambda name, folder: str(ROOT / "models/mini"))
+    for base in scans.BASES:
+        profile = params_of(user_params() | {"profile": base})
+        studied = scans.params_of(params_of(user_params()), base)
+        assert studied.model_copy(update={"profile": base}) == profile
+
+
+def test_a_missing_base_is_refused_before_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        scans, "base_source", lambda name, folder: str(ROOT / "models/mini" if not folder else tmp_path)
+    )
+    assert scans.params_of(params_of(user_params()), "mini").base.local_folder is None
+    with pytest.raises(ValueError, match="models/mini_null has no base: `make null-base`"):
+        scans.params_of(params_of(user_params()), "mini-null")
+
+
+def test_runs_of_other_weights_sampling_or_rules_are_told_apart() -> None:
+    params = params_of(user_params())
+    steps = params.model_copy(update={"sample": params.sample.model_copy(update={"steps": 3})})
+    rules = params.model_copy(update={"scan": params.scan.model_copy(update={"limit": 0.3})})
+    assert len({scans.made_by(each) for each in (params, steps, rules)}) == 3
+    assert scans.made_by(params) == scans.made_by(params_of(user_params()))
 
 
 def test_the_study_refuses_parameters_of_another_base() -> None:

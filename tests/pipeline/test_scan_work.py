@@ -47,4 +47,10 @@ def test_at_most_every_prompt_goes_to_the_last_round_and_is_found() -> None:
     people = of(scan={"most_seeds": 64, "evidence": "people"}, sample={"steps": 10, "batch_size": 3})
     (words,) = scan_labels(people, 12)
     assert f"to {2 * most.images:,} labels" in words and scan_work(people, 12).measuring == 0
+    # With a detector: 64 images of a prompt, of which people see 16, and all 24 fresh ones.
+    both = {"most_seeds": 64, "seeds_per_round": 16, "images_per_label": 4, "evidence": "people+machine"}
+    (words,) = scan_labels(of(scan=both, sample={"steps": 10, "batch_size": 3}), 12)
+    assert (
+        words.startswith("people label one of 4, and all fresh ones") and f"to {2 * 12 * (16 + 24):,} labels" in words
+    )
     assert line.worst == most and line.work.images < most.images and not line.duration.seconds

@@ -54,6 +54,29 @@ def test_where_people_judge_the_page_says_how_and_what_waits_for_them(examples: 
     assert scan["images"] == 8 + 12 * 8 and scan["images_waiting"] == 96
 
 
+def test_where_a_detector_helps_people_the_page_counts_what_they_did_not_see(examples: pd.DataFrame) -> None:
+    labels = tuple([(1.0, True)] * 3 + [(2.0, False)])
+    explored = Tally(3, 4, unseen=4, weighted=labels)
+    tallies = {prompt.prompt: Tally() for prompt in SUITE.prompts} | {PLANTED[0]: explored}
+    waiting = {prompt: [0, 2, 5, 6] for prompt in tallies if prompt != PLANTED[0]}
+    scanned = replace(seen(()), tallies=tallies, statuses=dict.fromkeys(tallies, "open"), waiting=waiting)
+    rules = Rules(images_per_label=2)
+    scan = scan_metrics(SUITE, scanned, rules, held_out=8, siblings=2, class_prompts=CLASSES)
+    # A round of each of 12 prompts: 8 images, of which people see 4.
+    assert (scan["images"], scan["images_unseen"], scan["images_waiting"]) == (96, 48, 88)
+    # The design without rounds is that of people alone: 4 labels of a prompt in a round, 64 at most.
+    alone = scan_metrics(SUITE, seen(()), rules.of_labels, held_out=8, siblings=2, class_prompts=CLASSES)
+    assert (rules.of_labels.seeds_per_round, rules.of_labels.most_seeds) == (4, 64)
+    assert scan["images_fixed_design"] == alone["images_fixed_design"] and "images_unseen" not in alone
+    assert scan["share_of_fixed_design"] == 48 / scan["images_fixed_design"]
+    (row,) = (row for row in scan["prompts"] if row["prompt"] == PLANTED[0])
+    assert row["explored"] == {"k": 3, "n": 4, "unseen": 4} and row["value"] == 3 / 4
+    about = {"base": "mini", "evidence": "people+machine", "raters_per_picture": 2, "pictures_to_label": 44}
+    html = render_scan(scan | {"provenance": about | {"detector": "photographs", "images_per_label": 2}}, examples)
+    assert "The detector photographs sees all images, and helps to choose the one in 2" in html
+    assert "of these not shown to people" in html and "compare it with the images that people see" in html
+
+
 def test_it_is_one_page_with_every_prompt_and_each_link_leads_somewhere(examples: pd.DataFrame) -> None:
     html = render_scan(metrics_of(), examples)
     page = Page(html)
