@@ -119,4 +119,8 @@ DESIGNS = (
 def in_order(rows: Sequence[dict[Any, Any]]) -> pd.DataFrame:
     """Rows of cells as a table, by design and truth in the order of `DESIGNS` and `TRUTHS`."""
     designs, truths = [str(design) for design in DESIGNS], [truth.name for truth in TRUTHS]
-    return pd.DataFrame(sorted(rows, key=lambda row: (designs.index(row["design"]), truths.index(row["truth"]))))
+
+    def place(row: dict[Any, Any]) -> tuple[int, int]:
+        return designs.index(row["design"]), truths.index(row["truth"])
+
+    return pd.DataFrame(sorted(rows, key=place))
