@@ -123,4 +123,5 @@ def in_order(rows: Sequence[dict[Any, Any]]) -> pd.DataFrame:
     def place(row: dict[Any, Any]) -> tuple[int, int]:
         return designs.index(row["design"]), truths.index(row["truth"])
 
-    return pd.DataFrame(sorted(rows, key=place))
+    ordered: list[dict[Any, Any]] = sorted(rows, key=place)
+    return pd.DataFrame(ordered)
