@@ -19,7 +19,7 @@ LEVEL ?=
 BASE ?= $(shell git rev-parse --verify --quiet origin/main > /dev/null && echo origin/main || echo main)
 IMAGES ?= .
 
-.PHONY: checker compare-runs confirm clean-samples plan lock lock-check test-docs audit check-cache photograph-models pr-report pr-reproduce report-picture faults repro test test-fast lint format setup paper-images replication pretraining adopt-base null-base rehearsal gpu-check seeds sabotage export-data methods calibration operating-characteristics people-study scan scan-evidence scans survey label docs clean
+.PHONY: checker compare-runs confirm clean-samples plan lock lock-check test-docs audit check-cache photograph-models pr-report pr-reproduce report-picture faults repro test test-fast lint all-tests format setup paper-images replication pretraining adopt-base null-base rehearsal gpu-check seeds sabotage export-data methods calibration operating-characteristics people-study scan scan-evidence scans survey label docs clean
 
 repro: $(VENV)/ready
 	@python -m commands.repair_lock
@@ -34,8 +34,11 @@ endif
 # One process per core, at most four (tests/conftest.py); a file's tests stay together. WORKERS=0 uses one process.
 WORKERS ?= auto
 PYTEST := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
-test: $(VENV)/ready lint
+test: $(VENV)/ready
 	@python -m commands.fetch_photograph_networks models/photographs || true
+	@$(MAKE) --no-print-directory --jobs 2 lint all-tests
+
+all-tests: $(VENV)/ready
 	$(PYTEST) --durations 25
 
 # Which prompts of a suite does the base draw wrong? A pipeline of its own (docs/scan.md) with the parameters of stage
