@@ -166,8 +166,6 @@ def sample_advice(verdict: Metrics, words: ModelWords = BASE_AND_TUNED) -> str:
         asked += [(advice[key], unit, about(name, words), advice["power"]) for key, unit in units if key in advice]
     if not asked:
         return ""
-    parts = [f"{count:,} {unit} per prompt ({label[0].lower()}{label[1:]})" for count, unit, label, _ in sorted(asked)]
-    share = f"{asked[0][3]:.0%} of runs"
-    return (
-        f"Each of these would settle a requirement in {share}, if the truth is what was measured: {'; '.join(parts)}."
-    )
+    parts = [f"{count:,} {unit} ({label[0].lower()}{label[1:]})" for count, unit, label, _ in sorted(asked)]
+    power = f"with a power of {asked[0][3]:.0%} each, if the truth is what was measured"
+    return f"To settle what is open takes more per prompt, {power}: {'; '.join(parts)}."

@@ -58,7 +58,7 @@ def verdict_sentence(inputs: ReportInputs) -> str:
         fault = "The fault is gone from the target prompts, but " if gone else ""
         said = "One requirement is" if len(failed) == 1 else f"{len(failed)} requirements are"
         said = fault + (said[0].lower() + said[1:] if fault else said)
-        return f"{said} not met: {'; '.join(failed[:MOST_CLAUSES])}{_further(failed)}."
+        return f"{said} not met: that {'; that '.join(failed[:MOST_CLAUSES])}{_further(failed)}."
     if unsettled:
         return f"It is not settled whether {'; nor whether '.join(unsettled[:MOST_CLAUSES])}{_further(unsettled)}."
     return "No clause was checked."
@@ -72,10 +72,15 @@ def _further(clauses: list[str]) -> str:
 def _clauses(inputs: ReportInputs, passed: bool | None) -> list[str]:
     """What the clauses with an outcome ask for, with their figures."""
     clauses = {name: clause for name, clause in inputs.verdict["clauses"].items() if clause["passed"] is passed}
-    changes = printed_changes(inputs)
+    changes, level = printed_changes(inputs), _level(inputs)
     return [
-        f"{requirement(name, each, inputs.words)} ({measured(name, each, changes)})" for name, each in clauses.items()
+        f"{requirement(name, each, inputs.words)} ({measured(name, each, changes, level)})"
+        for name, each in clauses.items()
     ]
+
+
+def _level(inputs: ReportInputs) -> float:
+    return float((inputs.verdict.get("provenance") or {}).get("thresholds", {}).get("level", 0.95))
 
 
 def printed_changes(inputs: ReportInputs) -> dict[str, str]:
@@ -95,13 +100,16 @@ def requirement(name: str, clause: Mapping[str, Any], words: ModelWords = BASE_A
     )
 
 
-def measured(name: str, clause: Mapping[str, Any], changes: Mapping[str, str]) -> str:
-    """The value of a clause, and its bound: what the truth is at worst, or at best where the clause fails."""
+def measured(name: str, clause: Mapping[str, Any], changes: Mapping[str, str], level: float) -> str:
+    """The value of a clause, and its one-sided bound: the truth at worst, or at best where the clause fails."""
     if clause.get("figure") is None:
         return str(clause.get("reason") or "not measured").rstrip(".")
     words = f"measured: {figure_text(name, clause, changes)}"
     _, _, bound = bound_text(name, clause).partition(" ")[2].partition(" ")
-    return f"{words}, at {'best' if clause['passed'] is False else 'worst'} {bound}" if bound else words
+    # The change on held-out prompts passes at half of the error (docs/verdict.md).
+    confidence = (1 + level) / 2 if name == "held_out" and clause["passed"] is not False else level
+    side = "best" if clause["passed"] is False else "worst"
+    return f"{words}, at {side} {bound} with {100 * confidence:.4g}% confidence" if bound else words
 
 
 def evidence_sentences(inputs: ReportInputs) -> tuple[str, ...]:
@@ -109,7 +117,7 @@ def evidence_sentences(inputs: ReportInputs) -> tuple[str, ...]:
     verdict, params = inputs.verdict, inputs.parameters
     detector = str((params.get("measure") or {}).get("detector", "")).replace("_", " ")
     who = DECIDES.get(str(verdict.get("evidence", "detector")), "").format(detector=detector).strip()
-    level = (verdict.get("provenance") or {}).get("thresholds", {}).get("level", 0.95)
+    level = _level(inputs)
     counts = [clause["passed"] for clause in verdict["clauses"].values()]
     checks = f"{counts.count(True)} of {len(counts)} requirements are shown to be met"
     failed, unsettled = counts.count(False), counts.count(None)

@@ -16,7 +16,8 @@ from anomend.params.resolved import split
 from anomend.project.dvc_command import dvc
 from anomend.project.paths import CONFIRMATIONS, PARAMS, PROFILES, RESOLVED
 from anomend.project.yaml_files import read_yaml
-from anomend.reporting.formatting import change_text, interval_text, metric_text
+from anomend.reporting.clauses import bound_text
+from anomend.reporting.formatting import change_text, interval_text, metric_text, number_text
 from anomend.reporting.measures import is_share, measure_label, measures_of, reading
 from anomend.reporting.opening import VERDICTS
 from anomend.reporting.rule_changes import RuleChange, rule_changes
@@ -125,18 +126,26 @@ def _confirmations(folder: Path) -> list[str]:
     sentences, here = [], _lora(folder)
     for record in read_records(folder / CONFIRMATIONS):
         path = folder / CONFIRMATIONS / f"{record.attempt:03}" / "verdict.json"
-        outcome = json.loads(path.read_text())["verdict"] if path.is_file() else "not computed yet"
+        verdict = json.loads(path.read_text()) if path.is_file() else {"verdict": "not computed yet"}
         which = "this LoRA" if record.lora_sha256 == here else f"another LoRA, {record.lora_sha256[:12]}"
         about = f"of {which}, at the level {record.verdict['level']:g}"
-        sentences.append(f"Confirmation {record.attempt} {about}: {outcome.replace('_', ' ')}.")
+        sentences.append(f"Confirmation {record.attempt} {about}: {_confirmed(verdict)}.")
     return sentences
+
+
+def _confirmed(verdict: Mapping[str, Any]) -> str:
+    """A confirmation's verdict, with the tuned model's rate on the target prompts."""
+    outcome, rate = verdict["verdict"].replace("_", " "), verdict.get("clauses", {}).get("target_rate") or {}
+    if rate.get("figure") is None:
+        return outcome
+    return f"{outcome}, {number_text(rate['figure'], 'rate')} wrong after ({bound_text('target_rate', rate)})"
 
 
 def _lora_sentence(folder: Path, base: str) -> str:
     """Whether the weights are new, which no figure tells."""
     here, there = _lora(folder), (_at(folder, base, "metrics/train.json") or {}).get("lora_sha256", "")
-    if not here:
-        return ""
+    if not (here and there):
+        return f"LoRA {here[:12]}." if here else ""
     return f"LoRA {here[:12]}, {'the same as' if here == there else 'another than'} on {base}."
 
 

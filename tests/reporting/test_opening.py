@@ -25,7 +25,10 @@ def test_a_corrected_run_in_a_sentence(inputs: ReportInputs) -> None:
 @pytest.mark.parametrize(
     ("passed", "begins"),
     [
-        (False, "One requirement is not met: at most 15.0% of the tuned model's target images are wrong (measured: 21"),
+        (
+            False,
+            "One requirement is not met: that at most 15.0% of the tuned model's target images are wrong (measured: 21",
+        ),
         (None, "It is not settled whether at most 15.0% of the tuned model's target images are wrong (measured: 21"),
     ],
 )
@@ -39,7 +42,7 @@ def test_what_failed_or_is_open_is_what_the_sentence_names(
     verdict = {"verdict": "inconclusive" if passed is None else "not_corrected", "clauses": clauses}
     sentence = verdict_sentence(replace(inputs, verdict=verdict))
     side = "best" if passed is False else "worst"
-    assert sentence.startswith(begins) and sentence.endswith(f".0%, at {side} 25.0%).")
+    assert sentence.startswith(begins) and sentence.endswith(f".0%, at {side} 25.0% with 95% confidence).")
 
 
 def test_all_that_failed_is_named_and_what_is_open_is_counted(inputs: ReportInputs) -> None:
@@ -52,13 +55,15 @@ def test_all_that_failed_is_named_and_what_is_open_is_counted(inputs: ReportInpu
     verdict = {"verdict": "not_corrected", "clauses": clauses}
     failed = replace(inputs, verdict=verdict)
     assert verdict_sentence(failed) == (
-        "2 requirements are not met: right images are at least 0.70 times as diverse as the base model's (measured: "
-        "0.35, at best 0.39); at most 10.0% of the target images copy a training image (measured: 50.0%, at best "
-        "45.0%)."
+        "2 requirements are not met: that right images are at least 0.70 times as diverse as the base model's "
+        "(measured: 0.35, at best 0.39 with 95% confidence); that at most 10.0% of the target images copy a training "
+        "image (measured: 50.0%, at best 45.0% with 95% confidence)."
     )
     met = {name: {"passed": True, "figure": 0.0, "bound": 0.01, "threshold": 0.15} for name in ON_TARGET}
     gone = verdict_sentence(replace(inputs, verdict={**verdict, "clauses": clauses | met}))
-    assert gone.startswith("The fault is gone from the target prompts, but 2 requirements are not met: right images")
+    assert gone.startswith(
+        "The fault is gone from the target prompts, but 2 requirements are not met: that right images"
+    )
     assert (
         "1 of 4 requirements are shown to be met, 2 not to be met, 1 is not settled." in evidence_sentences(failed)[0]
     )

@@ -135,8 +135,8 @@ def test_metrics_of_a_set_have_their_dotted_names_and_reasons() -> None:
 def test_advice_on_the_number_of_images() -> None:
     advised = {"held_out": {"advice": {"seeds_per_prompt": 1200, "power": 0.8}}, "target_drop": {"passed": True}}
     sentence = sample_advice({"clauses": advised})
-    assert "settle a requirement in 80% of runs" in sentence
-    assert sentence.endswith(": 1,200 seeds per prompt (change of the share of wrong images, held-out prompts).")
+    assert sentence.startswith("To settle what is open takes more per prompt, with a power of 80% each")
+    assert sentence.endswith(": 1,200 seeds (change of the share of wrong images, held-out prompts).")
     assert sample_advice({"clauses": {}}) == ""
 
 
