@@ -132,7 +132,8 @@ def figure_text(name: str, clause: Mapping[str, Any], changes: Mapping[str, str]
         clause: as in metrics/verdict.json.
         changes: by clause, the change of a rate as it is printed elsewhere: the difference of the printed rates.
     """
-    return changes.get(name) or metric_text(clause, "figure", CLAUSES[name].unit if name in CLAUSES else "number")
+    printed = changes.get(name) if clause.get("figure") is not None else None
+    return printed or metric_text(clause, "figure", CLAUSES[name].unit if name in CLAUSES else "number")
 
 
 def clause_table(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from anomend.reporting.gallery import OUTCOMES, changed_rows, gallery, outcome_of, script_data
+from anomend.reporting.gallery import OUTCOMES, changed_rows, gallery, outcome_of, script_data, spread
 from anomend.reporting.inputs import ReportInputs
 from anomend.reporting.pairs import AssessedImage, ImagePair, all_pairs
 
@@ -39,7 +39,18 @@ def test_every_pair_is_counted_and_what_broke_comes_first(inputs: ReportInputs) 
     swapped = [replace(pair, base=pair.tuned, tuned=pair.base) for pair in all_pairs(inputs.pairs)]
     assert list(changed_rows(swapped)) == ["Newly broken, target prompts: 3"]
     broken = [pair for pair in swapped if outcome_of(pair) == "broken"]
-    assert changed_rows(swapped, most=2) == {"Newly broken, target prompts: 3, the first 2": broken[:2]}
+    assert changed_rows(swapped, most=2) == {"Newly broken, target prompts: 3, of which 2": spread(broken, 2)}
+
+
+def test_examples_are_from_all_prompts_those_with_most_pairs_first() -> None:
+    image = AssessedImage(Path("x.png"), RIGHT)
+    pairs = [
+        ImagePair(prompt=prompt, group="held_out", seed=seed, base=image, tuned=image)
+        for prompt, seeds in (("one", 1), ("three", 3), ("two", 2))
+        for seed in range(seeds)
+    ]
+    picked = [(pair.prompt, pair.seed) for pair in spread(pairs, 5)]
+    assert picked == [("three", 0), ("two", 0), ("one", 0), ("three", 1), ("two", 1)]
 
 
 def test_the_list_is_json_that_ends_no_script(inputs: ReportInputs) -> None:

@@ -33,11 +33,11 @@ def test_what_was_changed_and_spent(complete: ReportInputs) -> None:
 
 
 def test_what_is_worse_is_named(inputs: ReportInputs) -> None:
-    assert "Worse: Diversity." in told(inputs) and "held-out prompts:" not in told(inputs)
+    assert "Worse: Diversity of all images, wrong ones too." in told(inputs) and "held-out prompts:" not in told(inputs)
     loss = inputs.compare["diversity"] | {"ratio": 0.8, "ratio_ci_low": 0.75, "ratio_ci_high": 0.85}
     worse = told(replace(inputs, compare={**inputs.compare, "diversity_held_out": loss}))
     assert "Images of the held-out prompts: 0.80 times (interval 0.75 to 0.85)." in worse
-    assert "Diversity, held-out prompts" in worse
+    assert "Diversity of all images, wrong ones too, held-out prompts" in worse
 
 
 def test_the_held_out_prompt_that_rose_most_is_named(inputs: ReportInputs) -> None:
