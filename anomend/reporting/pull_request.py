@@ -22,6 +22,7 @@ from anomend.reporting.measures import is_share, measure_label, measures_of, rea
 from anomend.reporting.opening import VERDICTS
 from anomend.reporting.rule_changes import RuleChange, rule_changes
 from anomend.reporting.templating import TEMPLATES, markdown_environment
+from anomend.verdict.headline import deciding_rates
 
 READS = ("templates/pull_request.md.jinja",)
 """Files that this module reads: a change of them is a change of its code."""
@@ -80,8 +81,8 @@ def pull_request_comment(folder: Path, *, base: str, images: str, problems: Sequ
             tuned_model=_tuned_model(folder),
             confirmations=_confirmations(folder),
             rules=changed_rules(folder, base),
-            target=_sentence(compare, "target"),
-            held_out=_sentence(compare, "held_out"),
+            target=_sentence("target", folder, verdict, compare),
+            held_out=_sentence("held_out", folder, verdict, compare),
             worse=[measure_label(name) for name, measure in measures_of(compare) if reading(measure) == "worse"],
             moved=moved_measures(at_base["compare"] or {}, compare)[:MOST_MOVED],
             pictures={
@@ -167,8 +168,12 @@ def _change(name: str, measure: Mapping[str, Any]) -> str:
     return f"{metric_text(measure, 'delta', 'signed')} ({interval_text(measure, 'signed')})"
 
 
-def _sentence(compare: Mapping[str, Any], group: str) -> str:
-    rates = compare.get(f"anomaly_rate_{group}") or {"reason": "not measured"}
+def _sentence(group: str, folder: Path, verdict: Mapping[str, Any], compare: Mapping[str, Any]) -> str:
+    """The rates of a group that the verdict rests on: the detector's, or people's."""
+    path = folder / "metrics" / "people.json"
+    people = json.loads(path.read_text()) if path.is_file() else None
+    rates = deciding_rates(f"anomaly_rate_{group}", verdict=verdict, compare=compare, people=people)
+    rates = rates or {"reason": "not measured"}
     before, after = (metric_text(rates, model, "rate") for model in ("base", "tuned"))
     return f"{before} wrong before, {after} after ({change_text(rates)}; interval {interval_text(rates, 'points')})"
 

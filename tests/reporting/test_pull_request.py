@@ -192,3 +192,18 @@ def test_what_is_not_met_comes_before_the_figures_and_a_confirmation_of_another_
     confirmed = json.loads((ROOT / "confirmations" / "001" / "verdict.json").read_text())["clauses"]["target_rate"]
     line = f"level 0.975: corrected, {confirmed['figure']:.1%} wrong after (at most {confirmed['bound']:.1%})."
     assert f"Confirmation 1 of this LoRA, at the {line}" in comment(project, {})
+
+
+def test_where_people_decide_the_rates_are_theirs(project: Path) -> None:
+    paths = [project / "metrics" / name for name in ("verdict.json", "people.json")]
+    kept = {each: each.read_text() for each in paths}
+    rate = {"base": 0.5, "tuned": 0.25, "delta": -0.25, "ci_low": -0.375, "ci_high": -0.125}
+    for each, change in zip(paths, ({"evidence": "people"}, {"anomaly_rate_target": rate}), strict=True):
+        each.write_text(json.dumps(json.loads(kept[each]) | change))
+    try:
+        text = comment(project, {})
+    finally:
+        for each, before in kept.items():
+            each.write_text(before)
+    line = "- Target prompts: 50.0% wrong before, 25.0% after (-25.0 points; interval -37.5 to -12.5 points)"
+    assert line in text.splitlines()
