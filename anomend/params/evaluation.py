@@ -162,5 +162,5 @@ class JudgeParams(Section):
 class ReportParams(Section):
     """The report."""
 
-    pairs_per_prompt: int = Field(ge=1, le=64, description="Base | tuned pairs shown per prompt.")
+    pairs_per_prompt: int = Field(ge=1, le=64, description="Pairs of a base and a tuned image shown per prompt.")
     title: str = Field(min_length=1, description="Heading of the report.")

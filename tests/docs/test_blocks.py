@@ -57,6 +57,15 @@ def test_every_block_has_a_language_that_the_tests_run() -> None:
     assert {words[0] for _, words in COMMANDS} <= PROGRAMS
 
 
+@pytest.mark.parametrize("page", [pytest.param(page, id=str(page.relative_to(ROOT))) for page in LINKING])
+def test_each_row_of_a_table_has_as_many_cells_as_its_head(page: Path) -> None:
+    lines, width = [line.strip() for line in page.read_text().splitlines()], 0
+    for number, line in enumerate(lines, 1):
+        cells = len(re.findall(r"(?<!\\)\|", line)) if line.startswith("|") else 0
+        assert not cells or cells == (width or cells), f"line {number}: {line}"
+        width = cells
+
+
 def test_each_command_that_no_test_runs_is_in_its_page_and_has_a_reason() -> None:
     for page, lines in NOT_RUN.items():
         written = {line for block in blocks() if block.page == page for line in block.lines()}
