@@ -1,10 +1,14 @@
-"""Runs of the pipeline in a clone of this checkout, whose stages leave their files behind and are timed."""
+"""Runs of the pipeline in a clone of this checkout, whose stages leave their files behind and are timed.
+
+A stage that was interrupted starts again from nothing: what is timed is the whole of it.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -13,12 +17,18 @@ from pathlib import Path
 from typing import Any
 
 from anomend.project.json_files import read_json
-from anomend.project.paths import SAMPLE_STORE
+from anomend.project.paths import CHECKPOINTS, SAMPLE_STORE
+
+SHARED = "sample_base"
+"""The stage whose samples every run has in common."""
 
 
 @dataclass(frozen=True)
 class CloneRuns:
-    """A clone in `folder` that shares DVC's cache and the store of samples with `project`."""
+    """A clone in `folder` that shares DVC's cache and the base's samples with `project`.
+
+    All other samples go to a store of the run's own, where no earlier run left any.
+    """
 
     project: Path
     folder: Path
@@ -26,6 +36,10 @@ class CloneRuns:
     @property
     def clone(self) -> Path:
         return self.folder / "clone"
+
+    @property
+    def _store(self) -> Path:
+        return self.folder / "samples"
 
     def prepare(self) -> None:
         """Clone the project's commit, or bring the clone to it.
@@ -62,14 +76,15 @@ class CloneRuns:
             subprocess.CalledProcessError: a stage failed; it printed why.
         """
         subprocess.run(["git", "checkout", "--quiet", "--force", "HEAD", "--", "."], cwd=self.clone, check=True)
-        words = [
-            word for setting in [f"sample.store={self.project / SAMPLE_STORE}", *settings] for word in ("-S", setting)
-        ]
-        seconds = self._seconds(settings)
-        for number, stage in enumerate(stages):
+        for leftover in (self._store, self.clone / CHECKPOINTS):
+            shutil.rmtree(leftover, ignore_errors=True)
+        seconds, changes = self._seconds(settings), list(settings)
+        for stage in stages:
             before = _cpu_seconds()
-            # The first call writes the settings into the clone's params.yaml, where the next ones find them.
-            done = self._dvc("exp", "run", *words, stage) if number == 0 else self._dvc("repro", stage)
+            changes.append(f"sample.store={self.project / SAMPLE_STORE if stage == SHARED else self._store}")
+            done = self._dvc("exp", "run", *(word for change in changes for word in ("-S", change)), stage)
+            # The first call has written the settings into the clone's params.yaml, where the next ones find them.
+            changes.clear()
             if f"Running stage '{stage}'" in done:
                 seconds[stage] = round(_cpu_seconds() - before, 1)
                 self._keep_seconds(settings, seconds)
