@@ -41,24 +41,37 @@ def negative_aware_loss(
 
 
 def optimality(rewards: torch.Tensor, prompts: Sequence[str]) -> torch.Tensor:
-    """r of each image of a set: 1/2 + 1/2 clip((reward - mean of its prompt) / standard deviation of the set, -1, 1).
+    """r of each image of a set: 1/2 + 1/2 advantage, where
+
+        advantage = clip((reward - mean of its prompt) / standard deviation of the set, -1, 1)
+
+    and, for a prompt whose clipped advantages have a mean above 0, minus that mean. The last step is ours: the paper
+    stops at the clip. Where most images of a prompt are right, the clip takes more from the few wrong ones than from
+    the many right ones, so what is left is a pull towards whatever is drawn, and the images grow alike. Where most are
+    wrong, the mean is below 0, a push away from what is drawn, which stays: it is most of what one round of a bad base
+    teaches.
 
     Args:
         rewards: (N,), the higher the better.
         prompts: the prompt of each image.
 
     Returns:
-        (N,), float32, from 0 to 1. Images of a prompt that all have the same reward get 1/2: they say nothing.
+        (N,), float32, from 0 to 1: advantages beyond 1 shrink the whole set. Images of a prompt that all have the same
+        reward get 1/2: they say nothing.
     """
     rewards = rewards.double()
-    advantages = torch.zeros_like(rewards)
-    for prompt in set(prompts):
-        rows = torch.tensor([each == prompt for each in prompts])
-        advantages[rows] = rewards[rows] - rewards[rows].mean()
+    rows = [torch.tensor([each == prompt for each in prompts]) for prompt in sorted(set(prompts))]
+    advantages = rewards.clone()
+    for own in rows:
+        advantages[own] -= advantages[own].mean()
     deviation = rewards.std(correction=0)
     if deviation > 0:
         advantages /= deviation
-    return (0.5 + 0.5 * advantages.clamp(-1, 1)).float()
+    advantages = advantages.clamp(-1, 1)
+    for own in rows:
+        advantages[own] -= advantages[own].mean().clamp(min=0)
+    advantages /= advantages.abs().max().clamp(min=1)
+    return (0.5 + 0.5 * advantages).float()
 
 
 def old_decay(rounds: int, *, growth: float, most: float) -> float:

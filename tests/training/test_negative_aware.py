@@ -96,6 +96,27 @@ def test_optimality_by_hand() -> None:
     assert optimality(torch.tensor(rewards), prompts).tolist() == pytest.approx(expected)
 
 
+def test_a_prompt_that_is_mostly_right_does_not_pull_towards_whatever_is_drawn() -> None:
+    """Nine of ten right, deviation .3: advantages 1/3 and, clipped, -1. Their mean, 1/5, goes; then -1.2 becomes -1."""
+    r = optimality(torch.tensor([1.0] * 9 + [0.0]), ["a"] * 10)
+    assert r.tolist() == pytest.approx([0.5 + 0.5 * (1 / 3 - 0.2) / 1.2] * 9 + [0.0])
+    assert r.mean().item() == pytest.approx(0.5)
+
+
+def test_a_prompt_that_is_mostly_wrong_is_left_as_the_paper_has_it() -> None:
+    """One of ten right, deviation .3: advantages 1, clipped from 3, and -1/3."""
+    r = optimality(torch.tensor([1.0] + [0.0] * 9), ["a"] * 10)
+    assert r.tolist() == pytest.approx([1.0] + [1 / 3] * 9)
+
+
+def test_each_prompt_is_centred_by_its_own_mean() -> None:
+    """Deviation .5 over both prompts: the clip takes from the rarer rewards, wrong ones of a, right ones of b."""
+    r = optimality(torch.tensor([1.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0]), ["a"] * 4 + ["b"] * 4)
+    # a: .5, .5, .5, -1 less 1/8, over 1.125; b: 1, -.5, -.5, -.5 has a mean below 0 and stays, over 1.125.
+    right, wrong = 0.5 + 0.5 * 0.375 / 1.125, 0.5 - 0.5 * 0.5 / 1.125
+    assert r.tolist() == pytest.approx([right] * 3 + [0.0] + [0.5 + 0.5 / 1.125] + [wrong] * 3)
+
+
 def test_rewards_that_are_all_the_same_say_nothing() -> None:
     assert optimality(torch.ones(4), ["a", "a", "b", "b"]).tolist() == [0.5] * 4
 
