@@ -141,17 +141,19 @@ def clause_table(
 ) -> Table:
     """The clauses of the verdict, each with its outcome, value, bound and threshold; `changes` as in `figure_text`."""
     rows = []
+    level = (verdict.get("provenance") or {}).get("thresholds", {}).get("level", 0.95)
     for name, clause in verdict["clauses"].items():
         known = CLAUSES.get(name)
         label = about(name, words)
         unit: Unit = known.unit if known else "number"
         threshold = f"{known.limit if known else 'threshold'} {number_text(clause['threshold'], unit)}"
         value = figure_text(name, clause, changes or {})
-        rows.append((label, OUTCOMES[clause["passed"]], value, bound_text(name, clause), threshold))
-    level = (verdict.get("provenance") or {}).get("thresholds", {}).get("level", 0.95)
+        bound, confidence = bound_text(name, clause), clause.get("confidence") or level
+        other = f" ({100 * confidence:.4g}%)" if bound and confidence != level else ""
+        rows.append((label, OUTCOMES[clause["passed"]], value, bound + other, threshold))
     note = (
-        f"The truth keeps to the bound with {level:.0%} confidence (the change on held-out prompts: "
-        f"{(1 + level) / 2:.1%}); one-sided, so it is nearer than the end of a two-sided interval of that level. A "
+        f"The truth keeps to the bound with {level:.0%} confidence, or with that in brackets; one-sided, so it is "
+        "nearer than the end of a two-sided interval of that level. A "
         "requirement is met where the bound keeps to the limit. The limits were set before the run. Changes are "
         f"{words.tuned} minus {words.base}, in percentage points."
     )

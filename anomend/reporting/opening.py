@@ -106,9 +106,7 @@ def measured(name: str, clause: Mapping[str, Any], changes: Mapping[str, str], l
         return str(clause.get("reason") or "not measured").rstrip(".")
     words = f"measured: {figure_text(name, clause, changes)}"
     _, _, bound = bound_text(name, clause).partition(" ")[2].partition(" ")
-    # The change on held-out prompts passes at half of the error (docs/verdict.md).
-    confidence = (1 + level) / 2 if name == "held_out" and clause["passed"] is not False else level
-    side = "best" if clause["passed"] is False else "worst"
+    side, confidence = "best" if clause["passed"] is False else "worst", clause.get("confidence", level)
     return f"{words}, at {side} {bound} with {100 * confidence:.4g}% confidence" if bound else words
 
 

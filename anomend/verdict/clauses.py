@@ -54,6 +54,8 @@ class Clause:
     figure: float | None = None
     bound: float | None = None
     """The one-sided bound that decides: of the side that is shown, or that is not."""
+    confidence: float | None = None
+    """That of the bound: of a clause that fails more than the level, since any of the clauses may fail."""
     p_pass: float | None = None
     """p of the hypothesis that the truth is at the threshold or beyond."""
     p_fail: float | None = None
@@ -67,6 +69,7 @@ class Clause:
         in a column as wide as the string. Only a clause without a figure has its `reason` here.
         """
         values: dict[str, Any] = {"passed": self.passed, "figure": self.figure, "bound": self.bound}
+        values |= {"confidence": self.confidence} if self.confidence is not None else {}
         values |= {"threshold": self.threshold, "p_pass": self.p_pass, "p_fail": self.p_fail}
         if self.advice and self.advice.as_metrics():
             values["advice"] = self.advice.as_metrics()
@@ -93,7 +96,9 @@ def decide(claim: Claim, p_fail: float | None, error: float, *, shown: bool = Fa
     if tails is None or p_fail is None:
         return Clause(passed=None, threshold=claim.threshold, figure=claim.figure, sentence=_unmeasured(claim))
     outcome = {True: "is shown", False: "is not met", None: "is not settled"}[passed]
-    bound, words = _bound(claim, excluded=passed is False, error=error if passed is False else claim.error)
+    # A clause that fails has p_fail <= error, which is tails.within <= error / (what Holm multiplies it by).
+    bound_error = (error * tails.within / p_fail if p_fail else error) if passed is False else claim.error
+    bound, words = _bound(claim, excluded=passed is False, error=bound_error)
     advice = None
     if passed is None and bound is not None and claim.figure is not None:
         advice = seeds_to_show(
@@ -111,6 +116,7 @@ def decide(claim: Claim, p_fail: float | None, error: float, *, shown: bool = Fa
         threshold=claim.threshold,
         figure=claim.figure,
         bound=bound,
+        confidence=None if bound is None else round(1 - bound_error, 9),
         p_pass=tails.beyond,
         p_fail=p_fail,
         sentence=" ".join(filter(None, parts)),

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from anomend.reporting.clauses import CLAUSES, bound_text
+from anomend.reporting.clauses import CLAUSES, bound_text, clause_table
 from anomend.reporting.formatting import change_text
 from anomend.reporting.inputs import ReportInputs
-from anomend.reporting.opening import ON_TARGET, evidence_sentences, numbers, verdict_sentence
+from anomend.reporting.opening import ON_TARGET, evidence_sentences, measured, numbers, verdict_sentence
 from anomend.verdict.claims import Thresholds
 
 
@@ -115,3 +115,12 @@ def test_a_bound_never_reads_as_the_threshold_that_it_misses() -> None:
 def test_missing_rates_have_their_reason(inputs: ReportInputs) -> None:
     words = [number.value for number in numbers(replace(inputs, compare={}))]
     assert all(text == "n/a (not measured)" for text in words)
+
+
+def test_a_bound_of_another_confidence_than_the_level_says_so() -> None:
+    """A clause that fails is bounded at a share of the error, since any of them may fail."""
+    copies = {"passed": False, "figure": 0.586, "bound": 0.506, "confidence": 0.99375, "threshold": 0.1}
+    rate = {"passed": True, "figure": 0.074, "bound": 0.107, "confidence": 0.95, "threshold": 0.15}
+    table = clause_table({"clauses": {"memorisation": copies, "target_rate": rate}})
+    assert [row[3] for row in table.rows] == ["at least 50.6% (99.38%)", "at most 10.7%"]
+    assert measured("memorisation", copies, {}, 0.95) == "measured: 58.6%, at best 50.6% with 99.38% confidence"
