@@ -29,10 +29,10 @@ def run(name: str, train_seed: int) -> dict[str, Any]:
     method, runs = METHODS[name], CloneRuns(Path.cwd(), SCRATCH.resolve())
     runs.prepare()
     settings = method.all_settings(train_seed, SCRATCH.resolve())
-    seconds = runs.run(settings, [*method.costs, "sample_base", "sample_tuned", "verdict"])
+    stages = [*method.costs, "sample_base", "sample_tuned", "verdict"]
+    seconds = runs.run(settings, stages, timed=method.costs)
     verdict, curate = runs.metrics("verdict"), runs.metrics("curate")
     measured, clauses = runs.metrics("measure_tuned")["provenance"], verdict["clauses"]
-    trained = [seconds.get(stage) for stage in method.costs]
     return {
         "method": name,
         "train_seed": train_seed,
@@ -49,7 +49,7 @@ def run(name: str, train_seed: int) -> dict[str, Any]:
         "copies": verdict["copy_rate"],
         "instance_images": curate["kept"] if method.learns_from_instances else 0,
         "labels": method.labels,
-        "seconds_train": None if None in trained else round(sum(filter(None, trained)), 1),
+        "seconds_train": round(sum(seconds[stage] for stage in method.costs), 1),
         "seconds_sample": seconds.get("sample_tuned"),
         "images_drawn": runs.metrics("sample_tuned").get("images_drawn", measured["n"]),
         "target_images": measured["n_target"],

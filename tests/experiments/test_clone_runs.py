@@ -75,3 +75,17 @@ def test_an_interrupted_stage_starts_from_nothing_and_a_finished_one_keeps_its_s
     assert lines == [["sample_tuned", "7", str(own)]]
     assert set(seconds) == set(stages) and all(value > 0 for value in seconds.values())
     assert runs.run(settings, stages) == seconds
+
+
+def test_a_stage_that_the_project_ran_before_is_run_again_to_be_timed(project: Path) -> None:
+    log, runs = project.parent / "log.txt", CloneRuns(project, project.parent / "scratch")
+    runs.prepare()
+    first = CloneRuns(project, project.parent / "earlier")
+    first.prepare()
+    first.run(["train.seed=7"], ["train"])
+    assert runs.run(["train.seed=7"], ["train"]) == {}
+    seconds = runs.run(["train.seed=7"], ["train"], timed=["train"])
+    assert seconds["train"] > 0
+    assert [line.split()[0] for line in log.read_text().splitlines()] == ["train", "train"]
+    assert runs.run(["train.seed=7"], ["train"], timed=["train"]) == seconds
+    assert len(log.read_text().splitlines()) == 2
