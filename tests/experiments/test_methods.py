@@ -10,9 +10,12 @@ import pytest
 import yaml
 
 from anomend.params.profiles import resolve
+from anomend.verdict.decision import reach_verdict
 from studies.experiments.method_settings import FIRST_SEED, METHODS
+from studies.experiments.methods import bounds_of
 from studies.experiments.methods_page import write_page
 from tests.parameters import PROFILES
+from tests.verdict.made import THRESHOLDS, change, compare, measured
 
 ROW = {
     "target_base": 0.8,
@@ -74,3 +77,13 @@ def test_the_page_has_a_line_per_method_with_the_range_over_its_seeds(tmp_path: 
     assert lines[0].endswith("| 1300 | 170 | 1 corrected, 1 inconclusive |")
     assert "| `dreambooth` | 1 | 320 | 640 | 20.00 | 25.00 |" in lines[1]
     assert "dreambooth" in (tmp_path / "methods.svg").read_text()
+
+
+def test_a_bound_is_the_truth_at_worst_also_where_the_clause_fails() -> None:
+    from statsmodels.stats.proportion import proportion_confint
+
+    found = compare(anomaly_rate_target=change({"grass": (130, 70, 20, 36)}))
+    clause = reach_verdict(found, measured(), THRESHOLDS).clauses["target_rate"]
+    assert clause.passed is False and clause.bound is not None and clause.bound < 150 / 256
+    high = proportion_confint(150, 256, alpha=0.1, method="beta")[1]
+    assert bounds_of(found, measured())["target_rate"] == pytest.approx(high, abs=1e-9)
