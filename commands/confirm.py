@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from anomend.confirming.records import Record, new_record, path_of, read_records, record_as_text, refuse_unconfirmable
-from anomend.diffusion.lora import WEIGHT_NAME
+from anomend.diffusion.lora_folder import WEIGHT_NAME
 from anomend.params.profiles import resolve
 from anomend.project.dvc_command import dvc
 from anomend.project.files import sha256_of, write_whole

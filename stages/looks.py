@@ -12,8 +12,8 @@ from pathlib import Path
 from anomend.comparing.interim import interim_metrics
 from anomend.confirming.records import record_in_force, refuse_another_lora
 from anomend.detectors.table import make_detector
-from anomend.diffusion.lora import lora_sha256
-from anomend.diffusion.sample_sets import sampled_tables
+from anomend.diffusion.lora_folder import lora_sha256
+from anomend.diffusion.sample_sets import read_seeds, sampled_tables
 from anomend.diffusion.tuned_model import loras_of, samplers
 from anomend.measuring.detection import detection_of
 from anomend.measuring.feature_store import FeatureStore
@@ -27,7 +27,7 @@ from anomend.project.run import run_stage
 from anomend.project.shared_folders import shared_folder
 from anomend.verdict.claims import thresholds_of
 from anomend.verdict.looks import Looks, look_plan
-from anomend.verdict.rounds import Metrics, Seeds, sample_in_rounds
+from anomend.verdict.rounds import SIBLINGS, Metrics, Seeds, sample_in_rounds
 
 
 def main() -> None:
@@ -52,6 +52,10 @@ def main() -> None:
     prompts = {"target": params.prompts.target, "held_out": params.prompts.held_out}
     rounds = sample_in_rounds(Looks(thresholds_of(params.verdict), plan), prompts, measure)
     metrics = rounds.as_metrics(plan, params.prompts.siblings)
+    siblings = read_seeds(metrics).get(SIBLINGS)
+    if siblings and len(plan.shares) > 1:
+        # No look is at the siblings, but the models are loaded here, and need not be loaded again to sample them.
+        sampled_tables(both(), paths.SAMPLES, {SIBLINGS: siblings}, params.sample.first_seed)
     write_metrics(paths.METRICS / "looks.json", metrics, {"shares": list(plan.shares)})
     print(f"look {rounds.look} of {len(plan.shares)} ({rounds.stopped})")
 

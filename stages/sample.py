@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from anomend.confirming.records import record_in_force, refuse_another_lora
-from anomend.diffusion.lora import lora_sha256
+from anomend.diffusion.lora_folder import lora_sha256
 from anomend.diffusion.sample_sets import read_seeds, write_sample_set
 from anomend.diffusion.tuned_metrics import model_name, read_origins, tuned_metrics
 from anomend.diffusion.tuned_model import loras_of, sampler_of

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
-from anomend.diffusion.lora import WEIGHT_NAME
+from anomend.diffusion.lora_folder import WEIGHT_NAME
 from anomend.pictures.image_sets import load_image, read_imagefolder
 from anomend.project.files import sha256_of
 from tests.clones import metrics, run, set_params, stages_run

@@ -72,5 +72,19 @@ def test_the_same_look_is_reached_again_with_the_same_bytes(project: Path) -> No
     assert file.read_bytes() == before and blocks(project) == made
 
 
+def test_the_siblings_are_sampled_while_the_models_are_loaded(project: Path) -> None:
+    before = len(blocks(project))
+    set_params(project, {"prompts": {"siblings": ["lying on the snow"]}})
+    run(project, "dvc", "repro", "looks")
+    made = blocks(project)
+    assert len(made) > before and {block["prompt"] for block in made[before:]} == {"lying on the snow"}
+    run(project, "dvc", "repro", "sample_base", "sample_tuned")
+    assert blocks(project) == made
+    seeds = {row["prompt"]: row["seeds"] for row in metrics(project)["looks"]["seeds"] if row["group"] == "siblings"}
+    for model in ("base", "tuned"):
+        rows = (project / "data/samples" / model / "metadata.jsonl").read_text().splitlines()
+        assert sum("lying on the snow" in row for row in rows) == seeds["lying on the snow"] > 0
+
+
 def _counts(rows: list[dict[str, Any]]) -> list[dict[str, int]]:
     return [{name: count for name, count in row.items() if name != "name"} for row in rows]

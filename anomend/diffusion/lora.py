@@ -15,12 +15,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from anomend.diffusion.finite import check_finite
+from anomend.diffusion.lora_folder import WEIGHT_NAME, lora_sha256
 from anomend.diffusion.projections import refuse_unknown_targets
 from anomend.diffusion.sharding import gathered
 from anomend.families.table import family_of
-from anomend.project.files import sha256_of, write_whole
-
-WEIGHT_NAME = "pytorch_lora_weights.safetensors"
+from anomend.project.files import write_whole
 
 
 def add_lora(
@@ -120,11 +119,6 @@ def _metadata(config: LoraConfig) -> dict[str, object]:
     # Sets are unordered, and the file's SHA-256 must not depend on their order.
     entries = config.to_dict()
     return {key: sorted(value) if isinstance(value, set) else value for key, value in sorted(entries.items())}
-
-
-def lora_sha256(folder: Path) -> str:
-    """SHA-256 of the weights file of a LoRA folder."""
-    return sha256_of(folder / WEIGHT_NAME)
 
 
 def adapter_sha256(transformer: ModelMixin) -> str:

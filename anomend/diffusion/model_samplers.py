@@ -91,6 +91,6 @@ def model_sampler(
 def _digest(lora: Path | None) -> str | None:
     if lora is None:
         return None
-    from anomend.diffusion.lora import lora_sha256
+    from anomend.diffusion.lora_folder import lora_sha256
 
     return lora_sha256(lora)

@@ -20,7 +20,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 
 from anomend.diffusion.finite import check_finite
-from anomend.diffusion.lora import WEIGHT_NAME
+from anomend.diffusion.lora_folder import WEIGHT_NAME
 from anomend.exporting.lora_tensors import read_tensors
 from anomend.project.files import write_whole
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from anomend.diffusion.bases import BASE_MODELS, BaseModel
-from anomend.diffusion.lora import lora_sha256
+from anomend.diffusion.lora_folder import lora_sha256
 from anomend.exporting.run_record import PICTURE_LINKS, check_files, check_links, check_parameters
 from anomend.params.params import Params
 from anomend.project.json_files import read_json

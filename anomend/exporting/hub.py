@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from anomend.diffusion.lora import WEIGHT_NAME, check_saved_lora
+from anomend.diffusion.lora import check_saved_lora
+from anomend.diffusion.lora_folder import WEIGHT_NAME
 from anomend.exporting.adapters import lora_file
 from anomend.exporting.finished_run import FinishedRun
 from anomend.exporting.hub_card import hub_card

@@ -14,7 +14,8 @@ import torch
 from safetensors.torch import save
 
 from anomend.diffusion.base_models import family_of_base
-from anomend.diffusion.lora import WEIGHT_NAME, sort_metadata
+from anomend.diffusion.lora import sort_metadata
+from anomend.diffusion.lora_folder import WEIGHT_NAME
 from anomend.exporting.adapters import lora_file, read_diffusers, write_diffusers
 from anomend.exporting.kohya import from_kohya, to_kohya
 from anomend.exporting.lora_tensors import read_tensors

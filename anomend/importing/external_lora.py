@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from anomend.diffusion.base_models import fingerprint
 from anomend.diffusion.linear_layers import linear_layers
-from anomend.diffusion.lora import lora_sha256
+from anomend.diffusion.lora_folder import lora_sha256
 from anomend.diffusion.lora_origin import LoraOrigin, write_origin
 from anomend.exporting.adapters import Adapter, write_diffusers
 from anomend.exporting.lora_tensors import computable

@@ -114,12 +114,8 @@ def samples_made(params: Params) -> int:
     """Images that each of the two models draws, those that only fill a block included."""
     sample, prompts = params.sample, params.prompts
     targets = len(prompts.target) * in_blocks(sample.target_seeds_per_prompt, params)
-    return targets + len(prompts.held_out) * in_blocks(sample.held_out_seeds_per_prompt, params) + siblings_made(params)
-
-
-def siblings_made(params: Params) -> int:
-    """Those of the siblings, which no look samples."""
-    return len(params.prompts.siblings) * in_blocks(params.sample.held_out_seeds_per_prompt, params)
+    others = len(prompts.held_out) + len(prompts.siblings)
+    return targets + others * in_blocks(sample.held_out_seeds_per_prompt, params)
 
 
 def samples(params: Params) -> int:
@@ -175,10 +171,10 @@ def sampling_work(params: Params, stage: str, *, already_made: int = 0) -> Work:
     Args:
         params: the parameters in force.
         stage: `sample_base` or `sample_tuned`.
-        already_made: how many of them need not be sampled again; all but the siblings' where stage `looks` samples.
+        already_made: how many of them need not be sampled again; all where stage `looks` samples.
     """
     draws, base = draws_per_image(params, stage), stage == "sample_base"
-    made = siblings_made(params) if in_looks(params) else samples_made(params)
+    made = 0 if in_looks(params) else samples_made(params)
     images = max(0, made * draws - already_made)
     passes = images * (params.sample.passes if base else params.sample.tuned_passes)
     without_lora = not (params.sample.against.in_use if base else params.train.has_lora)
@@ -202,7 +198,7 @@ def looks_work(params: Params) -> Work:
     """The rounds of both models, up to the last look; nothing where one look is declared."""
     if not in_looks(params):
         return Work(stage="looks")
-    images = samples_made(params) - siblings_made(params)
+    images = samples_made(params)
     tuned = images * draws_per_image(params, "looks")
     passes, tuned_passes = images * params.sample.passes, tuned * params.sample.tuned_passes
     adapted = tuned_passes * params.train.has_lora + passes * params.sample.against.in_use

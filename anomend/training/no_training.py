@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from anomend.diffusion.base_models import fingerprint
-from anomend.diffusion.lora import WEIGHT_NAME
+from anomend.diffusion.lora_folder import WEIGHT_NAME
 from anomend.diffusion.lora_origin import ORIGIN
 from anomend.params.params import Params
 from anomend.project.devices import resolve_device

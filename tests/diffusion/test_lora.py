@@ -9,7 +9,8 @@ import torch
 from safetensors import safe_open
 
 from anomend.diffusion.base_models import load_pipeline
-from anomend.diffusion.lora import WEIGHT_NAME, add_lora, load_lora, lora_sha256, save_lora
+from anomend.diffusion.lora import add_lora, load_lora, save_lora
+from anomend.diffusion.lora_folder import WEIGHT_NAME, lora_sha256
 from tests.conftest import ROOT
 from tests.diffusion.tiny import predict, tiny_transformer
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from anomend.diffusion.lora import WEIGHT_NAME
+from anomend.diffusion.lora_folder import WEIGHT_NAME
 from anomend.exporting.adapters import read_diffusers
 from anomend.exporting.kohya_file import export_kohya, import_kohya
 

@@ -16,7 +16,7 @@ from huggingface_hub import ModelCard
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from anomend.diffusion.lora import WEIGHT_NAME
+from anomend.diffusion.lora_folder import WEIGHT_NAME
 from anomend.exporting.finished_run import FinishedRun
 from anomend.exporting.hub import write_hub_folder
 from anomend.project.metric_files import read_metrics, write_metrics

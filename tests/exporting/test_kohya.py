@@ -11,7 +11,8 @@ from diffusers import StableDiffusion3Pipeline
 from diffusers.loaders.single_file_utils import convert_sd3_transformer_checkpoint_to_diffusers
 from safetensors.torch import load_file
 
-from anomend.diffusion.lora import WEIGHT_NAME, save_lora
+from anomend.diffusion.lora import save_lora
+from anomend.diffusion.lora_folder import WEIGHT_NAME
 from anomend.exporting.adapters import Adapter, from_diffusers, to_diffusers
 from anomend.exporting.kohya import from_kohya, to_kohya
 from anomend.exporting.kohya_file import export_kohya, import_kohya

@@ -22,7 +22,8 @@ import torch
 from anomend.diffusion import quantisation
 from anomend.diffusion.base_models import family_of_base, load_latent_format, load_pipeline
 from anomend.diffusion.embeddings import encode_texts, load_encoded, load_texts
-from anomend.diffusion.lora import lora_layers, lora_sha256
+from anomend.diffusion.lora import lora_layers
+from anomend.diffusion.lora_folder import lora_sha256
 from anomend.diffusion.quantisation import eight_bit_text_encoder, quantised_transformer
 from anomend.families.table import family_of
 from anomend.pictures.sample_store import SampleStore

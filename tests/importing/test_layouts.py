@@ -13,7 +13,8 @@ import torch
 from peft.utils import get_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 
-from anomend.diffusion.lora import WEIGHT_NAME, add_lora, load_lora, save_lora
+from anomend.diffusion.lora import add_lora, load_lora, save_lora
+from anomend.diffusion.lora_folder import WEIGHT_NAME
 from anomend.diffusion.lora_origin import read_origin
 from anomend.diffusion.sampling import load_sampler, sample_images, sampling_options
 from anomend.importing.external_lora import take_external

@@ -59,16 +59,16 @@ def test_preference_training_handles_winners_losers_and_the_frozen_base() -> Non
 
 def test_rewards_take_the_images_of_all_rounds() -> None:
     work = work_of(of("mini", train={"method": "nft"}))["train"]
-    # 360 steps of 32 + 16 images, and the base's velocity of each. 60 rounds of 64 images in 10 steps; after steps 60,
+    # 360 steps of 32 + 16 images, and the base's velocity of each. 60 rounds of 64 images in 20 steps; after steps 60,
     # 120, ... 360 16 images of two target and two further prompts, and 64 fixed draws; at the end two images twice.
     assert work.steps == 360 and work.training == work.sampling == 360 * 48
     assert work.images == 60 * 64 + 6 * 64 + 4
     # The old weights' velocity of each drawn image in each step.
-    assert work.adapted == 60 * 64 * 20 + (6 * 64 + 4) * 40 + 6 * 64 + 360 * 32
+    assert work.adapted == 60 * 64 * 40 + (6 * 64 + 4) * 40 + 6 * 64 + 360 * 32
     assert work_of(of("mini", train={"method": "nft"}))["encode"].encoding == 160
-    # Rounds with as many sampling steps as results.
-    more = work_of(of("mini", train={"method": "nft", "nft": {"sample_steps": "none"}}))["train"]
-    assert more.adapted - work.adapted == 60 * 64 * 20 and more.images == work.images
+    # Rounds with half of the results' sampling steps.
+    fewer = work_of(of("mini", train={"method": "nft", "nft": {"sample_steps": 10}}))["train"]
+    assert work.adapted - fewer.adapted == 60 * 64 * 20 and fewer.images == work.images
     # Six steps, and two of a second round.
     short = of("mini", train={"method": "nft", "steps": 8, "monitor": {"every": 0, "max_held_out_rate": "none"}})
     assert training_work(short).images == 2 * 64
@@ -131,16 +131,17 @@ def test_images_that_are_there_already_are_not_sampled_again() -> None:
     assert work["sample_base"].images == 0 and work["sample_tuned"].images == 880
 
 
-def test_looks_do_the_work_of_both_models_at_most_and_siblings_come_later() -> None:
+def test_looks_do_the_work_of_both_models_at_most() -> None:
     params = of("mini", verdict={"looks": [0.2, 1.0]})
     work = work_of(params)
-    # 2 target prompts x 160 seeds, and 6 held-out ones x 80.
-    assert work["looks"].images == work["looks"].measuring == 2 * 800 and work["looks"].at_most
-    assert work["looks"].sampling == work["looks"].adapted == 800 * 40
-    # The stages after it find these images in the store, and sample the sibling.
-    assert work["sample_base"].images == work["sample_tuned"].images == 80
+    # 2 target prompts x 160 seeds, 6 held-out ones and a sibling x 80; the sibling is not looked at.
+    assert work["looks"].images == 2 * 880 and work["looks"].measuring == 2 * 800 and work["looks"].at_most
+    assert work["looks"].sampling == work["looks"].adapted == 880 * 40
+    # The stages after it find these images in the store.
+    assert work["sample_base"].images == work["sample_tuned"].images == 0
+    assert work["sample_base"].model_evaluations == 0
     without = work_of(of("mini", verdict={"looks": [0.2, 1.0]}, prompts={"siblings": []}))
-    assert without["looks"] == work["looks"] and without["sample_base"].model_evaluations == 0
+    assert without["looks"].images == without["looks"].measuring == 2 * 800
     assert work["measure@base"].at_most and not work_of(of("mini"))["measure@base"].at_most
     assert work_of(of("mini"))["looks"].images == 0
 
@@ -155,7 +156,7 @@ def test_the_best_of_n_draws_at_most_n_images_for_each_and_says_that_it_may_be_f
     assert work["measure@tuned"].images == 880
     assert not work["train"].amounts and work["class_images"].images == 0
     looks = work_of(of("mini", **changes, verdict={"looks": [0.2, 1.0]}))["looks"]
-    assert looks.images == 5 * 800 and looks.sampling == 5 * 800 * 40 and looks.adapted == 0
+    assert looks.images == 5 * 880 and looks.sampling == 5 * 880 * 40 and looks.adapted == 0
 
 
 def test_skip_layer_guidance_takes_further_passes_of_the_tuned_model() -> None:

@@ -14,7 +14,8 @@ import torch
 from safetensors.torch import load_file
 from torch._inductor.cpp_builder import cpp_compiler_search
 
-from anomend.diffusion.lora import WEIGHT_NAME, save_lora
+from anomend.diffusion.lora import save_lora
+from anomend.diffusion.lora_folder import WEIGHT_NAME
 from anomend.project.metric_files import record_cost
 from anomend.training.data import TrainingData
 from anomend.training.evaluations import Evaluation
