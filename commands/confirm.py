@@ -38,7 +38,11 @@ def main() -> None:
     except ValueError as error:
         sys.exit(f"confirm: {error}")
     folder = CONFIRMATIONS / f"{record.attempt:03}"
-    print(f"confirmation {record.attempt}: {verdict}; commit {folder}")
+    print(f"confirmation {record.attempt}: {verdict}; commit {folder}, and what the report now says of it")
+    try:
+        dvc("repro", "--single-item", "report", cwd=Path.cwd())
+    except ValueError as error:
+        sys.exit(f"confirm: the report does not tell of it yet, run `dvc repro`: {error}")
 
 
 def _write_record() -> Record:

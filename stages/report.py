@@ -10,6 +10,7 @@ from anomend.project.files import write_whole
 from anomend.project.run import run_stage
 from anomend.reporting.gallery import changed_rows
 from anomend.reporting.made import write_made
+from anomend.reporting.other_methods import TABLE
 from anomend.reporting.pairs import all_pairs
 from anomend.reporting.render import render_report
 from anomend.reporting.run_files import RunFiles, read_run
@@ -28,6 +29,8 @@ def main() -> None:
         judgements=paths.JUDGEMENTS,
         paper_judges=paths.PAPER_JUDGES,
         lock=paths.LOCK,
+        confirmations=paths.CONFIRMATIONS,
+        methods=TABLE,
     )
     run = read_run(files, load_params(), picture=PICTURE, full_size=FULL_SIZE)
     targets = [pair for pair in run.first_pairs if pair.group == "target"]

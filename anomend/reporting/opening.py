@@ -125,9 +125,7 @@ def evidence_sentences(inputs: ReportInputs) -> tuple[str, ...]:
     if verdict.get("confirmation"):
         sentences.append(f"Confirmed: attempt {verdict['confirmation']}, at seeds that nothing had looked at.")
     else:
-        sentences.append(
-            "Exploratory: its seeds are those of everyday runs; a confirmation (make confirm) takes fresh ones."
-        )
+        sentences.append(inputs.exploratory)
     if caution := caution_of(inputs.compare.get("anomaly_rate_target") or {}):
         sentences.append(caution)
     return tuple(sentences)

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anomend.confirming.records import read_records
 from anomend.params.profiles import resolve
 from anomend.params.resolved import split
 from anomend.project.dvc_command import dvc
 from anomend.project.paths import CONFIRMATIONS, PARAMS, PROFILES, RESOLVED
 from anomend.project.yaml_files import read_yaml
-from anomend.reporting.clauses import bound_text
-from anomend.reporting.formatting import change_text, interval_text, metric_text, number_text
+from anomend.reporting.confirmations import all_confirmations
+from anomend.reporting.formatting import change_text, interval_text, metric_text
 from anomend.reporting.measures import is_share, measure_label, measures_of, reading
 from anomend.reporting.opening import VERDICTS
 from anomend.reporting.rule_changes import RuleChange, rule_changes
@@ -79,7 +78,7 @@ def pull_request_comment(folder: Path, *, base: str, images: str, problems: Sequ
             confirmation=verdict.get("confirmation"),
             lora=_lora_sentence(folder, base),
             tuned_model=_tuned_model(folder),
-            confirmations=_confirmations(folder),
+            confirmations=all_confirmations(folder / CONFIRMATIONS, _lora(folder)),
             rules=changed_rules(folder, base),
             target=_sentence("target", folder, verdict, compare),
             held_out=_sentence("held_out", folder, verdict, compare),
@@ -120,26 +119,6 @@ def moved_measures(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[
         if abs(measure["delta"] - old["delta"]) > math.hypot(*widths):
             moved.append(Moved(measure_label(name), _change(name, old), _change(name, measure)))
     return moved
-
-
-def _confirmations(folder: Path) -> list[str]:
-    """A sentence for every confirmation that was recorded in a checkout, whether or not it was computed."""
-    sentences, here = [], _lora(folder)
-    for record in read_records(folder / CONFIRMATIONS):
-        path = folder / CONFIRMATIONS / f"{record.attempt:03}" / "verdict.json"
-        verdict = json.loads(path.read_text()) if path.is_file() else {"verdict": "not computed yet"}
-        which = "this LoRA" if record.lora_sha256 == here else f"another LoRA, {record.lora_sha256[:12]}"
-        about = f"of {which}, at the level {record.verdict['level']:g}"
-        sentences.append(f"Confirmation {record.attempt} {about}: {_confirmed(verdict)}.")
-    return sentences
-
-
-def _confirmed(verdict: Mapping[str, Any]) -> str:
-    """A confirmation's verdict, with the tuned model's rate on the target prompts."""
-    outcome, rate = verdict["verdict"].replace("_", " "), verdict.get("clauses", {}).get("target_rate") or {}
-    if rate.get("figure") is None:
-        return outcome
-    return f"{outcome}, {number_text(rate['figure'], 'rate')} wrong after ({bound_text('target_rate', rate)})"
 
 
 def _lora_sentence(folder: Path, base: str) -> str:

@@ -10,6 +10,7 @@ from anomend.reporting.evidence_tables import agreement_table, paid_judges
 from anomend.reporting.formatting import change_text, interval_text, metric_text, number_text
 from anomend.reporting.inputs import Metrics, ReportInputs
 from anomend.reporting.measures import measure_label, measures_of, reading
+from anomend.reporting.other_methods import better_method
 from anomend.reporting.rates import PromptRates
 from anomend.reporting.tables import RATE, Table
 
@@ -44,8 +45,12 @@ def facts(inputs: ReportInputs) -> Table:
     environment, base = inputs.environment, inputs.base_model
     versions = ", ".join(f"{name} {version}" for name, version in environment.items() if name != "device")
     source = ", ".join(f"{key} {value}" for key, value in base.items() if key in ("source", "revision", "licence"))
+    other = better_method(
+        inputs.methods, base=str(base.get("name")), method=str(inputs.parameters.get("train", {}).get("method"))
+    )
     rows = (
         ("Correction", _changed(inputs)),
+        *([("Other methods", f"{other} The comparison: studies/experiments/methods.md.")] if other else []),
         ("Base model", f"{base.get('name', 'not recorded')}{f' ({source})' if source else ''}"),
         ("Device", environment.get("device", "not recorded")),
         ("Versions", versions or "not recorded"),

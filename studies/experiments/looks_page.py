@@ -8,16 +8,16 @@ import numpy as np
 import pandas as pd
 
 from studies.experiments.operating_characteristics import HELD_OUT_CORRELATION, cell_shares
-from studies.experiments.truths import DESIGNS, GOOD, THRESHOLDS, Design
+from studies.experiments.truths import DESIGNS, GOOD, THRESHOLDS, WITH_LOOKS, Design
 
 
 def fixed_misses(fixed: pd.DataFrame) -> float:
-    """Share of clearly good runs of the default design that one look leaves open.
+    """Share of clearly good runs of the design for looks that one look leaves open.
 
     Args:
         fixed: operating_characteristics.csv, of designs with one look.
     """
-    good = fixed[(fixed["design"] == str(DESIGNS[0])) & (fixed["truth"] == GOOD.name)]
+    good = fixed[(fixed["design"] == str(WITH_LOOKS)) & (fixed["truth"] == GOOD.name)]
     return 1 - float(good["corrected"].iloc[0])
 
 
@@ -69,11 +69,11 @@ def page(table: pd.DataFrame, fixed: pd.DataFrame, shares: Sequence[float], how:
         mean = float(str(row.mean_images))
         images = f"{mean:.0f} | {mean / of_design[str(row.design)]:.1%}"
         lines.append(f"| {row.design} | {row.truth} | {row.truth_ok} | {rates} | {images} | {row.simulations} |")
-    least = fewest_seeds(DESIGNS[0], fixed_misses(fixed))
-    bound = 2 * (DESIGNS[0].targets * least[0] + DESIGNS[0].held_out * least[1]) / DESIGNS[0].images
+    least = fewest_seeds(WITH_LOOKS, fixed_misses(fixed))
+    bound = 2 * (WITH_LOOKS.targets * least[0] + WITH_LOOKS.held_out * least[1]) / WITH_LOOKS.images
     limit = (
         f"No sequential test of the same error, which passes the clearly good truth as often as the fixed design"
-        f" {DESIGNS[0]}, can do with less than {bound:.0%} of its images: {least[0]:.0f} seeds of each target prompt"
+        f" {WITH_LOOKS}, can do with less than {bound:.0%} of its images: {least[0]:.0f} seeds of each target prompt"
         f" for the target rate, {least[1]:.0f} of each held-out prompt for its own rise (`fewest_seeds`)."
     )
     looks = ", ".join(f"{share:.0%}" for share in shares)
