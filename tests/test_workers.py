@@ -1,4 +1,4 @@
-"""How the tests are distributed: one process per core, one thread each, the longest files first."""
+"""How the tests are distributed: a process more than there are cores, one thread each, the longest files first."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.clones import environment
 from tests.conftest import LONGEST, ROOT, pytest_xdist_auto_num_workers
 
 
-@pytest.mark.parametrize(("cores", "workers"), [(1, 0), (2, 2), (3, 3), (64, 4)])
-def test_one_process_per_core_and_no_further_process_on_one_core(
+@pytest.mark.parametrize(("cores", "workers"), [(1, 0), (2, 3), (3, 4), (64, 4)])
+def test_a_process_more_than_there_are_cores_and_no_further_process_on_one_core(
     monkeypatch: pytest.MonkeyPatch, cores: int, workers: int
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(cores)), raising=False)
