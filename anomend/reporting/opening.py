@@ -23,7 +23,7 @@ MOST_CLAUSES = 2
 """That the sentence names; the table below has all."""
 QUICK = "A quick run of few images and steps proves nothing, whatever it says: make a full run (level=full)."
 DECIDES = {
-    "detector": "the detector '{detector}'",
+    "detector": "the detector '{detector}', whose own errors are not counted",
     "people": "people's labels",
     "people+machine": "people's labels with the help of the detector '{detector}'",
 }

@@ -78,6 +78,7 @@ def test_every_clause_that_has_a_threshold_has_words() -> None:
 def test_evidence_level_and_confirmation_are_named(inputs: ReportInputs) -> None:
     exploratory = " ".join(evidence_sentences(inputs))
     assert "95% confidence: 8 of 8 requirements are shown to be met" in exploratory and "Exploratory" in exploratory
+    assert "whose own errors are not counted, each requirement" in exploratory
     other: dict[str, Any] = {**inputs.verdict, "confirmation": 2, "evidence": "people"}
     other["provenance"] = {"thresholds": {"level": 0.99}}
     confirmed = " ".join(evidence_sentences(replace(inputs, verdict=other)))
