@@ -26,8 +26,8 @@ LABELLED_SEED = 960_000
 """First seed of the base's images that are labelled."""
 LABELLED_PER_PROMPT = 200
 SEEDS = {"sample.target_seeds_per_prompt": 160, "sample.held_out_seeds_per_prompt": 80}
-MORE_SEEDS = {"sample.target_seeds_per_prompt": 512, "sample.held_out_seeds_per_prompt": 256}
-"""1,024 target and 2,048 held-out images, for a bound within two or three points."""
+MORE_SEEDS = {"sample.target_seeds_per_prompt": 512, "sample.held_out_seeds_per_prompt": 342}
+"""1,024 target and 2,052 held-out images, for a bound within two or three points."""
 PAPERS: tuple[str, ...] = ("train.steps=500", "train.class_batch_size=0", "train.rank=4", "train.alpha=4")
 PAPERS += ("train.warmup_steps=0",)
 PAPERS += ("train.target_modules=[to_k, to_q, to_v, to_out.0]", "train.lr_scheduler=constant", "train.ema_decay=0.0")
