@@ -31,7 +31,7 @@ endif
 	@python -m commands.summary
 
 # The tests of photographs need their networks; where these cannot be fetched, the tests are skipped and say so.
-# A process more than there are cores, at most four (tests/conftest.py); a file's tests stay together. WORKERS=0: one.
+# One more process than there are cores, at most four (tests/conftest.py). WORKERS=0: a single process.
 WORKERS ?= auto
 PYTEST := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 test: $(VENV)/ready

@@ -17,7 +17,7 @@ from anomend.params.profiles import resolve
 from anomend.project.dvc_command import dvc
 from anomend.project.files import sha256_of, write_whole
 from anomend.project.metric_files import read_metrics
-from anomend.project.paths import AGAINST, CONFIRMATIONS, LORA, PARAMS, PROFILES
+from anomend.project.paths import AGAINST, CONFIRMATIONS, LOCK, LORA, PARAMS, PROFILES, REPORT
 from anomend.project.yaml_files import read_yaml
 
 KEPT = (
@@ -34,15 +34,22 @@ def main() -> None:
     again = parser.parse_args().again
     try:
         record = _recorded(again) if again else _write_record()
-        verdict = _compute(record)
+        try:
+            verdict = _compute(record)
+        finally:
+            _renew_report()
     except ValueError as error:
         sys.exit(f"confirm: {error}")
     folder = CONFIRMATIONS / f"{record.attempt:03}"
-    print(f"confirmation {record.attempt}: {verdict}; commit {folder}, and what the report now says of it")
+    print(f"confirmation {record.attempt}: {verdict}; commit {folder}, {REPORT} and {LOCK}")
+
+
+def _renew_report() -> None:
+    """Let the everyday report say which confirmations there are, also where this one was stopped."""
     try:
         dvc("repro", "--single-item", "report", cwd=Path.cwd())
     except ValueError as error:
-        sys.exit(f"confirm: the report does not tell of it yet, run `dvc repro`: {error}")
+        print(f"the report does not mention the confirmation yet, run `dvc repro`: {error}", file=sys.stderr)
 
 
 def _write_record() -> Record:

@@ -1,7 +1,7 @@
 """Stage `looks`: sample both models in rounds until the verdict is settled, and say how far that was.
 
-The images go into the store, from which `sample_base` and `sample_tuned` write the image sets. A plan of one look
-samples nothing here.
+The images, also those of the siblings, go into the store, from which `sample_base` and `sample_tuned` write the image
+sets. A plan of one look samples nothing here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from anomend.comparing.interim import interim_metrics
 from anomend.confirming.records import record_in_force, refuse_another_lora
 from anomend.detectors.table import make_detector
 from anomend.diffusion.lora_folder import lora_sha256
-from anomend.diffusion.sample_sets import read_seeds, sampled_tables
+from anomend.diffusion.sample_sets import sampled_tables
 from anomend.diffusion.tuned_model import loras_of, samplers
 from anomend.measuring.detection import detection_of
 from anomend.measuring.feature_store import FeatureStore
@@ -27,7 +27,7 @@ from anomend.project.run import run_stage
 from anomend.project.shared_folders import shared_folder
 from anomend.verdict.claims import thresholds_of
 from anomend.verdict.looks import Looks, look_plan
-from anomend.verdict.rounds import SIBLINGS, Metrics, Seeds, sample_in_rounds
+from anomend.verdict.rounds import SIBLINGS, Metrics, Seeds, all_seeds, sample_in_rounds
 
 
 def main() -> None:
@@ -41,21 +41,21 @@ def main() -> None:
     both = cache(lambda: samplers(params, store=store))
     words = words_for(against=params.sample.against.in_use)
 
+    plan = look_plan(params)
+    siblings = all_seeds({SIBLINGS: params.prompts.siblings}, plan, len(plan.shares))
+
     def measure(seeds: Seeds) -> tuple[Metrics, Metrics]:
-        tables = sampled_tables(both(), paths.SAMPLES, seeds, params.sample.first_seed)
+        # The siblings are sampled with the first look, so that no model is loaded for them alone; no look is at them.
+        sampled = sampled_tables(both(), paths.SAMPLES, seeds | siblings, params.sample.first_seed)
+        tables = {model: table[table["group"] != SIBLINGS].reset_index(drop=True) for model, table in sampled.items()}
         instances = read_imagefolder(paths.INSTANCE)
         return interim_metrics(
             tables, instances, detector=detector(), settings=params.measure, store=features, words=words
         )
 
-    plan = look_plan(params)
     prompts = {"target": params.prompts.target, "held_out": params.prompts.held_out}
     rounds = sample_in_rounds(Looks(thresholds_of(params.verdict), plan), prompts, measure)
     metrics = rounds.as_metrics(plan, params.prompts.siblings)
-    siblings = read_seeds(metrics).get(SIBLINGS)
-    if siblings and len(plan.shares) > 1:
-        # No look is at the siblings, but the models are loaded here, and need not be loaded again to sample them.
-        sampled_tables(both(), paths.SAMPLES, {SIBLINGS: siblings}, params.sample.first_seed)
     write_metrics(paths.METRICS / "looks.json", metrics, {"shares": list(plan.shares)})
     print(f"look {rounds.look} of {len(plan.shares)} ({rounds.stopped})")
 

@@ -51,7 +51,7 @@ LONGEST = (
 
 
 def pytest_xdist_auto_num_workers() -> int | None:
-    """A process more than there are cores, at most four; with one core, no further process is started.
+    """One more process than there are cores, at most four; with one core, no further process is started.
 
     Tests wait for browsers, servers and other processes about a sixth of their time.
     """

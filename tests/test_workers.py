@@ -1,4 +1,4 @@
-"""How the tests are distributed: a process more than there are cores, one thread each, the longest files first."""
+"""How the tests are distributed: one more process than there are cores, one thread each, the longest files first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.conftest import LONGEST, ROOT, pytest_xdist_auto_num_workers
 
 
 @pytest.mark.parametrize(("cores", "workers"), [(1, 0), (2, 3), (3, 4), (64, 4)])
-def test_a_process_more_than_there_are_cores_and_no_further_process_on_one_core(
+def test_one_more_process_than_there_are_cores_and_no_further_process_on_one_core(
     monkeypatch: pytest.MonkeyPatch, cores: int, workers: int
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(cores)), raising=False)

@@ -146,6 +146,18 @@ def record_in_force(params: Params, folder: Path) -> Record | None:
     return record
 
 
+def is_of(record: Record, params: Params) -> bool:
+    """Whether a confirmation is of what these parameters decide by at everyday seeds: prompts, thresholds, detector.
+
+    Its seeds and its level are its own.
+    """
+    own = {
+        "sample": {"first_seed": record.first_seed},
+        "verdict": {"level": record.verdict["level"]},
+    }
+    return all(values == getattr(record, section) for section, values in _settings(params, **own).items())
+
+
 def refuse_another_lora(record: Record | None, lora_sha256: str, model: str = "tuned") -> None:
     """A range of seeds is for the LoRA that its record names.
 

@@ -195,7 +195,7 @@ def in_looks(params: Params) -> bool:
 
 
 def looks_work(params: Params) -> Work:
-    """The rounds of both models, up to the last look; nothing where one look is declared."""
+    """The rounds of both models, up to the last look, and the siblings; nothing where one look is declared."""
     if not in_looks(params):
         return Work(stage="looks")
     images = samples_made(params)

@@ -10,6 +10,7 @@ from anomend.project.model_words import BASE_AND_TUNED, ModelWords
 from anomend.reporting.formatting import Unit, metric_text, number_text
 from anomend.reporting.inputs import Metrics
 from anomend.reporting.tables import OUTCOMES, Table
+from anomend.verdict.clauses import confidence_text
 
 
 @dataclass(frozen=True)
@@ -149,11 +150,11 @@ def clause_table(
         threshold = f"{known.limit if known else 'threshold'} {number_text(clause['threshold'], unit)}"
         value = figure_text(name, clause, changes or {})
         bound, confidence = bound_text(name, clause), clause.get("confidence") or level
-        other = f" ({100 * confidence:.4g}%)" if bound and confidence != level else ""
+        other = f" ({confidence_text(confidence)})" if bound and confidence != level else ""
         rows.append((label, OUTCOMES[clause["passed"]], value, bound + other, threshold))
     note = (
-        f"The truth keeps to the bound with {level:.0%} confidence, or with that in brackets; one-sided, so it is "
-        "nearer than the end of a two-sided interval of that level. A "
+        f"The truth keeps to the bound with {confidence_text(level)} confidence, unless brackets give another one. "
+        "The bound is one-sided, so it is nearer than the end of a two-sided interval of that level. A "
         "requirement is met where the bound keeps to the limit. The limits were set before the run. Changes are "
         f"{words.tuned} minus {words.base}, in percentage points."
     )

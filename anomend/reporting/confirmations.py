@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from anomend.confirming.records import Record, read_records
+from anomend.confirming.records import Record, is_of, read_records
+from anomend.params.params import Params
 from anomend.reporting.clauses import bound_text
 from anomend.reporting.formatting import number_text
+from anomend.verdict.clauses import confidence_text
 
 
 def all_confirmations(folder: Path, lora_sha256: str) -> list[str]:
@@ -31,16 +33,27 @@ def all_confirmations(folder: Path, lora_sha256: str) -> list[str]:
     return sentences
 
 
-def confirmed_or_exploratory(folder: Path, lora_sha256: str) -> str:
-    """What an everyday run is, with the confirmations of its LoRA, or which attempt its first one would be."""
-    records = read_records(folder)
+def everyday_sentence(folder: Path, lora_sha256: str, params: Params) -> str:
+    """What an everyday run is, with the confirmations of its LoRA, or which attempt its first one would be.
+
+    Args:
+        folder: the confirmations.
+        lora_sha256: the run's LoRA; empty where there is none.
+        params: the run's parameters.
+
+    Raises:
+        ValueError: a record is broken, or one is missing.
+    """
+    everyday, records = "Exploratory: its seeds are those of everyday runs", read_records(folder)
     own = [record for record in records if record.lora_sha256 == lora_sha256]
-    everyday = "Exploratory: its seeds are those of everyday runs"
     if not own:
         attempt = f", as attempt {len(records) + 1}" if records else ""
         return f"{everyday}; a confirmation (make confirm) takes fresh ones{attempt}."
-    found = (f"At fresh seeds (attempt {record.attempt}): {_outcome(folder, record)}." for record in own)
-    return f"{everyday}. {' '.join(found)}"
+    told = []
+    for record in own:
+        other = "" if is_of(record, params) else ", with other prompts, thresholds or settings"
+        told.append(f"This LoRA at fresh seeds (attempt {record.attempt}{other}): {_outcome(folder, record)}.")
+    return f"{everyday}. {' '.join(told)}"
 
 
 def _outcome(folder: Path, record: Record) -> str:
@@ -52,4 +65,6 @@ def _outcome(folder: Path, record: Record) -> str:
     outcome, rate = verdict["verdict"].replace("_", " "), verdict.get("clauses", {}).get("target_rate") or {}
     if rate.get("figure") is None:
         return outcome
-    return f"{outcome}, {number_text(rate['figure'], 'rate')} wrong after ({bound_text('target_rate', rate)})"
+    confidence = confidence_text(rate.get("confidence", record.verdict["level"]))
+    bound = f"{bound_text('target_rate', rate)} with {confidence} confidence"
+    return f"{outcome}, {number_text(rate['figure'], 'rate')} wrong after ({bound})"

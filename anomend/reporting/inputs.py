@@ -62,7 +62,7 @@ class ReportInputs:
     train: Metrics | None = None
     train_loss: pd.DataFrame | None = None
     """Columns step, loss and, where they were logged, prior_loss, validation_loss and anomaly_rate."""
-    exploratory: str = "Exploratory: its seeds are those of everyday runs."
+    everyday: str = "Exploratory: its seeds are those of everyday runs."
     """What a run that confirms nothing is, with the confirmations of its LoRA."""
     methods: pd.DataFrame | None = None
     """The committed comparison of methods, a row per run."""

@@ -13,6 +13,7 @@ from anomend.reporting.formatting import change_text, interval_text, metric_text
 from anomend.reporting.inputs import Metrics, ReportInputs
 from anomend.reporting.measures import caution_of, confidence_level
 from anomend.statistics.rate import Rate
+from anomend.verdict.clauses import confidence_text
 from anomend.verdict.headline import deciding_rates
 
 VERDICTS = {"corrected": "✓ Corrected", "not_corrected": "✗ Not corrected", "inconclusive": "? Inconclusive"}
@@ -23,7 +24,7 @@ MOST_CLAUSES = 2
 """That the sentence names; the table below has all."""
 QUICK = "A quick run of few images and steps proves nothing, whatever it says: make a full run (level=full)."
 DECIDES = {
-    "detector": "the detector '{detector}', whose own errors are not counted",
+    "detector": "the detector '{detector}'",
     "people": "people's labels",
     "people+machine": "people's labels with the help of the detector '{detector}'",
 }
@@ -107,7 +108,7 @@ def measured(name: str, clause: Mapping[str, Any], changes: Mapping[str, str], l
     words = f"measured: {figure_text(name, clause, changes)}"
     _, _, bound = bound_text(name, clause).partition(" ")[2].partition(" ")
     side, confidence = "best" if clause["passed"] is False else "worst", clause.get("confidence", level)
-    return f"{words}, at {side} {bound} with {100 * confidence:.4g}% confidence" if bound else words
+    return f"{words}, at {side} {bound} with {confidence_text(confidence)} confidence" if bound else words
 
 
 def evidence_sentences(inputs: ReportInputs) -> tuple[str, ...]:
@@ -121,11 +122,13 @@ def evidence_sentences(inputs: ReportInputs) -> tuple[str, ...]:
     failed, unsettled = counts.count(False), counts.count(None)
     checks += f", {failed} not to be met" if failed else ""
     checks += f", {unsettled} {'is' if unsettled == 1 else 'are'} not settled" if unsettled else ""
-    sentences = [f"Decided by {who}, each requirement with {level:.0%} confidence: {checks}."]
+    sentences = [f"Decided by {who}, each requirement with {confidence_text(level)} confidence: {checks}."]
+    if verdict.get("evidence", "detector") == "detector":
+        sentences.append("The detector's own errors are not counted.")
     if verdict.get("confirmation"):
         sentences.append(f"Confirmed: attempt {verdict['confirmation']}, at seeds that nothing had looked at.")
     else:
-        sentences.append(inputs.exploratory)
+        sentences.append(inputs.everyday)
     if caution := caution_of(inputs.compare.get("anomaly_rate_target") or {}):
         sentences.append(caution)
     return tuple(sentences)

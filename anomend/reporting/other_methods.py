@@ -2,39 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from anomend.reporting.formatting import number_text
 
 TABLE = Path("studies/experiments/methods.csv")
-COMPARED_ON = "mini"
-"""The base of the comparison."""
+COMPARED = "mini"
+"""Profile and base of the comparison."""
 
 
-def better_method(runs: pd.DataFrame | None, *, base: str, method: str) -> str:
-    """The method that leaves the fewest target images wrong, of those whose every run is `corrected`.
+def better_method(runs: pd.DataFrame | None, params: Mapping[str, Any]) -> str:
+    """The method that left the fewest target images wrong, of those whose every run was `corrected`.
 
     Args:
         runs: studies/experiments/methods.csv, one row per run; None: there is none.
-        base: the base of the run that is reported.
-        method: its `train.method`.
+        params: the parameters of the run that is reported. The comparison is of the miniature with its own prompts.
 
     Returns:
-        A sentence; empty where the comparison is of another base or says nothing.
+        A sentence; empty where the run is of another base, or no other method was better.
     """
-    if runs is None or base != COMPARED_ON:
+    base, method = params.get("base") or {}, str((params.get("train") or {}).get("method"))
+    if runs is None or params.get("profile") != COMPARED or base.get("name") != COMPARED or base.get("local_folder"):
         return ""
-    good = runs.groupby("method").filter(lambda of_method: (of_method["verdict"] == "corrected").all())
-    if good.empty:
+    good = runs.groupby("method").filter(lambda of_method: bool((of_method["verdict"] == "corrected").all()))
+    own = runs[runs["method"] == method]
+    if good.empty or own.empty:
         return ""
     best = str(good.groupby("method")["target_tuned"].mean().idxmin())
-    own = runs[runs["method"] == method]
-    if best == method:
-        return f"None that was compared leaves fewer target images wrong than {method}: {_figures(own)}."
-    against = f", against {_figures(own)} by {method}" if len(own) else ""
     chosen = runs[runs["method"] == best]
+    if own["target_tuned"].mean() <= chosen["target_tuned"].mean():
+        return ""
     needs = [
         f"{count:,.0f} {what}" if count else f"no {what}"
         for what, count in (
@@ -42,11 +43,15 @@ def better_method(runs: pd.DataFrame | None, *, base: str, method: str) -> str:
             ("labels", chosen["labels"].max()),
         )
     ]
-    return f"{best} would leave {_figures(chosen)} of the target images wrong{against}. It takes {' and '.join(needs)}."
+    return (
+        f"Compared by their default recipes, and of those that always corrected, {best} left the fewest target images "
+        f"wrong: {_figures(chosen)}, with {' and '.join(needs)}; {method} left {_figures(own)}."
+    )
 
 
 def _figures(runs: pd.DataFrame) -> str:
-    """The mean rate over the training seeds, and the largest bound."""
+    """The mean rate over the training seeds, the largest bound, and what training took."""
     rate, bound = runs["target_tuned"].mean(), runs["target_upper"].max()
     trainings = "one training" if len(runs) == 1 else f"each of {len(runs)} trainings"
-    return f"{number_text(rate, 'rate')} (at most {number_text(bound, 'rate')} with 95% confidence in {trainings})"
+    figures = f"{number_text(rate, 'rate')} (at most {number_text(bound, 'rate')} with 95% confidence in {trainings}"
+    return f"{figures}, {runs['seconds_train'].mean():,.0f} CPU seconds each)"

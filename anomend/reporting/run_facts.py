@@ -45,9 +45,7 @@ def facts(inputs: ReportInputs) -> Table:
     environment, base = inputs.environment, inputs.base_model
     versions = ", ".join(f"{name} {version}" for name, version in environment.items() if name != "device")
     source = ", ".join(f"{key} {value}" for key, value in base.items() if key in ("source", "revision", "licence"))
-    other = better_method(
-        inputs.methods, base=str(base.get("name")), method=str(inputs.parameters.get("train", {}).get("method"))
-    )
+    other = better_method(inputs.methods, inputs.parameters)
     rows = (
         ("Correction", _changed(inputs)),
         *([("Other methods", f"{other} The comparison: studies/experiments/methods.md.")] if other else []),

@@ -15,7 +15,7 @@ from anomend.params.resolved import split
 from anomend.pictures.image_sets import read_imagefolder
 from anomend.project.metric_files import library_versions, read_metrics
 from anomend.project.yaml_files import read_yaml
-from anomend.reporting.confirmations import confirmed_or_exploratory
+from anomend.reporting.confirmations import everyday_sentence
 from anomend.reporting.inputs import ReportInputs
 from anomend.reporting.judge_examples import judge_examples
 from anomend.reporting.reproduction import locked_data
@@ -79,7 +79,7 @@ def read_run(
         sampled=read_metrics(metrics / "sample_tuned.json"),
         train=train,
         train_loss=read_curves(training),
-        exploratory=confirmed_or_exploratory(files.confirmations, str(train.get("lora_sha256", ""))),
+        everyday=everyday_sentence(files.confirmations, str(train.get("lora_sha256", "")), params),
         methods=pd.read_csv(files.methods) if files.methods.exists() else None,
         training_samples=samples_while_training(training),
         collect=read_metrics(metrics / "collect.json"),

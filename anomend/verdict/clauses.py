@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,7 +56,7 @@ class Clause:
     bound: float | None = None
     """The one-sided bound that decides: of the side that is shown, or that is not."""
     confidence: float | None = None
-    """That of the bound: of a clause that fails more than the level, since any of the clauses may fail."""
+    """The bound's confidence: higher than the level where the clause fails, since any clause, prompt or kind may."""
     p_pass: float | None = None
     """p of the hypothesis that the truth is at the threshold or beyond."""
     p_fail: float | None = None
@@ -83,7 +84,7 @@ def settle(claim: Claim, p_fail: float | None, error: float) -> bool | None:
     return True if claim.tails.beyond <= claim.error else False if p_fail <= error else None
 
 
-def decide(claim: Claim, p_fail: float | None, error: float, *, shown: bool = False) -> Clause:
+def decide(claim: Claim, p_fail: float | None, error: float, *, shown: bool = False, clauses: int = 1) -> Clause:
     """The clause passes where the truth is shown to be within its limit, and fails where it is shown to be beyond.
 
     Args:
@@ -91,13 +92,17 @@ def decide(claim: Claim, p_fail: float | None, error: float, *, shown: bool = Fa
         p_fail: `tails.within`, adjusted for the number of clauses; None where there are no tails.
         error: p at which a clause fails.
         shown: whether it is shown already, prompt by prompt at several looks (`anomend.verdict.looks`).
+        clauses: how many there are that p is adjusted for.
     """
     tails, passed = claim.tails, True if shown else settle(claim, p_fail, error)
     if tails is None or p_fail is None:
         return Clause(passed=None, threshold=claim.threshold, figure=claim.figure, sentence=_unmeasured(claim))
     outcome = {True: "is shown", False: "is not met", None: "is not settled"}[passed]
-    # A clause that fails has p_fail <= error, which is tails.within <= error / (what Holm multiplies it by).
-    bound_error = (error * tails.within / p_fail if p_fail else error) if passed is False else claim.error
+    bound_error = claim.error
+    if passed is False:
+        # p_fail <= error: p of the one prompt or kind, times what Holm and Bonferroni multiply it by.
+        by_holm = p_fail / tails.within if p_fail else clauses
+        bound_error = error / (by_holm * max(1, len(claim.parts)))
     bound, words = _bound(claim, excluded=passed is False, error=bound_error)
     advice = None
     if passed is None and bound is not None and claim.figure is not None:
@@ -143,6 +148,11 @@ def points(value: float) -> str:
     return f"{100 * value:+.1f} points"
 
 
+def confidence_text(confidence: float) -> str:
+    """A confidence in percent, never more than it is."""
+    return f"{math.floor(1e4 * confidence + 1e-6) / 100:g}%"
+
+
 def percent(value: float) -> str:
     """A rate."""
     return f"{value:.1%}"
@@ -159,7 +169,7 @@ def _bound(claim: Claim, *, excluded: bool, error: float) -> tuple[float | None,
     else:
         value = -lowest_limit(lambda limit: _side(at(-limit), not claim.at_least), error, low=-high, high=-low)
         side = "at least"
-    return value, f" ({side} {claim.shown_as(value)} with {100 * (1 - error):.4g}% confidence)"
+    return value, f" ({side} {claim.shown_as(value)} with {confidence_text(1 - error)} confidence)"
 
 
 def _side(tails: Tails, within: bool) -> float:

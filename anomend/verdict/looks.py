@@ -110,8 +110,9 @@ class Looks:
     def clauses(self) -> dict[str, Clause]:
         """The clauses as they stand."""
         p_fail = adjusted(self._claims)
+        count = sum(p is not None for p in p_fail.values())
         return {
-            name: decide(claim, p_fail[name], self.fail_level(name), shown=name in self._shown)
+            name: decide(claim, p_fail[name], self.fail_level(name), shown=name in self._shown, clauses=count)
             for name, claim in self._claims.items()
         }
 

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from anomend.project.files import sha256_of
 from anomend.project.json_files import read_json
-from anomend.project.paths import CHECKPOINTS, SAMPLE_STORE
+from anomend.project.paths import CHECKPOINTS, CODE, SAMPLE_STORE
 
 SHARED = "sample_base"
 """The stage whose samples every run has in common."""
@@ -80,7 +81,8 @@ class CloneRuns:
         subprocess.run(["git", "checkout", "--quiet", "--force", "HEAD", "--", "."], cwd=self.clone, check=True)
         for leftover in (self._store, self.clone / CHECKPOINTS):
             shutil.rmtree(leftover, ignore_errors=True)
-        seconds, changes = self._seconds(settings), list(settings)
+        key = self._key(settings)
+        seconds, changes = self._seconds(key), list(settings)
         for stage in stages:
             before = _cpu_seconds()
             changes.append(f"sample.store={self.project / SAMPLE_STORE if stage == SHARED else self._store}")
@@ -93,7 +95,7 @@ class CloneRuns:
                 done = self._dvc("exp", "run", "--force", "--single-item", stage)
             if ran in done:
                 seconds[stage] = round(_cpu_seconds() - before, 1)
-                self._keep_seconds(settings, seconds)
+                self._keep_seconds(key, seconds)
         return seconds
 
     def metrics(self, name: str) -> dict[str, Any]:
@@ -113,15 +115,20 @@ class CloneRuns:
         )
         return done.stdout
 
-    def _seconds(self, settings: Sequence[str]) -> dict[str, float]:
-        return dict(self._all_seconds().get(" ".join(settings), {}))
+    def _seconds(self, key: str) -> dict[str, float]:
+        return dict(self._all_seconds().get(key, {}))
 
     def _all_seconds(self) -> dict[str, Any]:
         return read_json(self.folder / "seconds.json") if (self.folder / "seconds.json").exists() else {}
 
-    def _keep_seconds(self, settings: Sequence[str], seconds: dict[str, float]) -> None:
-        kept = self._all_seconds() | {" ".join(settings): seconds}
+    def _keep_seconds(self, key: str, seconds: dict[str, float]) -> None:
+        kept = self._all_seconds() | {key: seconds}
         (self.folder / "seconds.json").write_text(json.dumps(kept, indent=2) + "\n")
+
+    def _key(self, settings: Sequence[str]) -> str:
+        """The settings, and the commit's code by its fingerprints: what was timed by other code is timed again."""
+        code = self.clone / CODE
+        return " ".join([*settings, *([sha256_of(code)[:12]] if code.exists() else [])])
 
 
 def _cpu_seconds() -> float:

@@ -13,8 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from anomend.params.resolved import load_params
-from anomend.verdict.claims import claims, thresholds_of
+from anomend.verdict.claims import Thresholds, claims
 from anomend.verdict.clauses import decide
 from anomend.verdict.evidence import read_findings
 from studies.experiments.clone_runs import CloneRuns
@@ -38,7 +37,7 @@ def run(name: str, train_seed: int) -> dict[str, Any]:
     seconds = runs.run(settings, stages, timed=method.costs)
     verdict, curate, compare = runs.metrics("verdict"), runs.metrics("curate"), runs.metrics("compare")
     tuned, clauses = runs.metrics("measure_tuned"), verdict["clauses"]
-    bounds = bounds_of(compare, tuned)
+    bounds = bounds_of(compare, tuned, Thresholds(**verdict["provenance"]["thresholds"]))
     return {
         "method": name,
         "train_seed": train_seed,
@@ -67,14 +66,15 @@ def run(name: str, train_seed: int) -> dict[str, Any]:
     }
 
 
-def bounds_of(compare: Mapping[str, Any], tuned: Mapping[str, Any]) -> dict[str, float | None]:
+def bounds_of(compare: Mapping[str, Any], tuned: Mapping[str, Any], thresholds: Thresholds) -> dict[str, float | None]:
     """By clause, how far from its limit the truth may be at worst. The verdict's own bound is at best where one fails.
 
     Args:
         compare: the content of metrics/compare.json.
         tuned: that of metrics/measure_tuned.json.
+        thresholds: the run's, with its level.
     """
-    found = claims(read_findings(compare, tuned), thresholds_of(load_params().verdict))
+    found = claims(read_findings(compare, tuned), thresholds)
     return {name: decide(claim, 1.0, claim.error, shown=True).bound for name, claim in found.items()}
 
 

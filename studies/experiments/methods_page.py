@@ -24,8 +24,8 @@ HEAD = """# Methods compared
 
 Written by `make methods`; `methods.csv` has all digits. Each run is the whole pipeline on the miniature, judged at
 seeds that no recipe was chosen by. Of each figure the smallest and the largest over the training seeds are shown.
-Bounds are the verdict's: one-sided, 95% (held-out: 97.5%). Seconds are CPU seconds of all processes; images of the base
-that the store has are not drawn again.
+Bounds are one-sided, of the truth at worst, whether or not the clause passed: 95% (held-out: 97.5%). Seconds are CPU
+seconds of all processes; images of the base that the store has are not drawn again.
 """
 COLUMNS: tuple[str, ...] = ("method", "runs", "target images", "held-out images")
 COLUMNS += ("target rate, %", "at most, %", "worst prompt, %")

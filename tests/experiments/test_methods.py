@@ -86,4 +86,4 @@ def test_a_bound_is_the_truth_at_worst_also_where_the_clause_fails() -> None:
     clause = reach_verdict(found, measured(), THRESHOLDS).clauses["target_rate"]
     assert clause.passed is False and clause.bound is not None and clause.bound < 150 / 256
     high = proportion_confint(150, 256, alpha=0.1, method="beta")[1]
-    assert bounds_of(found, measured())["target_rate"] == pytest.approx(high, abs=1e-9)
+    assert bounds_of(found, measured(), THRESHOLDS)["target_rate"] == pytest.approx(high, abs=1e-9)

@@ -78,7 +78,7 @@ def test_every_clause_that_has_a_threshold_has_words() -> None:
 def test_evidence_level_and_confirmation_are_named(inputs: ReportInputs) -> None:
     exploratory = " ".join(evidence_sentences(inputs))
     assert "95% confidence: 8 of 8 requirements are shown to be met" in exploratory and "Exploratory" in exploratory
-    assert "whose own errors are not counted, each requirement" in exploratory
+    assert "The detector's own errors are not counted." in exploratory
     other: dict[str, Any] = {**inputs.verdict, "confirmation": 2, "evidence": "people"}
     other["provenance"] = {"thresholds": {"level": 0.99}}
     confirmed = " ".join(evidence_sentences(replace(inputs, verdict=other)))
@@ -123,5 +123,5 @@ def test_a_bound_of_another_confidence_than_the_level_says_so() -> None:
     copies = {"passed": False, "figure": 0.586, "bound": 0.506, "confidence": 0.99375, "threshold": 0.1}
     rate = {"passed": True, "figure": 0.074, "bound": 0.107, "confidence": 0.95, "threshold": 0.15}
     table = clause_table({"clauses": {"memorisation": copies, "target_rate": rate}})
-    assert [row[3] for row in table.rows] == ["at least 50.6% (99.38%)", "at most 10.7%"]
-    assert measured("memorisation", copies, {}, 0.95) == "measured: 58.6%, at best 50.6% with 99.38% confidence"
+    assert [row[3] for row in table.rows] == ["at least 50.6% (99.37%)", "at most 10.7%"]
+    assert measured("memorisation", copies, {}, 0.95) == "measured: 58.6%, at best 50.6% with 99.37% confidence"

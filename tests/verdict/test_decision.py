@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from anomend.project.model_words import A_AND_B
+from anomend.statistics.paired_rise import PairCounts, rise_tails
 from anomend.verdict.decision import Thresholds, reach_verdict
 from tests.verdict.made import THRESHOLDS, Counts, change, compare, measured, ratio
 
@@ -171,8 +172,20 @@ def test_the_sentences_say_the_bound_and_its_confidence() -> None:
     failed = reach_verdict(compare(), measured(150), THRESHOLDS).clauses["memorisation"]
     # Any of the eight clauses may fail, so the one with the smallest p is bounded at an eighth of the error.
     low = proportion_confint(150, 256, alpha=2 * 0.05 / 8, method="beta")[0]
-    assert f"58.6% (at least {low:.1%} with 99.38% confidence)" in failed.sentence and "is not met" in failed.sentence
+    assert f"58.6% (at least {low:.1%} with 99.37% confidence)" in failed.sentence and "is not met" in failed.sentence
     assert (failed.bound, failed.confidence) == pytest.approx((low, 1 - 0.05 / 8), abs=1e-9)
+
+
+def test_the_bound_of_the_worst_prompt_takes_the_choice_among_prompts_into_account() -> None:
+    """Just failed, so the bound by which it fails is just beyond the limit; without the choice it would be far."""
+    held_out = {f"held-out {number}": (1, 0, 1, 78) for number in range(5)} | {"worst": (2, 0, 24, 54)}
+    found = compare(anomaly_rate_held_out=change(held_out))
+    clause = reach_verdict(found, measured(), replace(THRESHOLDS, held_out_margin=0.3)).clauses["worst_held_out_prompt"]
+    assert clause.passed is False and clause.p_fail is not None and 0.03 < clause.p_fail < 0.05
+    # Six prompts, and by Holm eight clauses.
+    assert clause.confidence == pytest.approx(1 - 0.05 / 48)
+    tails = rise_tails(PairCounts(2, 0, 24, 54), clause.bound)
+    assert clause.bound > 0.15 and tails.within == pytest.approx(0.05 / 48, rel=1e-3) and clause.bound < 0.16
 
 
 def test_nothing_to_correct_is_not_a_correction() -> None:
