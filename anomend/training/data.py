@@ -40,7 +40,7 @@ class TrainingData:
     twins: Mapping[int, int] = field(default_factory=dict)
     """Row of an instance image -> row of the loser that shows its scene."""
     optimality: torch.Tensor | None = None
-    """How good each instance image is, (N,), from 0 to 1, for training by rewards: then right and wrong images are
+    """How good each instance image is, (N,), at most 1, for training by rewards: then right and wrong images are
     among them (`negative_aware.optimality`)."""
 
     def of(self, role: int) -> EncodedSet:

@@ -5,7 +5,8 @@
 
 v_theta is the velocity of the model in training, v_old that of the weights which drew the image, v the velocity towards
 the image, and r its optimality: 1 for a much better image than its prompt's mean, 0 for a much worse one. At b = 1 and
-r = 1 this is flow matching. At r = 1/2 the gradient is 0 where v_theta = v_old.
+r = 1 this is flow matching. At r = 1/2 the gradient is 0 where v_theta = v_old. For every r, L is a parabola in v_theta
+with its minimum at v_old + (2 r - 1) (v - v_old) / b: below r = 0 it is further away from v.
 
 Everything is pure: no weights, no global state, float32.
 """
@@ -15,6 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
+
+CLIP = (-4.0, 1.0)
+"""Lowest and highest advantage, in standard deviations. Few wrong images among right ones have a large negative one."""
 
 
 def negative_aware_loss(
@@ -31,7 +35,7 @@ def negative_aware_loss(
         velocity: v_theta, (B, C, h, w).
         old: v_old at the same noise and noise level, (B, C, h, w).
         error: maps velocities, (B, C, h, w), to their squared errors, (B,), such as `FlowMatching.loss`.
-        optimality: r, (B,), from 0 to 1.
+        optimality: r, (B,), at most 1.
         beta: b, above 0; the smaller it is, the further v_theta moves for the same images.
     """
     old, velocity = old.float(), velocity.float()
@@ -41,37 +45,28 @@ def negative_aware_loss(
 
 
 def optimality(rewards: torch.Tensor, prompts: Sequence[str]) -> torch.Tensor:
-    """r of each image of a set: 1/2 + 1/2 advantage, where
+    """r of each image of a set: 1/2 + 1/2 clip((reward - mean of its prompt) / standard deviation of the set, -4, 1).
 
-        advantage = clip((reward - mean of its prompt) / standard deviation of the set, -1, 1)
-
-    and, for a prompt whose clipped advantages have a mean above 0, minus that mean. The last step is ours: the paper
-    stops at the clip. Where most images of a prompt are right, the clip takes more from the few wrong ones than from
-    the many right ones, so what is left is a pull towards whatever is drawn, and the images grow alike. Where most are
-    wrong, the mean is below 0, a push away from what is drawn, which stays: it is most of what one round of a bad base
-    teaches.
+    The paper clips at -1 below. Where most images of a prompt are right, that takes more from the few wrong ones than
+    from the many right ones: what is left is a pull towards whatever is drawn, by which the images grow alike, and the
+    wrong ones hardly count. Nothing in the loss asks for an r above 0 (see the module's text).
 
     Args:
         rewards: (N,), the higher the better.
         prompts: the prompt of each image.
 
     Returns:
-        (N,), float32, from 0 to 1: advantages beyond 1 shrink the whole set. Images of a prompt that all have the same
-        reward get 1/2: they say nothing.
+        (N,), float32, from -1.5 to 1. Images of a prompt that all have the same reward get 1/2: they say nothing.
     """
     rewards = rewards.double()
-    rows = [torch.tensor([each == prompt for each in prompts]) for prompt in sorted(set(prompts))]
-    advantages = rewards.clone()
-    for own in rows:
-        advantages[own] -= advantages[own].mean()
+    advantages = torch.zeros_like(rewards)
+    for prompt in set(prompts):
+        rows = torch.tensor([each == prompt for each in prompts])
+        advantages[rows] = rewards[rows] - rewards[rows].mean()
     deviation = rewards.std(correction=0)
     if deviation > 0:
         advantages /= deviation
-    advantages = advantages.clamp(-1, 1)
-    for own in rows:
-        advantages[own] -= advantages[own].mean().clamp(min=0)
-    advantages /= advantages.abs().max().clamp(min=1)
-    return (0.5 + 0.5 * advantages).float()
+    return (0.5 + 0.5 * advantages.clamp(*CLIP)).float()
 
 
 def old_decay(rounds: int, *, growth: float, most: float) -> float:
