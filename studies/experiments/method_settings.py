@@ -112,7 +112,7 @@ _NFT = ("train.method=nft",)
 _LABELS = ("train.method=labels", f"train.nft.images_per_prompt={LABELLED_PER_PROMPT}")
 METHODS: dict[str, Method] = {
     "nft": Method(
-        about="rewards: DiffusionNFT, 60 rounds of the base's own images",
+        about="rewards: DiffusionNFT, 40 rounds of the base's own images",
         settings=_NFT,
         learns_from_instances=False,
         seeds=tuple(MORE_SEEDS.items()),
@@ -152,8 +152,8 @@ METHODS: dict[str, Method] = {
         learns_from_instances=False,
     ),
     "dreambooth_long": Method(
-        about="DreamBooth for about as long as rewards train: twelve times the steps",
-        settings=("train.steps=3600", "train.monitor.every=300"),
+        about="DreamBooth for about as long as rewards train: eight times the steps",
+        settings=("train.steps=2400", "train.monitor.every=300"),
     ),
     "dpo_planted": Method(
         about="Flow-DPO against the drawn scenes with an anomaly planted in each, beta in units of the base's loss",
