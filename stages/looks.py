@@ -38,25 +38,20 @@ def main() -> None:
     store = SampleStore(shared_folder(Path.cwd(), paths.SAMPLE_STORE, params.sample.store))
     features = FeatureStore(paths.FEATURE_STORE, params.base.device, detection=detection_of(params))
     detector = cache(lambda: make_detector(params.measure.detector, params.detectors, params.base.device))
-    both = cache(lambda: samplers(params, store=store))
+    both, plan = cache(lambda: samplers(params, store=store)), look_plan(params)
     words = words_for(against=params.sample.against.in_use)
-
-    plan = look_plan(params)
     siblings = all_seeds({SIBLINGS: params.prompts.siblings}, plan, len(plan.shares))
 
     def measure(seeds: Seeds) -> tuple[Metrics, Metrics]:
         # The siblings are sampled with the first look, so that no model is loaded for them alone; no look is at them.
-        sampled = sampled_tables(both(), paths.SAMPLES, seeds | siblings, params.sample.first_seed)
-        tables = {model: table[table["group"] != SIBLINGS].reset_index(drop=True) for model, table in sampled.items()}
-        instances = read_imagefolder(paths.INSTANCE)
-        return interim_metrics(
-            tables, instances, detector=detector(), settings=params.measure, store=features, words=words
-        )
+        tables = sampled_tables(both(), paths.SAMPLES, seeds | siblings, params.sample.first_seed)
+        trained, settings = read_imagefolder(paths.INSTANCE), params.measure
+        return interim_metrics(tables, trained, detector=detector(), settings=settings, store=features, words=words)
 
     prompts = {"target": params.prompts.target, "held_out": params.prompts.held_out}
     rounds = sample_in_rounds(Looks(thresholds_of(params.verdict), plan), prompts, measure)
-    metrics = rounds.as_metrics(plan, params.prompts.siblings)
-    write_metrics(paths.METRICS / "looks.json", metrics, {"shares": list(plan.shares)})
+    content, shares = rounds.as_metrics(plan, params.prompts.siblings), list(plan.shares)
+    write_metrics(paths.METRICS / "looks.json", content, {"shares": shares})
     print(f"look {rounds.look} of {len(plan.shares)} ({rounds.stopped})")
 
 

@@ -23,6 +23,7 @@ from anomend.project.paths import MODELS
 from anomend.project.timing import timed_work
 
 Metrics = dict[str, Any]
+GROUPS = ("target", "held_out")
 
 
 def interim_metrics(
@@ -37,13 +38,15 @@ def interim_metrics(
     """The parts of metrics/compare.json and metrics/measure_tuned.json that the verdict reads.
 
     Args:
-        samples: by model, image sets with `path`, `file_name`, `text`, `group`, `prompt`, `seed`, row numbers as index.
+        samples: by model, image sets with `path`, `file_name`, `text`, `group`, `prompt`, `seed`. Only target and
+            held-out prompts are looked at.
         instance_images: image set of the training images.
         detector: names the anomalies.
         settings: the main extractor.
         store: keeps features and anomalies, so that nothing is computed twice on the same image.
         words: what the two models are called.
     """
+    samples = {model: rows[rows["group"].isin(GROUPS)].reset_index(drop=True) for model, rows in samples.items()}
     images = {model: [load_image(path) for path in samples[model]["path"]] for model in MODELS}
     training = [load_image(path) for path in instance_images["path"]]
     extractor = get_extractor(settings.extractor)
@@ -52,7 +55,7 @@ def interim_metrics(
         features = {model: store.features(extractor, images[model], settings.batch_size) for model in MODELS}
         instances = store.features(extractor, training, settings.batch_size)
     per_image = {model: measured[model][0] for model in MODELS}
-    compare: Metrics = {f"anomaly_rate_{group}": _rates(measured, group) for group in ("target", "held_out")}
+    compare: Metrics = {f"anomaly_rate_{group}": _rates(measured, group) for group in GROUPS}
     for name, counts in pair_counts(per_image).items():
         compare[name] |= counts
     compare = with_caution(compare, measured["base"][2] | {"detector": detector.name})

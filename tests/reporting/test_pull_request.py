@@ -190,7 +190,8 @@ def test_what_is_not_met_comes_before_the_figures_and_a_confirmation_of_another_
     assert "The detector decides." in lines[2] and "another than on main" in lines[2]
     assert "Confirmation 1 of another LoRA, " in text
     confirmed = json.loads((ROOT / "confirmations" / "001" / "verdict.json").read_text())["clauses"]["target_rate"]
-    line = f"level 0.975: corrected, {confirmed['figure']:.1%} wrong after (at most {confirmed['bound']:.1%})."
+    line = f"level 0.975: corrected, {confirmed['figure']:.1%} wrong after (at most {confirmed['bound']:.1%} "
+    line += "with 97.5% confidence)."
     assert f"Confirmation 1 of this LoRA, at the {line}" in comment(project, {})
 
 
