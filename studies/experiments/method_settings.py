@@ -112,7 +112,7 @@ _NFT = ("train.method=nft",)
 _LABELS = ("train.method=labels", f"train.nft.images_per_prompt={LABELLED_PER_PROMPT}")
 METHODS: dict[str, Method] = {
     "nft": Method(
-        about="rewards: DiffusionNFT, 40 rounds of the base's own images",
+        about="rewards: DiffusionNFT, 50 rounds of the base's own images",
         settings=_NFT,
         learns_from_instances=False,
         seeds=tuple(MORE_SEEDS.items()),

@@ -99,10 +99,10 @@ def test_seeds_that_are_not_used_or_only_touch_are_no_matter() -> None:
     resolved(collect={"mix": {"base": 4}, "base": {"first_seed": 19968}})
     labelled = {"pictures": "data/labelled", "labels": "data/labels"}
     resolved(train={"method": "labels", "nft": {"first_seed": 20000}, "labelled": labelled})
-    # 40 rounds of 32 images of each prompt.
-    resolved(train=NFT | {"nft": {"first_seed": 700000 - 1280}})
+    # 50 rounds of 32 images of each prompt.
+    resolved(train=NFT | {"nft": {"first_seed": 700000 - 1600}})
     with pytest.raises(ValueError, match="reaches into the seeds"):
-        resolved(train=NFT | {"nft": {"first_seed": 700000 - 1279}})
+        resolved(train=NFT | {"nft": {"first_seed": 700000 - 1599}})
     resolved(sample={"first_seed": 500000 + 32 * 8}, class_images={"max_tries": 8})
     resolved(sample={"first_seed": 700000}, train={"monitor": {"every": 0, "patience": 0, "keep": "last"}})
 

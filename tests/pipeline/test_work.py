@@ -59,16 +59,16 @@ def test_preference_training_handles_winners_losers_and_the_frozen_base() -> Non
 
 def test_rewards_take_the_images_of_all_rounds() -> None:
     work = work_of(of("mini", train={"method": "nft"}))["train"]
-    # 240 steps of 32 + 16 images, and the base's velocity of each. 40 rounds of 64 images in 20 steps; after steps 60,
-    # 120, 180, 240 16 images of two target and two further prompts, and 64 fixed draws; at the end two images twice.
-    assert work.steps == 240 and work.training == work.sampling == 240 * 48
-    assert work.images == 40 * 64 + 4 * 64 + 4
+    # 300 steps of 32 + 16 images, and the base's velocity of each. 50 rounds of 64 images in 20 steps; after steps 100,
+    # 200, 300 16 images of two target and two further prompts, and 64 fixed draws; at the end two images twice.
+    assert work.steps == 300 and work.training == work.sampling == 300 * 48
+    assert work.images == 50 * 64 + 3 * 64 + 4
     # The old weights' velocity of each drawn image in each step.
-    assert work.adapted == 40 * 64 * 40 + (4 * 64 + 4) * 40 + 4 * 64 + 240 * 32
+    assert work.adapted == 50 * 64 * 40 + (3 * 64 + 4) * 40 + 3 * 64 + 300 * 32
     assert work_of(of("mini", train={"method": "nft"}))["encode"].encoding == 160
     # Rounds with half of the results' sampling steps.
     fewer = work_of(of("mini", train={"method": "nft", "nft": {"sample_steps": 10}}))["train"]
-    assert work.adapted - fewer.adapted == 40 * 64 * 20 and fewer.images == work.images
+    assert work.adapted - fewer.adapted == 50 * 64 * 20 and fewer.images == work.images
     # Six steps, and two of a second round.
     short = of("mini", train={"method": "nft", "steps": 8, "monitor": {"every": 0, "max_held_out_rate": "none"}})
     assert training_work(short).images == 2 * 64
