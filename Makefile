@@ -170,9 +170,12 @@ export-data: $(VENV)/ready
 seeds: $(VENV)/ready
 	python -m studies.experiments.seeds 0 1 2
 
-# Seven sham corrections and the honest one, at three training seeds: hours on two cores; kept runs are not made again.
+# Six sham corrections and the honest one at ten training seeds, and rewards with a hole at five for each of two holes:
+# a night on two cores; kept runs are not made again.
+SHAMS = zeros wrong_captions one_image overtrained one_prompt traded_kinds
 sabotage: $(VENV)/ready
-	python -m studies.experiments.sabotage 0 1 2
+	python -m studies.experiments.sabotage 0 1 2 3 4
+	python -m studies.experiments.sabotage 5 6 7 8 9 --cases honest $(SHAMS)
 
 # Ways to correct the miniature, at three training seeds each, with what each costs; kept runs are not made again.
 methods: $(VENV)/ready

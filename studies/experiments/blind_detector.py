@@ -18,13 +18,17 @@ from PIL import Image
 from anomend.detectors.table import make_detector
 from anomend.params.resolved import load_params
 
-PORT = 18_631
-"""A fixed one: the detector's name, on which results depend, has it."""
-NAME = f"endpoint:http://127.0.0.1:{PORT}#hadm"
+PORTS = {"extra_arm": 18_631, "missing_arm": 18_632}
+"""By the kind that a detector does not see. Fixed ones: the detector's name, on which results depend, has them."""
 MOST_BYTES = 1 << 20
 
 
-def serve_blind_detector(blind_to: Collection[str], port: int = PORT) -> ThreadingHTTPServer:
+def name_of(port: int) -> str:
+    """The detector's name in parameters."""
+    return f"endpoint:http://127.0.0.1:{port}#hadm"
+
+
+def serve_blind_detector(blind_to: Collection[str], port: int) -> ThreadingHTTPServer:
     """Serve until this process ends or the caller shuts it down.
 
     Args:

@@ -28,7 +28,7 @@ from anomend.miniature.defects import plant
 from anomend.miniature.drawn_people import pose, render, sample_scene
 from anomend.params.resolved import load_params
 from anomend.project.seeding import python_random
-from studies.experiments.blind_detector import NAME, serve_blind_detector
+from studies.experiments.blind_detector import PORTS, name_of, serve_blind_detector
 
 FOLDER = Path("studies/experiments")
 TABLE = FOLDER / "sabotage.csv"
@@ -111,14 +111,23 @@ def zeros() -> list[str]:
 
 
 def reward_hole() -> list[str]:
-    """Training by rewards (25 rounds) of a detector that is blind to extra arms."""
-    _serve(("extra_arm",))
-    return ["train.method=nft", "train.steps=150", f"train.nft.detector='{NAME}'"]
+    """Training by rewards (25 rounds) of a detector that is blind to extra arms, which the base hardly draws."""
+    return _rewarded_blindly("extra_arm")
+
+
+def reward_hole_missing_arm() -> list[str]:
+    """The same, blind to missing arms, of which the base draws many."""
+    return _rewarded_blindly("missing_arm")
+
+
+def _rewarded_blindly(blind_to: str) -> list[str]:
+    _serve(blind_to)
+    return ["train.method=nft", "train.steps=150", f"train.nft.detector='{name_of(PORTS[blind_to])}'"]
 
 
 @cache
-def _serve(blind_to: tuple[str, ...]) -> ThreadingHTTPServer:
-    return serve_blind_detector(blind_to)
+def _serve(blind_to: str) -> ThreadingHTTPServer:
+    return serve_blind_detector((blind_to,), PORTS[blind_to])
 
 
 CASES: dict[str, Callable[[], list[str]]] = {
@@ -130,6 +139,7 @@ CASES: dict[str, Callable[[], list[str]]] = {
     "one_prompt": one_prompt,
     "traded_kinds": traded_kinds,
     "reward_hole": reward_hole,
+    "reward_hole_missing_arm": reward_hole_missing_arm,
 }
 
 

@@ -39,11 +39,12 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def change(project: Path, collect: dict[str, Any], **bought: Any) -> None:
+def change(project: Path, collect: dict[str, Any], *, timeout_s: float = 60.0, **bought: Any) -> None:
+    """Write the parameters. The client waits long, so that a busy machine is not taken for a fault."""
     params = values_in_force()
     params["collect"] |= {"source": "openai", "images": 30, "max_usd": 50.0} | collect
     params["collect"]["openai"] |= {"people": [f"person number {number}" for number in range(6)]} | bought
-    params["collect"]["openai"]["requests"] |= {"first_wait_s": 0.05, "timeout_s": 1.0, "attempts": 12}
+    params["collect"]["openai"]["requests"] |= {"first_wait_s": 0.05, "timeout_s": timeout_s, "attempts": 12}
     write_params(project, params)
 
 
@@ -100,7 +101,8 @@ def test_30_images_from_a_third_of_faults_and_five_kills(project: Path) -> None:
         return next(kinds) if draw.random() < 1 / 3 else None
 
     moments = random.Random(5)
-    with serve(faults, retry_after="0.1", timeout_s=1.3) as server:
+    change(project, {}, timeout_s=2.0)
+    with serve(faults, retry_after="0.1", timeout_s=2.6) as server:
         kills = 0
         while kills < 5:
             already, before = in_store(project), len(server.seen)

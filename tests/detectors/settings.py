@@ -16,7 +16,7 @@ def detector_params(
     person: Path | str = "person",
     pose: Path | str = "pose",
     remote: bool = False,
-    timeout_s: float = 5.0,
+    timeout_s: float = 30.0,
 ) -> DetectorParams:
     """The folder of MediaPipe's networks, the folders or repositories of RT-DETR and ViTPose, and how endpoints are
     asked: without waiting, three times at most."""

@@ -22,10 +22,11 @@ REASONS = {
     "overtrained": {"held_out"},
     "one_prompt": {"worst_target_prompt"},
     "traded_kinds": {"new_kinds"},
-    "reward_hole": set(),
 }
 """Clauses that must speak against each case, as failed or as unsettled."""
 
+HOLES = {"reward_hole", "reward_hole_missing_arm"}
+"""They correct where the kind that the reward does not see stays rare."""
 MAX_KIND_RISE = 0.08
 """The verdict's margin of new kinds."""
 
@@ -43,7 +44,7 @@ def test_every_case_has_been_run_at_several_training_seeds(rows: pd.DataFrame) -
 def test_the_honest_correction_is_one_and_no_other(rows: pd.DataFrame) -> None:
     for row in rows.itertuples(index=False):
         against = {*row.failed.split(), *row.unsettled.split()}
-        if row.case == "reward_hole":
+        if row.case in HOLES:
             # Where the hidden kind did not rise, the correction may be one.
             assert row.verdict != "corrected" or row.kind_rise < MAX_KIND_RISE
         elif row.case == "honest":

@@ -137,10 +137,11 @@ def project(tmp_path: Path, provider: str) -> Path:
     return tmp_path
 
 
-def change(project: Path, provider: str, **judge: Any) -> None:
+def change(project: Path, provider: str, *, timeout_s: float = 60.0, **judge: Any) -> None:
+    """Write the parameters. The client waits long, so that a busy machine is not taken for a fault."""
     params = values_in_force()
     params["judge"] |= {"judges": [provider], "repeats": 2, "image_size": 128, "max_tokens": 1000} | judge
-    params["judge"]["requests"] |= {"first_wait_s": 0.05, "timeout_s": 1.0, "attempts": 12}
+    params["judge"]["requests"] |= {"first_wait_s": 0.05, "timeout_s": timeout_s, "attempts": 12}
     write_params(project, params)
 
 
@@ -219,10 +220,12 @@ def test_killed_at_random_among_faults_it_asks_no_stored_answer_again(project: P
     def fault_of(number: int, seen: Seen) -> str | None:
         return next(kinds) if draw.random() < 1 / 3 else None
 
+    change(project, provider, timeout_s=2.0)
+
     def stored() -> int:
         return len([path for path in (project / "paid" / "answers").rglob("*.json") if path.name[0] != "."])
 
-    with serve(fault_of, retry_after="0.1", timeout_s=1.3) as server:
+    with serve(fault_of, retry_after="0.1", timeout_s=2.6) as server:
         server.answers[PATHS[provider]] = prefers_dark(provider)
         kills, kept = 0, 0
         while kills < 3:
