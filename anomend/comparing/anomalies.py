@@ -16,7 +16,7 @@ from anomend.comparing.effects import Effects, Resampling
 from anomend.measuring.pairing import pair_by_prompt_and_seed
 from anomend.measuring.rates import AnomalyRate, read_rates
 from anomend.project.paths import MODELS
-from anomend.statistics.effect import Effect, insufficient
+from anomend.statistics.effect import MIN_PAIRS, Effect, insufficient
 from anomend.statistics.paired import paired_effect
 from anomend.statistics.paired_rise import EXACT_PAIRS, PairCounts, rise_interval
 from anomend.statistics.rate import Rate
@@ -55,14 +55,13 @@ def _group_effect(group: str, pairs: pd.DataFrame, rates: Mapping[str, list[Anom
 
 def _rise_effect(rows: pd.DataFrame, how: Resampling) -> Effect:
     """The change of the anomaly rate of pairs, with the interval of the verdict's tests."""
-    effect = paired_effect(rows["base"], rows["tuned"], list(rows["prompt"]), better="lower", **how)
-    if effect.ci_low is None:
-        return effect
+    values = rows["base"], rows["tuned"], list(rows["prompt"])
+    if len(rows) < MIN_PAIRS:
+        return paired_effect(*values, better="lower", **how)
     cells = _counted("", *(rows[model].astype(bool) for model in MODELS))
     low, high = rise_interval(PairCounts(**{name: cells[name] for name in COUNTS}), how["confidence"])
     test = f"paired score test inverted, exact up to {EXACT_PAIRS} pairs, for new seeds of these prompts"
-    _, _, p = effect.method.partition("; p: ")
-    return replace(effect, ci_low=low, ci_high=high, method=f"{how['confidence']:.0%} interval: {test}; p: {p}")
+    return paired_effect(*values, better="lower", interval=(low, high, test), **how)
 
 
 def sibling_effect(

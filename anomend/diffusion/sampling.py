@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from anomend.diffusion.embeddings import TextEmbeddings, encode_texts
 from anomend.diffusion.loading import load_for_sampling, load_for_texts
+from anomend.diffusion.merging import merged_adapters
 from anomend.diffusion.texts import StoredTexts
 from anomend.families.family import to_dtype
 from anomend.families.table import family_of
@@ -114,7 +115,11 @@ def sample_images(
             batch = requests[start : start + batch_size]
             wanted = family.wanted(encoded.rows([prompt for prompt, _ in batch]))
             unwanted = family.unwanted(encoded.rows([""] * len(batch))) if guidance_scale > 1 else {}
-            with timed_work(kind, len(batch) * passes, name), _finite_decodings(pipeline.vae) as decodings:
+            with (
+                timed_work(kind, len(batch) * passes, name),
+                merged_adapters(pipeline.transformer),
+                _finite_decodings(pipeline.vae) as decodings,
+            ):
                 images = pipeline(
                     **wanted,
                     **unwanted,

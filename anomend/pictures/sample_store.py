@@ -177,7 +177,7 @@ def _size(folder: str | Path) -> int:
     total = 0
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.is_dir():
+            if entry.is_dir(follow_symlinks=False):
                 total += _size(entry.path)
             elif entry.name.endswith(".png"):
                 total += entry.stat().st_size

@@ -22,6 +22,7 @@ def paired_effect(
     resamples: int = 10_000,
     permutations: int = 20_000,
     confidence: float = 0.95,
+    interval: tuple[float, float, str] | None = None,
 ) -> Effect:
     """Compare the means of per-image values.
 
@@ -40,6 +41,7 @@ def paired_effect(
         resamples: bootstrap resamples.
         permutations: sign flips that are drawn where they cannot all be listed.
         confidence: level of the interval.
+        interval: low, high and method of an interval of that level, in place of this function's own; None: its own.
 
     Returns:
         The effect; without interval and p, and with a reason, for fewer than 6 pairs.
@@ -58,7 +60,9 @@ def paired_effect(
         )
         return insufficient(n, clusters, better=better, reason=reason, base=means[0], tuned=means[1])
     difference = after - before
-    low, high, interval = paired_interval(before, after, prompts, seed=seed, resamples=resamples, confidence=confidence)
+    low, high, method = interval or paired_interval(
+        before, after, prompts, seed=seed, resamples=resamples, confidence=confidence
+    )
     if is_binary(before, after):
         p = mcnemar_mid_p(int((difference < 0).sum()), int((difference > 0).sum()))
         test = "mid-p McNemar"
@@ -75,7 +79,7 @@ def paired_effect(
         n=n,
         clusters=clusters,
         better=better,
-        method=f"{confidence:.0%} interval: {interval}; p: {test}",
+        method=f"{confidence:.0%} interval: {method}; p: {test}",
         win=win,
         tie=tie,
         loss=loss,
