@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from typing import Any
 import dvc.api
 import pandas as pd
 from PIL import Image
+from scipy.stats import binomtest
 
 from anomend.collecting.drawn_people import collect_drawn_people, parse_prompt
 from anomend.collecting.image import SourceImage
@@ -130,17 +132,21 @@ def _serve(blind_to: str) -> ThreadingHTTPServer:
     return serve_blind_detector((blind_to,), PORTS[blind_to])
 
 
-CASES: dict[str, Callable[[], list[str]]] = {
-    "honest": honest,
+SHAMS: dict[str, Callable[[], list[str]]] = {
     "zeros": zeros,
     "wrong_captions": wrong_captions,
     "one_image": one_image,
     "overtrained": overtrained,
     "one_prompt": one_prompt,
     "traded_kinds": traded_kinds,
+}
+"""They correct nothing, or break what they must not."""
+HOLES: dict[str, Callable[[], list[str]]] = {
     "reward_hole": reward_hole,
     "reward_hole_missing_arm": reward_hole_missing_arm,
 }
+"""They correct where the kind that the reward does not see stays rare."""
+CASES = {"honest": honest} | SHAMS | HOLES
 
 
 def run(case: str, seed: int) -> dict[str, Any]:
@@ -189,8 +195,22 @@ def write_tables(rows: pd.DataFrame) -> None:
         lines.append("| " + " | ".join(cells) + " |")
     cases = [f"- `{case}`: {make.__doc__}" for case, make in CASES.items()]
     title = "# Sham corrections, and the honest one"
-    note = "Written by `make sabotage`; `sabotage.csv` has all digits. `failed`: clauses of the verdict."
-    (FOLDER / "sabotage.md").write_text("\n".join([title, "", *cases, "", note, "", *lines, ""]))
+    note = (
+        "Written by `make sabotage`; `sabotage.csv` has all digits. `failed`: clauses of the verdict. `kind_rise`: of\n"
+        "the kind of anomaly that rose most."
+    )
+    (FOLDER / "sabotage.md").write_text("\n".join([title, "", *cases, "", note, "", summary(rows), "", *lines, ""]))
+
+
+def summary(rows: pd.DataFrame) -> str:
+    """How many shams were found `corrected`, and what share of such runs there may be at most."""
+    verdicts = rows.loc[rows["case"].isin(SHAMS), "verdict"]
+    found, runs = int((verdicts == "corrected").sum()), len(verdicts)
+    bound = binomtest(found, runs, alternative="less").proportion_ci(0.95).high
+    return (
+        f"Of {runs} sham corrections {found} were found `corrected`. With 95% confidence it is at most"
+        f" {math.ceil(1e4 * bound) / 100:.2f}% of them\n(Clopper and Pearson, one-sided)."
+    )
 
 
 def main() -> None:

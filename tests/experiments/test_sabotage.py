@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 import pytest
 
@@ -12,7 +14,7 @@ from anomend.miniature.drawn_people import pose, render, sample_scene
 from anomend.params.resolved import load_params
 from anomend.project.seeding import python_random
 from studies.experiments.blind_detector import serve_blind_detector
-from studies.experiments.sabotage import CASES, TABLE
+from studies.experiments.sabotage import CASES, FOLDER, HOLES, SHAMS, TABLE
 
 KINDS = ("extra_arm", "missing_leg")
 REASONS = {
@@ -25,8 +27,6 @@ REASONS = {
 }
 """Clauses that must speak against each case, as failed or as unsettled."""
 
-HOLES = {"reward_hole", "reward_hole_missing_arm"}
-"""They correct where the kind that the reward does not see stays rare."""
 MAX_KIND_RISE = 0.08
 """The verdict's margin of new kinds."""
 
@@ -52,6 +52,14 @@ def test_the_honest_correction_is_one_and_no_other(rows: pd.DataFrame) -> None:
         else:
             assert row.verdict in ("not_corrected", "inconclusive") and against >= REASONS[row.case]
             assert (row.verdict == "not_corrected") == bool(row.failed)
+
+
+def test_the_page_says_how_many_shams_may_pass_at_most(rows: pd.DataFrame) -> None:
+    shams = rows[rows["case"].isin(SHAMS)]
+    # None of n: the largest rate at which that is as likely as 5% is 1 - .05^(1/n).
+    bound = 100 * (1 - 0.05 ** (1 / len(shams)))
+    [said] = re.findall(r"Of (\d+) sham corrections 0 were .* at most ([\d.]+)%", (FOLDER / "sabotage.md").read_text())
+    assert int(said[0]) == len(shams) and bound <= float(said[1]) < bound + 0.01
 
 
 def test_the_blind_detector_reports_everything_else() -> None:
