@@ -47,7 +47,7 @@ def test_its_record_came_first_and_its_results_are_beside_it(confirmed: Path) ->
     assert everyday["confirmation"] is None and "`make confirm`" in everyday["scope"][0]
     # Its report alone tells of the confirmation.
     said = (confirmed / "report" / "report.md").read_text()
-    assert f"(attempt 1): {verdict['verdict'].replace('_', ' ')}" in said and "Confirmed: attempt" not in said
+    assert f"(attempt 1): {verdict['verdict'].replace('_', ' ')}" in said and "This is confirmation" not in said
     changed = run(confirmed, "git", "status", "--porcelain", "--untracked-files=no").stdout.split()[1::2]
     assert changed and all(file == "dvc.lock" or file.startswith("report/") for file in changed)
 

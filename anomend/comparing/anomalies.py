@@ -31,7 +31,7 @@ def anomaly_effects(images: Mapping[str, pd.DataFrame], measured: Mapping[str, M
     Args:
         images: by model (`base`, `tuned`), one row per image with `group`, `prompt`, `seed` and `anomalous`.
         measured: by model, the content of its metric file; both rates are read from it.
-        how: resampling of the interval.
+        how: level of the interval; the resampling is for other measures.
 
     Raises:
         ValueError: an image has no partner of its prompt and seed, or images and metric file contradict each other.
@@ -72,7 +72,7 @@ def sibling_effect(
     Args:
         images: by model, one row per image with `group`, `prompt`, `seed` and `anomalous`.
         measured: by model, the content of its metric file, which the rates are checked against.
-        how: resampling of the interval.
+        how: level of the interval; the resampling is for other measures.
 
     Returns:
         `anomaly_rate_siblings`; nothing where a run has no siblings.
@@ -97,7 +97,7 @@ def held_out_parts(
     Args:
         images: by model, one row per image with `group`, `prompt`, `seed` and `anomalous`.
         preserved: the held-out prompts of which there are class images.
-        how: resampling of the interval.
+        how: level of the interval; the resampling is for other measures.
 
     Returns:
         `anomaly_rate_held_out_preserved` and `anomaly_rate_held_out_unseen`.

@@ -105,10 +105,10 @@ def _reference(prompt: str, own: Features, held_out: Sets, instances: Features) 
     if len(own) >= MIN_IMAGES:
         return own, ""
     words = set(prompt.lower().split())
-    siblings = {name: found for name, found in held_out.items() if len(found) >= MIN_IMAGES}
-    if siblings:
-        nearest = max(siblings, key=lambda name: len(words & set(name.lower().split())))
-        return siblings[nearest], f"for {prompt!r}, of which it has {len(own)} right images, those of {nearest!r}"
+    enough = {name: found for name, found in held_out.items() if len(found) >= MIN_IMAGES}
+    if enough:
+        nearest = max(enough, key=lambda name: len(words & set(name.lower().split())))
+        return enough[nearest], f"for {prompt!r}, of which it has {len(own)} right images, those of {nearest!r}"
     if len(instances) >= MIN_IMAGES:
         return instances, f"for {prompt!r}, of which it has {len(own)} right images, the instance images"
     return None, "and neither a held-out prompt nor the instance images are enough to stand in for them"

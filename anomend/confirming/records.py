@@ -220,6 +220,6 @@ def _difference(section: str, values: Any, recorded: Any, path: Path) -> str:
 
 
 def _is_committed(path: Path) -> bool:
-    """Whether HEAD has the file as it is; a checkout that is not git's, such as an archive, has no history to ask."""
+    """Whether HEAD has the file as it is; False in a copy without git, such as an archive."""
     shown = subprocess.run(["git", "show", f"HEAD:./{path.name}"], cwd=path.parent, capture_output=True, check=False)
     return shown.returncode == 0 and shown.stdout == path.read_bytes()

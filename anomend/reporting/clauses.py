@@ -10,7 +10,7 @@ from anomend.project.model_words import BASE_AND_TUNED, ModelWords
 from anomend.reporting.formatting import Unit, metric_text, number_text
 from anomend.reporting.inputs import Metrics
 from anomend.reporting.tables import OUTCOMES, Table
-from anomend.verdict.clauses import confidence_text
+from anomend.verdict.clauses import confidence_text, outward
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,9 @@ class ClauseText:
     @property
     def limit(self) -> str:
         """The words before the threshold."""
-        return ("below" if self.strict else "at most") if self.upper else "at least"
+        if self.upper:
+            return "below" if self.strict else "at most"
+        return "above" if self.strict else "at least"
 
 
 CLAUSES: dict[str, ClauseText] = {
@@ -83,10 +85,11 @@ CLAUSES: dict[str, ClauseText] = {
         "at most {} of the target images copy a training image", "Copies of training images", "rate", upper=True
     ),
     "preference": ClauseText(
-        "people prefer {the_tuneds} image in at least {} of votes",
+        "people prefer {the_tuneds} image in more than {} of votes",
         "People prefer {the_tuneds} image",
         "rate",
         upper=False,
+        strict=True,
     ),
 }
 
@@ -100,19 +103,33 @@ def value_text(name: str, value: Any, *, size: bool = False) -> str:
 
 
 def bound_text(name: str, clause: Mapping[str, Any]) -> str:
-    """The bound in words; with another digit where it would read as the threshold without being it.
+    """The bound in words, rounded outward; with more digits where it would read as the threshold without being it.
 
     It is of the side that decides: where a clause fails, of the side away from the threshold.
     """
     bound, threshold = clause.get("bound"), clause["threshold"]
     if bound is None:
         return ""
-    text = value_text(name, bound)
+    unit = CLAUSES[name].unit if name in CLAUSES else "number"
+    upper = (name not in CLAUSES or CLAUSES[name].upper) != (clause.get("passed") is False)
+    text = bound_number(bound, unit, upper=upper)
     if text == value_text(name, threshold) and bound != threshold:
-        unit = CLAUSES[name].unit if name in CLAUSES else "number"
-        text = number_text(bound, unit, digits=3)
-    upper = name not in CLAUSES or CLAUSES[name].upper
-    return f"{'at most' if upper != (clause.get('passed') is False) else 'at least'} {text}"
+        text = bound_number(bound, unit, upper=upper, digits=3)
+    return f"{'at most' if upper else 'at least'} {text}"
+
+
+def bound_number(bound: float, unit: Unit, *, upper: bool, digits: int = 1) -> str:
+    """A bound as `number_text` writes it, but rounded outward where its unit has fixed decimals.
+
+    Args:
+        bound: the truth is at most, or at least, that.
+        unit: what it is.
+        upper: whether the truth is at most that.
+        digits: as in `number_text`.
+    """
+    decimals = {"rate": digits + 2, "points": digits + 2, "ratio": digits + 1}.get(unit)
+    rounded = bound if decimals is None else outward(bound, upper=upper, digits=decimals)
+    return number_text(rounded, unit, digits=digits)
 
 
 def about(name: str, words: ModelWords) -> str:

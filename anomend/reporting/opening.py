@@ -126,7 +126,7 @@ def evidence_sentences(inputs: ReportInputs) -> tuple[str, ...]:
     if verdict.get("evidence", "detector") == "detector":
         sentences.append("The detector's own errors are not counted.")
     if verdict.get("confirmation"):
-        sentences.append(f"Confirmed: attempt {verdict['confirmation']}, at seeds that nothing had looked at.")
+        sentences.append(f"This is confirmation {verdict['confirmation']}, at seeds that nothing had looked at.")
     else:
         sentences.append(inputs.everyday)
     if caution := caution_of(inputs.compare.get("anomaly_rate_target") or {}):

@@ -13,6 +13,7 @@ from typing import Any
 from anomend.params.profiles import resolve
 from anomend.params.resolved import split
 from anomend.project.dvc_command import dvc
+from anomend.project.model_words import BASE_AND_TUNED, words_in
 from anomend.project.paths import CONFIRMATIONS, PARAMS, PROFILES, RESOLVED
 from anomend.project.yaml_files import read_yaml
 from anomend.reporting.confirmations import all_confirmations
@@ -21,6 +22,7 @@ from anomend.reporting.measures import is_share, measure_label, measures_of, rea
 from anomend.reporting.opening import VERDICTS
 from anomend.reporting.rule_changes import RuleChange, rule_changes
 from anomend.reporting.templating import TEMPLATES, markdown_environment
+from anomend.verdict.decision import EXPLORATORY
 from anomend.verdict.headline import deciding_rates
 
 READS = ("templates/pull_request.md.jinja",)
@@ -71,13 +73,14 @@ def pull_request_comment(folder: Path, *, base: str, images: str, problems: Sequ
             more_problems=max(0, len(problems) - MOST_PROBLEMS),
             words=VERDICTS[verdict["verdict"]],
             revision=_revision(folder, base),
-            decides=verdict["reasons"][0],
-            reasons=[] if verdict["verdict"] == "corrected" else verdict["reasons"][1:],
+            decides=verdict.get("decides", ""),
+            reasons=_against(verdict, _tuned_model(folder)),
             quick=verdict.get("exploratory"),
             before=VERDICTS.get((at_base["verdict"] or {}).get("verdict", ""), "no verdict"),
             confirmation=verdict.get("confirmation"),
             lora=_lora_sentence(folder, base),
             tuned_model=_tuned_model(folder),
+            models=words_in(_sampled(folder)),
             confirmations=all_confirmations(folder / CONFIRMATIONS, _lora(folder)),
             rules=changed_rules(folder, base),
             target=_sentence("target", folder, verdict, compare),
@@ -94,6 +97,12 @@ def pull_request_comment(folder: Path, *, base: str, images: str, problems: Sequ
     link = "It is `report/report.md` of this commit."
     versions = [render(report, parameters), render(link, parameters), render(link, "")]
     return next((text for text in versions if len(text) <= LIMIT), versions[-1][:LIMIT])
+
+
+def _against(verdict: Mapping[str, Any], tuned_model: str) -> list[str]:
+    """The sentences of the clauses that are not met or not settled; none where the verdict is `corrected`."""
+    told = (EXPLORATORY, tuned_model, verdict.get("decides"))
+    return [] if verdict["verdict"] == "corrected" else [one for one in verdict["reasons"] if one not in told]
 
 
 def changed_rules(folder: Path, base: str) -> list[RuleChange]:
@@ -135,10 +144,15 @@ def _lora(folder: Path) -> str:
     return str(json.loads(path.read_text()).get("lora_sha256", "")) if path.is_file() else ""
 
 
+def _sampled(folder: Path) -> Mapping[str, Any]:
+    """The content of metrics/sample_tuned.json; empty where it is not there."""
+    path = folder / "metrics" / "sample_tuned.json"
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
 def _tuned_model(folder: Path) -> str:
     """What the tuned model is where it is not just a LoRA, and what it takes; else empty."""
-    path = folder / "metrics" / "sample_tuned.json"
-    return str(json.loads(path.read_text()).get("tuned_model", "")) if path.is_file() else ""
+    return str(_sampled(folder).get("tuned_model", ""))
 
 
 def _change(name: str, measure: Mapping[str, Any]) -> str:
@@ -154,7 +168,10 @@ def _sentence(group: str, folder: Path, verdict: Mapping[str, Any], compare: Map
     rates = deciding_rates(f"anomaly_rate_{group}", verdict=verdict, compare=compare, people=people)
     rates = rates or {"reason": "not measured"}
     before, after = (metric_text(rates, model, "rate") for model in ("base", "tuned"))
-    return f"{before} wrong before, {after} after ({change_text(rates)}; interval {interval_text(rates, 'points')})"
+    words = words_in(_sampled(folder))
+    when = ("before", "after") if words == BASE_AND_TUNED else (f"with {words.base_model}", f"with {words.tuned_model}")
+    change = f"{change_text(rates)}; interval {interval_text(rates, 'points')}"
+    return f"{before} wrong {when[0]}, {after} {when[1]} ({change})"
 
 
 def _revision(folder: Path, name: str) -> str:

@@ -16,7 +16,7 @@ from anomend.reporting.tables import RATE, Table
 
 CHECKER = "anatomy"
 """The judge that is the detector of drawn people in another role."""
-OTHER_GROUPS = {"siblings": "Siblings of the target prompts, which training never saw"}
+OTHER_GROUPS = {"siblings": "Siblings of the target prompts, which nothing else uses"}
 """Groups of prompts beside target and held-out ones, in words."""
 TOLD = ("target", "held_out", "held_out_preserved", "held_out_unseen")
 """Groups of prompts that have sentences or numbers of their own."""

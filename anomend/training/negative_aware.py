@@ -4,9 +4,9 @@
     L  = r |v+ - v|^2 + (1 - r) |v- - v|^2
 
 v_theta is the velocity of the model in training, v_old that of the weights which drew the image, v the velocity towards
-the image, and r its optimality: 1 for a much better image than its prompt's mean, 0 for a much worse one. At b = 1 and
-r = 1 this is flow matching. At r = 1/2 the gradient is 0 where v_theta = v_old. For every r, L is a parabola in v_theta
-with its minimum at v_old + (2 r - 1) (v - v_old) / b: below r = 0 it is further away from v.
+the image, and r its optimality: 1 for a much better image than its prompt's mean, -1.5 for a much worse one (the
+paper: 0). At b = 1 and r = 1 this is flow matching. At r = 1/2 the gradient is 0 where v_theta = v_old. For every r, L
+is a parabola in v_theta with its minimum at v_old + (2 r - 1) (v - v_old) / b: below r = 0 it is further away from v.
 
 Everything is pure: no weights, no global state, float32.
 """
@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-CLIP = (-4.0, 1.0)
+ADVANTAGES = (-4.0, 1.0)
 """Lowest and highest advantage, in standard deviations. Few wrong images among right ones have a large negative one."""
 
 
@@ -66,7 +66,7 @@ def optimality(rewards: torch.Tensor, prompts: Sequence[str]) -> torch.Tensor:
     deviation = rewards.std(correction=0)
     if deviation > 0:
         advantages /= deviation
-    return (0.5 + 0.5 * advantages.clamp(*CLIP)).float()
+    return (0.5 + 0.5 * advantages.clamp(*ADVANTAGES)).float()
 
 
 def old_decay(rounds: int, *, growth: float, most: float) -> float:

@@ -158,6 +158,20 @@ def percent(value: float) -> str:
     return f"{value:.1%}"
 
 
+def outward(bound: float, *, upper: bool, digits: int = 3) -> float:
+    """A bound at the precision of print, rounded away from the data: an upper one up, a lower one down.
+
+    Args:
+        bound: as it was computed.
+        upper: whether the truth is at most that.
+        digits: decimals; the 3 that are left by default are one of a rate in percent.
+    """
+    scale = 10**digits
+    # What the search for the bound, or a binary fraction, is off by does not cost a digit.
+    whole = math.ceil(bound * scale - 1e-6) if upper else math.floor(bound * scale + 1e-6)
+    return whole / scale
+
+
 def _bound(claim: Claim, *, excluded: bool, error: float) -> tuple[float | None, str]:
     """The one-sided bound of the shown or excluded side, and its words."""
     if claim.tails_at is None:
@@ -165,11 +179,12 @@ def _bound(claim: Claim, *, excluded: bool, error: float) -> tuple[float | None,
     at, (low, high) = claim.tails_at, claim.span
     if claim.at_least == excluded:
         value = lowest_limit(lambda limit: _side(at(limit), claim.at_least), error, low=low, high=high)
-        side = "at most"
+        upper = True
     else:
         value = -lowest_limit(lambda limit: _side(at(-limit), not claim.at_least), error, low=-high, high=-low)
-        side = "at least"
-    return value, f" ({side} {claim.shown_as(value)} with {confidence_text(1 - error)} confidence)"
+        upper = False
+    shown = claim.shown_as(outward(value, upper=upper))
+    return value, f" ({'at most' if upper else 'at least'} {shown} with {confidence_text(1 - error)} confidence)"
 
 
 def _side(tails: Tails, within: bool) -> float:

@@ -94,6 +94,7 @@ class Verdict:
             "exploratory": self.exploratory,
             "confirmation": self.attempt,
             "looks": self.looks,
+            "decides": self.decides,
             "reasons": reasons,
             "scope": list(self.scope),
             "clauses": clauses,
@@ -155,7 +156,7 @@ def reach_verdict(
     failed = [clause.sentence for clause in clauses.values() if clause.passed is False]
     unsettled = [clause.sentence for clause in clauses.values() if clause.passed is None]
     of_all = measure(compare, "diversity")
-    siblings = read_siblings(compare, measure_tuned, people or {}, evidence)
+    siblings = read_siblings(compare, measure_tuned, people or {}, evidence, words=words)
     metrics = {
         "target_anomaly_rate_base": target.base,
         "target_anomaly_rate_tuned": target.tuned,

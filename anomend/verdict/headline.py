@@ -41,7 +41,7 @@ def headline(
         deciding_rates(f"{GROUPS}{group}", verdict=verdict, compare=compare, people=people)
         for group in ("target", "held_out")
     )
-    copies = compare.get("copies") or {}
+    memorisation = verdict["clauses"].get("memorisation") or {}
     metrics = {
         "verdict": verdict["verdict"],
         "base": target.get("base"),
@@ -54,7 +54,7 @@ def headline(
         "copies": verdict.get("copy_rate"),
         "pairs": target.get("pairs", target.get("n")),
     }
-    why = {"diversity": compare.get("diversity_right") or {}, "held_out": held_out, "copies": copies}
+    why = {"diversity": compare.get("diversity_right") or {}, "held_out": held_out, "copies": memorisation}
     reasons = [
         f"{name}: {why.get(name, target).get('reason', 'not measured')}"
         for name, value in metrics.items()

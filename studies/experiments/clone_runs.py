@@ -98,6 +98,11 @@ class CloneRuns:
                 self._keep_seconds(key, seconds)
         return seconds
 
+    def code(self) -> str:
+        """The digest of the fingerprints of the clone's code; empty before a first run."""
+        fingerprints = self.clone / CODE
+        return sha256_of(fingerprints)[:12] if fingerprints.exists() else ""
+
     def metrics(self, name: str) -> dict[str, Any]:
         """A metric file of the last run."""
         return read_json(self.clone / "metrics" / f"{name}.json")
@@ -127,8 +132,7 @@ class CloneRuns:
 
     def _key(self, settings: Sequence[str]) -> str:
         """The settings, and the commit's code by its fingerprints: what was timed by other code is timed again."""
-        code = self.clone / CODE
-        return " ".join([*settings, *([sha256_of(code)[:12]] if code.exists() else [])])
+        return " ".join(filter(None, [*settings, self.code()]))
 
 
 def _cpu_seconds() -> float:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import matplotlib
 import pandas as pd
 from matplotlib.figure import Figure
 
+from anomend.verdict.clauses import outward
 from studies.experiments.method_settings import METHODS
 
 FOLDER = Path("studies/experiments")
@@ -24,14 +26,16 @@ HEAD = """# Methods compared
 
 Written by `make methods`; `methods.csv` has all digits. Each run is the whole pipeline on the miniature, judged at
 seeds that no recipe was chosen by. Of each figure the smallest and the largest over the training seeds are shown.
-Bounds are one-sided, of the truth at worst, whether or not the clause passed: 95% (held-out: 97.5%). Seconds are CPU
-seconds of all processes; images of the base that the store has are not drawn again.
+Bounds are one-sided, of the truth at worst, whether or not the clause passed: 95% (held-out: 97.5%); they are rounded
+outward. Seconds are CPU seconds of all processes. Those of training are of stage `train`, in which rewards also draw
+their images; for `dpo` of `losers` too, for `rejection` of `collect`, in which the base draws what it chooses from.
+Class images, and the images that were labelled, are drawn once and not counted.
 """
 COLUMNS: tuple[str, ...] = ("method", "runs", "target images", "held-out images")
 COLUMNS += ("target rate, %", "at most, %", "worst prompt, %")
 COLUMNS += ("kind that rose most, points (at most)", "held-out rise, points (at most)")
 COLUMNS += ("diversity of right images (at least)", "copies, %", "instance images", "labels")
-COLUMNS += ("seconds, training", "seconds, sampling", "verdicts")
+COLUMNS += ("seconds of training", "seconds per sampled image", "verdicts")
 
 
 def write_page(rows: pd.DataFrame, folder: Path = FOLDER) -> None:
@@ -58,28 +62,31 @@ def page(rows: pd.DataFrame) -> str:
             _range(runs["target_images"], 1, 0),
             _range(runs["held_out_images"], 1, 0),
             _range(runs["target_tuned"], 100, 2),
-            _range(runs["target_upper"], 100, 2),
+            _range(runs["target_upper"], 100, 2, bound="upper"),
             _range(runs["worst_prompt"], 100, 2),
-            f"{_range(runs['new_kinds'], 100, 2)} ({_range(runs['new_kinds_upper'], 100, 2)})",
-            f"{_range(runs['held_out_rise'], 100, 2)} ({_range(runs['held_out_upper'], 100, 2)})",
-            f"{_range(runs['diversity_right'], 1, 3)} ({_range(runs['diversity_right_low'], 1, 3)})",
+            f"{_range(runs['new_kinds'], 100, 2)} ({_range(runs['new_kinds_upper'], 100, 2, bound='upper')})",
+            f"{_range(runs['held_out_rise'], 100, 2)} ({_range(runs['held_out_upper'], 100, 2, bound='upper')})",
+            f"{_range(runs['diversity_right'], 1, 3)} ({_range(runs['diversity_right_low'], 1, 3, bound='lower')})",
             _range(runs["copies"], 100, 2),
             _range(runs["instance_images"], 1, 0),
             _range(runs["labels"], 1, 0),
             _range(runs["seconds_train"], 1, 0),
-            _range(runs["seconds_sample"], 1, 0),
+            _range(runs["seconds_sample"] / runs["images"], 1, 2),
             ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items()),
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join([*lines, ""])
 
 
-def _range(values: pd.Series, factor: float, digits: int) -> str:
-    """Smallest and largest of some figures."""
+def _range(values: pd.Series, factor: float, digits: int, *, bound: Literal["upper", "lower"] | None = None) -> str:
+    """Smallest and largest of some figures; of bounds rounded outward."""
     known = values.dropna() * factor
     if known.empty:
         return ""
-    low, high = f"{known.min():.{digits}f}", f"{known.max():.{digits}f}"
+    ends = [known.min(), known.max()]
+    if bound:
+        ends = [outward(end, upper=bound == "upper", digits=digits) for end in ends]
+    low, high = (f"{end:.{digits}f}" for end in ends)
     return low if low == high else f"{low} to {high}"
 
 

@@ -12,7 +12,7 @@ import json
 import math
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from http.server import ThreadingHTTPServer
@@ -38,6 +38,8 @@ SCRATCH = Path(".sabotage")
 WRONG = ("standing on the beach", "sitting on the street", "standing on the grass", "sitting on the beach")
 TO_THE_END = ("train.monitor.every=0", "train.monitor.patience=0", "train.monitor.keep=last")
 """Neither early stopping nor the best checkpoint may repair what a case breaks."""
+HIDDEN = {"reward_hole": "extra_arm", "reward_hole_missing_arm": "missing_arm"}
+"""The kind of anomaly that the reward of a case does not see."""
 LOOKS = "verdict.looks=[0.2, 0.4, 0.5, 0.6, 0.8, 1.0]"
 """A verdict that is settled needs no more images; what it errs is the same (docs/verdict.md)."""
 
@@ -114,12 +116,12 @@ def zeros() -> list[str]:
 
 def reward_hole() -> list[str]:
     """Training by rewards (25 rounds) of a detector that is blind to extra arms, which the base hardly draws."""
-    return _rewarded_blindly("extra_arm")
+    return _rewarded_blindly(HIDDEN["reward_hole"])
 
 
 def reward_hole_missing_arm() -> list[str]:
     """The same, blind to missing arms, of which the base draws many."""
-    return _rewarded_blindly("missing_arm")
+    return _rewarded_blindly(HIDDEN["reward_hole_missing_arm"])
 
 
 def _rewarded_blindly(blind_to: str) -> list[str]:
@@ -145,7 +147,7 @@ HOLES: dict[str, Callable[[], list[str]]] = {
     "reward_hole": reward_hole,
     "reward_hole_missing_arm": reward_hole_missing_arm,
 }
-"""They correct where the kind that the reward does not see stays rare."""
+"""They may correct, where the kind that the reward does not see stays rare."""
 CASES = {"honest": honest} | SHAMS | HOLES
 
 
@@ -162,6 +164,7 @@ def run(case: str, seed: int) -> dict[str, Any]:
     options = [argument for change in changes for argument in ("-S", change)]
     subprocess.run(["dvc", "exp", "run", "--temp", "--name", name, *options, "verdict"], check=True, text=True)
     verdict = dvc.api.metrics_show("metrics/verdict.json", rev=name)
+    compared = json.loads(dvc.api.read("metrics/compare.json", rev=name))
     # DVC leaves out values that are null in the file.
     passed = {key: clause.get("passed") for key, clause in verdict["clauses"].items()}
     decided = [key for key, outcome in passed.items() if outcome is False]
@@ -173,6 +176,7 @@ def run(case: str, seed: int) -> dict[str, Any]:
         "failed": " ".join(decided),
         "unsettled": " ".join(unsettled),
         "kind_rise": verdict["clauses"]["new_kinds"].get("figure"),
+        "hidden_kind_rise": rise_of(HIDDEN[case], compared) if case in HIDDEN else None,
         "target_base": verdict.get("target_anomaly_rate_base"),
         "target_tuned": verdict.get("target_anomaly_rate_tuned"),
         "held_out_base": verdict.get("held_out_anomaly_rate_base"),
@@ -180,6 +184,18 @@ def run(case: str, seed: int) -> dict[str, Any]:
         "right_diversity_ratio": verdict.get("right_diversity_ratio"),
         "copy_rate": verdict.get("copy_rate"),
     }
+
+
+def rise_of(kind: str, compared: Mapping[str, Any]) -> float:
+    """How much more often the tuned model draws a kind of anomaly than the base, by the checker that sees all of them.
+
+    Args:
+        kind: of anomaly.
+        compared: the content of metrics/compare.json.
+    """
+    rates = compared["anomaly_rate_target"]
+    of_kind = [each for each in rates["kinds"] if each["name"] == kind]
+    return sum(each["only_tuned"] - each["only_base"] for each in of_kind) / rates["n"]
 
 
 def write_tables(rows: pd.DataFrame) -> None:
@@ -197,7 +213,7 @@ def write_tables(rows: pd.DataFrame) -> None:
     title = "# Sham corrections, and the honest one"
     note = (
         "Written by `make sabotage`; `sabotage.csv` has all digits. `failed`: clauses of the verdict. `kind_rise`: of\n"
-        "the kind of anomaly that rose most."
+        "the kind of anomaly that rose most; `hidden_kind_rise`: of the one that the reward does not see."
     )
     (FOLDER / "sabotage.md").write_text("\n".join([title, "", *cases, "", note, "", summary(rows), "", *lines, ""]))
 
@@ -208,8 +224,9 @@ def summary(rows: pd.DataFrame) -> str:
     found, runs = int((verdicts == "corrected").sum()), len(verdicts)
     bound = binomtest(found, runs, alternative="less").proportion_ci(0.95).high
     return (
-        f"Of {runs} sham corrections {found} were found `corrected`. With 95% confidence it is at most"
-        f" {math.ceil(1e4 * bound) / 100:.2f}% of them\n(Clopper and Pearson, one-sided)."
+        f"Of {runs} sham corrections {found} were found `corrected`: of more runs of these {len(SHAMS)} cases at most"
+        f" {math.ceil(1e4 * bound) / 100:.2f}% are\n(95% confidence, Clopper and Pearson, one-sided). Rewards with a"
+        " hole are not among them, for they may correct."
     )
 
 

@@ -29,6 +29,7 @@ ROW = {
     "instance_images": 47,
     "labels": 0,
     "seconds_sample": 170.0,
+    "images": 850,
     "target_images": 320,
     "held_out_images": 640,
 }

@@ -45,8 +45,8 @@ def test_the_honest_correction_is_one_and_no_other(rows: pd.DataFrame) -> None:
     for row in rows.itertuples(index=False):
         against = {*row.failed.split(), *row.unsettled.split()}
         if row.case in HOLES:
-            # Where the hidden kind did not rise, the correction may be one.
-            assert row.verdict != "corrected" or row.kind_rise < MAX_KIND_RISE
+            # Where the kind that the reward does not see did not rise, the correction may be one.
+            assert row.verdict != "corrected" or row.hidden_kind_rise < MAX_KIND_RISE
         elif row.case == "honest":
             assert row.verdict == "corrected" and not against
         else:
@@ -58,7 +58,9 @@ def test_the_page_says_how_many_shams_may_pass_at_most(rows: pd.DataFrame) -> No
     shams = rows[rows["case"].isin(SHAMS)]
     # None of n: the largest rate at which that is as likely as 5% is 1 - .05^(1/n).
     bound = 100 * (1 - 0.05 ** (1 / len(shams)))
-    [said] = re.findall(r"Of (\d+) sham corrections 0 were .* at most ([\d.]+)%", (FOLDER / "sabotage.md").read_text())
+    [said] = re.findall(
+        r"Of (\d+) sham corrections 0 were .* at most ([\d.]+)% are", (FOLDER / "sabotage.md").read_text()
+    )
     assert int(said[0]) == len(shams) and bound <= float(said[1]) < bound + 0.01
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -36,9 +37,8 @@ def folder(tmp_path: Path) -> Path:
 def test_a_run_names_the_confirmations_of_its_own_lora(folder: Path) -> None:
     verdict = json.loads((folder / "001" / "verdict.json").read_text())
     rate = verdict["clauses"]["target_rate"]
-    outcome = (
-        f"{verdict['verdict']}, {rate['figure']:.1%} wrong after (at most {rate['bound']:.1%} with 97.5% confidence)"
-    )
+    bound = math.ceil(1000 * rate["bound"]) / 10
+    outcome = f"{verdict['verdict']}, {rate['figure']:.1%} wrong after (at most {bound}% with 97.5% confidence)"
     assert everyday_sentence(folder, LORA, of()) == (f"{EVERYDAY}. This LoRA at fresh seeds (attempt 1): {outcome}.")
     (folder / "001" / "verdict.json").unlink()
     assert everyday_sentence(folder, LORA, of()).endswith("(attempt 1): not computed yet.")

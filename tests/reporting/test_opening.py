@@ -41,8 +41,9 @@ def test_what_failed_or_is_open_is_what_the_sentence_names(
     }
     verdict = {"verdict": "inconclusive" if passed is None else "not_corrected", "clauses": clauses}
     sentence = verdict_sentence(replace(inputs, verdict=verdict))
-    side = "best" if passed is False else "worst"
-    assert sentence.startswith(begins) and sentence.endswith(f".0%, at {side} 25.0% with 95% confidence).")
+    # 25.02%, away from the data.
+    side = "best 25.0%" if passed is False else "worst 25.1%"
+    assert sentence.startswith(begins) and sentence.endswith(f".0%, at {side} with 95% confidence).")
 
 
 def test_all_that_failed_is_named_and_what_is_open_is_counted(inputs: ReportInputs) -> None:
@@ -83,7 +84,8 @@ def test_evidence_level_and_confirmation_are_named(inputs: ReportInputs) -> None
     other["provenance"] = {"thresholds": {"level": 0.99}}
     confirmed = " ".join(evidence_sentences(replace(inputs, verdict=other)))
     assert "Decided by people's labels, each requirement with 99% confidence" in confirmed
-    assert "Confirmed: attempt 2" in confirmed and "Exploratory" not in confirmed
+    # Also where the verdict is another one, so it does not say that anything is confirmed.
+    assert "This is confirmation 2, at seeds" in confirmed and "Exploratory" not in confirmed
 
 
 def test_a_quick_run_proves_nothing(inputs: ReportInputs) -> None:
@@ -108,9 +110,17 @@ def test_printed_rates_subtract(step: int) -> None:
 
 
 def test_a_bound_never_reads_as_the_threshold_that_it_misses() -> None:
-    assert bound_text("target_rate", {"bound": 0.1502, "threshold": 0.15}) == "at most 15.020%"
-    assert bound_text("target_rate", {"bound": 0.114, "threshold": 0.15}) == "at most 11.4%"
-    assert bound_text("diversity", {"bound": 0.6999, "threshold": 0.7}) == "at least 0.6999"
+    assert bound_text("target_rate", {"bound": 0.14959, "threshold": 0.15}) == "at most 14.959%"
+    assert bound_text("diversity", {"bound": 0.70041, "threshold": 0.7}) == "at least 0.7004"
+
+
+def test_a_bound_is_rounded_away_from_the_data() -> None:
+    rate, drop = {"threshold": 0.15}, {"threshold": -0.3}
+    assert bound_text("target_rate", rate | {"bound": 0.1142}) == "at most 11.5%"
+    assert bound_text("target_rate", rate | {"bound": 0.114}) == "at most 11.4%"
+    assert bound_text("target_rate", rate | {"bound": 0.1748, "passed": False}) == "at least 17.4%"
+    assert bound_text("target_drop", drop | {"bound": -0.6899}) == "at most -68.9 points"
+    assert bound_text("diversity", {"bound": 0.8988, "threshold": 0.7}) == "at least 0.89"
 
 
 def test_missing_rates_have_their_reason(inputs: ReportInputs) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shutil
@@ -176,8 +177,9 @@ def test_what_is_not_met_comes_before_the_figures_and_a_confirmation_of_another_
     path, train = project / "metrics" / "verdict.json", project / "metrics" / "train.json"
     kept = {each: each.read_text() for each in (path, train)}
     verdict = json.loads(kept[path])
+    decides = "The detector decides."
     why = "The share of tuned target images that copy a training image is 50.0%: at most 10.0% was asked for."
-    path.write_text(json.dumps({**verdict, "verdict": "not_corrected", "reasons": ["The detector decides.", why]}))
+    path.write_text(json.dumps({**verdict, "verdict": "not_corrected", "decides": decides, "reasons": [decides, why]}))
     train.write_text(json.dumps(json.loads(kept[train]) | {"lora_sha256": "0" * 64}))
     try:
         text = comment(project, {})
@@ -190,8 +192,8 @@ def test_what_is_not_met_comes_before_the_figures_and_a_confirmation_of_another_
     assert "The detector decides." in lines[2] and "another than on main" in lines[2]
     assert "Confirmation 1 of another LoRA, " in text
     confirmed = json.loads((ROOT / "confirmations" / "001" / "verdict.json").read_text())["clauses"]["target_rate"]
-    line = f"level 0.975: corrected, {confirmed['figure']:.1%} wrong after (at most {confirmed['bound']:.1%} "
-    line += "with 97.5% confidence)."
+    line = f"level 0.975: corrected, {confirmed['figure']:.1%} wrong after (at most "
+    line += f"{math.ceil(1000 * confirmed['bound']) / 10}% with 97.5% confidence)."
     assert f"Confirmation 1 of this LoRA, at the {line}" in comment(project, {})
 
 

@@ -54,7 +54,7 @@ def test_other_groups_of_prompts_have_a_sentence(inputs: ReportInputs) -> None:
     siblings = {"base": 0.5, "tuned": 0.1, "delta": -0.4, "ci_low": -0.5, "ci_high": -0.3, "better": "lower"}
     compare = {**inputs.compare, "anomaly_rate_siblings": siblings}
     words = (
-        "Siblings of the target prompts, which training never saw: 50.0% wrong before, 10.0% after (-40.0 points, "
+        "Siblings of the target prompts, which nothing else uses: 50.0% wrong before, 10.0% after (-40.0 points, "
         "interval -50.0 to -30.0 points)."
     )
     assert words in told(replace(inputs, compare=compare)) and "Siblings" not in told(inputs)
