@@ -98,7 +98,7 @@ def test_it_draws_the_originals_images_and_reaches_the_originals_verdict(project
     sentence = f"The tuned model is the base with {whose}."
     assert found["verdict"]["reasons"][0].startswith(sentence)
     report = (project / "report/report.md").read_text()
-    assert f"Nothing was trained here: the LoRA is of Ann, SHA-256 {sha256}" in report and sentence[:40] in report
+    assert f"Nothing was trained here: Ann made the LoRA, SHA-256 {sha256}" in report and sentence[:40] in report
     refused = run(project, "python", "-m", "commands.export_lora", "--card", "card.md", check=False)
     assert refused.returncode == 1 and "would publish it as this run's" in refused.stderr
 

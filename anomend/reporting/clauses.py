@@ -170,9 +170,9 @@ def clause_table(
         other = f" ({confidence_text(confidence)})" if bound and confidence != level else ""
         rows.append((label, OUTCOMES[clause["passed"]], value, bound + other, threshold))
     note = (
-        f"The truth keeps to the bound with {confidence_text(level)} confidence, unless brackets give another one. "
+        f"The true value is within the bound with {confidence_text(level)} confidence, unless brackets give another. "
         "The bound is one-sided, so it is nearer than the end of a two-sided interval of that level. A "
-        "requirement is met where the bound keeps to the limit. The limits were set before the run. Changes are "
+        "requirement is met where the bound is within the limit. The limits were set before the run. Changes are "
         f"{words.tuned} minus {words.base}, in percentage points."
     )
     return Table(("Requirement", "Outcome", "Measured", "Bound", "Limit"), tuple(rows), note)

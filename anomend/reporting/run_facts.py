@@ -180,7 +180,7 @@ def _changed(inputs: ReportInputs) -> str:
         return "Nothing was trained: the base is sampled in another way, as the first lines say."
     if params.get("method") == "external":
         return (
-            f"Nothing was trained here: the LoRA is of {train.get('author')}, SHA-256 {train.get('file_sha256')}, in "
+            f"Nothing was trained here: {train.get('author')} made the LoRA, SHA-256 {train.get('file_sha256')}, in "
             f"the layout of {train.get('layout')}, with adapters of rank {_span(train, 'rank')} on "
             f"{metric_text(train, 'modules', 'count')} modules of {inputs.base_model.get('name')}."
         )

@@ -75,7 +75,7 @@ def test_the_page_has_a_line_per_method_with_the_range_over_its_seeds(tmp_path: 
     lines = [line for line in (tmp_path / "methods.md").read_text().splitlines() if line.startswith("| `")]
     assert len(lines) == 2
     assert "| `nft` | 2 | 320 | 640 | 3.00 to 4.10 | 4.00 to 5.00 | 3.00 to 4.10 |" in lines[0]
-    assert lines[0].endswith("| 1300 | 170 | 1 corrected, 1 inconclusive |")
+    assert lines[0].endswith("| 1300 | 0.20 | 1 corrected, 1 inconclusive |")
     assert "| `dreambooth` | 1 | 320 | 640 | 20.00 | 25.00 |" in lines[1]
     assert "dreambooth" in (tmp_path / "methods.svg").read_text()
 
