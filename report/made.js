@@ -1,1 +1,1 @@
-document.dispatchEvent(new CustomEvent('made', { detail: {"date": "2026-11-30 11:31 UTC", "by": "Seed 54f5cd76 maintainers", "commit": "46da65bf67e3"} }));
+document.dispatchEvent(new CustomEvent('made', { detail: {"date": "2026-11-30 13:19 UTC", "by": "Seed 54f5cd76 maintainers", "commit": "f389393d149a"} }));

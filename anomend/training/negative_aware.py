@@ -4,9 +4,12 @@
     L  = r |v+ - v|^2 + (1 - r) |v- - v|^2
 
 v_theta is the velocity of the model in training, v_old that of the weights which drew the image, v the velocity towards
-the image, and r its optimality: 1 for a much better image than its prompt's mean, -1.5 for a much worse one (the
-paper: 0). At b = 1 and r = 1 this is flow matching. At r = 1/2 the gradient is 0 where v_theta = v_old. For every r, L
-is a parabola in v_theta with its minimum at v_old + (2 r - 1) (v - v_old) / b: below r = 0 it is further away from v.
+the image, and r its optimality: above 1/2 for a better image than its prompt's mean, below for a worse one. At b = 1
+and r = 1 this is flow matching. At r = 1/2 the gradient is 0 where v_theta = v_old. For every r, L is a parabola in
+v_theta with its minimum at v_old + (2 r - 1) (v - v_old) / b.
+
+Where a share p of a prompt's images is right, with rewards 1 and 0, the mean of these minima is the velocity towards
+the right images alone if b = sqrt(p / (1 - p)). A larger b stays between v_old and that one, a smaller b goes beyond.
 
 Everything is pure: no weights, no global state, float32.
 """
@@ -17,8 +20,8 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-ADVANTAGES = (-4.0, 1.0)
-"""Lowest and highest advantage, in standard deviations. Few wrong images among right ones have a large negative one."""
+MOST_ADVANTAGE = 4.0
+"""In standard deviations, either way. A few images that are right, or wrong, unlike the others have a large one."""
 
 
 def negative_aware_loss(
@@ -45,18 +48,18 @@ def negative_aware_loss(
 
 
 def optimality(rewards: torch.Tensor, prompts: Sequence[str]) -> torch.Tensor:
-    """r of each image of a set: 1/2 + 1/2 clip((reward - mean of its prompt) / standard deviation of the set, -4, 1).
+    """r of each image of a set: 1/2 + 1/2 clip((reward - mean of its prompt) / standard deviation of the set, -4, 4).
 
-    The paper clips at -1 below. Where most images of a prompt are right, that takes more from the few wrong ones than
-    from the many right ones: what is left is a pull towards whatever is drawn, by which the images grow alike, and the
-    wrong ones hardly count. Nothing in the loss asks for an r above 0 (see the module's text).
+    The paper clips at -1 and 1, so that r is from 0 to 1. That takes more from few images of one kind than from many of
+    the other. Where most images of a prompt are right, what is left is a pull towards whatever is drawn, by which
+    images grow alike; where most are wrong, a push away from whatever is drawn. Nothing in the loss asks for such an r.
 
     Args:
         rewards: (N,), the higher the better.
         prompts: the prompt of each image.
 
     Returns:
-        (N,), float32, from -1.5 to 1. Images of a prompt that all have the same reward get 1/2: they say nothing.
+        (N,), float32, from -1.5 to 2.5. Images of a prompt that all have the same reward get 1/2: they say nothing.
     """
     rewards = rewards.double()
     advantages = torch.zeros_like(rewards)
@@ -66,7 +69,7 @@ def optimality(rewards: torch.Tensor, prompts: Sequence[str]) -> torch.Tensor:
     deviation = rewards.std(correction=0)
     if deviation > 0:
         advantages /= deviation
-    return (0.5 + 0.5 * advantages.clamp(*ADVANTAGES)).float()
+    return (0.5 + 0.5 * advantages.clamp(-MOST_ADVANTAGE, MOST_ADVANTAGE)).float()
 
 
 def old_decay(rounds: int, *, growth: float, most: float) -> float:

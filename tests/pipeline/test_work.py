@@ -76,9 +76,9 @@ def test_rewards_take_the_images_of_all_rounds() -> None:
 
 def test_labels_take_one_round_of_the_base_or_none() -> None:
     work = training_work(of("mini", train={"method": "labels"}))
-    assert work.images == 256 + 6 * 64 + 4 and work.adapted == work.images * 40 + 6 * 64
+    assert work.images == 256 + 3 * 64 + 4 and work.adapted == work.images * 40 + 3 * 64
     labelled = {"pictures": "data/labelled", "labels": "data/labels"}
-    assert training_work(of("mini", train={"method": "labels", "labelled": labelled})).images == 6 * 64 + 4
+    assert training_work(of("mini", train={"method": "labels", "labelled": labelled})).images == 3 * 64 + 4
 
 
 def test_the_last_step_is_evaluated_too_and_micro_batches_change_no_work() -> None:

@@ -92,7 +92,7 @@ def test_the_minimum_is_the_one_that_calculus_gives(beta: float) -> None:
 def test_optimality_by_hand() -> None:
     rewards, prompts = [1.0, 0.0, 0.0, 0.0, 1.0, 1.0], ["a", "a", "a", "a", "b", "b"]
     # Means: a .25, b 1. The six have mean .5 and deviation .5: advantages 1.5, -.5, -.5, -.5, 0, 0.
-    expected = [1.0, 0.25, 0.25, 0.25, 0.5, 0.5]
+    expected = [1.25, 0.25, 0.25, 0.25, 0.5, 0.5]
     assert optimality(torch.tensor(rewards), prompts).tolist() == pytest.approx(expected)
 
 
@@ -103,15 +103,28 @@ def test_few_wrong_images_weigh_as_much_as_the_many_right_ones_together() -> Non
     assert r.mean().item() == pytest.approx(0.5)
 
 
-def test_few_right_images_are_clipped_as_in_the_paper() -> None:
-    """One of ten right, deviation .3: advantages 1, clipped from 3, and -1/3."""
+def test_few_right_images_weigh_as_much_as_the_many_wrong_ones_together() -> None:
+    """One of ten right, deviation .3: advantages 3 and -1/3."""
     r = optimality(torch.tensor([1.0] + [0.0] * 9), ["a"] * 10)
-    assert r.tolist() == pytest.approx([1.0] + [1 / 3] * 9)
+    assert r.tolist() == pytest.approx([2.0] + [1 / 3] * 9)
+    assert r.mean().item() == pytest.approx(0.5)
 
 
-def test_a_single_wrong_image_of_many_has_a_limit() -> None:
-    """One of 100 wrong, deviation .0995: -9.95 becomes -4."""
+def test_a_single_image_of_many_has_a_limit() -> None:
+    """One of 100 is otherwise, deviation .0995: 9.95 becomes 4."""
     assert optimality(torch.tensor([0.0] + [1.0] * 99), ["a"] * 100)[0].item() == -1.5
+    assert optimality(torch.tensor([1.0] + [0.0] * 99), ["a"] * 100)[0].item() == 2.5
+
+
+@pytest.mark.parametrize("right", [1, 2, 5, 8])
+def test_with_the_right_beta_the_minimum_is_the_mean_of_the_right_images(right: int) -> None:
+    """The gradient of L over all images of a prompt is 0 at the mean of the right ones' velocities towards them."""
+    target, share = torch.randn(10, 2, 3, 3, generator=torch.Generator().manual_seed(1)), right / 10
+    rewards = torch.tensor([1.0] * right + [0.0] * (10 - right))
+    old, towards_right = target.mean(0).expand_as(target), target[:right].mean(0).expand_as(target)
+    r, beta = optimality(rewards, ["a"] * 10).tolist(), (share / (1 - share)) ** 0.5
+    assert gradient(towards_right, old, target, r, beta).sum(0).abs().max() < 1e-5
+    assert gradient(old, old, target, r, beta).sum(0).abs().max() > 1e-2
 
 
 def test_rewards_that_are_all_the_same_say_nothing() -> None:
@@ -121,7 +134,7 @@ def test_rewards_that_are_all_the_same_say_nothing() -> None:
 def test_optimality_of_a_prompt_has_mean_one_half_unless_it_is_clipped() -> None:
     rewards = torch.tensor([0.3, 0.5, 0.4, 0.45, 0.6, 0.52])
     r = optimality(rewards, list("aabbaa"))
-    assert r[[2, 3]].mean().item() == pytest.approx(0.5) and ((r >= -1.5) & (r <= 1)).all()
+    assert r[[2, 3]].mean().item() == pytest.approx(0.5) and ((r >= -1.5) & (r <= 2.5)).all()
     # The order of the rewards stays.
     assert r[4] > r[1] > r[0]
 
