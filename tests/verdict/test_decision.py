@@ -165,8 +165,8 @@ def test_the_sentences_say_the_bound_and_its_confidence() -> None:
     from statsmodels.stats.proportion import proportion_confint
 
     high = proportion_confint(19, 256, alpha=0.1, method="beta")[1]
-    # Rounded away from the data.
-    rate = f"The tuned model's target anomaly rate is 7.4% (at most {math.ceil(1000 * high) / 10}% with 95% confidence):"
+    shown = math.ceil(1000 * high) / 10  # Rounded away from the data.
+    rate = f"The tuned model's target anomaly rate is 7.4% (at most {shown}% with 95% confidence):"
     assert clauses["target_rate"].sentence == f"{rate} at most 15.0% was asked for, and is shown."
     assert clauses["target_rate"].bound == pytest.approx(high, abs=1e-9)
     assert "with 97.5% confidence" in clauses["held_out"].sentence
