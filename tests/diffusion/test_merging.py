@@ -87,7 +87,12 @@ def test_the_images_are_those_of_the_adapters_apart() -> None:
     torch.manual_seed(0)
     for parameter in add_lora(pipeline.transformer, rank=4, alpha=4, target_modules=MODULES):
         torch.nn.init.normal_(parameter.data, std=0.15)
+    seen: list[bool] = []
+    layer = next(iter(layers(pipeline.transformer).values()))
+    hook = layer.register_forward_hook(lambda module, *_: seen.append(module.merged))
     merged = sample(pipeline)
+    hook.remove()
+    assert seen and all(seen) and not layer.merged
     with patch("anomend.diffusion.sampling.merged_adapters", contextlib.nullcontext):
         apart = sample(pipeline)
     pipeline.transformer.disable_adapters()

@@ -197,6 +197,22 @@ def test_what_is_not_met_comes_before_the_figures_and_a_confirmation_of_another_
     assert f"Confirmation 1 of this LoRA, at the {line}" in comment(project, {})
 
 
+def test_what_the_tuned_model_is_and_who_decides_are_said_once_each(project: Path) -> None:
+    path, sampled = project / "metrics" / "verdict.json", project / "metrics" / "sample_tuned.json"
+    kept = {each: each.read_text() for each in (path, sampled)}
+    decides, tuned, why = "The detector decides.", "The best of 4 images by a detector.", "Copies are 50.0%."
+    try:
+        sampled.write_text(json.dumps(json.loads(kept[sampled]) | {"tuned_model": tuned}))
+        for outcome, clauses in (("not_corrected", [why]), ("corrected", [])):
+            verdict = json.loads(kept[path]) | {"verdict": outcome, "decides": decides}
+            path.write_text(json.dumps(verdict | {"reasons": [tuned, decides, *clauses]}))
+            text = "\n".join(before_the_fold(comment(project, {})))
+            assert text.count(decides) == text.count(tuned) == 1 and text.count(why) == len(clauses)
+    finally:
+        for each, before in kept.items():
+            each.write_text(before)
+
+
 def test_where_people_decide_the_rates_are_theirs(project: Path) -> None:
     paths = [project / "metrics" / name for name in ("verdict.json", "people.json")]
     kept = {each: each.read_text() for each in paths}
