@@ -101,7 +101,7 @@ def encode_images(
     pipeline: DiffusionPipeline, images: Sequence[NDArray[np.uint8]], batch_size: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Posterior means and standard deviations of RGB images of one size, in float32 whatever the VAE's file holds."""
-    family, vae = family_of(pipeline), pipeline.vae.to(torch.float32)
+    family, vae = family_of(pipeline), pipeline.vae.float()
     means, deviations = [], []
     for start in tqdm(range(0, len(images), batch_size), desc="encoding images", unit="batch", delay=2):
         part = images[start : start + batch_size]

@@ -103,7 +103,7 @@ def prepare_decoder(pipeline: DiffusionPipeline, resolution: int) -> None:
         pipeline: with its VAE.
         resolution: side of the images in pixels.
     """
-    vae = pipeline.vae.to(torch.float32)
+    vae = pipeline.vae.float()
     for part in (vae.post_quant_conv, vae.decoder):
         if part is not None:
             part.register_forward_pre_hook(_in_float32)

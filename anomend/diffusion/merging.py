@@ -25,7 +25,7 @@ def merged_adapters(transformer: torch.nn.Module) -> Iterator[None]:
         transformer: with adapters, or without, which changes nothing. Its weights must not be read by others inside.
 
     Raises:
-        ValueError: the sum is not finite.
+        ValueError: the sum is not finite; one sentence says so.
     """
     layers = [module for module in transformer.modules() if isinstance(module, Linear) and _can_be_merged(module)]
     weights = [layer.get_base_layer().weight for layer in layers]
@@ -33,13 +33,20 @@ def merged_adapters(transformer: torch.nn.Module) -> Iterator[None]:
     kept = [weight.data for weight in weights]
     try:
         for layer in layers:
-            # It adds in a copy.
-            layer.merge(safe_merge=True)
+            _merge(layer)
         yield
     finally:
         for layer, weight, data in zip(layers, weights, kept, strict=True):
             weight.data = data
             layer.merged_adapters.clear()
+
+
+def _merge(layer: Linear) -> None:
+    try:
+        # It adds in a copy.
+        layer.merge(safe_merge=True)
+    except ValueError as error:
+        raise ValueError("Base and LoRA add up to weights that are not finite: train the LoRA again.") from error
 
 
 def _can_be_merged(layer: Linear) -> bool:

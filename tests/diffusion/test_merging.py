@@ -77,7 +77,7 @@ def test_an_error_inside_leaves_the_weights_as_they_were() -> None:
     broken = adapted()
     list(layers(broken).values())[-1].lora_B["default"].weight.data[0] = torch.nan
     before = {name: weight.clone() for name, weight in base_weights(broken).items()}
-    with pytest.raises(ValueError, match="NaN"), merged_adapters(broken):
+    with pytest.raises(ValueError, match="train the LoRA again"), merged_adapters(broken):
         pass
     assert all(torch.equal(weight, before[name]) for name, weight in base_weights(broken).items())
 
