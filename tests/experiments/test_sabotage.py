@@ -14,7 +14,8 @@ from anomend.miniature.drawn_people import pose, render, sample_scene
 from anomend.params.resolved import load_params
 from anomend.project.seeding import python_random
 from studies.experiments.blind_detector import serve_blind_detector
-from studies.experiments.sabotage import CASES, FOLDER, HOLES, SHAMS, TABLE
+from studies.experiments.sabotage import FOLDER, TABLE
+from studies.experiments.sabotage_cases import CASES, HOLES, SHAMS
 
 KINDS = ("extra_arm", "missing_leg")
 REASONS = {
