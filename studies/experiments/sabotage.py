@@ -92,8 +92,8 @@ def write_tables(rows: pd.DataFrame) -> None:
     title = "# Sham corrections, and the honest one"
     note = (
         "Written by `make sabotage`; `sabotage.csv` has all digits. `failed`: clauses of the verdict. `kind_rise`: of\n"
-        "the kind of anomaly that rose most; `hidden_kind_rise`: of the one that the reward does not see. `code`: digest\n"
-        "of the pipeline's code; a row without one is of an earlier verdict."
+        "the kind of anomaly that rose most; `hidden_kind_rise`: of the one that the reward does not see. `code`:\n"
+        "digest of the pipeline's code; a row without one is of an earlier verdict."
     )
     (FOLDER / "sabotage.md").write_text("\n".join([title, "", *cases, "", note, "", summary(rows), "", *lines, ""]))
 
