@@ -75,7 +75,8 @@ def test_the_miniature_gives_the_same_images_as_diffusers_pipeline() -> None:
     pipeline, texts = load_sampler(base, ["lying on the grass"])
     ours = np.stack(list(sample_images(pipeline, requests, texts=texts, **settings)))
     theirs = np.stack(list(sample_images(load_pipeline("mini", base.local_folder, "float32"), requests, **settings)))
-    assert (ours == theirs).all()
+    # To a grey level: texts are encoded in batches of other sizes, which some processors round otherwise.
+    assert np.abs(ours.astype(int) - theirs).max() <= 1
 
 
 @no_gpu

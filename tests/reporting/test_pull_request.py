@@ -190,11 +190,11 @@ def test_what_is_not_met_comes_before_the_figures_and_a_confirmation_of_another_
     assert lines[0] == "## ✗ Not corrected; ✓ Corrected on main" and len(lines) <= 40
     assert lines.index(f"- **{why}**") < next(n for n, line in enumerate(lines) if line.startswith("- Target prompts"))
     assert "The detector decides." in lines[2] and "another than on main" in lines[2]
-    assert "Confirmation 1 of another LoRA, " in text
-    confirmed = json.loads((ROOT / "confirmations" / "001" / "verdict.json").read_text())["clauses"]["target_rate"]
-    line = f"level 0.975: corrected, {confirmed['figure']:.1%} wrong after (at most "
-    line += f"{math.ceil(1000 * confirmed['bound']) / 10}% with 97.5% confidence)."
-    assert f"Confirmation 1 of this LoRA, at the {line}" in comment(project, {})
+    assert "Confirmation 2 of another LoRA, " in text
+    confirmed = json.loads((ROOT / "confirmations" / "002" / "verdict.json").read_text())["clauses"]["target_rate"]
+    line = f"level 0.9875: corrected, {confirmed['figure']:.1%} wrong after (at most "
+    line += f"{math.ceil(1000 * confirmed['bound']) / 10}% with 98.75% confidence)."
+    assert f"Confirmation 2 of this LoRA, at the {line}" in comment(project, {})
 
 
 def test_what_the_tuned_model_is_and_who_decides_are_said_once_each(project: Path) -> None:
