@@ -100,7 +100,7 @@ def sample_images(
         texts: embeddings of the prompts and of the empty prompt, which replace the text encoders; None: encode them.
 
     Yields:
-        RGB images, (resolution, resolution, 3), uint8, in the order of the requests.
+        RGB images, (resolution, resolution, 3), uint8, contiguous, in the order of the requests.
     """
     if texts is None:
         prompts = sorted({prompt for prompt, _ in requests} | {""})
@@ -139,7 +139,9 @@ def sample_images(
                         "too small for this base: set base.dtype to bfloat16 or float32"
                     )
             bar.update(len(batch))
-            yield from (images * 255).round().astype(np.uint8)
+            # In the order of a file's pixels: a network's last bits depend on how its input lies in memory, and an
+            # image that was drawn just now must give the same ones as the same image from the store.
+            yield from (images * 255).round().astype(np.uint8, order="C")
 
 
 @contextmanager

@@ -11,9 +11,12 @@ import pytest
 import torch
 from diffusers import StableDiffusion3Pipeline
 from numpy.typing import NDArray
+from PIL import Image
 
 from anomend.diffusion.base_models import load_pipeline
+from anomend.diffusion.embeddings import encode_images
 from anomend.diffusion.sampling import sample_images
+from anomend.pictures.image_sets import load_image
 from anomend.project.metric_files import record_cost
 from tests.conftest import ROOT
 
@@ -47,6 +50,18 @@ def test_the_image_is_the_one_that_diffusers_own_call_gives(pipeline: StableDiff
         generator=torch.Generator().manual_seed(11),
     ).images[0]
     assert np.abs(ours - np.asarray(theirs, dtype=float)).max() <= 1
+
+
+def test_a_drawn_image_and_the_same_image_from_its_file_are_encoded_to_the_same_bits(
+    pipeline: StableDiffusion3Pipeline, tmp_path: Path
+) -> None:
+    drawn = list(sample_images(pipeline, [("lying on the grass", seed) for seed in (1, 2)], batch_size=2, **SETTINGS))
+    for number, image in enumerate(drawn):
+        Image.fromarray(image).save(tmp_path / f"{number}.png")
+    stored = [load_image(tmp_path / f"{number}.png") for number in range(2)]
+    np.testing.assert_array_equal(drawn, stored)
+    for ours, theirs in zip(encode_images(pipeline, drawn, 2), encode_images(pipeline, stored, 2), strict=True):
+        assert torch.equal(ours, theirs)
 
 
 def test_its_model_evaluations_are_recorded(
