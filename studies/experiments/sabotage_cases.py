@@ -99,7 +99,7 @@ def zeros() -> list[str]:
 
 
 def reward_hole() -> list[str]:
-    """Training by rewards (25 rounds) of a detector that is blind to extra arms, which the base hardly draws."""
+    """Training by rewards of a detector that is blind to extra arms, which the base hardly draws."""
     return _rewarded_blindly(HIDDEN["reward_hole"])
 
 
@@ -110,7 +110,7 @@ def reward_hole_missing_arm() -> list[str]:
 
 def _rewarded_blindly(blind_to: str) -> list[str]:
     _serve(blind_to)
-    return ["train.method=nft", "train.steps=150", f"train.nft.detector='{name_of(PORTS[blind_to])}'"]
+    return ["train.method=nft", f"train.nft.detector='{name_of(PORTS[blind_to])}'"]
 
 
 @cache

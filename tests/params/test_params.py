@@ -46,8 +46,8 @@ def resolved(profile: str = "mini", **changes: Any) -> Any:
             "sample.first_seed = 20000",
         ),
         (
-            {"train": NFT | {"nft": {"first_seed": 699000}}},
-            "train.nft.first_seed = 699000",
+            {"train": NFT | {"nft": {"first_seed": 699500}}},
+            "train.nft.first_seed = 699500",
             "train.monitor.first_seed = 700000",
         ),
         (
@@ -66,8 +66,8 @@ def resolved(profile: str = "mini", **changes: Any) -> Any:
             "losers.first_seed = 600000",
         ),
         (
-            {"collect": BASE | {"base": {"first_seed": 801599}}, "train": NFT},
-            "collect.base.first_seed = 801599",
+            {"collect": BASE | {"base": {"first_seed": 800511}}, "train": NFT},
+            "collect.base.first_seed = 800511",
             "train.nft.first_seed = 800000",
         ),
         (
@@ -99,10 +99,10 @@ def test_seeds_that_are_not_used_or_only_touch_are_no_matter() -> None:
     resolved(collect={"mix": {"base": 4}, "base": {"first_seed": 19968}})
     labelled = {"pictures": "data/labelled", "labels": "data/labels"}
     resolved(train={"method": "labels", "nft": {"first_seed": 20000}, "labelled": labelled})
-    # 50 rounds of 32 images of each prompt.
-    resolved(train=NFT | {"nft": {"first_seed": 700000 - 1600}})
+    # Two rounds of 256 images of each prompt.
+    resolved(train=NFT | {"nft": {"first_seed": 700000 - 512}})
     with pytest.raises(ValueError, match="reaches into the seeds"):
-        resolved(train=NFT | {"nft": {"first_seed": 700000 - 1599}})
+        resolved(train=NFT | {"nft": {"first_seed": 700000 - 511}})
     resolved(sample={"first_seed": 500000 + 32 * 8}, class_images={"max_tries": 8})
     resolved(sample={"first_seed": 700000}, train={"monitor": {"every": 0, "patience": 0, "keep": "last"}})
 
@@ -205,7 +205,7 @@ def test_looks_sample_in_one_process() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        (NFT | {"batch_size": 40}, "= 192 images a round, which is not a multiple of train.batch_size = 40"),
+        (NFT | {"batch_size": 40}, "= 4608 images a round, which is not a multiple of train.batch_size = 40"),
         (NFT | {"nft": {"detector": "none"}}, "train.nft.detector = 'none' gives no rewards for train.method = 'nft'"),
         ({"method": "labels", "nft": {"detector": "none"}}, "gives no rewards for train.method = 'labels'"),
         ({"method": "labels", "labelled": {"pictures": "data/labelled"}}, "set both, or neither"),
@@ -234,15 +234,16 @@ def test_pictures_that_people_labelled_need_no_detector() -> None:
 
 def test_a_methods_defaults_are_between_the_defaults_and_the_profile() -> None:
     plain, nft = resolved().train, resolved(train=NFT).train
-    assert (plain.learning_rate, nft.learning_rate) == (1.5e-3, 5e-4)
+    assert (plain.prior_loss_weight, nft.prior_loss_weight) == (1.0, 0.03)
     assert (plain.batch_size, nft.batch_size) == (8, 32) and nft.rank == plain.rank
     # What the user sets wins, and so does a profile.
-    assert resolved(train=NFT | {"learning_rate": 1e-3}).train.learning_rate == 1e-3
+    assert resolved(train=NFT | {"prior_loss_weight": 0.5}).train.prior_loss_weight == 0.5
     rewarded = {"nft": {"detector": "photographs"}, "monitor": {"detector": "photographs"}}
     real = resolved("sd35-medium", train=NFT | rewarded).train
     assert (real.learning_rate, real.batch_size, real.class_batch_size) == (1e-4, 4, 16)
     # A quick run lowers them too.
-    assert resolved(level="quick", train=NFT).train.steps == 100
+    quick = resolved(level="quick", train=NFT).train
+    assert (quick.steps, quick.nft.images_per_prompt) == (100, 16)
 
 
 @pytest.mark.parametrize(

@@ -59,19 +59,19 @@ def test_preference_training_handles_winners_losers_and_the_frozen_base() -> Non
 
 def test_rewards_take_the_images_of_all_rounds() -> None:
     work = work_of(of("mini", train={"method": "nft"}))["train"]
-    # 300 steps of 32 + 16 images, and the base's velocity of each. 50 rounds of 64 images in 20 steps; after steps 100,
-    # 200, 300 16 images of two target and two further prompts, and 64 fixed draws; at the end two images twice.
-    assert work.steps == 300 and work.training == work.sampling == 300 * 48
-    assert work.images == 50 * 64 + 3 * 64 + 4
+    # 264 steps of 32 + 16 images, and the base's velocity of each. Two rounds of 512 images in 20 steps; after step 132
+    # and 264, 16 images of two target and two further prompts, and 64 fixed draws; at the end two images twice.
+    assert work.steps == 264 and work.training == work.sampling == 264 * 48
+    assert work.images == 2 * 512 + 2 * 64 + 4
     # The old weights' velocity of each drawn image in each step.
-    assert work.adapted == 50 * 64 * 40 + (3 * 64 + 4) * 40 + 3 * 64 + 300 * 32
+    assert work.adapted == 2 * 512 * 40 + (2 * 64 + 4) * 40 + 2 * 64 + 264 * 32
     assert work_of(of("mini", train={"method": "nft"}))["encode"].encoding == 160
     # Rounds with half of the results' sampling steps.
     fewer = work_of(of("mini", train={"method": "nft", "nft": {"sample_steps": 10}}))["train"]
-    assert work.adapted - fewer.adapted == 50 * 64 * 20 and fewer.images == work.images
-    # Six steps, and two of a second round.
-    short = of("mini", train={"method": "nft", "steps": 8, "monitor": {"every": 0, "max_held_out_rate": "none"}})
-    assert training_work(short).images == 2 * 64
+    assert work.adapted - fewer.adapted == 2 * 512 * 20 and fewer.images == work.images
+    # 144 steps, and two of a second round.
+    short = of("mini", train={"method": "nft", "steps": 146, "monitor": {"every": 0, "max_held_out_rate": "none"}})
+    assert training_work(short).images == 2 * 512
 
 
 def test_labels_take_one_round_of_the_base_or_none() -> None:
