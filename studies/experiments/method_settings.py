@@ -152,8 +152,8 @@ METHODS: dict[str, Method] = {
         learns_from_instances=False,
     ),
     "dreambooth_long": Method(
-        about="DreamBooth for about as long as rewards train: four times the steps",
-        settings=("train.steps=1200", "train.monitor.every=200"),
+        about="DreamBooth for about as long as rewards train: five times the steps",
+        settings=("train.steps=1500", "train.monitor.every=300"),
     ),
     "dpo_planted": Method(
         about="Flow-DPO against the drawn scenes with an anomaly planted in each, beta in units of the base's loss",
