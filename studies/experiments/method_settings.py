@@ -152,7 +152,7 @@ METHODS: dict[str, Method] = {
         learns_from_instances=False,
     ),
     "dreambooth_long": Method(
-        about="DreamBooth for about as long as rewards train: five times the steps",
+        about="DreamBooth with five times the steps",
         settings=("train.steps=1500", "train.monitor.every=300"),
     ),
     "dpo_planted": Method(
