@@ -12,8 +12,9 @@ import yaml
 from anomend.params.profiles import resolve
 from anomend.verdict.decision import reach_verdict
 from studies.experiments.method_settings import FIRST_SEED, METHODS
-from studies.experiments.methods import bounds_of
-from studies.experiments.methods_page import write_page
+from studies.experiments.methods import TABLE, bounds_of
+from studies.experiments.methods_page import FOLDER, page, write_page
+from tests.conftest import ROOT
 from tests.parameters import PROFILES
 from tests.verdict.made import THRESHOLDS, change, compare, measured
 
@@ -78,6 +79,10 @@ def test_the_page_has_a_line_per_method_with_the_range_over_its_seeds(tmp_path: 
     assert lines[0].endswith("| 1300 | 0.20 | 1 corrected, 1 inconclusive |")
     assert "| `dreambooth` | 1 | 320 | 640 | 20.00 | 25.00 |" in lines[1]
     assert "dreambooth" in (tmp_path / "methods.svg").read_text()
+
+
+def test_the_committed_page_is_that_of_the_committed_table_and_of_the_methods_in_force() -> None:
+    assert (ROOT / FOLDER / "methods.md").read_text() == page(pd.read_csv(ROOT / TABLE))
 
 
 def test_a_bound_is_the_truth_at_worst_also_where_the_clause_fails() -> None:
