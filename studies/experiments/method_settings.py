@@ -22,6 +22,8 @@ from anomend.project.seeding import python_random
 
 FIRST_SEED = 980_000_000
 """Seeds of the comparison alone: no recipe was chosen by them, and no confirmation uses them."""
+REWARDS_FIRST_SEED = 970_000_000
+"""The same for rewards, whose recipe was changed after results at `FIRST_SEED` had been seen."""
 LABELLED_SEED = 960_000
 """First seed of the base's images that are labelled."""
 LABELLED_PER_PROMPT = 200
@@ -47,6 +49,7 @@ class Method:
     learns_from_instances: bool = True
     labels: int = 0
     """Pictures that somebody labelled."""
+    first_seed: int = FIRST_SEED
     seeds: tuple[tuple[str, int], ...] = tuple(SEEDS.items())
 
     def all_settings(self, train_seed: int, folder: Path) -> list[str]:
@@ -57,7 +60,7 @@ class Method:
             folder: for what the method writes.
         """
         made = self.make(folder) if self.make else []
-        seeds = [f"sample.first_seed={FIRST_SEED}", *(f"{key}={value}" for key, value in self.seeds)]
+        seeds = [f"sample.first_seed={self.first_seed}", *(f"{key}={value}" for key, value in self.seeds)]
         return [*seeds, f"train.seed={train_seed}", *self.settings, *made]
 
 
@@ -112,9 +115,10 @@ _NFT = ("train.method=nft",)
 _LABELS = ("train.method=labels", f"train.nft.images_per_prompt={LABELLED_PER_PROMPT}")
 METHODS: dict[str, Method] = {
     "nft": Method(
-        about="rewards: DiffusionNFT, two rounds of 512 of the model's own images",
+        about="rewards: DiffusionNFT, three rounds of 512 of the model's own images",
         settings=_NFT,
         learns_from_instances=False,
+        first_seed=REWARDS_FIRST_SEED,
         seeds=tuple(MORE_SEEDS.items()),
     ),
     "dreambooth": Method(about="DreamBooth by the default recipe, with prior preservation"),
@@ -147,9 +151,10 @@ METHODS: dict[str, Method] = {
         settings=PAPERS,
     ),
     "nft_short": Method(
-        about="rewards for about as long as DreamBooth trains: two rounds of 128 images",
-        settings=(*_NFT, "train.nft.images_per_prompt=64", "train.steps=66", "train.monitor.every=66"),
+        about="rewards for about as long as DreamBooth trains: three rounds of 96 images",
+        settings=(*_NFT, "train.nft.images_per_prompt=48", "train.steps=63", "train.monitor.every=63"),
         learns_from_instances=False,
+        first_seed=REWARDS_FIRST_SEED,
     ),
     "dreambooth_long": Method(
         about="DreamBooth with five times the steps",

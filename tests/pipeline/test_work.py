@@ -59,18 +59,18 @@ def test_preference_training_handles_winners_losers_and_the_frozen_base() -> Non
 
 def test_rewards_take_the_images_of_all_rounds() -> None:
     work = work_of(of("mini", train={"method": "nft"}))["train"]
-    # 264 steps of 32 + 16 images, and the base's velocity of each. Two rounds of 512 images in 20 steps; after step 132
-    # and 264, 16 images of two target and two further prompts, and 64 fixed draws; at the end two images twice.
-    assert work.steps == 264 and work.training == work.sampling == 264 * 48
-    assert work.images == 2 * 512 + 2 * 64 + 4
+    # 336 steps of 32 + 16 images, and the base's velocity of each. Three rounds of 512 images in 20 steps; after step
+    # 112, 224 and 336, 16 images of two target and two further prompts, and 64 fixed draws; at the end two images twice.
+    assert work.steps == 336 and work.training == work.sampling == 336 * 48
+    assert work.images == 3 * 512 + 3 * 64 + 4
     # The old weights' velocity of each drawn image in each step.
-    assert work.adapted == 2 * 512 * 40 + (2 * 64 + 4) * 40 + 2 * 64 + 264 * 32
+    assert work.adapted == 3 * 512 * 40 + (3 * 64 + 4) * 40 + 3 * 64 + 336 * 32
     assert work_of(of("mini", train={"method": "nft"}))["encode"].encoding == 160
     # Rounds with half of the results' sampling steps.
     fewer = work_of(of("mini", train={"method": "nft", "nft": {"sample_steps": 10}}))["train"]
-    assert work.adapted - fewer.adapted == 2 * 512 * 20 and fewer.images == work.images
-    # 144 steps, and two of a second round.
-    short = of("mini", train={"method": "nft", "steps": 146, "monitor": {"every": 0, "max_held_out_rate": "none"}})
+    assert work.adapted - fewer.adapted == 3 * 512 * 20 and fewer.images == work.images
+    # 112 steps, and two of a second round.
+    short = of("mini", train={"method": "nft", "steps": 114, "monitor": {"every": 0, "max_held_out_rate": "none"}})
     assert training_work(short).images == 2 * 512
 
 
