@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from anomend.miniature.defects import ANOMALIES
+from studies.experiments.blind_detector import serve_blind_detector
 from tests.clones import killed, metrics, run, set_params, start
 
 pytestmark = pytest.mark.slow
@@ -194,17 +196,27 @@ def test_images_keep_their_noise_and_planted_losers_are_twins_at_a_strength_of_t
     assert {origin["seed"] for origin in origins["instance"].values()} <= seeds
 
 
-def test_rewards_teach_end_to_end_and_a_killed_run_ends_with_the_same_file(copied: Path) -> None:
+@pytest.fixture
+def blind() -> Iterator[str]:
+    """The name of a detector that finds no anomaly anywhere."""
+    with serve_blind_detector(ANOMALIES, port=0) as server:
+        yield f"endpoint:http://127.0.0.1:{server.server_address[1]}#hadm"
+        server.shutdown()
+
+
+def test_rewards_teach_end_to_end_and_a_killed_run_ends_with_the_same_file(copied: Path, blind: str) -> None:
     """Rounds of four images and two steps, and a diversity that four images may lose by chance."""
     nft = {"images_per_prompt": 2, "passes": 1, "min_diversity": 0.0, "sample_steps": 2}
     # Neither may a guard stop it: two sampling steps draw nobody right.
     changes = ["train.steps=6", "train.monitor.max_held_out_rate=none"]
     changes += (f"train.nft.{key}={value}" for key, value in nft.items())
+    changes.append(f"train.nft.second_detector='{blind}'")
     run(copied, "dvc", "exp", "run", "-S", "train.method=nft", *(word for c in changes for word in ("-S", c)))
     found = metrics(copied)
     trained = found["train"]
     assert trained["rounds"] == 3 and trained["provenance"]["n"] == 3 * 4 and trained["provenance"]["n_class"] == 4
     assert list(trained["by_round"]) == ["0", "2", "4"]
+    assert [each["second_anomaly_rate"] for each in trained["by_round"].values()] == [0, 0, 0]
     assert (copied / "metrics/training/plots/metrics/held_out_anomaly_rate.tsv").exists()
     assert not (copied / "data/encoded/instance.safetensors").exists()
     assert found["verdict"]["verdict"] in {"corrected", "not_corrected", "inconclusive"}

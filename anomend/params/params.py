@@ -58,6 +58,7 @@ class Params(Section):
             "losers.detector": self.losers.detector,
             "train.monitor.detector": self.train.monitor.detector,
             "train.nft.detector": self.train.nft.detector,
+            "train.nft.second_detector": self.train.nft.second_detector,
             "sample.tuned.best_of.detector": self.sample.tuned.best_of.detector,
         }
 
@@ -70,6 +71,7 @@ class Params(Section):
             "losers.detector": not self.samples_losers,
             "train.monitor.detector": not (self.train.makes_lora and monitor.every and monitor.seeds_per_prompt),
             "train.nft.detector": not self.train.rewards_by_detector,
+            "train.nft.second_detector": not self.train.rewards_by_detector,
             "sample.tuned.best_of.detector": self.sample.tuned.best_of.n is None,
         }
         return {parameter for parameter, without_work in idle.items() if without_work}
@@ -164,6 +166,11 @@ class Params(Section):
         if train.rewards_by_detector and train.nft.detector == "none":
             raise ValueError(
                 f"train.nft.detector = 'none' gives no rewards for train.method = {train.method!r}: choose a detector"
+            )
+        if train.rewards_by_detector and train.nft.second_detector == train.nft.detector:
+            raise ValueError(
+                f"train.nft.second_detector = {train.nft.detector!r} is the detector that rewards, which cannot show "
+                "what it does not see: choose another, or none"
             )
         if watched := sorted(set(train.monitor.held_out_prompts) & set(self.prompts.target)):
             raise ValueError(

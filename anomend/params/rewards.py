@@ -43,6 +43,15 @@ class NftParams(Section):
     min_diversity: Rate = Field(
         description="Stop when a round's right images are less diverse than this share of the first round's; 0: never."
     )
+    second_detector: AnatomyDetector = Field(
+        "none",
+        description="Another detector, which sees each round's images and rewards nothing; none: there is none.",
+    )
+    max_detector_gap: Rate = Field(
+        0.2,
+        description="Stop when second_detector finds this many more of a round's images anomalous than detector does, "
+        "as a share, beyond the difference in the first round; 1: never.",
+    )
 
 
 class LabelledParams(Section):

@@ -53,9 +53,9 @@ def family_module(params: Params) -> str:
 
 
 def _training_detectors(params: Params) -> set[str]:
-    """Detectors of stage `train`: the one that evaluates, and the one that rewards."""
+    """Detectors of stage `train`: the one that evaluates, the one that rewards, and the one that looks at rewards."""
     train = params.train
     return {
         *([train.monitor.detector] if train.makes_lora and train.monitor.every else []),
-        *([train.nft.detector] if train.rewards_by_detector else []),
+        *([train.nft.detector, train.nft.second_detector] if train.rewards_by_detector else []),
     }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from anomend.params.training import TrainParams
 from anomend.training.progress import Progress
-from anomend.training.round_reports import diversity
+from anomend.training.round_reports import detector_gap, diversity
 
 
 def fired_guard(progress: Progress, settings: TrainParams) -> str | None:
@@ -19,6 +19,8 @@ def fired_guard(progress: Progress, settings: TrainParams) -> str | None:
         last = diversity(progress.rounds)
         if last is not None and last < settings.nft.min_diversity:
             return "train.nft.min_diversity"
+    if progress.rounds and (gap := detector_gap(progress.rounds)) is not None and gap > settings.nft.max_detector_gap:
+        return "train.nft.max_detector_gap"
     return None
 
 

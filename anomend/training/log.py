@@ -78,6 +78,7 @@ class TrainingLog:
     def round(self, rounds: Sequence[RoundReport]) -> None:
         """Log the last of some rounds."""
         metrics = {"round_anomaly_rate": rounds[-1].anomaly_rate, "round_diversity": diversity(rounds)}
+        metrics |= {"round_second_anomaly_rate": rounds[-1].second_anomaly_rate}
         self._log({name: value for name, value in metrics.items() if value is not None}, rounds[-1].step)
 
     def evaluation(self, history: EvaluationHistory, index: int) -> None:

@@ -172,12 +172,18 @@ class LoraTrainer:
             self.weights.update_old(old_decay(number, growth=nft.old_decay_growth, most=nft.old_decay_most))
         with self.weights.as_old():
             self.transformer.eval()
-            self.data, rewards = self.rounds.data(self.transformer, number, self.data)
+            self.data, drawn = self.rounds.data(self.transformer, number, self.data)
             self.transformer.train()
         self._drawn = number
         if begins:
-            images, done = self.data.instance, self.progress.done
-            report = round_report(images.mean, rewards, images.prompts, step=done, first=number == 0)
+            report = round_report(
+                self.data.instance.mean,
+                drawn.rewards,
+                drawn.prompts,
+                step=self.progress.done,
+                first=number == 0,
+                second_anomalous=drawn.second_anomalous,
+            )
             self.progress.rounds.append(report)
             self.log.round(self.progress.rounds)
 

@@ -23,6 +23,8 @@ class RoundReport:
     images: int
     anomalous: float
     """How many images are wrong; not whole where people disagree about some."""
+    second_anomalous: int | None = None
+    """How many are wrong by a second detector; None: there is none."""
     spreads: tuple[float, ...]
     """By prompt, how far its right images are from one another (`negative_aware.spread`); NaN where there are too
     few."""
@@ -32,9 +34,20 @@ class RoundReport:
         """Share of the images that are anomalous, 0 to 1."""
         return self.anomalous / self.images
 
+    @property
+    def second_anomaly_rate(self) -> float | None:
+        """The same by the second detector."""
+        return None if self.second_anomalous is None else self.second_anomalous / self.images
+
 
 def round_report(
-    latents: torch.Tensor, rewards: torch.Tensor, prompts: Sequence[str], *, step: int, first: bool
+    latents: torch.Tensor,
+    rewards: torch.Tensor,
+    prompts: Sequence[str],
+    *,
+    step: int,
+    first: bool,
+    second_anomalous: int | None = None,
 ) -> RoundReport:
     """The report of a round's images.
 
@@ -45,6 +58,7 @@ def round_report(
         step: optimizer steps done.
         first: whether it is the first round, which later ones are compared with: a prompt with too few right images
             then takes all its images.
+        second_anomalous: images that a second detector finds anomalous; None: there is none.
     """
     spreads = []
     for prompt in dict.fromkeys(prompts):
@@ -54,7 +68,13 @@ def round_report(
         value = None if chosen is None else spread(latents[chosen])
         spreads.append(math.nan if value is None else value)
     wrong = float(len(rewards) - rewards.double().sum())
-    return RoundReport(step=step, images=len(prompts), anomalous=wrong, spreads=tuple(spreads))
+    return RoundReport(
+        step=step,
+        images=len(prompts),
+        anomalous=wrong,
+        second_anomalous=second_anomalous,
+        spreads=tuple(spreads),
+    )
 
 
 def diversity(rounds: Sequence[RoundReport]) -> float | None:
@@ -67,11 +87,33 @@ def diversity(rounds: Sequence[RoundReport]) -> float | None:
     return sum(ratios) / len(ratios) if ratios else None
 
 
+def detector_gap(rounds: Sequence[RoundReport]) -> float | None:
+    """How much more anomalous than by the rewards the last round's images are by the second detector, as a share,
+    beyond that difference in the first round: 0 where both see the same fall, -1 to 2. None without a second one.
+
+    Where training finds what the detector that rewards does not see, this grows: the rewards say that the anomalies are
+    going, and the second detector does not.
+    """
+    first, last = rounds[0], rounds[-1]
+    if first.second_anomaly_rate is None or last.second_anomaly_rate is None:
+        return None
+    return (last.second_anomaly_rate - last.anomaly_rate) - (first.second_anomaly_rate - first.anomaly_rate)
+
+
 def tensors_of(rounds: Sequence[RoundReport]) -> dict[str, torch.Tensor]:
     """The reports as named tensors, for a checkpoint; empty without any."""
     if not rounds:
         return {}
-    rows = [[each.step, each.images, each.anomalous, *each.spreads] for each in rounds]
+    rows = [
+        [
+            each.step,
+            each.images,
+            each.anomalous,
+            math.nan if each.second_anomalous is None else each.second_anomalous,
+            *each.spreads,
+        ]
+        for each in rounds
+    ]
     return {"rounds": torch.tensor(rows, dtype=torch.float64)}
 
 
@@ -79,6 +121,12 @@ def from_tensors(tensors: Mapping[str, torch.Tensor]) -> list[RoundReport]:
     """The reports that `tensors_of` wrote; other tensors are ignored."""
     rows = tensors["rounds"].tolist() if "rounds" in tensors else []
     return [
-        RoundReport(step=int(step), images=int(images), anomalous=anomalous, spreads=tuple(spreads))
-        for step, images, anomalous, *spreads in rows
+        RoundReport(
+            step=int(step),
+            images=int(images),
+            anomalous=anomalous,
+            second_anomalous=None if math.isnan(second) else int(second),
+            spreads=tuple(spreads),
+        )
+        for step, images, anomalous, second, *spreads in rows
     ]

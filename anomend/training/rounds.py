@@ -15,6 +15,8 @@ from anomend.training.evaluations import Image
 from anomend.training.negative_aware import optimality
 from anomend.training.stored_evaluations import Draw, Request
 
+Anomalous = Callable[[Sequence[Image]], Sequence[bool]]
+"""Returns for each image whether it has an anomaly."""
 EncodeImages = Callable[[Sequence[Image]], tuple[torch.Tensor, torch.Tensor]]
 """Maps images to means and deviations of the VAE's posteriors, each (N, C, h, w)."""
 
@@ -28,6 +30,8 @@ class Pictures:
     images: Sequence[Image]
     rewards: torch.Tensor
     """(N,), 1 for a right image and 0 for a wrong one; between where people disagree."""
+    second_anomalous: int | None = None
+    """How many a second detector finds anomalous; None: there is none."""
 
 
 GetPictures = Callable[[ModelMixin, int], Pictures]
@@ -47,8 +51,8 @@ class Rounds:
     digest: str | None = None
     """Of pictures that are not drawn while training; None: all are."""
 
-    def data(self, transformer: ModelMixin, number: int, before: TrainingData) -> tuple[TrainingData, torch.Tensor]:
-        """What a round trains on, and its images' rewards, (N,).
+    def data(self, transformer: ModelMixin, number: int, before: TrainingData) -> tuple[TrainingData, Pictures]:
+        """What a round trains on, and the images that it is made of.
 
         Args:
             transformer: has the old weights.
@@ -66,7 +70,7 @@ class Rounds:
             texts=self.texts.texts,
             prompts=drawn.prompts,
         )
-        return replace(before, instance=encoded, optimality=optimality(drawn.rewards, drawn.prompts)), drawn.rewards
+        return replace(before, instance=encoded, optimality=optimality(drawn.rewards, drawn.prompts)), drawn
 
 
 def drawn_pictures(
@@ -76,7 +80,8 @@ def drawn_pictures(
     first_seed: int,
     drawing: Callable[[ModelMixin], Draw],
     drawing_base: Callable[[ModelMixin], Draw],
-    anomalous: Callable[[Sequence[Image]], Sequence[bool]],
+    anomalous: Anomalous,
+    second: Anomalous | None = None,
 ) -> GetPictures:
     """Draws each round's images at seeds of its own, and rewards those without an anomaly.
 
@@ -86,7 +91,8 @@ def drawn_pictures(
         first_seed: of the first round; further rounds count up.
         drawing: sampling with a transformer as it is.
         drawing_base: sampling with its base, whatever adapter it has: the first round's images.
-        anomalous: returns for each image whether it has an anomaly.
+        anomalous: the detector that rewards.
+        second: another one, which looks at the same images; None: there is none.
     """
 
     def pictures(transformer: ModelMixin, number: int) -> Pictures:
@@ -98,6 +104,7 @@ def drawn_pictures(
             prompts=[prompt for prompt, _ in requests],
             images=images,
             rewards=torch.tensor([0.0 if wrong else 1.0 for wrong in anomalous(images)]),
+            second_anomalous=None if second is None else sum(second(images)),
         )
 
     return pictures

@@ -102,7 +102,7 @@ def run_training(params: Params, folders: TrainingFolders, code: str) -> Trained
     pipeline = load_trained_parts(params)
     if not is_quantised(params):
         pipeline.transformer.to(accelerator.device)
-    monitor = params.train.monitor
+    monitor, nft = params.train.monitor, params.train.nft
     texts = folders.encoded / "prompts.safetensors"
     prompts = load_texts(texts)
 
@@ -118,15 +118,22 @@ def run_training(params: Params, folders: TrainingFolders, code: str) -> Trained
     stored, of_rounds = stored_sampling(params), stored_sampling(params.sampling_rounds())
     names = (
         monitor.detector if monitor.every else "none",
-        params.train.nft.detector if params.train.rewards_by_detector else "none",
+        *((nft.detector, nft.second_detector) if params.train.rewards_by_detector else ("none", "none")),
     )
     detectors = {name: _detect(params, name) for name in dict.fromkeys(names)}
-    watching, rewarding = (detectors[name] for name in names)
+    watching, rewarding, second = (detectors[name] for name in names)
     log = TrainingLog(
         folders.curves if accelerator.is_main_process else None,
         (lambda metrics, step: accelerator.log(dict(metrics), step)) if monitor.trackers else None,
     )
-    rounds = make_rounds(params, pipeline, texts=prompts, stored=of_rounds, detect=rewarding)
+    rounds = make_rounds(
+        params,
+        pipeline,
+        texts=prompts,
+        stored=of_rounds,
+        detect=rewarding,
+        second=None if nft.second_detector == "none" else second,
+    )
     identity = run_identity(
         params,
         encoded=folders.encoded,
@@ -188,15 +195,18 @@ def images_learned(trainer: LoraTrainer) -> int:
 
 
 def round_rates(rounds: Sequence[RoundReport]) -> dict[str, dict[str, Any]]:
-    """The anomaly rate and the diversity of each round's images, by the step before which it was trained on."""
-    return {
-        str(each.step): {
-            "n": each.images,
-            "anomaly_rate": round(each.anomaly_rate, 6),
-            "diversity": None if (ratio := diversity(rounds[: count + 1])) is None else round(ratio, 6),
+    """The anomaly rate and the diversity of each round's images, by the step before which it was trained on; where a
+    second detector looks, its rate too."""
+    rates = {}
+    for count, each in enumerate(rounds):
+        figures = {
+            "anomaly_rate": each.anomaly_rate,
+            "diversity": diversity(rounds[: count + 1]),
+            **({} if (second := each.second_anomaly_rate) is None else {"second_anomaly_rate": second}),
         }
-        for count, each in enumerate(rounds)
-    }
+        rounded = {name: None if value is None else round(value, 6) for name, value in figures.items()}
+        rates[str(each.step)] = {"n": each.images, **rounded}
+    return rates
 
 
 def evaluation_rates(history: EvaluationHistory) -> dict[str, dict[str, Any]]:

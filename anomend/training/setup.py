@@ -90,6 +90,7 @@ def make_rounds(
     texts: TextEmbeddings,
     stored: StoredEvaluations,
     detect: Detect,
+    second: Detect | None = None,
 ) -> Rounds | None:
     """Where the images of each round come from; None where training is not by rewards.
 
@@ -99,6 +100,7 @@ def make_rounds(
         texts: embeddings of the prompts.
         stored: samples with the model in training, through the store.
         detect: the detector that rewards.
+        second: the one that looks at the same images and rewards nothing; None: there is none.
 
     Raises:
         ValueError: labelled pictures cannot be used.
@@ -127,6 +129,7 @@ def make_rounds(
             drawing=stored.drawing,
             drawing_base=stored.drawing_base,
             anomalous=detect,
+            second=second,
         )
     return Rounds(steps=params.round_steps, pictures=pictures, encode=encode, texts=texts, digest=digest)
 

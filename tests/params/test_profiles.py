@@ -340,7 +340,7 @@ def test_a_detector_that_has_nothing_to_say_is_refused(raw_params: Raw, profile:
     "key",
     [
         *("measure.detector", "class_images.detector", "losers.detector", "train.monitor.detector"),
-        *("train.nft.detector", "collect.base.detector"),
+        *("train.nft.detector", "train.nft.second_detector", "collect.base.detector"),
         *("curate.detector", "judge.parts", "collect.source"),
     ],
 )

@@ -59,8 +59,8 @@ def test_preference_training_handles_winners_losers_and_the_frozen_base() -> Non
 
 def test_rewards_take_the_images_of_all_rounds() -> None:
     work = work_of(of("mini", train={"method": "nft"}))["train"]
-    # 336 steps of 32 + 16 images, and the base's velocity of each. Three rounds of 512 images in 20 steps; after step
-    # 112, 224 and 336, 16 images of two target and two further prompts, and 64 fixed draws; at the end two images twice.
+    # 336 steps of 32 + 16 images, and the base's velocity of each. Three rounds of 512 images in 20 steps; after each
+    # of them 16 images of two target and two further prompts, and 64 fixed draws; at the end two images twice.
     assert work.steps == 336 and work.training == work.sampling == 336 * 48
     assert work.images == 3 * 512 + 3 * 64 + 4
     # The old weights' velocity of each drawn image in each step.

@@ -63,7 +63,11 @@ def bright(images: Any) -> list[bool]:
 
 
 def rounds(
-    settings: Any, *, anomalous: Callable[[Any], list[bool]] = bright, draw: Callable[..., Image] = drawn
+    settings: Any,
+    *,
+    anomalous: Callable[[Any], list[bool]] = bright,
+    second: Callable[[Any], list[bool]] | None = None,
+    draw: Callable[..., Image] = drawn,
 ) -> Rounds:
     def drawing(transformer: SD3Transformer2DModel) -> Callable[[Any], list[Image]]:
         return lambda requests: [draw(transformer, *request) for request in requests]
@@ -82,6 +86,7 @@ def rounds(
             drawing=drawing,
             drawing_base=drawing_base,
             anomalous=anomalous,
+            second=second,
         ),
         encode=encode,
         texts=texts(),

@@ -15,7 +15,7 @@ from anomend.training.evaluations import Evaluation, Image
 from anomend.training.log import TrainingLog
 from anomend.training.loop import LoraTrainer
 from anomend.training.negative_aware import optimality
-from anomend.training.round_reports import RoundReport, diversity, round_report
+from anomend.training.round_reports import RoundReport, detector_gap, diversity, round_report
 from anomend.training.run import images_learned, training_metrics
 from tests.clones import run
 from tests.conftest import ROOT
@@ -162,6 +162,44 @@ def test_a_round_of_the_same_picture_again_and_again_stops_the_run(tmp_path: Pat
     assert metrics["stopped_early"] and metrics["stopped_by"] == "train.nft.min_diversity"
     assert list(metrics["by_round"]) == ["0", "4"] and metrics["by_round"]["4"]["diversity"] == 0
     assert metrics["by_round"]["0"] == {"n": 8, "anomaly_rate": 0.125, "diversity": 1.0}
+
+
+def wrong_ones(*counts: int) -> Any:
+    """A detector that finds so many of each round's images anomalous."""
+    left = iter(counts)
+    return lambda images: [index < wrong for wrong in [next(left)] for index in range(len(images))]
+
+
+def test_rewards_that_a_second_detector_does_not_confirm_stop_the_run(tmp_path: Path) -> None:
+    def made(*second: int) -> Any:
+        return lambda settings: rounds(settings, anomalous=wrong_ones(4, 1), second=wrong_ones(*second))
+
+    # Of 8 images the rewards' anomalies fell from 4 to 1. The second detector saw 6, and sees 5: it agreed within two
+    # images, and now differs by four, a quarter more.
+    stopped = trainer_of(tmp_path / "a", made=made(6, 5))
+    stopped.run()
+    metrics = training_metrics(stopped)
+    assert metrics["steps"] == 4 and metrics["stopped_by"] == "train.nft.max_detector_gap"
+    assert [each["second_anomaly_rate"] for each in metrics["by_round"].values()] == [0.75, 0.625]
+    assert detector_gap(stopped.progress.rounds) == pytest.approx(2 / 8)
+    # A quarter is no more than a quarter; and a stricter detector that sees the same fall has no gap.
+    for folder, second, nft in (("b", (6, 5), {"max_detector_gap": 0.25}), ("c", (7, 4), {})):
+        trainer = trainer_of(tmp_path / folder, made=made(*second), nft=nft)
+        trainer.run()
+        assert trainer.progress.done == 8 and "stopped_by" not in training_metrics(trainer)
+
+
+def test_a_second_detector_changes_no_weight_and_outlasts_a_resume(tmp_path: Path) -> None:
+    alone, _ = train(tmp_path / "alone")
+    begun = trainer_of(tmp_path / "watched", made=lambda settings: rounds(settings, second=bright))
+    for _ in range(5):
+        begun.open_round()
+        begun.step()
+    begun.save()
+    resumed, _ = train(tmp_path / "watched", made=lambda settings: rounds(settings, second=bright))
+    assert torch.equal(weights(resumed), weights(alone))
+    seen = [each.second_anomalous for each in resumed.progress.rounds]
+    assert seen == [each.anomalous for each in resumed.progress.rounds] and len(seen) == 2
 
 
 def test_harm_elsewhere_stops_the_run_and_the_best_weights_before_are_kept(tmp_path: Path) -> None:
