@@ -27,6 +27,10 @@ class NftParams(Section):
         description="Detector that rewards: 1 for an image without an anomaly, 0 for another; choices as in "
         "measure.detector; none if train.method needs no rewards."
     )
+    flip: bool = Field(
+        description="From the second round on, train on mirror images in half of the steps; wrong where left and right "
+        "matter, as in text."
+    )
     beta: float = Field(
         gt=0, le=10, description="Mixing of old and new velocity (b in the paper): smaller moves further per image."
     )

@@ -177,7 +177,7 @@ class LoraTrainer:
         self._drawn = number
         if begins:
             report = round_report(
-                self.data.instance.mean,
+                self.data.instance.mean[:, 0],
                 drawn.rewards,
                 drawn.prompts,
                 step=self.progress.done,

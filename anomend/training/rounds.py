@@ -48,6 +48,8 @@ class Rounds:
     encode: EncodeImages
     texts: TextEmbeddings
     """Of the prompts."""
+    flip: bool = False
+    """From the second round on, each step trains on an image or on its mirror image; both have the image's reward."""
     digest: str | None = None
     """Of pictures that are not drawn while training; None: all are."""
 
@@ -60,11 +62,15 @@ class Rounds:
             before: data of the round before; the class images stay.
         """
         drawn = self.pictures(transformer, number)
-        mean, std = self.encode(drawn.images)
+        versions = [drawn.images]
+        if self.flip and number:
+            # Mirrored pixels are encoded: mirroring latents is not the same.
+            versions.append([image[:, ::-1] for image in drawn.images])
+        means, deviations = zip(*map(self.encode, versions), strict=True)
         encoded = EncodedSet(
             ids=drawn.ids,
-            mean=mean[:, None],
-            std=std[:, None],
+            mean=torch.stack(means, 1),
+            std=torch.stack(deviations, 1),
             caption=torch.tensor([self.texts.captions.index(prompt) for prompt in drawn.prompts]),
             captions=self.texts.captions,
             texts=self.texts.texts,

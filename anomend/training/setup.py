@@ -131,7 +131,14 @@ def make_rounds(
             anomalous=detect,
             second=second,
         )
-    return Rounds(steps=params.round_steps, pictures=pictures, encode=encode, texts=texts, digest=digest)
+    return Rounds(
+        steps=params.round_steps,
+        pictures=pictures,
+        encode=encode,
+        texts=texts,
+        flip=train.nft.flip,
+        digest=digest,
+    )
 
 
 def evaluation_requests(params: Params, prompts: Sequence[str] | None = None) -> list[tuple[str, int]]:

@@ -22,8 +22,8 @@ from anomend.project.seeding import python_random
 
 FIRST_SEED = 980_000_000
 """Seeds of the comparison alone: no recipe was chosen by them, and no confirmation uses them."""
-REWARDS_FIRST_SEED = 970_000_000
-"""The same for rewards, whose recipe was changed after results at `FIRST_SEED` had been seen."""
+REWARDS_FIRST_SEED = 950_000_000
+"""The same for rewards, whose recipe was changed after results at `FIRST_SEED` and at 970000000 had been seen."""
 LABELLED_SEED = 960_000
 """First seed of the base's images that are labelled."""
 LABELLED_PER_PROMPT = 200
@@ -152,7 +152,7 @@ METHODS: dict[str, Method] = {
     ),
     "nft_short": Method(
         about="rewards for about as long as DreamBooth trains: three rounds of 96 images",
-        settings=(*_NFT, "train.nft.images_per_prompt=48", "train.steps=63", "train.monitor.every=63"),
+        settings=(*_NFT, "train.nft.images_per_prompt=48", "train.steps=72", "train.monitor.every=72"),
         learns_from_instances=False,
         first_seed=REWARDS_FIRST_SEED,
     ),

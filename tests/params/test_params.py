@@ -205,7 +205,7 @@ def test_looks_sample_in_one_process() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        (NFT | {"batch_size": 40}, "= 3584 images a round, which is not a multiple of train.batch_size = 40"),
+        (NFT | {"batch_size": 40}, "= 4096 images a round, which is not a multiple of train.batch_size = 40"),
         (
             NFT | {"nft": {"second_detector": "drawn_people"}},
             "'drawn_people' is the detector that rewards",

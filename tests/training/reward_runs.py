@@ -27,7 +27,7 @@ SMALL: dict[str, Any] = {
     "class_batch_size": 2,
     "lr_scheduler": "constant",
     "learning_rate": 1e-2,
-    "nft": {"images_per_prompt": 4, "passes": 2, "min_diversity": 0.0},
+    "nft": {"images_per_prompt": 4, "passes": 2, "min_diversity": 0.0, "flip": False},
 }
 """Rounds of 8 images and 4 steps, two of them."""
 
@@ -90,6 +90,7 @@ def rounds(
         ),
         encode=encode,
         texts=texts(),
+        flip=nft.flip,
     )
 
 

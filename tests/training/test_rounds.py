@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from anomend.training.data import TrainingData
 from anomend.training.evaluations import Evaluation, Image
 from anomend.training.log import TrainingLog
 from anomend.training.loop import LoraTrainer
@@ -61,6 +62,27 @@ def test_the_first_round_is_the_bases_and_the_next_one_the_old_weights(tmp_path:
         trainer.data.instance.mean.view(8, 4, 16), torch.from_numpy(np.stack(images))[..., 0].float().sub(128).div(20)
     )
     assert len({*trainer.data.instance.ids}) == 8
+
+
+def test_mirror_images_are_trained_on_like_the_images_once_the_base_has_been_learned_from(tmp_path: Path) -> None:
+    def data_of(folder: str, **nft: bool) -> list[TrainingData]:
+        trainer, found = trainer_of(tmp_path / folder, nft=nft), []
+        for step in range(5):
+            trainer.open_round()
+            if step in (0, 4):
+                found.append(trainer.data)
+            trainer.step()
+        return found
+
+    plain, mirrored = data_of("plain"), data_of("mirrored", flip=True)
+    assert torch.equal(plain[0].instance.mean, mirrored[0].instance.mean)
+    image, both = plain[1].instance, mirrored[1].instance
+    assert both.ids == image.ids and both.mean.shape == both.std.shape == (8, 2, 4, 4, 4)
+    assert torch.equal(both.mean[:, :1], image.mean)
+    # The stand-in for a VAE keeps an image's 4 x 16 pixels in their order.
+    assert torch.equal(both.mean[:, 1].view(8, 4, 16), image.mean[:, 0].view(8, 4, 16).flip(2))
+    assert mirrored[1].optimality is not None and plain[1].optimality is not None
+    assert torch.equal(mirrored[1].optimality, plain[1].optimality)
 
 
 def test_every_image_of_a_round_is_trained_on_as_often_as_asked(tmp_path: Path, monkeypatch: Any) -> None:
