@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from anomend.miniature.defects import ANOMALIES
+from anomend.detectors.table import make_detector
+from anomend.params.resolved import load_params
 from studies.experiments.blind_detector import serve_blind_detector
 from tests.clones import killed, metrics, run, set_params, start
 
@@ -199,7 +200,8 @@ def test_images_keep_their_noise_and_planted_losers_are_twins_at_a_strength_of_t
 @pytest.fixture
 def blind() -> Iterator[str]:
     """The name of a detector that finds no anomaly anywhere."""
-    with serve_blind_detector(ANOMALIES, port=0) as server:
+    kinds = make_detector("drawn_people", load_params().detectors).kinds
+    with serve_blind_detector(kinds, port=0) as server:
         yield f"endpoint:http://127.0.0.1:{server.server_address[1]}#hadm"
         server.shutdown()
 

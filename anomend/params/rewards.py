@@ -51,10 +51,10 @@ class NftParams(Section):
         "none",
         description="Another detector, which sees each round's images and rewards nothing; none: there is none.",
     )
-    max_detector_gap: Rate = Field(
-        0.2,
-        description="Stop when second_detector finds this many more of a round's images anomalous than detector does, "
-        "as a share, beyond the difference in the first round; 1: never.",
+    max_detector_gap: Rate | None = Field(
+        0.3,
+        description="Stop when the share that is left of the first round's anomaly rate is larger by second_detector "
+        "than by detector, by more than this; null: go on.",
     )
 
 

@@ -19,8 +19,10 @@ def fired_guard(progress: Progress, settings: TrainParams) -> str | None:
         last = diversity(progress.rounds)
         if last is not None and last < settings.nft.min_diversity:
             return "train.nft.min_diversity"
-    if progress.rounds and (gap := detector_gap(progress.rounds)) is not None and gap > settings.nft.max_detector_gap:
-        return "train.nft.max_detector_gap"
+    if progress.rounds and settings.nft.max_detector_gap is not None:
+        gap = detector_gap(progress.rounds)
+        if gap is not None and gap > settings.nft.max_detector_gap:
+            return "train.nft.max_detector_gap"
     return None
 
 

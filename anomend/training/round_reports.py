@@ -88,16 +88,17 @@ def diversity(rounds: Sequence[RoundReport]) -> float | None:
 
 
 def detector_gap(rounds: Sequence[RoundReport]) -> float | None:
-    """How much more anomalous than by the rewards the last round's images are by the second detector, as a share,
-    beyond that difference in the first round: 0 where both see the same fall, -1 to 2. None without a second one.
+    """The share of the first round's anomaly rate that is left in the last one, by the second detector, less that by
+    the rewards: 0 where both see the same fall, however strict each is.
 
     Where training finds what the detector that rewards does not see, this grows: the rewards say that the anomalies are
-    going, and the second detector does not.
+    going, and the second detector does not. None where there is none, or one of them finds no anomaly in the first
+    round.
     """
     first, last = rounds[0], rounds[-1]
-    if first.second_anomaly_rate is None or last.second_anomaly_rate is None:
+    if not first.second_anomaly_rate or last.second_anomaly_rate is None or not first.anomaly_rate:
         return None
-    return (last.second_anomaly_rate - last.anomaly_rate) - (first.second_anomaly_rate - first.anomaly_rate)
+    return last.second_anomaly_rate / first.second_anomaly_rate - last.anomaly_rate / first.anomaly_rate
 
 
 def tensors_of(rounds: Sequence[RoundReport]) -> dict[str, torch.Tensor]:

@@ -196,16 +196,16 @@ def test_rewards_that_a_second_detector_does_not_confirm_stop_the_run(tmp_path: 
     def made(*second: int) -> Any:
         return lambda settings: rounds(settings, anomalous=wrong_ones(4, 1), second=wrong_ones(*second))
 
-    # Of 8 images the rewards' anomalies fell from 4 to 1. The second detector saw 6, and sees 5: it agreed within two
-    # images, and now differs by four, a quarter more.
-    stopped = trainer_of(tmp_path / "a", made=made(6, 5))
+    # Of 8 images the rewards' anomalies fell from 4 to 1, a quarter. The second detector saw 6, and sees 4, two thirds.
+    stopped = trainer_of(tmp_path / "a", made=made(6, 4))
     stopped.run()
     metrics = training_metrics(stopped)
     assert metrics["steps"] == 4 and metrics["stopped_by"] == "train.nft.max_detector_gap"
-    assert [each["second_anomaly_rate"] for each in metrics["by_round"].values()] == [0.75, 0.625]
-    assert detector_gap(stopped.progress.rounds) == pytest.approx(2 / 8)
-    # A quarter is no more than a quarter; and a stricter detector that sees the same fall has no gap.
-    for folder, second, nft in (("b", (6, 5), {"max_detector_gap": 0.25}), ("c", (7, 4), {})):
+    assert [each["second_anomaly_rate"] for each in metrics["by_round"].values()] == [0.75, 0.5]
+    assert detector_gap(stopped.progress.rounds) == pytest.approx(2 / 3 - 1 / 4)
+    # Detectors that see the same fall have no gap, the stricter one as little as the one that misses most.
+    seen: list[tuple[str, tuple[int, int], dict[str, Any]]] = [("b", (8, 2), {}), ("c", (2, 1), {}), ("d", (0, 0), {})]
+    for folder, second, nft in [*seen, ("e", (6, 4), {"max_detector_gap": None})]:
         trainer = trainer_of(tmp_path / folder, made=made(*second), nft=nft)
         trainer.run()
         assert trainer.progress.done == 8 and "stopped_by" not in training_metrics(trainer)
