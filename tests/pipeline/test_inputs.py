@@ -49,7 +49,12 @@ def test_every_parameter_that_names_a_file_to_read_is_an_input_with_a_link_that_
     paths |= {f"collect.openai.{name}_template" for name in ("individual", "context")}
     paths |= {f"detectors.rtdetr.{name}_model" for name in ("person", "pose")}
     paths |= {f"{section}.detector" for section in ("measure", "class_images", "losers", "train.monitor", "train.nft")}
-    paths |= {"collect.base.detector", "collect.base.model", "sample.tuned.best_of.detector"}
+    paths |= {
+        "collect.base.detector",
+        "collect.base.model",
+        "sample.tuned.best_of.detector",
+        "train.nft.second_detector",
+    }
     paths |= {"scan.suite", "scan.labels", "train.labelled.pictures", "train.labelled.labels"}
     paths |= {"train.external.file", "sample.against.file"}
     assert set(named_inputs(OWN)) == paths and not paths & pinned
@@ -113,8 +118,9 @@ def test_of_a_detector_s_folder_more_counts_than_the_weights_that_its_name_pins(
     assert before["measure"]["detector"].startswith("data/detector sha256:")
     # Preference training alone samples losers.
     assert before["losers"] == {"detector": None}
-    unused = {"nft": {"detector": None}, "labelled": {"pictures": None, "labels": None}, "external": {"file": None}}
-    assert before["train"] == {"monitor": {"detector": None}} | unused
+    unused = {"labelled": {"pictures": None, "labels": None}, "external": {"file": None}}
+    rewards = {"detector": None, "second_detector": None}
+    assert before["train"] == {"monitor": {"detector": None}, "nft": rewards} | unused
     (folder / "config.json").write_text("extra leg")
     assert digests()["measure"] != before["measure"]
     endpoint = f"endpoint:http://127.0.0.1:8000/v1#sdg?model=m&instructions=words.txt&sha256={'0' * 64}"
