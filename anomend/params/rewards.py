@@ -35,7 +35,10 @@ class NftParams(Section):
         gt=0, le=10, description="Mixing of old and new velocity (b in the paper): smaller moves further per image."
     )
     kl_weight: float = Field(
-        ge=0, le=1000, description="Weight of the squared difference from the base's velocity on a round's images."
+        ge=0,
+        le=1000,
+        description="Weight of the tie to the base on a round's images: the squared difference of the velocities times "
+        "sigma / (1 - sigma), at most 40.",
     )
     norm_weight: float = Field(
         ge=0, le=1000, description="Weight of the hinge on velocities that are longer than the base's; 0: none."

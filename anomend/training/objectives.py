@@ -2,12 +2,12 @@
 
     dreambooth   L = mean_instance l + prior_loss_weight * mean_class l            (Ruiz et al. 2023, eq. 2)
     dpo          L = mean_pairs flow_dpo + instance_loss_weight * mean_winners l + prior_loss_weight * mean_class l
-    nft, labels  L = mean_drawn (negative_aware + kl_weight * d + norm_weight * norm_excess)
+    nft, labels  L = mean_drawn (negative_aware + kl_weight * kl + norm_weight * norm_excess)
                      + prior_loss_weight * mean_class d
 
-l is the flow-matching loss of a sample, and d the squared difference of its velocity from the base's. Means are over
-the whole step. A batch that is a part of the step returns its share of them, so that parts and processes add up to the
-step.
+l is the flow-matching loss of a sample, d the squared difference of its velocity from the base's, and kl is d, weighed
+by the noise level. Means are over the whole step. A batch that is a part of the step returns its share of them, so that
+parts and processes add up to the step.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from anomend.families.table import family_of
 from anomend.params.training import TrainParams
 from anomend.training.data import CLASS, INSTANCE, LOSER, Batch
 from anomend.training.flow_matching import FlowMatching
-from anomend.training.negative_aware import negative_aware_loss, norm_excess, norm_ratio
+from anomend.training.negative_aware import kl_loss, negative_aware_loss, norm_excess, norm_ratio
 from anomend.training.preference import PairErrors, flow_dpo_loss, preference_accuracy
 
 SIGMA_BINS = 5
@@ -154,13 +154,15 @@ def _negative_aware_sums(
         optimality=images.optimality,
         beta=nft.beta,
     )
-    difference = ((velocity.float() - base.float()) ** 2).flatten(1).mean(1)
+    tie = kl_loss(velocity[drawn], base[drawn], images.sigma)
     ratio = norm_ratio(velocity[drawn], base[drawn])
-    means = {"loss": loss, "kl_loss": difference[drawn], "norm_ratio": ratio, "norm_loss": norm_excess(ratio)}
+    means = {"loss": loss, "kl_loss": tie, "norm_ratio": ratio, "norm_loss": norm_excess(ratio)}
     logged = {name: values.sum() / settings.batch_size for name, values in means.items()}
     total = logged["loss"] + nft.kl_weight * logged["kl_loss"] + nft.norm_weight * logged["norm_loss"]
     if settings.class_batch_size:
-        logged["prior_loss"] = difference[batch.role == CLASS].sum() / settings.class_batch_size
+        others = batch.role == CLASS
+        difference = ((velocity[others].float() - base[others].float()) ** 2).flatten(1).mean(1)
+        logged["prior_loss"] = difference.sum() / settings.class_batch_size
         total = total + settings.prior_loss_weight * logged["prior_loss"]
     return _sums(total, logged, batch, loss)
 

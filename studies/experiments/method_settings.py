@@ -22,8 +22,8 @@ from anomend.project.seeding import python_random
 
 FIRST_SEED = 980_000_000
 """Seeds of the comparison alone: no recipe was chosen by them, and no confirmation uses them."""
-REWARDS_FIRST_SEED = 950_000_000
-"""The same for rewards, whose recipe was changed after results at `FIRST_SEED` and at 970000000 had been seen."""
+REWARDS_FIRST_SEED = 940_000_000
+"""The same for rewards, whose recipe was changed after results at 980000000, 970000000 and 950000000 had been seen."""
 LABELLED_SEED = 960_000
 """First seed of the base's images that are labelled."""
 LABELLED_PER_PROMPT = 200

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from anomend.training.negative_aware import (
+    kl_loss,
     negative_aware_loss,
     norm_excess,
     norm_ratio,
@@ -87,6 +88,13 @@ def test_the_minimum_is_the_one_that_calculus_gives(beta: float) -> None:
     best = old + (2 * torch.tensor(r).view(-1, 1, 1, 1) - 1) * (target - old) / beta
     torch.testing.assert_close(gradient(best, old, target, r, beta), torch.zeros_like(old), atol=1e-6, rtol=0)
     assert (loss_of(best, old, target, r, beta) < loss_of(best + 0.1, old, target, r, beta)).all()
+
+
+def test_the_tie_to_the_base_by_hand() -> None:
+    velocity, base = torch.zeros(4, 1, 1, 2), torch.tensor([1.0, 3.0]).expand(4, 1, 1, 2)
+    # The mean of 1 and 9, times sigma / (1 - sigma), which stops at 40.
+    expected = [0.0, 5.0, 5.0 * 4, 5.0 * 40]
+    assert kl_loss(velocity, base, torch.tensor([0.0, 0.5, 0.8, 1.0])).tolist() == pytest.approx(expected)
 
 
 def test_optimality_by_hand() -> None:

@@ -144,7 +144,7 @@ def test_the_loss_by_rewards_by_hand() -> None:
         settings=settings,
         flow=FLOW,
     )
-    expected, difference = [], []
+    expected, difference, tie = [], [], []
     for slot in range(5):
         target = batch.noise[slot] - batch.latents[slot]
         theta, before = 1.5 * base[slot], base[slot] - 0.2
@@ -152,11 +152,13 @@ def test_the_loss_by_rewards_by_hand() -> None:
         positive, negative = 0.5 * before + 0.5 * theta, 1.5 * before - 0.5 * theta
         expected.append(float(r * ((positive - target) ** 2).mean() + (1 - r) * ((negative - target) ** 2).mean()))
         difference.append(float(((0.5 * base[slot]) ** 2).mean()))
+        sigma = float(batch.sigma[slot])
+        tie.append(min(40, sigma / (1 - sigma)) * difference[-1])
     assert step.logged["loss"].item() == pytest.approx(sum(expected[:3]) / 3, rel=1e-4)
-    assert step.logged["kl_loss"].item() == pytest.approx(sum(difference[:3]) / 3, rel=1e-4)
+    assert step.logged["kl_loss"].item() == pytest.approx(sum(tie[:3]) / 3, rel=1e-4)
     assert step.logged["prior_loss"].item() == pytest.approx(sum(difference[3:]) / 2, rel=1e-4)
     assert step.logged["norm_ratio"].item() == pytest.approx(1.5, rel=1e-4)
-    parts = sum(expected[:3]) / 3 + 0.1 * sum(difference[:3]) / 3 + 2 * 0.5**2 + 0.5 * sum(difference[3:]) / 2
+    parts = sum(expected[:3]) / 3 + 0.1 * sum(tie[:3]) / 3 + 2 * 0.5**2 + 0.5 * sum(difference[3:]) / 2
     assert step.loss.item() == pytest.approx(parts, rel=1e-4)
 
 
