@@ -22,8 +22,8 @@ from anomend.project.seeding import python_random
 
 FIRST_SEED = 980_000_000
 """Seeds of the comparison alone: no recipe was chosen by them, and no confirmation uses them."""
-REWARDS_FIRST_SEED = 940_000_000
-"""The same for rewards, whose recipe was changed after results at 980000000, 970000000 and 950000000 had been seen."""
+REWARDS_FIRST_SEED = 930_000_000
+"""The same for rewards, whose recipe was changed after results at 980, 970, 950 and 940 million had been seen."""
 LABELLED_SEED = 960_000
 """First seed of the base's images that are labelled."""
 LABELLED_PER_PROMPT = 200
@@ -115,7 +115,7 @@ _NFT = ("train.method=nft",)
 _LABELS = ("train.method=labels", f"train.nft.images_per_prompt={LABELLED_PER_PROMPT}")
 METHODS: dict[str, Method] = {
     "nft": Method(
-        about="rewards: DiffusionNFT, three rounds of 512 of the model's own images",
+        about="rewards: DiffusionNFT, four rounds of 512 of the model's own images",
         settings=_NFT,
         learns_from_instances=False,
         first_seed=REWARDS_FIRST_SEED,
@@ -151,7 +151,7 @@ METHODS: dict[str, Method] = {
         settings=PAPERS,
     ),
     "nft_short": Method(
-        about="rewards for about as long as DreamBooth trains: three rounds of 96 images",
+        about="rewards for about as long as DreamBooth trains: four rounds of 96 images",
         settings=(*_NFT, "train.nft.images_per_prompt=48", "train.steps=72", "train.monitor.every=72"),
         learns_from_instances=False,
         first_seed=REWARDS_FIRST_SEED,

@@ -99,10 +99,10 @@ def test_seeds_that_are_not_used_or_only_touch_are_no_matter() -> None:
     resolved(collect={"mix": {"base": 4}, "base": {"first_seed": 19968}})
     labelled = {"pictures": "data/labelled", "labels": "data/labels"}
     resolved(train={"method": "labels", "nft": {"first_seed": 20000}, "labelled": labelled})
-    # Three rounds of 256 images of each prompt.
-    resolved(train=NFT | {"nft": {"first_seed": 700000 - 768}})
+    # Four rounds of 256 images of each prompt.
+    resolved(train=NFT | {"nft": {"first_seed": 700000 - 1024}})
     with pytest.raises(ValueError, match="reaches into the seeds"):
-        resolved(train=NFT | {"nft": {"first_seed": 700000 - 767}})
+        resolved(train=NFT | {"nft": {"first_seed": 700000 - 1023}})
     resolved(sample={"first_seed": 500000 + 32 * 8}, class_images={"max_tries": 8})
     resolved(sample={"first_seed": 700000}, train={"monitor": {"every": 0, "patience": 0, "keep": "last"}})
 
@@ -205,7 +205,7 @@ def test_looks_sample_in_one_process() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        (NFT | {"batch_size": 40}, "= 4096 images a round, which is not a multiple of train.batch_size = 40"),
+        (NFT | {"batch_size": 40}, "= 3072 images a round, which is not a multiple of train.batch_size = 40"),
         (
             NFT | {"nft": {"second_detector": "drawn_people"}},
             "'drawn_people' is the detector that rewards",

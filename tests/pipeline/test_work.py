@@ -59,18 +59,18 @@ def test_preference_training_handles_winners_losers_and_the_frozen_base() -> Non
 
 def test_rewards_take_the_images_of_all_rounds() -> None:
     work = work_of(of("mini", train={"method": "nft"}))["train"]
-    # 384 steps of 32 + 16 images, and the base's velocity of each. Three rounds of 512 images in 20 steps; after each
+    # 384 steps of 32 + 16 images, and the base's velocity of each. Four rounds of 512 images in 20 steps; after each
     # of them 16 images of two target and two further prompts, and 64 fixed draws; at the end two images twice.
     assert work.steps == 384 and work.training == work.sampling == 384 * 48
-    assert work.images == 3 * 512 + 3 * 64 + 4
+    assert work.images == 4 * 512 + 4 * 64 + 4
     # The old weights' velocity of each drawn image in each step.
-    assert work.adapted == 3 * 512 * 40 + (3 * 64 + 4) * 40 + 3 * 64 + 384 * 32
+    assert work.adapted == 4 * 512 * 40 + (4 * 64 + 4) * 40 + 4 * 64 + 384 * 32
     assert work_of(of("mini", train={"method": "nft"}))["encode"].encoding == 160
     # Rounds with half of the results' sampling steps.
     fewer = work_of(of("mini", train={"method": "nft", "nft": {"sample_steps": 10}}))["train"]
-    assert work.adapted - fewer.adapted == 3 * 512 * 20 and fewer.images == work.images
-    # 128 steps, and two of a second round.
-    short = of("mini", train={"method": "nft", "steps": 130, "monitor": {"every": 0, "max_held_out_rate": "none"}})
+    assert work.adapted - fewer.adapted == 4 * 512 * 20 and fewer.images == work.images
+    # 96 steps, and two of a second round.
+    short = of("mini", train={"method": "nft", "steps": 98, "monitor": {"every": 0, "max_held_out_rate": "none"}})
     assert training_work(short).images == 2 * 512
 
 
