@@ -181,8 +181,13 @@ def test_what_is_not_met_comes_before_the_figures_and_a_confirmation_of_another_
     why = "The share of tuned target images that copy a training image is 50.0%: at most 10.0% was asked for."
     path.write_text(json.dumps({**verdict, "verdict": "not_corrected", "decides": decides, "reasons": [decides, why]}))
     train.write_text(json.dumps(json.loads(kept[train]) | {"lora_sha256": "0" * 64}))
+    record = json.loads((ROOT / "confirmations" / "002.json").read_text())
     try:
         text = comment(project, {})
+        # The committed LoRA is another one on a processor of another kind.
+        path.write_text(kept[path])
+        train.write_text(json.dumps(json.loads(kept[train]) | {"lora_sha256": record["lora_sha256"]}))
+        of_this_lora = comment(project, {})
     finally:
         for each, before in kept.items():
             each.write_text(before)
@@ -194,7 +199,7 @@ def test_what_is_not_met_comes_before_the_figures_and_a_confirmation_of_another_
     confirmed = json.loads((ROOT / "confirmations" / "002" / "verdict.json").read_text())["clauses"]["target_rate"]
     line = f"level 0.9875: corrected, {confirmed['figure']:.1%} wrong after (at most "
     line += f"{math.ceil(1000 * confirmed['bound']) / 10}% with 98.75% confidence)."
-    assert f"Confirmation 2 of this LoRA, at the {line}" in comment(project, {})
+    assert f"Confirmation 2 of this LoRA, at the {line}" in of_this_lora
 
 
 def test_what_the_tuned_model_is_and_who_decides_are_said_once_each(project: Path) -> None:
